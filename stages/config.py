@@ -1,0 +1,389 @@
+"""params.yaml as a frozen, typed model: what it may hold, read once and checked whole.
+
+This file knows the shape of the parameters. What a sampler's or a model's name means is known by the registries in
+`stages.remedies`; `python -m stages.check` asks both.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from stages import paths
+from stages.errors import ConfigurationError
+
+Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9_]+$")]
+"""A key that DVC can join into a stage name: stage names read `train@mammography-smote`."""
+
+Label = bool | int | float | str
+Column = str | int
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+ValidationFraction = Annotated[float, Field(ge=0, lt=1)]
+Metric = Literal["f1", "mcc", "g_mean", "balanced_accuracy"]
+
+T = TypeVar("T")
+
+NONE = "none"
+"""The key of the strategy that does nothing, against which every other one is weighed."""
+
+
+class Strict(BaseModel):
+    """A frozen mapping that names an unknown key, and the keys that there are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, content: Any) -> Any:
+        if content is None:  # `smote:` with nothing behind it
+            return {}
+        if isinstance(content, dict):
+            for key in content:
+                if key not in cls.model_fields:
+                    raise PydanticCustomError(
+                        "unknown_key",
+                        "unknown key {key}{hint}; the keys here are: {allowed}",
+                        {
+                            "key": repr(key),
+                            "hint": did_you_mean(str(key), cls.model_fields),
+                            "allowed": ", ".join(cls.model_fields),
+                        },
+                    )
+        return content
+
+
+class File(Strict):
+    """One original file: its name in a mirror, its checksum and the addresses that have it, tried in order.
+
+    `sha256` is the sum of the file as published. Where only the sum of the unpacked content is known, give
+    `unpacked_sha256` instead (for a name that ends in .gz).
+    """
+
+    name: Annotated[str, StringConstraints(pattern=r"^[^/\\]+$")]
+    urls: Annotated[tuple[str, ...], Field(min_length=1)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    unpacked_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    member: str | None = None
+
+    @model_validator(mode="after")
+    def _one_sum(self) -> File:
+        if (self.sha256 is None) == (self.unpacked_sha256 is None):
+            raise PydanticCustomError("sums", "a file needs either sha256 or unpacked_sha256, so that it can be verified")
+        return self
+
+
+class Rows(Strict):
+    """Which rows of the original belong to the dataset: those whose column equals, or is at most, a value."""
+
+    column: str
+    equals: Label | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Rows:
+        if (self.equals is None) == (self.at_most is None):
+            raise PydanticCustomError("rows", "rows needs either equals or at_most")
+        return self
+
+
+class Source(Strict):
+    """Where a public dataset's bytes come from; without it the dataset is the user's own file at `path`.
+
+    `header: false` with `columns` names the columns of a CSV without a header; `cut: true` says that the file ends in the
+    middle of a line, which is left out; `gap` marks the files whose rows follow each other.
+    """
+
+    bundled: Literal["digits"] | None = None
+    files: tuple[File, ...] = ()
+    format: Literal["csv", "npz", "parquet"] = "csv"
+    columns: tuple[str, ...] | None = None
+    cut: bool = False
+    rows: Rows | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Source:
+        if (self.bundled is None) == (not self.files):
+            raise PydanticCustomError("source", "a source needs either files or bundled")
+        return self
+
+
+class StratifiedKFold(Strict):
+    """Repeated k-fold in which every fold has the prevalence of the whole."""
+
+    scheme: Literal["stratified_kfold"] = "stratified_kfold"
+    folds: Annotated[int, Field(ge=2)] = 5
+    repeats: PositiveInt = 2
+    validation: ValidationFraction = 0.2
+
+
+class Holdout(Strict):
+    """One random test part."""
+
+    scheme: Literal["holdout"]
+    test_size: Fraction = 0.2
+    stratify: bool = True
+    seed: NonNegativeInt | None = None
+    validation: ValidationFraction = 0.2
+
+
+class Temporal(Strict):
+    """Train on the past, test on what follows it; needs `time` on the dataset."""
+
+    scheme: Literal["temporal"]
+    folds: PositiveInt = 1
+    test_size: Fraction = 0.2
+    validation: ValidationFraction = 0.2
+
+
+class Grouped(Strict):
+    """Repeated k-fold that keeps rows of one group together: those with the same `group`, or identical feature rows."""
+
+    scheme: Literal["grouped"]
+    folds: Annotated[int, Field(ge=2)] = 5
+    repeats: PositiveInt = 2
+    validation: ValidationFraction = 0.2
+
+
+Split = Annotated[StratifiedKFold | Holdout | Temporal | Grouped, Field(discriminator="scheme")]
+
+
+class Thresholds(Strict):
+    """The threshold policies: a number, or the metric that the threshold maximises on the validation slice."""
+
+    half: Annotated[float, Field(ge=0, le=1)] = 0.5
+    tuned: Metric = "f1"
+
+
+class Costs(Strict):
+    """What one decision of each kind costs, in any one unit."""
+
+    false_positive: float = 1.0
+    false_negative: float = 1.0
+    true_positive: float = 0.0
+    true_negative: float = 0.0
+
+
+class Dataset(Strict):
+    """One table: where it comes from, what its columns mean, how it is split.
+
+    `path` is a file of this repository that the table depends on: the user's own CSV or Parquet file, or, where `source`
+    says that the bytes come from elsewhere, the dataset's card. A split, thresholds or costs given here stand in place
+    of the top-level ones as a whole.
+    """
+
+    path: str
+    target: Column
+    positive: Label
+    source: Source | None = None
+    drop: tuple[Column, ...] = ()
+    categorical: tuple[Column, ...] = ()
+    time: Column | None = None
+    group: Column | None = None
+    weight: Column | None = None
+    sentinels: tuple[float, ...] = ()
+    split: Split | None = None
+    thresholds: Thresholds | None = None
+    costs: Costs | None = None
+
+
+class Strategy(Strict):
+    """One remedy at the data level: `sampler` defaults to the strategy's key, `params` are imbalanced-learn's own."""
+
+    sampler: str | None = None
+    ratio: Annotated[float, Field(gt=0, le=1)] | None = None
+    scale: bool = True
+    params: dict[str, Any] = {}
+
+
+class Model(Strict):
+    """One model: `model` defaults to the model's key, `strategies` to all of them, `params` are the library's own."""
+
+    model: str | None = None
+    strategies: Literal["all"] | tuple[str, ...] = "all"
+    params: dict[str, Any] = {}
+
+
+class Params(Strict):
+    """The whole of params.yaml."""
+
+    seed: NonNegativeInt
+    datasets: Annotated[dict[Key, Dataset], Field(min_length=1)]
+    strategies: Annotated[dict[Key, Strategy], Field(min_length=1)]
+    models: Annotated[dict[Key, Model], Field(min_length=1)]
+    split: Split = StratifiedKFold()
+    thresholds: Thresholds = Thresholds()
+    costs: Costs = Costs()
+
+    @model_validator(mode="after")
+    def _strategies_exist(self) -> Params:
+        for key, model in self.models.items():
+            for strategy in () if model.strategies == "all" else model.strategies:
+                if strategy not in self.strategies:
+                    raise PydanticCustomError(
+                        "unknown_strategy",
+                        "models.{key}.strategies names {strategy}, which is not among the strategies: {known}",
+                        {"key": key, "strategy": repr(strategy), "known": ", ".join(self.strategies)},
+                    )
+        return self
+
+    @cached_property
+    def cells(self) -> tuple[tuple[str, str], ...]:
+        """Every (strategy, model) of the grid, in the order of params.yaml."""
+        return tuple(
+            (strategy, model)
+            for strategy in self.strategies
+            for model, entry in self.models.items()
+            if entry.strategies == "all" or strategy in entry.strategies
+        )
+
+    def models_of(self, strategy: str) -> list[str]:
+        return [model for other, model in self.cells if other == strategy]
+
+    def dataset(self, name: str) -> Dataset:
+        return _entry("dataset", "datasets", name, self.datasets)
+
+    def strategy(self, name: str) -> Strategy:
+        return _entry("strategy", "strategies", name, self.strategies)
+
+    def split_of(self, dataset: str) -> StratifiedKFold | Holdout | Temporal | Grouped:
+        return self.dataset(dataset).split or self.split
+
+    def thresholds_of(self, dataset: str) -> Thresholds:
+        return self.dataset(dataset).thresholds or self.thresholds
+
+    def costs_of(self, dataset: str) -> Costs:
+        return self.dataset(dataset).costs or self.costs
+
+
+def _entry(kind: str, section: str, name: str, entries: dict[str, T]) -> T:
+    if name not in entries:
+        raise ConfigurationError(
+            f"There is no {kind} {name!r}{did_you_mean(name, entries)}.",
+            where=f"{paths.PARAMS}: {section}",
+            expected="one of: " + ", ".join(entries),
+            found=repr(name),
+            todo=f"take one of these, or add {name!r} to {section}.",
+        )
+    return entries[name]
+
+
+def did_you_mean(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, [str(k) for k in known], n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def seed_for(seed: int, *names: object) -> int:
+    """A 32-bit seed of its own for every name, the same on every machine."""
+    text = "/".join([str(seed), *map(str, names)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+
+class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML in which a key that stands twice is an error, as it is for DVC, instead of the last one winning in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice in one mapping", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
+
+
+def load(path: Path | None = None) -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming every key that is wrong, what was found and what is allowed.
+    """
+    path = paths.PARAMS if path is None else path
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "There is no params.yaml here.",
+            where=str(path.resolve()),
+            expected="the file that says which datasets, strategies and models to compare",
+            found="no such file",
+            todo="run from the folder that holds dvc.yaml and params.yaml.",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            "params.yaml is no text.", where=str(path), expected="UTF-8", found=str(error), todo="save it as UTF-8."
+        ) from None
+    try:
+        content = yaml.load(text, Loader=_UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ConfigurationError(
+            "params.yaml is not valid YAML.",
+            where=f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path),
+            expected="key: value lines, indented by spaces",
+            found=str(getattr(error, "problem", None) or error),
+            todo="mend that line (a text with a colon, a quote or a leading @ needs quotes around it).",
+        ) from None
+    return parse(content, str(path))
+
+
+def parse(content: Any, where: str = "params.yaml") -> Params:
+    """Check the content of params.yaml; see `load`."""
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            "params.yaml holds no mapping.",
+            where=where,
+            expected="the keys " + ", ".join(Params.model_fields),
+            found="an empty file" if content is None else type(content).__name__,
+            todo="`git checkout -- params.yaml` brings back the committed one.",
+        )
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        raise ConfigurationError(
+            "params.yaml has " + ("an error." if len(problems) == 1 else f"{len(problems)} errors."),
+            where=where,
+            found="\n".join(f"{'' if k == 0 else ' ' * 12}{_told(problem)}" for k, problem in enumerate(problems)),
+            todo="mend what is named; `python -m stages.check` tells whether all is well, without touching any result.",
+        ) from None
+
+
+def _told(problem: Any) -> str:
+    """One validation error as `key: what is allowed, what was found`."""
+    tags = {"stratified_kfold", "holdout", "temporal", "grouped"}
+    place = ".".join(str(part) for part in problem["loc"] if part not in tags and part != "[key]")
+    message, kind = problem["msg"], problem["type"]
+    if kind == "string_pattern_mismatch" and problem["loc"][-1] == "[key]":
+        message = "a key may hold lower-case letters, digits and _ alone, since DVC makes stage names of it"
+    elif kind == "string_type" and problem["loc"][-1] == "[key]":
+        message = "a key must be a text; put quotes around it"
+    elif kind == "union_tag_invalid":
+        message = f"unknown scheme; the schemes are: {', '.join(sorted(tags))}"
+    elif kind == "union_tag_not_found":
+        message = f"the key scheme is missing; the schemes are: {', '.join(sorted(tags))}"
+    elif kind == "missing":
+        return f"{place}: this key is required and missing"
+    if kind in {"unknown_key", "unknown_strategy", "sums", "rows", "source"}:
+        return f"{place}: {message}" if place else message
+    found = repr(problem["input"])
+    return f"{place}: {message}, found {found if len(found) <= 80 else found[:77] + '...'}"

@@ -1,0 +1,129 @@
+"""From bytes to a raw table: one reader a format, with the column names as the file has them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.errors import TableError
+
+
+def read(content: bytes | Path, kind: str, *, where: str, columns: Sequence[str] | None = None, cut: bool = False) -> pd.DataFrame:
+    """Read a table.
+
+    Parameters
+    ----------
+    content : bytes or Path
+        The bytes, or the file that has them.
+    kind : {"csv", "npz", "parquet"}
+    where : str
+        What to call the table in an error.
+    columns : sequence of str, optional
+        The names of the columns of a CSV without a header.
+    cut : bool
+        The last line ends in the middle and is left out.
+
+    Raises
+    ------
+    TableError
+        When the bytes are no table of this kind, hold no rows, or name a column twice.
+    """
+    source = content if isinstance(content, Path) else io.BytesIO(content)
+    size = content.stat().st_size if isinstance(content, Path) else len(content)
+    if size == 0:
+        raise TableError("The file is empty.", where=where, expected=f"a {kind} table", found="0 bytes",
+                         todo="check how the file was made or copied.")  # fmt: skip
+    try:
+        frame = _READERS[kind](source, where, columns, cut)
+    except (UnicodeDecodeError, ValueError, OSError, KeyError, csv.Error, zipfile.BadZipFile, pd.errors.ParserWarning) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise TableError(
+            f"The file cannot be read as {kind}.",
+            where=where,
+            expected={"csv": "UTF-8 text, comma-separated, the same number of fields in every line"}.get(kind, kind),
+            found=" ".join(str(error).split())[:300],
+            todo="check the file; a file of another kind needs the ending .csv or .parquet that tells its kind.",
+        ) from None
+    if not len(frame):
+        raise TableError("The table has no rows.", where=where, expected="one row for every example",
+                         found="a header alone", todo="check how the file was made.")  # fmt: skip
+    return frame
+
+
+def _csv(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:
+    if cut:
+        content = source.read_bytes() if isinstance(source, Path) else source.getvalue()
+        source = io.BytesIO(content[: content.rfind(b"\n") + 1])
+    if columns is None:
+        _refuse_twice(_header(source), where)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # a line with too many fields, else cut in silence
+        return pd.read_csv(
+            source,
+            header=0 if columns is None else None,
+            names=None if columns is None else list(columns),
+            skipinitialspace=True,
+            low_memory=False,
+            index_col=False,
+            encoding="utf-8-sig",
+        )
+
+
+def _header(source: Path | io.BytesIO) -> list[str]:
+    """The names in the first line as they stand there: pandas would rename the second of two equal ones."""
+    if isinstance(source, Path):
+        with source.open(encoding="utf-8-sig", newline="") as file:
+            return next(csv.reader(file, skipinitialspace=True), [])
+    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+    names = next(csv.reader(text, skipinitialspace=True), [])
+    text.detach()
+    source.seek(0)
+    return names
+
+
+def _parquet(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(source).read()
+    _refuse_twice(table.column_names, where)
+    return table.to_pandas()
+
+
+def _npz(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:
+    """The layout of Zenodo record 61452: `data` (rows x features) and `label` (-1 or +1)."""
+    with np.load(source, allow_pickle=False) as arrays:
+        data, label = arrays["data"], arrays["label"]
+    frame = pd.DataFrame(data, columns=[f"x{k}" for k in range(data.shape[1])])
+    return frame.assign(label=label)
+
+
+_READERS = {"csv": _csv, "parquet": _parquet, "npz": _npz}
+
+
+def _refuse_twice(names: Sequence[str], where: str) -> None:
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise TableError(
+            "A column name stands twice.",
+            where=where,
+            expected="column names that differ",
+            found=", ".join(map(repr, twice)),
+            todo="rename one of them, so that `target`, `drop` and the rest say which is meant.",
+        )
+
+
+def digits() -> pd.DataFrame:
+    """scikit-learn's bundled handwritten digits: 1,797 images of 8 x 8 pixels and the digit that each shows."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return pd.DataFrame(bunch.data, columns=[f"pixel_{k // 8}_{k % 8}" for k in range(64)]).assign(digit=bunch.target)

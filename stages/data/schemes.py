@@ -1,0 +1,282 @@
+"""Split schemes: the part of every row in every repeat and fold.
+
+One split serves every strategy and every model, so that all comparisons are paired. The test part and the validation
+slice keep the natural prevalence: nothing resamples them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import (
+    GroupShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    train_test_split,
+)
+
+from stages import config, files
+from stages.config import seed_for
+from stages.data.tables import Table
+from stages.errors import SplitError
+
+UNUSED, TRAIN, VALIDATION, TEST = range(4)
+PARTS = ("unused", "train", "validation", "test")
+
+ORDER = "order"
+
+Index = NDArray[np.int64]
+
+
+class Fold(NamedTuple):
+    """One fold of one repeat: positions of rows in the table, ascending (for a holdout in the order it was drawn)."""
+
+    repeat: int
+    fold: int
+    train: Index
+    validation: Index
+    test: Index
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a whole split.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n, folds), uint8
+        Index into `PARTS`, one column a fold.
+    names : tuple of (repeat, fold)
+    order : ndarray of shape (n,), int32, optional
+        Where each row stands in the drawn order of a holdout. Samplers draw by position, so a published result with a
+        shuffled training part comes out exactly only when that order is kept.
+    """
+
+    codes: NDArray[np.uint8]
+    names: tuple[tuple[int, int], ...]
+    order: NDArray[np.int32] | None = None
+
+    def __iter__(self) -> Iterator[Fold]:
+        for k, (repeat, fold) in enumerate(self.names):
+            yield Fold(repeat, fold, *(self._rows(k, part) for part in (TRAIN, VALIDATION, TEST)))
+
+    def _rows(self, k: int, part: int) -> Index:
+        rows = np.flatnonzero(self.codes[:, k] == part)
+        return rows if self.order is None else rows[np.argsort(self.order[rows], kind="stable")]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def write(path: Path, parts: Parts) -> None:
+    columns: dict[str, object] = {f"repeat_{r}_fold_{f}": parts.codes[:, k] for k, (r, f) in enumerate(parts.names)}
+    if parts.order is not None:
+        columns[ORDER] = parts.order
+    files.write_parquet(path, pd.DataFrame(columns))
+
+
+def read(path: Path) -> Parts:
+    frame = files.read_parquet(path)
+    order = frame.pop(ORDER).to_numpy(dtype=np.int32) if ORDER in frame else None
+    names = tuple((int(r), int(f)) for _, r, _, f in (str(name).split("_") for name in frame.columns))
+    return Parts(frame.to_numpy(dtype=np.uint8), names, order)
+
+
+def split(table: Table, scheme: config.StratifiedKFold | config.Holdout | config.Temporal | config.Grouped, seed: int,
+          dataset: str) -> Parts:  # fmt: skip
+    """Split a table as its scheme asks.
+
+    Every seed derives from `seed` and the name of the dataset, repeat and fold, unless the scheme names one.
+
+    Raises
+    ------
+    SplitError
+        When a fold would have no positive row to train or test on, or the scheme needs a column that is not declared.
+    """
+    if isinstance(scheme, config.StratifiedKFold):
+        parts = _stratified_kfold(table, scheme, seed, dataset)
+    elif isinstance(scheme, config.Holdout):
+        parts = _holdout(table, scheme, seed, dataset)
+    elif isinstance(scheme, config.Temporal):
+        parts = _temporal(table, scheme, dataset)
+    else:
+        parts = _grouped(table, scheme, seed, dataset)
+    _both_classes(parts, table.y, scheme.scheme, dataset)
+    return parts
+
+
+def _stratified_kfold(table: Table, scheme: config.StratifiedKFold, seed: int, dataset: str) -> Parts:
+    _enough(int(table.y.sum()), "positive rows", scheme.folds, dataset)
+    _enough(int(len(table) - table.y.sum()), "negative rows", scheme.folds, dataset)
+    parts = _Builder(len(table))
+    for repeat in range(scheme.repeats):
+        folds = StratifiedKFold(scheme.folds, shuffle=True, random_state=seed_for(seed, dataset, "split", repeat))
+        for fold, (train, test) in enumerate(folds.split(table.X, table.y)):
+            random = seed_for(seed, dataset, "validation", repeat, fold)
+            parts.add(repeat, fold, *_slice(train, table.y, scheme.validation, random, dataset), test)
+    return parts.build()
+
+
+def _holdout(table: Table, scheme: config.Holdout, seed: int, dataset: str) -> Parts:
+    """The same rows as `train_test_split(X, y, test_size=..., random_state=...)` takes."""
+    stratify = table.y if scheme.stratify else None
+    random = seed_for(seed, dataset, "split", 0) if scheme.seed is None else scheme.seed
+    try:
+        train, test = train_test_split(
+            np.arange(len(table)), test_size=scheme.test_size, random_state=random, stratify=stratify
+        )
+    except ValueError as error:
+        raise _too_small(dataset, str(error)) from None
+    parts = _Builder(len(table))
+    random = seed_for(seed, dataset, "validation", 0, 0)
+    inner, validation = _slice(train, table.y, scheme.validation, random, dataset)
+    parts.add(0, 0, inner, validation, test)
+    order = np.empty(len(table), dtype=np.int32)
+    order[np.concatenate([inner, validation, test])] = np.arange(len(table))
+    return replace(parts.build(), order=order)
+
+
+def _temporal(table: Table, scheme: config.Temporal, dataset: str) -> Parts:
+    """Expanding windows: fold k tests the k-th of the last `folds` blocks, trains on all before it.
+
+    A block is `test_size` of the rows; its border moves back to the first row of the same moment, so that no moment is
+    on both sides. The validation slice is the latest part of the training rows, as the test part is later than both.
+    """
+    if "time" not in table.roles:
+        raise _needs("temporal", "time", dataset)
+    time = table.roles["time"]
+    order = np.argsort(time, kind="stable")
+    ordered = time[order]
+
+    def border(position: float) -> int:
+        at = round(position)
+        return int(np.searchsorted(ordered, ordered[at], side="left")) if 0 < at < len(order) else max(at, 0)
+
+    n = len(order)
+    starts = [border(n * (1 - scheme.test_size * (scheme.folds - k))) for k in range(scheme.folds)]
+    ends = [*starts[1:], n]
+    parts = _Builder(n)
+    for fold, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        inner = border(start * (1 - scheme.validation)) if scheme.validation else start
+        if not 0 < inner <= start < end or (scheme.validation and inner == start):
+            raise _too_small(dataset, f"fold {fold} has {inner} training, {start - inner} validation and {end - start} test rows")
+        parts.add(0, fold, order[:inner], order[inner:start], order[start:end])
+    return parts.build()
+
+
+def _grouped(table: Table, scheme: config.Grouped, seed: int, dataset: str) -> Parts:
+    groups = groups_of(table)
+    _enough(len(np.unique(groups[table.y == 1])), "groups with a positive row", scheme.folds, dataset)
+    _enough(len(np.unique(groups)), "groups", scheme.folds, dataset)
+    parts = _Builder(len(table))
+    for repeat in range(scheme.repeats):
+        folds = StratifiedGroupKFold(scheme.folds, shuffle=True, random_state=seed_for(seed, dataset, "split", repeat))
+        for fold, (train, test) in enumerate(folds.split(table.X, table.y, groups)):
+            inner, validation = train, train[:0]
+            if scheme.validation:
+                shuffle = GroupShuffleSplit(
+                    1, test_size=scheme.validation, random_state=seed_for(seed, dataset, "validation", repeat, fold)
+                )
+                a, b = next(shuffle.split(train, groups=groups[train]))
+                inner, validation = train[a], train[b]
+            parts.add(repeat, fold, inner, validation, test)
+    return parts.build()
+
+
+def groups_of(table: Table) -> Index:
+    """The group of every row: the declared one, or else one number for each distinct feature row."""
+    if "group" in table.roles:
+        return table.roles["group"].astype(np.int64)
+    rows = np.where(np.isnan(table.X), np.inf, table.X) + 0.0  # a missing value equals a missing value; -0.0 equals 0.0
+    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _slice(train: Index, y: NDArray[np.int8], share: float, random: int, dataset: str) -> tuple[Index, Index]:
+    """A stratified validation slice of the training rows, and the rest."""
+    if not share:
+        return train, train[:0]
+    try:
+        inner, validation = next(
+            StratifiedShuffleSplit(1, test_size=share, random_state=random).split(train, y[train])
+        )
+    except ValueError as error:
+        raise _too_small(dataset, str(error)) from None
+    return train[inner], train[validation]
+
+
+class _Builder:
+    """Collects the folds of a split."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.columns: list[NDArray[np.uint8]] = []
+        self.names: list[tuple[int, int]] = []
+
+    def add(self, repeat: int, fold: int, train: Index, validation: Index, test: Index) -> None:
+        column = np.full(self.rows, UNUSED, dtype=np.uint8)
+        column[train], column[validation], column[test] = TRAIN, VALIDATION, TEST
+        self.columns.append(column)
+        self.names.append((repeat, fold))
+
+    def build(self) -> Parts:
+        return Parts(np.column_stack(self.columns), tuple(self.names))
+
+
+def _both_classes(parts: Parts, y: NDArray[np.int8], scheme: str, dataset: str) -> None:
+    """Training and test need both classes in every fold; a validation slice without positives is a missing threshold."""
+    for fold in parts:
+        for name in ("train", "test"):
+            rows: Index = getattr(fold, name)
+            positives = int(y[rows].sum())
+            if not 0 < positives < len(rows):
+                raise SplitError(
+                    f"The {name} part of repeat {fold.repeat}, fold {fold.fold} has one class alone.",
+                    where=f"{_place(dataset)} ({scheme})",
+                    expected="positive and negative rows in every training and test part",
+                    found=f"{positives} positives among {len(rows)} rows",
+                    todo="ask for fewer folds, a larger test_size, or another scheme; or get more positive rows.",
+                )
+
+
+def _place(dataset: str) -> str:
+    return f"params.yaml: datasets.{dataset}.split, or the top-level split"
+
+
+def _enough(count: int, what: str, folds: int, dataset: str) -> None:
+    if count < folds:
+        raise SplitError(
+            f"There are fewer {what} than folds.",
+            where=_place(dataset),
+            expected=f"at least {folds} {what} for {folds} folds",
+            found=str(count),
+            todo=f"ask for at most {max(count, 2)} folds, take `scheme: holdout`, or get more rows."
+            if count >= 2
+            else "get more such rows: with fewer than 2 nothing can be both trained and tested.",
+        )
+
+
+def _too_small(dataset: str, found: str) -> SplitError:
+    return SplitError(
+        "The table is too small for this split.",
+        where=_place(dataset),
+        expected="at least one row of each class in every part",
+        found=found,
+        todo="ask for fewer folds, a larger test_size or validation share, or `validation: 0`.",
+    )
+
+
+def _needs(scheme: str, column: str, dataset: str) -> SplitError:
+    return SplitError(
+        f"The scheme {scheme} needs to know the {column} of each row.",
+        where=_place(dataset),
+        expected=f"`{column}: NAME OF A COLUMN` in datasets.{dataset}",
+        found=f"no {column}",
+        todo="name the column, or take another scheme.",
+    )

@@ -1,0 +1,75 @@
+"""Every path of the project as a function.
+
+Paths are relative to the working directory, which is where dvc.yaml and params.yaml lie: the same stages serve more than
+one pipeline. Only the code and the default tracking store are found from where this file lies.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+PARAMS = Path("params.yaml")
+DVC_YAML = Path("dvc.yaml")
+DVC_LOCK = Path("dvc.lock")
+DATA = Path("data")
+REPORTS = Path("reports")
+
+DOWNLOADS = DATA / "downloads"
+"""Verified bytes as they were published; ignored by git and DVC, so a rerun does not download again."""
+
+STORE = DATA / "store"
+"""Fitted cells by the hash of their inputs; ignored by git and DVC, bounded in size, safe to delete."""
+
+
+def table(dataset: str) -> Path:
+    return DATA / "tables" / dataset / "table.parquet"
+
+
+def facts(dataset: str) -> Path:
+    return DATA / "tables" / dataset / "facts.json"
+
+
+def split(dataset: str) -> Path:
+    return DATA / "splits" / f"{dataset}.parquet"
+
+
+def resampled(dataset: str, strategy: str | None = None) -> Path:
+    return _cell(DATA / "resampled", dataset, strategy)
+
+
+def scores(dataset: str, strategy: str | None = None) -> Path:
+    return _cell(DATA / "scores", dataset, strategy)
+
+
+def measured(dataset: str, strategy: str | None = None) -> Path:
+    return _cell(DATA / "measured", dataset, strategy)
+
+
+def evaluation(dataset: str) -> Path:
+    return DATA / "evaluations" / dataset
+
+
+def plots(dataset: str) -> Path:
+    return DATA / "plots" / dataset
+
+
+def page(dataset: str) -> Path:
+    return REPORTS / f"{dataset}.html"
+
+
+def _cell(folder: Path, dataset: str, strategy: str | None) -> Path:
+    return folder / dataset if strategy is None else folder / dataset / strategy
+
+
+def tracking_root() -> Path:
+    """The repository whose mlflow.db is meant.
+
+    `dvc exp run --temp` works in a copy below `.dvc/tmp/exps` of the repository; its runs belong into the store of the
+    repository itself, where people look.
+    """
+    for parent in REPOSITORY.parents:
+        if parent.name == "exps" and parent.parent.name == "tmp" and parent.parent.parent.name == ".dvc":
+            return parent.parents[2]
+    return REPOSITORY

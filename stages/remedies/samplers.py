@@ -1,0 +1,321 @@
+"""Remedies at the data level: from a sampler's name to rows kept, rows repeated and rows made.
+
+A sampler of imbalanced-learn hands back arrays. What the pipeline needs is where each row came from, so every kind of
+sampler has its reading of provenance: a selection of rows, rows followed by new ones, both in turn, or new centres.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.config import NONE, Strategy, did_you_mean
+from stages.errors import ConfigurationError, NotApplicable
+from stages.remedies.space import Matrix, SamplingSpace
+
+Labels = NDArray[np.int8]
+Index = NDArray[np.int64]
+
+
+class Resampled(NamedTuple):
+    """What a remedy makes of training rows.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (kept,), int64
+        Positions of the rows kept, in the sampler's order; a row that is repeated stands several times.
+    synthetic : ndarray of shape (made, p), float64
+        New rows in the table's own units, categories as codes.
+    synthetic_y : ndarray of shape (made,), int8
+    """
+
+    rows: Index
+    synthetic: Matrix
+    synthetic_y: Labels
+
+
+class Raw(NamedTuple):
+    """A sampler's result in the sampling space, before the way back."""
+
+    rows: Index
+    made: Matrix
+    made_y: Labels
+
+
+@dataclass(frozen=True)
+class SamplerKind:
+    """What a name in params.yaml means.
+
+    Attributes
+    ----------
+    make : callable
+        Gives the class, imported when asked for.
+    provenance : callable of (sampler, Z, y) to Raw
+    fixed : dict
+        Parameters that the name stands for.
+    has_ratio : bool
+        Whether the sampler aims at a ratio of the classes; cleaning does not.
+    reads_features : bool
+        False for samplers that draw rows whatever they hold.
+    """
+
+    make: Callable[[], type]
+    provenance: Callable[[Any, Matrix, Labels], Raw]
+    fixed: dict[str, Any]
+    has_ratio: bool = True
+    reads_features: bool = True
+
+
+def _of(module: str, name: str) -> Callable[[], type]:
+    """A class of imbalanced-learn, imported when asked for: the import takes a second that `none` need not pay."""
+    return lambda: getattr(importlib.import_module(f"imblearn.{module}"), name)
+
+
+def _selected(sampler: Any, Z: Matrix, y: Labels) -> Raw:
+    """Rows are kept, dropped or repeated; the sampler says which. A sampler that shrinks or shifts what it repeats
+    (RandomOverSampler with `shrinkage`) makes new rows of the repeated ones."""
+    made, made_y = sampler.fit_resample(Z, y)
+    rows = sampler.sample_indices_.astype(np.int64)
+    if getattr(sampler, "shrinkage", None) is None:
+        return Raw(rows, Z[:0], y[:0])
+    return Raw(np.arange(len(y)), made[len(y) :], made_y[len(y) :])
+
+
+def _appended(sampler: Any, Z: Matrix, y: Labels) -> Raw:
+    """Every row is kept and the new ones follow."""
+    made, made_y = sampler.fit_resample(Z, y)
+    if not np.array_equal(made[: len(y)], Z):
+        raise AssertionError(f"{type(sampler).__name__} no longer puts the original rows first")
+    return Raw(np.arange(len(y)), made[len(y) :], made_y[len(y) :])
+
+
+def _cleaned_after(cleaner: str) -> Callable[[Any, Matrix, Labels], Raw]:
+    """New rows follow the originals, then a cleaner drops some of both."""
+
+    def provenance(sampler: Any, Z: Matrix, y: Labels) -> Raw:
+        made, made_y = sampler.fit_resample(Z, y)
+        kept = getattr(sampler, cleaner).sample_indices_
+        new = kept >= len(y)
+        return Raw(kept[~new].astype(np.int64), made[new], made_y[new])
+
+    return provenance
+
+
+def _centres(sampler: Any, Z: Matrix, y: Labels) -> Raw:
+    """The rows of one class give way to centres of clusters; the other class is kept as it is."""
+    made, made_y = sampler.fit_resample(Z, y)
+    replaced = list(sampler.sampling_strategy_)
+    new = np.isin(made_y, replaced)
+    return Raw(np.flatnonzero(~np.isin(y, replaced)), made[new], made_y[new])
+
+
+SAMPLERS: dict[str, SamplerKind] = {
+    "random_over": SamplerKind(_of("over_sampling", "RandomOverSampler"), _selected, {}, reads_features=False),
+    "smote": SamplerKind(_of("over_sampling", "SMOTE"), _appended, {}),
+    "borderline_smote": SamplerKind(_of("over_sampling", "BorderlineSMOTE"), _appended, {}),
+    "svm_smote": SamplerKind(_of("over_sampling", "SVMSMOTE"), _appended, {}),
+    "kmeans_smote": SamplerKind(_of("over_sampling", "KMeansSMOTE"), _appended, {}),
+    "adasyn": SamplerKind(_of("over_sampling", "ADASYN"), _appended, {}),
+    "random_under": SamplerKind(_of("under_sampling", "RandomUnderSampler"), _selected, {}, reads_features=False),
+    "near_miss_1": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 1}),
+    "near_miss_2": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 2}),
+    "near_miss_3": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 3}),
+    "tomek_links": SamplerKind(_of("under_sampling", "TomekLinks"), _selected, {}, has_ratio=False),
+    "enn": SamplerKind(_of("under_sampling", "EditedNearestNeighbours"), _selected, {}, has_ratio=False),
+    "cluster_centroids": SamplerKind(_of("under_sampling", "ClusterCentroids"), _centres, {}),
+    "smote_tomek": SamplerKind(_of("combine", "SMOTETomek"), _cleaned_after("tomek_"), {}),
+    "smote_enn": SamplerKind(_of("combine", "SMOTEENN"), _cleaned_after("enn_"), {}),
+}
+
+NESTED = {"smote": "smote", "tomek": "tomek_links", "enn": "enn"}
+"""Parameters of a combined sampler that are samplers themselves, given in params.yaml as a mapping of parameters."""
+
+
+def kind_of(key: str, strategy: Strategy) -> SamplerKind | None:
+    """What a strategy's sampler means; None for doing nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no sampler of that name.
+    """
+    name = strategy.sampler or key
+    if name == NONE:
+        return None
+    if name not in SAMPLERS:
+        raise ConfigurationError(
+            f"There is no sampler {name!r}{did_you_mean(name, SAMPLERS)}.",
+            where=f"params.yaml: strategies.{key}",
+            expected="one of: " + ", ".join([NONE, *SAMPLERS]),
+            found=repr(name),
+            todo="name one of these as the strategy's key, or under `sampler`.",
+        )
+    return SAMPLERS[name]
+
+
+def make(key: str, strategy: Strategy, seed: int) -> Any:
+    """The sampler of a strategy with its parameters, or None for doing nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        When the sampler does not exist or does not take one of the parameters.
+    """
+    kind = kind_of(key, strategy)
+    where = f"params.yaml: strategies.{key}"
+    if kind is None:
+        given = [name for name, value in (("ratio", strategy.ratio), ("params", strategy.params)) if value]
+        if given:
+            raise ConfigurationError(f"Doing nothing takes no {given[0]}.", where=where, expected=f"{key}: {{}}",
+                                     found=", ".join(given), todo="name a `sampler`, or take it away.")  # fmt: skip
+        return None
+    if strategy.ratio is not None and not kind.has_ratio:
+        raise ConfigurationError(
+            "This sampler cleans; it aims at no ratio.",
+            where=where,
+            expected="no `ratio`",
+            found=str(strategy.ratio),
+            todo="take `ratio` away, or choose a sampler that over- or undersamples.",
+        )
+    params = {
+        name: _build(NESTED[name], value, seed, f"{where}.params.{name}")
+        if name in NESTED and isinstance(value, dict)
+        else value
+        for name, value in strategy.params.items()
+    }
+    if strategy.ratio is not None:
+        params["sampling_strategy"] = strategy.ratio
+    return _instance(kind, params, seed, where)
+
+
+def _build(name: str, params: dict[str, Any], seed: int, where: str) -> Any:
+    return _instance(SAMPLERS[name], params, seed, where)
+
+
+def _instance(kind: SamplerKind, params: dict[str, Any], seed: int, where: str) -> Any:
+    cls = kind.make()
+    known = list(inspect.signature(cls).parameters)
+    for name in params:
+        if name not in known or name in kind.fixed:
+            raise ConfigurationError(
+                f"{cls.__name__} takes no parameter {name!r} here{did_you_mean(name, known)}.",
+                where=f"{where}.params",
+                expected="imbalanced-learn's own: " + ", ".join(k for k in known if k not in kind.fixed),
+                found=name,
+                todo="correct the name, or take it away.",
+            )
+    arguments = {**kind.fixed, **params}
+    if "random_state" in known:
+        arguments.setdefault("random_state", seed)
+    sampler = cls(**arguments)
+    try:
+        sampler._validate_params()
+    except ValueError as error:
+        raise ConfigurationError("A sampler's parameter has a wrong value.", where=f"{where}.params",
+                                 found=str(error), todo="correct the value.") from None  # fmt: skip
+    return sampler
+
+
+def resample(
+    key: str, strategy: Strategy, X: Matrix, y: Labels, cardinalities: tuple[int, ...], seed: int
+) -> Resampled:
+    """Apply a strategy to training rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p), float64
+        Training rows in the table's own units; NaN where a value is missing.
+    y : ndarray of shape (n,), int8
+    cardinalities : tuple of int, length p
+        For each feature the number of its categories, 0 for a number.
+    seed : int
+        For samplers that draw, unless the strategy's `params` hold a `random_state`.
+
+    Raises
+    ------
+    NotApplicable
+        When the sampler cannot run on these rows; the text is the library's reason.
+    """
+    sampler = make(key, strategy, seed)
+    kind = kind_of(key, strategy)
+    if sampler is None or kind is None:
+        return Resampled(np.arange(len(y)), X[:0], y[:0])
+    result = _resample(kind, sampler, strategy.scale, X, y, cardinalities)
+    left = np.concatenate([y[result.rows], result.synthetic_y])
+    if not 0 < left.sum() < len(left):
+        missing = "negative" if left.any() else "positive"
+        raise NotApplicable(f"{type(sampler).__name__} leaves no {missing} row of the {len(y)} training rows")
+    return result
+
+
+def _resample(kind: SamplerKind, sampler: Any, scale: bool, X: Matrix, y: Labels, cardinalities: tuple[int, ...]) -> Resampled:
+    if not kind.reads_features and getattr(sampler, "shrinkage", None) is None:
+        raw = _run(kind.provenance, sampler, np.zeros((len(y), 1)), y)
+        return Resampled(raw.rows, X[:0], y[:0])
+    space = SamplingSpace(cardinalities, scale).fit(X)
+    if not space.code_columns:
+        raw = _run(kind.provenance, sampler, space.codes(X), y)
+        return Resampled(raw.rows, space.from_codes(raw.made) if len(raw.made) else X[:0], raw.made_y)
+    return _with_categories(kind, sampler, space, X, y)
+
+
+def _with_categories(kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels) -> Resampled:
+    """SMOTE, alone or before cleaning, becomes SMOTENC (SMOTEN where nothing is a number); every other sampler measures
+    distances over indicators."""
+    name = type(sampler).__name__
+    if name not in {"SMOTE", "SMOTETomek", "SMOTEENN"}:
+        raw = _run(kind.provenance, sampler, space.indicators(X), y)
+        return Resampled(raw.rows, space.from_indicators(raw.made) if len(raw.made) else X[:0], raw.made_y)
+    smote = sampler if name == "SMOTE" else (sampler.smote or _plain_smote(sampler))
+    codes = space.codes(X)
+    raw = _run(_appended, _nominal(smote, space), codes, y)
+    if name != "SMOTE":
+        cleaner = _cleaner(sampler)
+        Z, labels = np.vstack([codes, raw.made]), np.concatenate([y, raw.made_y])
+        kept = _run(_selected, cleaner, space.spread(Z), labels).rows
+        new = kept >= len(y)
+        raw = Raw(kept[~new], Z[kept[new]], labels[kept[new]])
+    return Resampled(raw.rows, space.from_codes(raw.made), raw.made_y)
+
+
+def _plain_smote(combined: Any) -> Any:
+    from imblearn.over_sampling import SMOTE
+
+    return SMOTE(sampling_strategy=combined.sampling_strategy, random_state=combined.random_state)
+
+
+def _nominal(smote: Any, space: SamplingSpace) -> Any:
+    from imblearn.over_sampling import SMOTEN, SMOTENC
+
+    shared = {name: getattr(smote, name) for name in ("sampling_strategy", "random_state", "k_neighbors")}
+    if len(space.numeric):
+        return SMOTENC(categorical_features=space.code_columns, **shared)
+    return SMOTEN(**shared)
+
+
+def _cleaner(combined: Any) -> Any:
+    from imblearn.under_sampling import EditedNearestNeighbours, TomekLinks
+
+    if type(combined).__name__ == "SMOTETomek":
+        return combined.tomek or TomekLinks(sampling_strategy="all")
+    return combined.enn or EditedNearestNeighbours(sampling_strategy="all")
+
+
+def _run(provenance: Callable[[Any, Matrix, Labels], Raw], sampler: Any, Z: Matrix, y: Labels) -> Raw:
+    """Run a sampler; its refusal is a reason, and so is k-means with fewer clusters than it was asked for."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", "Number of distinct clusters", ConvergenceWarning)
+        try:
+            return provenance(sampler, Z, y)
+        except (ValueError, RuntimeError, ConvergenceWarning) as error:
+            raise NotApplicable(f"{type(sampler).__name__}: {' '.join(str(error).split())}") from error

@@ -1,0 +1,1 @@
+"""Metrics, intervals, figures and pages: from stored scores to a verdict."""
