@@ -9,8 +9,9 @@ from tqdm import tqdm
 
 from stages import config, files, paths
 from stages.config import Strategy, seed_for
-from stages.data import schemes, tables
-from stages.data.schemes import Fold
+from stages.data import parts as splits
+from stages.data import tables
+from stages.data.parts import Fold
 from stages.data.tables import Table
 from stages.errors import NotApplicable, guarded
 from stages.remedies import resampling, samplers
@@ -46,7 +47,7 @@ def main() -> None:
     params = config.load()
     strategy = params.strategy(key)
     samplers.make(key, strategy, 0)  # a mistake in the parameters is told before any work
-    table, parts = tables.read(paths.table(name)), schemes.read(paths.split(name))
+    table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
     results, measured = [], []
     for fold in tqdm(parts, desc=f"resample {name} {key}", unit="fold", disable=None):
         seed = seed_for(params.seed, name, key, "resample", fold.repeat, fold.fold)

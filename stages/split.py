@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from stages import config, paths
+from stages.data import parts as splits
 from stages.data import schemes, tables
 from stages.errors import guarded
 
@@ -15,7 +16,7 @@ def main() -> None:
     name = parser.parse_args().dataset
     params = config.load()
     parts = schemes.split(tables.read(paths.table(name)), params.split_of(name), params.seed, name)
-    schemes.write(paths.split(name), parts)
+    splits.write(paths.split(name), parts)
     print(f"{name}: {params.split_of(name).scheme}, {len(parts)} folds in all")
 
 

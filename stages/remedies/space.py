@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import StandardScaler
+
+if TYPE_CHECKING:
+    from sklearn.impute import SimpleImputer
+    from sklearn.preprocessing import StandardScaler
 
 Matrix = NDArray[np.float64]
 
@@ -43,6 +46,9 @@ class SamplingSpace:
         self.numeric, self.categorical = np.flatnonzero(sizes == 0), np.flatnonzero(sizes > 0)
 
     def fit(self, X: Matrix) -> SamplingSpace:
+        from sklearn.impute import SimpleImputer
+        from sklearn.preprocessing import StandardScaler
+
         if len(self.numeric):
             self._impute_numbers = SimpleImputer(strategy="median", keep_empty_features=True).fit(X[:, self.numeric])
             self._scaler = StandardScaler(with_mean=self.scale, with_std=self.scale)

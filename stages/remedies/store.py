@@ -1,0 +1,65 @@
+"""The cell store: fitted cells by the hash of their inputs, so that a changed model refits itself alone.
+
+Git and DVC ignore it; it is bounded in size and may be deleted at any time. A stage that was killed goes on where it
+stopped. A fit that failed is not kept: it is tried again.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import warnings
+
+import numpy as np
+from joblib import Memory
+from joblib.memory import MemorizedFunc
+
+from stages import files, paths
+from stages.closure import code_digest
+from stages.remedies.fit import Fitted, Work, fit
+
+LIMIT_BYTES = 512 * 2**20
+"""Beyond this the cells used longest ago are dropped; a cell of the default grid has about 30 KB."""
+
+
+def _fit(key: str, work: Work) -> Fitted:
+    return fit(work)
+
+
+def opened() -> MemorizedFunc:
+    """A function (key, work) that fits, or returns what was fitted under this key before."""
+    return Memory(paths.STORE, verbose=0).cache(_fit, ignore=["work"])  # type: ignore[return-value]
+
+
+def has(store: MemorizedFunc, key: str) -> bool:
+    return bool(store.check_call_in_cache(key, None))
+
+
+def tidy() -> None:
+    """Drop the cells used longest ago until the store is within its limit."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a cell that another process has just dropped is no concern
+        Memory(paths.STORE, verbose=0).reduce_size(bytes_limit=LIMIT_BYTES)
+
+
+def environment() -> str:
+    """What else a fit depends on: its code, the locked packages, the interpreter and the processor's kind."""
+    lock = paths.REPOSITORY / "requirements.lock"
+    return files.digest(
+        code_digest("stages.remedies.fit"), lock.read_bytes(), sys.version.split()[0], platform.machine()
+    )
+
+
+def inputs(*arrays: np.ndarray) -> str:
+    """One hash for the content, type and shape of arrays."""
+    parts: list[bytes | str | memoryview] = []
+    for array in arrays:
+        whole = np.ascontiguousarray(array)
+        parts += [str((whole.dtype.str, whole.shape)), whole.data.cast("B") if whole.size else b""]
+    return files.digest(*parts)
+
+
+def key(work: Work, table: str, fold: str, environment: str) -> str:
+    """The key of a cell: everything that its scores follow from, and no other cell's."""
+    entry = {"model": work.entry.model or work.key, "params": work.entry.params, "seed": work.seed}
+    return files.digest(environment, table, fold, files.canonical([entry, work.cardinalities]))

@@ -1,0 +1,83 @@
+"""Threshold policies, and what a threshold's decisions are worth.
+
+A row is predicted positive when its score is at least the threshold. Thresholds are chosen on the validation slice, which
+keeps the natural prevalence and which no sampler and no fit has seen, never on test rows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.config import Costs
+
+Counts = NDArray[np.float64]
+
+
+class Confusion(NamedTuple):
+    """Counts of decisions; arrays where many thresholds are looked at together."""
+
+    tn: Counts
+    fp: Counts
+    fn: Counts
+    tp: Counts
+
+
+def confusion(y: NDArray[np.int8], scores: NDArray[np.float64], threshold: float) -> Confusion:
+    """Count the decisions at one threshold."""
+    predicted, positive = scores >= threshold, y == 1
+    tp, fp = np.sum(predicted & positive), np.sum(predicted & ~positive)
+    return Confusion(np.sum(~positive) - fp, fp, np.sum(positive) - tp, tp)
+
+
+def rates(counts: Confusion) -> dict[str, Counts]:
+    """Rates of counts, NaN where a rate is not defined.
+
+    Precision without a predicted positive, recall without a positive row, specificity without a negative one and Matthews'
+    correlation with an empty margin have no value. F1 is 2 tp / (2 tp + fp + fn); G-mean is the geometric mean of recall
+    and specificity (Kubat and Matwin 1997), balanced accuracy their arithmetic mean.
+    """
+    tn, fp, fn, tp = (np.asarray(count, dtype=np.float64) for count in counts)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision, recall, specificity = tp / (tp + fp), tp / (tp + fn), tn / (tn + fp)
+        margins = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
+        total = tn + fp + fn + tp
+        values = {
+            "precision": precision,
+            "recall": recall,
+            "specificity": specificity,
+            "f1": 2 * tp / (2 * tp + fp + fn),
+            "g_mean": np.sqrt(recall * specificity),
+            "balanced_accuracy": (recall + specificity) / 2,
+            "mcc": (tp * tn - fp * fn) / margins,
+            "accuracy": (tp + tn) / total,
+            "accuracy_of_no_positives": (tn + fp) / total,
+        }
+    return {name: np.where(np.isfinite(value), value, np.nan) for name, value in values.items()}
+
+
+def expected_cost(counts: Confusion, costs: Costs) -> Counts:
+    """The mean cost of a decision (Elkan 2001, section 1)."""
+    tn, fp, fn, tp = (np.asarray(count, dtype=np.float64) for count in counts)
+    total = (
+        costs.true_negative * tn + costs.false_positive * fp + costs.false_negative * fn + costs.true_positive * tp
+    )
+    return np.asarray(total / (tn + fp + fn + tp))
+
+
+def tuned(y: NDArray[np.int8], scores: NDArray[np.float64], metric: str) -> float:
+    """The threshold that maximises a rate; of several the highest. NaN where the slice has one class alone.
+
+    Every distinct score is a candidate: between two of them nothing changes.
+    """
+    if not 0 < y.sum() < len(y):
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    ordered, positive = scores[order], y[order] == 1
+    last = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))
+    tp = np.cumsum(positive)[last].astype(np.float64)
+    fp = last + 1 - tp
+    value = rates(Confusion((~positive).sum() - fp, fp, positive.sum() - tp, tp))[metric]
+    return float(ordered[last[np.nanargmax(value)]])

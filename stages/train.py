@@ -1,0 +1,173 @@
+"""Stage train: for each model and fold, scores of the test rows and of the validation slice."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from joblib.memory import MemorizedFunc
+from tqdm import tqdm
+
+from stages import config, files, paths
+from stages.config import Params, seed_for
+from stages.data import parts as splits
+from stages.data import tables
+from stages.data.parts import Fold, Parts
+from stages.data.tables import Table
+from stages.errors import NotApplicable, guarded
+from stages.remedies import models, resampling, store
+from stages.remedies.fit import Fitted, Work
+from stages.remedies.resampling import FAILED, NOT_APPLICABLE, OK
+
+Place = tuple[str, int, int]
+"""A cell's model with a repeat and a fold."""
+
+Outcome = tuple[str, str, Fitted | None]
+"""Status, reason, and what the fit left behind."""
+
+
+def works(params: Params, dataset: str, strategy: str, table: Table, parts: Parts, made: dict[tuple[int, int], Any]
+          ) -> Iterator[tuple[Place, Fold, Work]]:  # fmt: skip
+    """Every fit of a strategy on a dataset.
+
+    A model's seed does not depend on the strategy: two strategies that are compared draw the same random numbers.
+    """
+    for fold in parts:
+        rows, synthetic, synthetic_y = made[fold.repeat, fold.fold]
+        for key in params.models_of(strategy):
+            seed = seed_for(params.seed, dataset, key, "fit", fold.repeat, fold.fold)
+            work = Work(key, params.models[key], seed, table.X, table.y, table.cardinalities, fold.train,
+                        fold.validation, fold.test, rows, synthetic, synthetic_y)  # fmt: skip
+            yield (key, fold.repeat, fold.fold), fold, work
+
+
+def keyed(jobs: Iterator[tuple[Place, Fold, Work]]) -> Iterator[tuple[Place, str, Work]]:
+    """Each fit with the hash of its inputs."""
+    environment, table, folds = store.environment(), "", dict[tuple[int, int], str]()
+    for place, fold, work in jobs:
+        table = table or store.inputs(work.X, work.y)
+        if fold[:2] not in folds:
+            folds[fold[:2]] = store.inputs(*fold[2:], work.rows, work.synthetic, work.synthetic_y)
+        yield place, store.key(work, table, folds[fold[:2]], environment), work
+
+
+def run(jobs: list[tuple[Place, str, Work]], label: str) -> tuple[dict[Place, Outcome], int]:
+    """Fit what the store does not hold, all cores at work; returns the outcomes and how many were fitted."""
+    kept = store.opened()
+    known = {place: (key, work) for place, key, work in jobs if store.has(kept, key)}
+    outcomes = {place: _attempt(kept, key, work) for place, (key, work) in known.items()}
+    fresh = [job for job in jobs if job[0] not in known]
+    if fresh:
+        pool = Parallel(n_jobs=-1, return_as="generator_unordered", inner_max_num_threads=1, max_nbytes="1M", backend="loky")
+        results = pool(delayed(_one)(kept, *job) for job in fresh)
+        for place, outcome in tqdm(results, total=len(fresh), desc=f"train {label}", unit="fit", disable=None):
+            outcomes[place] = outcome
+        store.tidy()
+    return outcomes, len(fresh)
+
+
+def _one(kept: MemorizedFunc, place: Place, key: str, work: Work) -> tuple[Place, Outcome]:
+    return place, _attempt(kept, key, work)
+
+
+def _attempt(kept: MemorizedFunc, key: str, work: Work) -> Outcome:
+    """A model that cannot be fitted is a result with its reason; the other cells go on."""
+    try:
+        return OK, "", kept(key, work)
+    except NotApplicable as error:
+        return NOT_APPLICABLE, str(error), None
+    except MemoryError as error:
+        return FAILED, f"out of memory: {error}", None
+    except Exception as error:  # whatever a library raises on these rows: one cell fails, and says why
+        return FAILED, f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", None
+
+
+def scores_of(work: Work, repeat: int, fold: int, fitted: Fitted) -> pd.DataFrame:
+    """The scores of one fold as rows of the stored table."""
+    rows = np.concatenate([work.test, work.validation]).astype(np.int32)
+    part = np.repeat(np.array([splits.TEST, splits.VALIDATION], np.uint8), [len(work.test), len(work.validation)])
+    return pd.DataFrame(
+        {
+            "repeat": np.full(len(rows), repeat, np.int16),
+            "fold": np.full(len(rows), fold, np.int16),
+            "part": part,
+            "row": rows,
+            "score": np.concatenate([fitted.test, fitted.validation]),
+        }
+    )
+
+
+def summary(key: str, outcomes: dict[Place, Outcome]) -> dict[str, Any]:
+    """The status of one cell over its folds, with the reason, the notes and the facts of its fits."""
+    mine = [(place, outcome) for place, outcome in sorted(outcomes.items()) if place[0] == key]
+    bad = [(place, outcome) for place, outcome in mine if outcome[0] != OK]
+    facts = [{"repeat": p[1], "fold": p[2], **o[2].facts} for p, o in mine if o[2] is not None]
+    notes = sorted({note for _, outcome in mine if outcome[2] is not None for note in outcome[2].notes})
+    if not bad:
+        return {"status": OK, "reason": "", "notes": notes, "folds": facts}
+    (_, repeat, fold), (status, reason, _) = bad[0]
+    place = f"repeat {repeat}, fold {fold}" + (f" and {len(bad) - 1} more" if len(bad) > 1 else "")
+    return {"status": status, "reason": f"{reason} ({place})", "notes": notes, "folds": facts}
+
+
+def not_resampled(counts: list[dict[str, Any]]) -> tuple[str, str] | None:
+    """Status and reason of every cell of a strategy whose sampler did not run in each fold."""
+    bad = [count for count in counts if count["status"] != OK]
+    if not bad:
+        return None
+    place = f"repeat {bad[0]['repeat']}, fold {bad[0]['fold']}" + (f" and {len(bad) - 1} more" if len(bad) > 1 else "")
+    return bad[0]["status"], f"{bad[0]['reason']} ({place})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
+    parser.add_argument("dataset", help="a key of params.yaml: datasets")
+    parser.add_argument("strategy", help="a key of params.yaml: strategies")
+    arguments = parser.parse_args()
+    name, strategy = arguments.dataset, arguments.strategy
+    params = config.load()
+    params.strategy(strategy)
+    for key in params.models_of(strategy):
+        models.kind_of(key, params.models[key])
+    start = time.perf_counter()
+    cells: dict[str, Any] = {}
+    measured: list[dict[str, Any]] = []
+    counts = resampling.read_counts(paths.resampled(name, strategy))
+    refused = not_resampled(counts)
+    folder = paths.scores(name, strategy)
+    if refused is not None:
+        cells = {
+            key: {"status": refused[0], "reason": refused[1], "notes": [], "folds": []}
+            for key in params.models_of(strategy)
+        }
+        print(f"{name} {strategy}: {refused[0]}: {refused[1]}")
+    else:
+        table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
+        made = resampling.read_rows(paths.resampled(name, strategy), table)
+        jobs = list(keyed(works(params, name, strategy, table, parts, made)))
+        outcomes, fitted = run(jobs, f"{name} {strategy}")
+        for key in params.models_of(strategy):
+            cells[key] = summary(key, outcomes)
+            if cells[key]["status"] == OK:
+                pieces = [scores_of(work, *place[1:], fit) for place, _, work in jobs
+                          if place[0] == key and (fit := outcomes[place][2]) is not None]  # fmt: skip
+                files.write_parquet(folder / f"{key}.parquet", pd.concat(pieces, ignore_index=True))
+            else:
+                print(f"{name} {strategy} {key}: {cells[key]['status']}: {cells[key]['reason']}")
+        measured = [
+            {"model": place[0], "repeat": place[1], "fold": place[2], "fit_seconds": fit.fit_seconds,
+             "predict_seconds": fit.predict_seconds, "peak_bytes": fit.peak_bytes}
+            for place, _, _ in jobs if (fit := outcomes[place][2]) is not None
+        ]  # fmt: skip
+        print(f"{name} {strategy}: {fitted} fits, {len(jobs) - fitted} from the store, {time.perf_counter() - start:.1f} s")
+    files.write_json(folder / "cells.json", {"counts": counts, "models": cells})
+    files.write_json(paths.measured(name, strategy) / "train.json", measured)
+
+
+if __name__ == "__main__":
+    raise SystemExit(guarded(main)())
