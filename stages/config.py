@@ -84,7 +84,9 @@ class File(Strict):
     @model_validator(mode="after")
     def _one_sum(self) -> File:
         if (self.sha256 is None) == (self.unpacked_sha256 is None):
-            raise PydanticCustomError("sums", "a file needs either sha256 or unpacked_sha256, so that it can be verified")
+            raise PydanticCustomError(
+                "sums", "a file needs either sha256 or unpacked_sha256, so that it can be verified"
+            )
         return self
 
 
@@ -229,6 +231,14 @@ class Params(Strict):
     split: Split = StratifiedKFold()
     thresholds: Thresholds = Thresholds()
     costs: Costs = Costs()
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Params:
+        if "index" in self.datasets:
+            raise PydanticCustomError(
+                "taken", "datasets.index: this key is taken by reports/index.html; choose another"
+            )
+        return self
 
     @model_validator(mode="after")
     def _strategies_exist(self) -> Params:
@@ -383,7 +393,7 @@ def _told(problem: Any) -> str:
         message = f"the key scheme is missing; the schemes are: {', '.join(sorted(tags))}"
     elif kind == "missing":
         return f"{place}: this key is required and missing"
-    if kind in {"unknown_key", "unknown_strategy", "sums", "rows", "source"}:
+    if kind in {"unknown_key", "unknown_strategy", "taken", "sums", "rows", "source"}:
         return f"{place}: {message}" if place else message
     found = repr(problem["input"])
     return f"{place}: {message}, found {found if len(found) <= 80 else found[:77] + '...'}"

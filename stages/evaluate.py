@@ -47,14 +47,14 @@ class FoldScores:
 
 def fold_scores(stored: pd.DataFrame, parts: Parts, where: str) -> list[FoldScores]:
     """A cell's stored scores by fold, held against the split: every row of a part has one score."""
-    groups = stored.groupby(["repeat", "fold", "part"], sort=True).indices
+    groups: Any = stored.groupby(["repeat", "fold", "part"], sort=True).indices
     rows, scores = stored["row"].to_numpy(dtype=np.int64), stored["score"].to_numpy()
     nothing = np.empty(0, np.int64)
     result = []
     for fold in parts:
         found = []
         for part, expected in ((splits.TEST, fold.test), (splits.VALIDATION, fold.validation)):
-            at = groups.get((fold.repeat, fold.fold, part), nothing)  # type: ignore[call-overload]
+            at = groups.get((fold.repeat, fold.fold, part), nothing)
             at = at[np.argsort(rows[at], kind="stable")]
             if not np.array_equal(rows[at], np.sort(expected)):
                 raise ResultError(
@@ -233,7 +233,11 @@ def main() -> None:
     params = config.load()
     params.dataset(name)
     remove_leftovers(name, params)
-    table, parts, facts = tables.read(paths.table(name)), splits.read(paths.split(name)), files.read_json(paths.facts(name))
+    table, parts, facts = (
+        tables.read(paths.table(name)),
+        splits.read(paths.split(name)),
+        files.read_json(paths.facts(name)),
+    )
     stored = {strategy: files.read_json(paths.scores(name, strategy) / "cells.json") for strategy in params.strategies}
     status = {cell: stored[cell[0]]["models"][cell[1]] for cell in params.cells}
     done = [cell for cell in params.cells if status[cell]["status"] == OK]
@@ -246,12 +250,17 @@ def main() -> None:
         else (empty, empty)  # fmt: skip
     rows, limits = [], {}
     for cell in done:
-        mine, limits[cell] = decisions(name, cell, scores[cell], table.y, params.thresholds_of(name), params.costs_of(name))
+        mine, limits[cell] = decisions(
+            name, cell, scores[cell], table.y, params.thresholds_of(name), params.costs_of(name)
+        )
         rows += mine
     folder = paths.evaluation(name)
     board = leaderboard(name, params.cells, status, {cell: k for k, cell in enumerate(done)}, folds, draws, facts)
     files.write_csv(folder / "leaderboard.csv", board)
-    files.write_csv(folder / "decisions.csv", pd.DataFrame(rows, columns=DECISIONS).astype(dict.fromkeys(("tn", "fp", "fn", "tp"), "Int64")))
+    files.write_csv(
+        folder / "decisions.csv",
+        pd.DataFrame(rows, columns=DECISIONS).astype(dict.fromkeys(("tn", "fp", "fn", "tp"), "Int64")),
+    )
     files.write_csv(folder / "folds.csv", by_fold(done, parts, folds, limits))
     curve_columns = ["strategy", "model", "curve", "x", "y"]
     files.write_csv(folder / "curves.csv", pd.concat([curves(cell, scores[cell], table.y) for cell in done]) if done

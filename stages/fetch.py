@@ -3,53 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from stages import config, files, paths
-from stages.config import Dataset
-from stages.data import columns, formats, sources, tables
-from stages.errors import TableError, guarded
-
-
-def fetch(name: str, entry: Dataset) -> tuple[tables.Table, dict[str, Any]]:
-    """Get a dataset's bytes and make the typed table of them; see `stages.data.columns.typed`."""
-    where = entry.path if entry.source is None else f"the table of datasets.{name}"
-    return columns.typed(_raw(name, entry), entry, where)
-
-
-def _raw(name: str, entry: Dataset) -> pd.DataFrame:
-    source = entry.source
-    if source is None:
-        return formats.read(Path(entry.path), _kind(entry.path), where=entry.path)
-    if source.bundled is not None:
-        return formats.digits()
-    pieces = []
-    for file in source.files:
-        place = sources.unpacked(sources.locate(file, name), file)
-        # a plain file is read from where it lies, whatever its size
-        plain = isinstance(place, Path) and place.suffix != ".gz"
-        content = place if plain and isinstance(place, Path) else sources.read_bytes(place)
-        pieces.append(
-            formats.read(content, source.format, where=file.name, columns=source.columns, cut=source.cut)
-        )
-    return pd.concat(pieces, ignore_index=True) if len(pieces) > 1 else pieces[0]
-
-
-def _kind(path: str) -> str:
-    suffix = Path(path).suffix.lower()
-    kinds = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
-    if suffix not in kinds or not Path(path).is_file():
-        raise TableError(
-            "There is no table at this path.",
-            where=path,
-            expected="a .csv or .parquet file",
-            found="a folder" if Path(path).is_dir() else f"a file ending in {suffix!r}" if Path(path).exists() else "no such file",
-            todo="correct `path` in params.yaml; a colleague's file comes with `dvc pull`.",
-        )
-    return kinds[suffix]
+from stages.data import tables
+from stages.data.datasets import fetch
+from stages.errors import guarded
 
 
 def main() -> None:

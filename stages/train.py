@@ -63,7 +63,9 @@ def run(jobs: list[tuple[Place, str, Work]], label: str) -> tuple[dict[Place, Ou
     outcomes = {place: _attempt(kept, key, work) for place, (key, work) in known.items()}
     fresh = [job for job in jobs if job[0] not in known]
     if fresh:
-        pool = Parallel(n_jobs=-1, return_as="generator_unordered", inner_max_num_threads=1, max_nbytes="1M", backend="loky")
+        pool = Parallel(
+            n_jobs=-1, return_as="generator_unordered", inner_max_num_threads=1, max_nbytes="1M", backend="loky"
+        )
         results = pool(delayed(_one)(kept, *job) for job in fresh)
         for place, outcome in tqdm(results, total=len(fresh), desc=f"train {label}", unit="fit", disable=None):
             outcomes[place] = outcome
@@ -164,7 +166,9 @@ def main() -> None:
              "predict_seconds": fit.predict_seconds, "peak_bytes": fit.peak_bytes}
             for place, _, _ in jobs if (fit := outcomes[place][2]) is not None
         ]  # fmt: skip
-        print(f"{name} {strategy}: {fitted} fits, {len(jobs) - fitted} from the store, {time.perf_counter() - start:.1f} s")
+        print(
+            f"{name} {strategy}: {fitted} fits, {len(jobs) - fitted} from the store, {time.perf_counter() - start:.1f} s"
+        )
     files.write_json(folder / "cells.json", {"counts": counts, "models": cells})
     files.write_json(paths.measured(name, strategy) / "train.json", measured)
 

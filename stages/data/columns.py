@@ -75,12 +75,13 @@ def _chosen(raw: pd.DataFrame, rows: Rows, where: str) -> pd.DataFrame:
     if rows.column not in raw:
         raise _absent(raw, rows.column, "source.rows.column", where)
     values = raw[rows.column]
-    keep = values <= rows.at_most if rows.at_most is not None else _equal(values, rows.equals)
+    keep = np.asarray(values <= rows.at_most) if rows.at_most is not None else _equal(values, rows.equals)
     if not keep.any():
         raise TableError(
             "No row is left.",
             where=where,
-            expected=f"rows with {rows.column} " + (f"<= {rows.at_most}" if rows.equals is None else f"== {rows.equals!r}"),
+            expected=f"rows with {rows.column} "
+            + (f"<= {rows.at_most}" if rows.equals is None else f"== {rows.equals!r}"),
             found=f"{rows.column} from {values.min()!r} to {values.max()!r}",
             todo="correct source.rows.",
         )
@@ -88,7 +89,11 @@ def _chosen(raw: pd.DataFrame, rows: Rows, where: str) -> pd.DataFrame:
 
 
 def _present(raw: pd.DataFrame, entry: Dataset, where: str) -> None:
-    wanted = [("target", entry.target), *(("drop", c) for c in entry.drop), *(("categorical", c) for c in entry.categorical)]
+    wanted = [
+        ("target", entry.target),
+        *(("drop", c) for c in entry.drop),
+        *(("categorical", c) for c in entry.categorical),
+    ]
     wanted += [(role, name) for role in ("time", "group", "weight") if (name := getattr(entry, role)) is not None]
     for key, name in wanted:
         if str(name) not in raw:
@@ -127,19 +132,20 @@ def _names(features: list[str], where: str) -> None:
         )
 
 
-def _equal(values: pd.Series, label: Label | None) -> pd.Series:
+def _equal(values: pd.Series, label: Label | None) -> NDArray[np.bool_]:
     """Where a column equals a label of params.yaml, whatever the type that either was read as."""
     if types.is_bool_dtype(values):
-        return values == (label if isinstance(label, bool) else str(label).strip().lower() in (*TRUE_TEXTS, "1", "1.0"))
+        wanted = label if isinstance(label, bool) else str(label).strip().lower() in (*TRUE_TEXTS, "1", "1.0")
+        return np.asarray(values == wanted)
     if types.is_numeric_dtype(values):
         try:
-            return values == float(label)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            return pd.Series(False, index=values.index)
+            return np.asarray(values == float(str(label)) if not isinstance(label, bool) else values == label)
+        except ValueError:
+            return np.zeros(len(values), bool)
     texts = values.astype(str).str.strip()
     if isinstance(label, bool):
-        return texts.str.lower().isin(TRUE_TEXTS if label else FALSE_TEXTS)
-    return texts == str(label).strip()
+        return np.asarray(texts.str.lower().isin(TRUE_TEXTS if label else FALSE_TEXTS))
+    return np.asarray(texts == str(label).strip())
 
 
 def _target(values: pd.Series, positive: Label, name: str, where: str) -> NDArray[np.int8]:
@@ -152,7 +158,7 @@ def _target(values: pd.Series, positive: Label, name: str, where: str) -> NDArra
             found=f"{missing} rows without one, the first is row {int(np.flatnonzero(values.isna())[0]) + 1}",
             todo="take these rows out of the table: a row without a label can neither train nor test.",
         )
-    y = _equal(values, positive).to_numpy(dtype=np.int8)
+    y = _equal(values, positive).astype(np.int8)
     if not y.any() or y.all():
         counts = values.astype(str).value_counts()
         shown = ", ".join(f"{label!r} ({count} rows)" for label, count in counts.head(10).items())
@@ -166,7 +172,9 @@ def _target(values: pd.Series, positive: Label, name: str, where: str) -> NDArra
     return y
 
 
-def _feature(values: pd.Series, name: str, categorical: bool, where: str) -> tuple[NDArray[np.float64], tuple[str, ...] | None]:
+def _feature(
+    values: pd.Series, name: str, categorical: bool, where: str
+) -> tuple[NDArray[np.float64], tuple[str, ...] | None]:
     """One column as floats, with its labels where it is a category."""
     place = f"{where}, column {name!r}"
     if categorical or types.is_bool_dtype(values) or isinstance(values.dtype, pd.CategoricalDtype):
@@ -230,7 +238,9 @@ def _role(values: pd.Series, role: str, name: str, where: str) -> NDArray[np.gen
         return values.to_numpy(dtype=np.float64)
     if role == "time":
         try:
-            moments = pd.to_datetime(values, format=None if types.is_datetime64_any_dtype(values) else "ISO8601", utc=True)
+            moments = pd.to_datetime(
+                values, format=None if types.is_datetime64_any_dtype(values) else "ISO8601", utc=True
+            )
             return moments.dt.as_unit("ns").astype("int64").to_numpy()
         except (ValueError, TypeError) as error:
             raise TableError("A column of points in time cannot be read.", where=place,
@@ -245,7 +255,7 @@ def _validate(table: Table, where: str) -> None:
     import pandera.pandas as pa
 
     def finite(values: pd.Series) -> pd.Series:
-        return ~np.isinf(values)
+        return values.abs() != np.inf
 
     numeric = [k for k, name in enumerate(table.features) if name not in table.categories]
     frame = pd.DataFrame(table.X[:, numeric], columns=[table.features[k] for k in numeric])
@@ -253,7 +263,9 @@ def _validate(table: Table, where: str) -> None:
     schema[TARGET] = pa.Column("int8", pa.Check.isin([0, 1], error="neither 0 nor 1"))
     if "weight" in table.roles:
         frame[ROLE + "weight"] = table.roles["weight"]
-        schema[ROLE + "weight"] = pa.Column(float, pa.Check(lambda w: np.isfinite(w) & (w >= 0), error="negative or infinite"))
+        schema[ROLE + "weight"] = pa.Column(
+            float, pa.Check(lambda w: np.isfinite(w) & (w >= 0), error="negative or infinite")
+        )
     try:
         pa.DataFrameSchema(schema, strict=True).validate(frame.assign(**{TARGET: table.y}), lazy=True)
     except pa.errors.SchemaErrors as error:
@@ -281,7 +293,7 @@ def _varying(table: Table) -> NDArray[np.bool_]:
     """Which features take more than one value, a missing one counted as a value."""
     first = table.X[:1]
     same = (table.X == first) | (np.isnan(table.X) & np.isnan(first))
-    return ~same.all(axis=0)
+    return np.asarray(~same.all(axis=0))
 
 
 def _facts(table: Table, entry: Dataset, sentinels: int) -> dict[str, Any]:

@@ -16,7 +16,9 @@ import pandas as pd
 from stages.errors import TableError
 
 
-def read(content: bytes | Path, kind: str, *, where: str, columns: Sequence[str] | None = None, cut: bool = False) -> pd.DataFrame:
+def read(
+    content: bytes | Path, kind: str, *, where: str, columns: Sequence[str] | None = None, cut: bool = False
+) -> pd.DataFrame:
     """Read a table.
 
     Parameters
@@ -43,7 +45,15 @@ def read(content: bytes | Path, kind: str, *, where: str, columns: Sequence[str]
                          todo="check how the file was made or copied.")  # fmt: skip
     try:
         frame = _READERS[kind](source, where, columns, cut)
-    except (UnicodeDecodeError, ValueError, OSError, KeyError, csv.Error, zipfile.BadZipFile, pd.errors.ParserWarning) as error:
+    except (
+        UnicodeDecodeError,
+        ValueError,
+        OSError,
+        KeyError,
+        csv.Error,
+        zipfile.BadZipFile,
+        pd.errors.ParserWarning,
+    ) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise TableError(
@@ -95,7 +105,8 @@ def _parquet(source: Path | io.BytesIO, where: str, columns: Sequence[str] | Non
 
     table = pq.ParquetFile(source).read()
     _refuse_twice(table.column_names, where)
-    return table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def _npz(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:

@@ -86,7 +86,7 @@ def _temporal(table: Table, scheme: config.Temporal, dataset: str) -> Parts:
     on both sides. The validation slice is the latest part of the training rows, as the test part is later than both.
     """
     if "time" not in table.roles:
-        raise _needs("temporal", "time", dataset)
+        raise needs("temporal", "time", dataset)
     time = table.roles["time"]
     order = np.argsort(time, kind="stable")
     ordered = time[order]
@@ -102,7 +102,9 @@ def _temporal(table: Table, scheme: config.Temporal, dataset: str) -> Parts:
     for fold, (start, end) in enumerate(zip(starts, ends, strict=True)):
         inner = border(start * (1 - scheme.validation)) if scheme.validation else start
         if not 0 < inner <= start < end or (scheme.validation and inner == start):
-            raise _too_small(dataset, f"fold {fold} has {inner} training, {start - inner} validation and {end - start} test rows")
+            raise _too_small(
+                dataset, f"fold {fold} has {inner} training, {start - inner} validation and {end - start} test rows"
+            )
         parts.add(0, fold, order[:inner], order[inner:start], order[start:end])
     return parts.build()
 
@@ -139,9 +141,7 @@ def _slice(train: Index, y: NDArray[np.int8], share: float, random: int, dataset
     if not share:
         return train, train[:0]
     try:
-        inner, validation = next(
-            StratifiedShuffleSplit(1, test_size=share, random_state=random).split(train, y[train])
-        )
+        inner, validation = next(StratifiedShuffleSplit(1, test_size=share, random_state=random).split(train, y[train]))
     except ValueError as error:
         raise _too_small(dataset, str(error)) from None
     return train[inner], train[validation]
@@ -208,7 +208,8 @@ def _too_small(dataset: str, found: str) -> SplitError:
     )
 
 
-def _needs(scheme: str, column: str, dataset: str) -> SplitError:
+def needs(scheme: str, column: str, dataset: str) -> SplitError:
+    """The error of a scheme whose column the dataset does not declare."""
     return SplitError(
         f"The scheme {scheme} needs to know the {column} of each row.",
         where=_place(dataset),

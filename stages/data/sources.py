@@ -21,6 +21,10 @@ MIRROR = "COUNTERPOISE_MIRROR"
 TIMEOUT_SECONDS = 60
 
 
+class NotHere(Exception):
+    """The bytes are not on this machine, and nobody asked to download them."""
+
+
 def mirrors() -> list[Path]:
     """The folders that COUNTERPOISE_MIRROR names, several separated as in PATH.
 
@@ -42,11 +46,13 @@ def mirrors() -> list[Path]:
     return folders
 
 
-def locate(file: File, dataset: str) -> Path:
+def locate(file: File, dataset: str, *, download: bool = True) -> Path:
     """The path of a file's verified bytes, downloaded when no mirror and no earlier download has them.
 
     Raises
     ------
+    NotHere
+        When the bytes are not on this machine and `download` is false.
     SourceError
         When no address answers, or the bytes have another checksum than the entry promises.
     """
@@ -56,6 +62,8 @@ def locate(file: File, dataset: str) -> Path:
         if found == _expected(file):
             return candidate
         rejected.append(f"{candidate} has {found}")
+    if not download:
+        raise NotHere(file.name)
     return _download(file, dataset, rejected)
 
 
@@ -190,4 +198,3 @@ def read_bytes(place: Path | tuple[Path, str]) -> bytes:
             return stream.read()
     with place.open("rb") as stream:
         return stream.read()
-

@@ -57,18 +57,20 @@ def frame_of(X: NDArray[np.float64], features: Sequence[str], categories: dict[s
     for k, name in enumerate(features):
         if name in categories:
             codes = np.where(np.isnan(X[:, k]), -1, X[:, k]).astype(np.int32)
-            columns[name] = pd.Categorical.from_codes(codes, categories=list(categories[name]))
+            columns[name] = pd.Categorical.from_codes(codes, categories=pd.Index(categories[name], dtype=object))
         else:
             columns[name] = X[:, k]
     return pd.DataFrame(columns)
 
 
-def matrix_of(frame: pd.DataFrame, features: Sequence[str], categories: dict[str, tuple[str, ...]]) -> NDArray[np.float64]:
+def matrix_of(
+    frame: pd.DataFrame, features: Sequence[str], categories: dict[str, tuple[str, ...]]
+) -> NDArray[np.float64]:
     """The inverse of `frame_of`: labels become codes, unknown and missing labels NaN."""
     X = np.empty((len(frame), len(features)))
     for k, name in enumerate(features):
         if name in categories:
-            codes = pd.Index(categories[name]).get_indexer(frame[name].astype(object))
+            codes = pd.Index(categories[name]).get_indexer(pd.Index(frame[name].astype(object)))
             X[:, k] = np.where(codes < 0, np.nan, codes)
         else:
             X[:, k] = frame[name].to_numpy(dtype=np.float64)
@@ -87,7 +89,9 @@ def read(path: Path) -> Table:
     frame = files.read_parquet(path)
     features = tuple(str(name) for name in frame.columns if name != TARGET and not str(name).startswith(ROLE))
     categories = {
-        name: tuple(frame[name].cat.categories) for name in features if isinstance(frame[name].dtype, pd.CategoricalDtype)
+        name: tuple(frame[name].cat.categories)
+        for name in features
+        if isinstance(frame[name].dtype, pd.CategoricalDtype)
     }
     if TARGET not in frame:
         raise ResultError("A table has no target.", where=str(path), todo="`dvc repro` makes it again.")

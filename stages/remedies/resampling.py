@@ -54,7 +54,9 @@ def write(folder: Path, results: Sequence[FoldResult], table: Table) -> None:
     """Write all folds of one strategy; rows are positions in the whole table."""
     done = [(r.repeat, r.fold, r.resampled) for r in results if r.resampled is not None]
     nothing = Resampled(np.empty(0, np.int64), table.X[:0], table.y[:0])
-    kept = [_named(repeat, fold, {"row": made.rows.astype(np.int32)}) for repeat, fold, made in done or [(0, 0, nothing)]]
+    kept = [
+        _named(repeat, fold, {"row": made.rows.astype(np.int32)}) for repeat, fold, made in done or [(0, 0, nothing)]
+    ]
     files.write_parquet(folder / ROWS, pd.concat(kept, ignore_index=True))
     made_rows = [
         pd.concat(
@@ -95,5 +97,5 @@ def read_rows(folder: Path, table: Table) -> dict[tuple[int, int], tuple[Index, 
 
 
 def _places(frame: pd.DataFrame) -> dict[tuple[int, int], Index]:
-    groups = frame.groupby(["role:repeat", "role:fold"], sort=True).indices
-    return {(int(repeat), int(fold)): np.asarray(at) for (repeat, fold), at in groups.items()}  # type: ignore[misc]
+    groups: Any = frame.groupby(["role:repeat", "role:fold"], sort=True).indices
+    return {(int(repeat), int(fold)): np.asarray(at) for (repeat, fold), at in groups.items()}

@@ -255,7 +255,9 @@ def resample(
     return result
 
 
-def _resample(kind: SamplerKind, sampler: Any, scale: bool, X: Matrix, y: Labels, cardinalities: tuple[int, ...]) -> Resampled:
+def _resample(
+    kind: SamplerKind, sampler: Any, scale: bool, X: Matrix, y: Labels, cardinalities: tuple[int, ...]
+) -> Resampled:
     if not kind.reads_features and getattr(sampler, "shrinkage", None) is None:
         raw = _run(kind.provenance, sampler, np.zeros((len(y), 1)), y)
         return Resampled(raw.rows, X[:0], y[:0])

@@ -61,9 +61,7 @@ def rates(counts: Confusion) -> dict[str, Counts]:
 def expected_cost(counts: Confusion, costs: Costs) -> Counts:
     """The mean cost of a decision (Elkan 2001, section 1)."""
     tn, fp, fn, tp = (np.asarray(count, dtype=np.float64) for count in counts)
-    total = (
-        costs.true_negative * tn + costs.false_positive * fp + costs.false_negative * fn + costs.true_positive * tp
-    )
+    total = costs.true_negative * tn + costs.false_positive * fp + costs.false_negative * fn + costs.true_positive * tp
     return np.asarray(total / (tn + fp + fn + tp))
 
 

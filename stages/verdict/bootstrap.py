@@ -1,9 +1,9 @@
 """Draws of the paired bootstrap: how often each row counts.
 
-A draw redraws the rows of each test fold, positives and negatives apart, since the folds fix how many there are of each. The
-weight belongs to the row, not to the fold: a row that is tested again in another repeat counts as often there. Redrawing
-each repeat on its own would treat them as new data and promise too narrow an interval. The same draws serve every cell,
-so differences between two cells are paired.
+A draw redraws the rows of each test fold, positives and negatives apart, since the folds fix how many there are of each.
+The weight belongs to the row, not to the fold: a row that is tested again in another repeat counts as often there.
+Redrawing each repeat on its own would treat them as new data and promise too narrow an interval. The same draws serve
+every cell, so differences between two cells are paired.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ LEVEL = 0.95
 def draws(parts: Parts, y: NDArray[np.int8], seed: int, count: int = DRAWS) -> Iterator[Weights]:
     """Weights of rows, in blocks of shape (n, at most BLOCK), float32.
 
-    Each stratum is a class within a test fold of the first repeat. A row that no fold of it tests (the training part of a
-    holdout) has weight 0.
+    Each stratum is a class within a test fold of the first repeat. A row that no fold of it tests (the training part of
+    a holdout) has weight 0.
     """
     first = parts.names[0][0]
-    strata = [rows[y[rows] == label] for repeat, _, _, _, test in parts if repeat == first for rows in [test] for label in (0, 1)]
+    tested = [fold.test for fold in parts if fold.repeat == first]
+    strata = [rows[y[rows] == label] for rows in tested for label in (0, 1)]
     for block, start in enumerate(range(0, count, BLOCK)):
         random = np.random.default_rng([seed, block])
         size = min(BLOCK, count - start)

@@ -1,8 +1,8 @@
 """Metrics of scores, for the rows as they are and for any redrawing of them.
 
-Everything is computed from integer weights of rows: a weight of 1 for every row gives the metric itself, weights drawn by a
-bootstrap give its distribution. A cell's rows are sorted once. Between two positive rows the negatives matter only by how
-many they are, so one sparse product per cell and fold turns a thousand draws into a thousand curves.
+Everything is computed from integer weights of rows: a weight of 1 for every row gives the metric itself, weights drawn
+by a bootstrap give its distribution. A cell's rows are sorted once. Between two positive rows the negatives matter only
+by how many they are, so one sparse product per cell and fold turns a thousand draws into a thousand curves.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def weighted_mean(values: Vector, weights: Weights) -> Vector:
     """The weighted means of columns of values, shape (draws, columns); NaN where all weights are 0."""
     w = weights.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        return (w.T @ values) / w.sum(axis=0)[:, None]
+        return np.asarray((w.T @ values) / w.sum(axis=0)[:, None])
 
 
 def precision_recall(y: NDArray[np.int8], scores: Vector, grid: Vector) -> Vector:
@@ -114,13 +114,14 @@ def precision_recall(y: NDArray[np.int8], scores: Vector, grid: Vector) -> Vecto
     true, false, total, _ = _steps(y, scores)
     recall = true / total
     at = np.minimum(np.searchsorted(recall, grid - 1e-12), len(recall) - 1)
-    return true[at] / (true + false)[at]
+    return np.asarray(true[at] / (true + false)[at])
 
 
 def roc(y: NDArray[np.int8], scores: Vector, grid: Vector) -> Vector:
     """The true positive rate at each false positive rate of a grid."""
     true, false, total, negatives = _steps(y, scores)
-    return np.interp(grid, np.concatenate([[0], false / negatives]), np.concatenate([[0], true / total]))
+    rates = np.concatenate([[0], false / negatives]), np.concatenate([[0], true / total])
+    return np.asarray(np.interp(grid, *rates))
 
 
 def _steps(y: NDArray[np.int8], scores: Vector) -> tuple[Vector, Vector, int, int]:

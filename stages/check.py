@@ -1,0 +1,91 @@
+"""Find every mistake in params.yaml without touching a result.
+
+DVC deletes a stage's outs before it runs the stage, so a mistake that only the stage finds costs a `dvc checkout`. This
+looks first: at the shape of params.yaml, at every sampler and model with its parameters, and at every table that is on
+this machine, down to the split. It downloads nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from stages import config, paths
+from stages.config import NONE, Params
+from stages.data import schemes, sources
+from stages.data.datasets import fetch
+from stages.errors import ConfigurationError, CounterpoiseError
+from stages.remedies import models, samplers
+
+
+def problems(params: Params) -> Iterator[CounterpoiseError]:
+    """Every mistake that can be found in parameters of the right shape."""
+    for key, strategy in params.strategies.items():
+        try:
+            samplers.make(key, strategy, 0)
+        except CounterpoiseError as error:
+            yield error
+    for key, model in params.models.items():
+        try:
+            models.make(key, model, 0)
+        except CounterpoiseError as error:
+            yield error
+    for name in params.datasets:
+        try:
+            _dataset(params, name)
+        except CounterpoiseError as error:
+            yield error
+
+
+def _dataset(params: Params, name: str) -> None:
+    entry = params.dataset(name)
+    where = f"{paths.PARAMS}: datasets.{name}"
+    if not Path(entry.path).is_file():
+        raise ConfigurationError(
+            "A dataset's `path` names no file.",
+            where=f"{where}.path",
+            expected="a .csv or .parquet file of your own, or the dataset's card where `source` says where the bytes are",
+            found=entry.path,
+            todo="correct the path; a colleague's file comes with `dvc pull`.",
+        )
+    if Path(entry.path).resolve().is_relative_to((paths.DATA / "tables").resolve()):
+        raise ConfigurationError("A dataset's `path` lies among the results.", where=f"{where}.path",
+                                 expected="a file outside of data/tables/", found=entry.path,
+                                 todo="keep your own tables directly in data/.")  # fmt: skip
+    if params.split_of(name).scheme == "temporal" and entry.time is None:
+        raise schemes.needs("temporal", "time", name)
+    try:
+        table, _ = fetch(name, entry, download=False)
+    except sources.NotHere as missing:
+        print(f"{name}: {missing} is not on this machine yet, so its table was not looked at")
+        return
+    schemes.split(table, params.split_of(name), params.seed, name)
+
+
+def main() -> int:
+    argparse.ArgumentParser(
+        prog="python -m stages.check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+    try:
+        params = config.load()
+        found = list(problems(params))
+    except CounterpoiseError as error:
+        found = [error]
+    for mistake in found:
+        print(f"\nerror: {mistake}", file=sys.stderr)
+    if found:
+        print(f"\n{len(found)} to mend; no result was touched.", file=sys.stderr)
+        return 1
+    if NONE not in params.strategies:
+        print(f"warning: there is no strategy {NONE!r}, so there is nothing to weigh the others against")
+    print(
+        f"{paths.PARAMS}: all is well: {len(params.datasets)} datasets x {len(params.cells)} cells of "
+        f"{len(params.strategies)} strategies and {len(params.models)} models"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,185 @@
+"""The layout is the architecture: what imports what, what each stage depends on, and how its names are joined."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import config
+from stages.closure import closure, imports
+from stages.paths import REPOSITORY
+from stages.remedies.models import MODELS
+from stages.remedies.samplers import SAMPLERS
+
+PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+SCRIPTS = sorted(
+    path for path in (REPOSITORY / "stages").glob("*.py")
+    if path.stem not in {"__init__", "config", "paths", "files", "errors", "closure"}
+)  # fmt: skip
+LEAVES = {
+    REPOSITORY / "stages" / f"{name}.py" for name in ("config", "paths", "files", "errors", "closure", "__init__")
+}
+COMPUTING = [stage for stage in PIPELINE if stage != "track"]
+
+
+def definition(stage: str) -> dict:
+    return PIPELINE[stage].get("do", PIPELINE[stage])
+
+
+def paths_of(entries: list) -> list[str]:
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+@pytest.mark.parametrize("stage", PIPELINE)
+def test_a_stage_declares_the_source_files_it_stands_on_and_no_others(stage: str) -> None:
+    declared = {
+        path for path in paths_of(definition(stage)["deps"]) if path.startswith("stages/") and path.endswith(".py")
+    }
+    needed = {path.as_posix() for path in closure(f"stages.{stage}")}
+    if stage == "track":  # always_changed: it runs every time, and its code makes no result
+        assert not declared
+    else:
+        assert declared == needed
+
+
+@pytest.mark.parametrize("stage", PIPELINE)
+def test_a_stage_runs_the_script_of_its_name(stage: str) -> None:
+    assert definition(stage)["cmd"].split()[:3] == ["python", "-m", f"stages.{stage}"]
+    assert (REPOSITORY / "stages" / f"{stage}.py").is_file()
+
+
+@pytest.mark.parametrize("stage", COMPUTING)
+def test_every_stage_that_computes_depends_on_the_lock(stage: str) -> None:
+    assert "requirements.lock" in paths_of(definition(stage)["deps"])
+
+
+def test_compare_is_the_only_stage_with_outs_outside_of_the_cache() -> None:
+    for stage in PIPELINE:
+        entries = [e for kind in ("outs", "metrics", "plots") for e in definition(stage).get(kind, [])]
+        uncached = [e for e in entries if isinstance(e, dict) and next(iter(e.values())).get("cache") is False]
+        assert bool(uncached) == (stage == "compare")
+
+
+def test_compare_never_waits_for_tracking() -> None:
+    assert not [path for path in paths_of(PIPELINE["compare"]["deps"]) if "mlflow" in path or "track" in path]
+    assert "outs" not in PIPELINE["track"]
+
+
+def room(path: Path) -> str:
+    if path in LEAVES:
+        return "leaf"
+    inside = path.relative_to(REPOSITORY / "stages")
+    return inside.parts[0] if len(inside.parts) > 1 else "script"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "stages").rglob("*.py")), ids=lambda p: p.relative_to(REPOSITORY).as_posix()
+)
+def test_imports_point_from_scripts_to_rooms_to_leaves(path: Path) -> None:
+    allowed = {
+        "leaf": {"leaf"},
+        "data": {"leaf", "data"},
+        "remedies": {"leaf", "data", "remedies"},
+        "verdict": {"leaf", "data", "remedies", "verdict"},
+        "tracking": {"leaf", "data", "remedies", "verdict", "tracking"},
+        "script": {"leaf", "data", "remedies", "verdict", "tracking"},
+    }[room(path)]
+    wrong = {found for found in imports(path) - {path} if room(found) not in allowed}
+    assert not wrong
+
+
+def test_imports_go_round_in_no_circle() -> None:
+    graph = {p: imports(p) - {p} for p in (REPOSITORY / "stages").rglob("*.py") if p.name != "__init__.py"}
+    done: set[Path] = set()
+    while graph:
+        free = [p for p, needs in graph.items() if not {n for n in needs if n.name != "__init__.py"} - done]
+        assert free, f"a circle among {sorted(p.name for p in graph)}"
+        done |= set(free)
+        graph = {p: needs for p, needs in graph.items() if p not in done}
+
+
+def test_nothing_but_the_client_imports_mlflow() -> None:
+    pattern = re.compile(r"^\s*(import|from) mlflow", re.MULTILINE)
+    found = [
+        p.relative_to(REPOSITORY).as_posix()
+        for p in (REPOSITORY / "stages").rglob("*.py")
+        if pattern.search(p.read_text())
+    ]
+    assert found == ["stages/tracking/client.py"]
+
+
+def test_every_script_answers_to_help() -> None:
+    running = {
+        path.stem: subprocess.Popen([sys.executable, "-m", f"stages.{path.stem}", "--help"], cwd=REPOSITORY,
+                                    stdout=subprocess.PIPE, text=True)
+        for path in SCRIPTS
+    }  # fmt: skip
+    for name, process in running.items():
+        text, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, name
+        assert f"python -m stages.{name}" in text, name
+
+
+def test_no_two_matrix_names_collide() -> None:
+    """Matrix names join with `-`, and DVC says nothing when two are the same: keys without `-` cannot collide."""
+    params = config.load(REPOSITORY / "params.yaml")
+    names = [f"{d}-{s}" for d, s in itertools.product(params.datasets, params.strategies)]
+    assert len(set(names)) == len(names)
+    assert not [key for key in (*params.datasets, *params.strategies, *params.models) if "-" in key]
+
+
+def test_every_strategy_and_model_of_the_issue_is_known() -> None:
+    assert set(SAMPLERS) >= set(
+        "random_over smote borderline_smote svm_smote adasyn random_under near_miss_1 near_miss_2 near_miss_3 tomek_links "
+        "enn cluster_centroids smote_tomek smote_enn".split()
+    )
+    assert set(MODELS) >= set(
+        "logistic_regression gradient_boosting hist_gradient_boosting random_forest xgboost xgboost_weighted".split()
+    )
+
+
+def test_the_commented_entries_of_params_are_valid() -> None:
+    """What the comments offer to uncomment has to work: the whole creditcard and higgs, the own table, the strategies."""
+    text = (REPOSITORY / "params.yaml").read_text()
+    own, _, rest = text.partition("datasets:\n")
+    mine = "".join(line[1:].removeprefix(" ") + "\n" for line in own.splitlines() if re.match(r"#   ( |mine)", line))
+    opened = re.sub(r"^  # ((?:  )?(?:[a-z_0-9]+:|- ).*|    .*)$", r"  \1", rest, flags=re.MULTILINE)
+    params = config.parse(yaml.safe_load(f"seed: 1\ndatasets:\n{mine}{opened}"))
+    assert {"mine", "creditcard", "higgs"} <= set(params.datasets)
+    assert params.datasets["mine"].positive == "yes"
+    assert set(params.strategies) >= set(SAMPLERS) - {"kmeans_smote"}
+
+
+def locked(name: str) -> dict[str, str]:
+    return dict(
+        re.findall(r"^([a-z0-9][a-z0-9._-]*(?:\[[^\]]*\])?)==([^ ;\\]+)", (REPOSITORY / name).read_text(), re.MULTILINE)
+    )
+
+
+def test_each_package_is_pinned_once_with_hashes_and_the_second_lock_holds_the_first() -> None:
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        text = (REPOSITORY / name).read_text()
+        names = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", text, re.MULTILINE)
+        assert len(names) == len(set(names)) > 50
+        blocks = re.split(r"\n(?=[a-z0-9])", text)
+        assert not [b.splitlines()[0] for b in blocks if "==" in b and "--hash=sha256:" not in b]
+        assert "http" not in re.sub(r"(httpx?|http)[a-z0-9_-]*|dvc-http|[a-z0-9-]+-http[a-z0-9-]*", "", text)
+    runs, tests = locked("requirements.lock"), locked("requirements-dev.lock")
+    assert runs.items() <= tests.items()
+
+
+def test_the_locks_have_every_direct_dependency_of_pyproject() -> None:
+    import tomllib
+
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    direct = {re.split(r"[\[<>=!~; ]", text)[0].lower() for text in project["dependencies"]}
+    tools = {re.split(r"[\[<>=!~; ]", text)[0].lower() for text in project["optional-dependencies"]["dev"]}
+    assert direct <= set(locked("requirements.lock"))
+    assert tools <= set(locked("requirements-dev.lock"))
+    assert not (tools - direct) & set(locked("requirements.lock")), "a tool has slipped into what runs"
