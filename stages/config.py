@@ -108,7 +108,7 @@ class Source(Strict):
     """Where a public dataset's bytes come from; without it the dataset is the user's own file at `path`.
 
     `header: false` with `columns` names the columns of a CSV without a header; `cut: true` says that the file ends in the
-    middle of a line, which is left out; `gap` marks the files whose rows follow each other.
+    middle of a line, which is left out.
     """
 
     bundled: Literal["digits"] | None = None
@@ -294,6 +294,7 @@ def _entry(kind: str, section: str, name: str, entries: dict[str, T]) -> T:
 
 
 def did_you_mean(word: str, known: Any) -> str:
+    """A hint at the known word that is closest, or nothing."""
     close = difflib.get_close_matches(word, [str(k) for k in known], n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
@@ -343,7 +344,7 @@ def load(path: Path | None = None) -> Params:
             "params.yaml is no text.", where=str(path), expected="UTF-8", found=str(error), todo="save it as UTF-8."
         ) from None
     try:
-        content = yaml.load(text, Loader=_UniqueKeyLoader)
+        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506, it is a safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise ConfigurationError(

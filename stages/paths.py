@@ -24,38 +24,47 @@ STORE = DATA / "store"
 
 
 def table(dataset: str) -> Path:
+    """The typed table."""
     return DATA / "tables" / dataset / "table.parquet"
 
 
 def facts(dataset: str) -> Path:
+    """What was done and seen when the table was typed."""
     return DATA / "tables" / dataset / "facts.json"
 
 
 def split(dataset: str) -> Path:
+    """The part of every row in every repeat and fold."""
     return DATA / "splits" / f"{dataset}.parquet"
 
 
 def resampled(dataset: str, strategy: str | None = None) -> Path:
+    """The rows that a strategy keeps and makes, or the folder of all strategies."""
     return _cell(DATA / "resampled", dataset, strategy)
 
 
 def scores(dataset: str, strategy: str | None = None) -> Path:
+    """The scores of a strategy's models, or the folder of all strategies."""
     return _cell(DATA / "scores", dataset, strategy)
 
 
 def measured(dataset: str, strategy: str | None = None) -> Path:
+    """Seconds and bytes of a strategy, or the folder of all strategies: measured, not results."""
     return _cell(DATA / "measured", dataset, strategy)
 
 
 def evaluation(dataset: str) -> Path:
+    """The folder of a dataset's metrics, decisions and curves."""
     return DATA / "evaluations" / dataset
 
 
 def plots(dataset: str) -> Path:
+    """The folder of what `dvc plots` draws."""
     return DATA / "plots" / dataset
 
 
 def page(dataset: str) -> Path:
+    """A dataset's report."""
     return REPORTS / f"{dataset}.html"
 
 

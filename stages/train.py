@@ -67,8 +67,7 @@ def run(jobs: list[tuple[Place, str, Work]], label: str) -> tuple[dict[Place, Ou
             n_jobs=-1, return_as="generator_unordered", inner_max_num_threads=1, max_nbytes="1M", backend="loky"
         )
         results = pool(delayed(_one)(kept, *job) for job in fresh)
-        for place, outcome in tqdm(results, total=len(fresh), desc=f"train {label}", unit="fit", disable=None):
-            outcomes[place] = outcome
+        outcomes |= dict(tqdm(results, total=len(fresh), desc=f"train {label}", unit="fit", disable=None))
         store.tidy()
     return outcomes, len(fresh)
 

@@ -135,13 +135,30 @@ def test_no_two_matrix_names_collide() -> None:
 
 
 def test_every_strategy_and_model_of_the_issue_is_known() -> None:
-    assert set(SAMPLERS) >= set(
-        "random_over smote borderline_smote svm_smote adasyn random_under near_miss_1 near_miss_2 near_miss_3 tomek_links "
-        "enn cluster_centroids smote_tomek smote_enn".split()
-    )
-    assert set(MODELS) >= set(
-        "logistic_regression gradient_boosting hist_gradient_boosting random_forest xgboost xgboost_weighted".split()
-    )
+    assert set(SAMPLERS) >= {
+        "random_over",
+        "smote",
+        "borderline_smote",
+        "svm_smote",
+        "adasyn",
+        "random_under",
+        "near_miss_1",
+        "near_miss_2",
+        "near_miss_3",
+        "tomek_links",
+        "enn",
+        "cluster_centroids",
+        "smote_tomek",
+        "smote_enn",
+    }
+    assert set(MODELS) >= {
+        "logistic_regression",
+        "gradient_boosting",
+        "hist_gradient_boosting",
+        "random_forest",
+        "xgboost",
+        "xgboost_weighted",
+    }
 
 
 def test_the_commented_entries_of_params_are_valid() -> None:

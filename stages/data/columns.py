@@ -292,7 +292,7 @@ def _validate(table: Table, where: str) -> None:
 def _varying(table: Table) -> NDArray[np.bool_]:
     """Which features take more than one value, a missing one counted as a value."""
     first = table.X[:1]
-    same = (table.X == first) | (np.isnan(table.X) & np.isnan(first))
+    same = (first == table.X) | (np.isnan(table.X) & np.isnan(first))
     return np.asarray(~same.all(axis=0))
 
 
