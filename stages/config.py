@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from collections.abc import Hashable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -15,8 +16,10 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    FiniteFloat,
     NonNegativeInt,
     PositiveInt,
     StringConstraints,
@@ -31,8 +34,24 @@ from stages.errors import ConfigurationError
 Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9_]+$")]
 """A key that DVC can join into a stage name: stage names read `train@mammography-smote`."""
 
-Label = bool | int | float | str
-Column = str | int
+
+def _one_of(what: str, *kinds: type, word: str | None = None) -> BeforeValidator:
+    """One message for a value of several possible types, where pydantic would give one a type."""
+
+    def check(value: Any) -> Any:
+        fits = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+        if not fits and (word is None or value != word):
+            raise PydanticCustomError("kind", "must be {what}", {"what": what})
+        return value
+
+    return BeforeValidator(check)
+
+
+Label = Annotated[bool | int | float | str, _one_of("one label: a text, a number, true or false", bool, int, float, str)]
+Column = Annotated[str | int, _one_of("the name of a column (yes, no, on and off need quotes around them)", str, int)]
+Chosen = Annotated[
+    Literal["all"] | tuple[str, ...], _one_of("all, or a list such as [none, smote]", list, tuple, word="all")
+]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 ValidationFraction = Annotated[float, Field(ge=0, lt=1)]
 Metric = Literal["f1", "mcc", "g_mean", "balanced_accuracy"]
@@ -175,10 +194,10 @@ class Thresholds(Strict):
 class Costs(Strict):
     """What one decision of each kind costs, in any one unit."""
 
-    false_positive: float = 1.0
-    false_negative: float = 1.0
-    true_positive: float = 0.0
-    true_negative: float = 0.0
+    false_positive: FiniteFloat = 1.0
+    false_negative: FiniteFloat = 1.0
+    true_positive: FiniteFloat = 0.0
+    true_negative: FiniteFloat = 0.0
 
 
 class Dataset(Strict):
@@ -217,7 +236,7 @@ class Model(Strict):
     """One model: `model` defaults to the model's key, `strategies` to all of them, `params` are the library's own."""
 
     model: str | None = None
-    strategies: Literal["all"] | tuple[str, ...] = "all"
+    strategies: Chosen = "all"
     params: dict[str, Any] = {}
 
 
@@ -311,7 +330,11 @@ class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":  # `<<: *anchor` is no key
+                continue
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, f"a key cannot be {key!r}", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands twice in one mapping", key_node.start_mark

@@ -246,8 +246,8 @@ def main() -> None:
         path = paths.scores(name, strategy) / f"{model}.parquet"
         scores[strategy, model] = fold_scores(files.read_parquet(path), parts, str(path))
     empty = np.empty((0, len(parts), len(METRICS)))
-    folds, draws = measure([scores[cell] for cell in done], parts, table.y, seed_for(params.seed, name, "bootstrap")) if done \
-        else (empty, empty)  # fmt: skip
+    seed = seed_for(params.seed, name, "bootstrap")
+    folds, draws = measure([scores[cell] for cell in done], parts, table.y, seed) if done else (empty, empty)
     rows, limits = [], {}
     for cell in done:
         mine, limits[cell] = decisions(

@@ -60,7 +60,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """JSON with sorted keys and rounded numbers; NaN and infinities are refused, since JSON has none."""
+    """JSON with sorted keys and rounded numbers; NaN becomes null, an infinity is refused, since JSON has neither."""
     write_text(path, json.dumps(rounded(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
 
 

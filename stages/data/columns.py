@@ -75,14 +75,17 @@ def _chosen(raw: pd.DataFrame, rows: Rows, where: str) -> pd.DataFrame:
     if rows.column not in raw:
         raise _absent(raw, rows.column, "source.rows.column", where)
     values = raw[rows.column]
-    keep = np.asarray(values <= rows.at_most) if rows.at_most is not None else _equal(values, rows.equals)
+    if rows.at_most is None:
+        keep = _equal(values, rows.equals)
+    else:
+        keep = np.asarray(pd.to_numeric(values, errors="coerce") <= rows.at_most)
     if not keep.any():
         raise TableError(
             "No row is left.",
             where=where,
             expected=f"rows with {rows.column} "
             + (f"<= {rows.at_most}" if rows.equals is None else f"== {rows.equals!r}"),
-            found=f"{rows.column} from {values.min()!r} to {values.max()!r}",
+            found=f"{rows.column} such as " + ", ".join(map(repr, values.astype(str).unique()[:10])),
             todo="correct source.rows.",
         )
     return raw[keep].reset_index(drop=True)
@@ -135,8 +138,10 @@ def _names(features: list[str], where: str) -> None:
 def _equal(values: pd.Series, label: Label | None) -> NDArray[np.bool_]:
     """Where a column equals a label of params.yaml, whatever the type that either was read as."""
     if types.is_bool_dtype(values):
-        wanted = label if isinstance(label, bool) else str(label).strip().lower() in (*TRUE_TEXTS, "1", "1.0")
-        return np.asarray(values == wanted)
+        text = str(label).strip().lower()
+        if text in (*TRUE_TEXTS, "1", "1.0", *FALSE_TEXTS, "0", "0.0"):
+            return np.asarray(values == (text in (*TRUE_TEXTS, "1", "1.0")))
+        return np.zeros(len(values), bool)
     if types.is_numeric_dtype(values):
         try:
             return np.asarray(values == float(str(label)) if not isinstance(label, bool) else values == label)
@@ -184,7 +189,11 @@ def _feature(
                          found=str(values.dtype), todo="split it into real columns, or list it under `drop`.")  # fmt: skip
     if types.is_numeric_dtype(values):
         return values.to_numpy(dtype=np.float64, na_value=np.nan), None
-    if types.is_datetime64_any_dtype(values) or types.is_timedelta64_dtype(values):
+    if (
+        types.is_datetime64_any_dtype(values)
+        or types.is_timedelta64_dtype(values)
+        or types.infer_dtype(values, skipna=True) in {"date", "datetime", "time", "timedelta"}
+    ):
         raise TableError(
             "A column of points in time is no feature as it stands.",
             where=place,
@@ -193,6 +202,8 @@ def _feature(
             todo="name it as `time`, list it under `drop`, or make features of it (hour, weekday, days since ...).",
         )
     present = values.dropna()
+    if present.empty:
+        return np.full(len(values), np.nan), None
     if set(present.map(lambda value: str(value).strip().lower())) <= {"true", "false"}:
         return _codes(values, place, declared=True)
     numbers = pd.to_numeric(present, errors="coerce")
