@@ -47,7 +47,9 @@ def _one_of(what: str, *kinds: type, word: str | None = None) -> BeforeValidator
     return BeforeValidator(check)
 
 
-Label = Annotated[bool | int | float | str, _one_of("one label: a text, a number, true or false", bool, int, float, str)]
+Label = Annotated[
+    bool | int | float | str, _one_of("one label: a text, a number, true or false", bool, int, float, str)
+]
 Column = Annotated[str | int, _one_of("the name of a column (yes, no, on and off need quotes around them)", str, int)]
 Chosen = Annotated[
     Literal["all"] | tuple[str, ...], _one_of("all, or a list such as [none, smote]", list, tuple, word="all")
@@ -241,15 +243,15 @@ class Model(Strict):
 
 
 class Params(Strict):
-    """The whole of params.yaml."""
+    """The whole of params.yaml. Every key has to be there: DVC refuses to run a stage whose parameter is missing."""
 
     seed: NonNegativeInt
     datasets: Annotated[dict[Key, Dataset], Field(min_length=1)]
     strategies: Annotated[dict[Key, Strategy], Field(min_length=1)]
     models: Annotated[dict[Key, Model], Field(min_length=1)]
-    split: Split = StratifiedKFold()
-    thresholds: Thresholds = Thresholds()
-    costs: Costs = Costs()
+    split: Split
+    thresholds: Thresholds
+    costs: Costs
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Params:

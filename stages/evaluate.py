@@ -25,6 +25,7 @@ from stages.errors import ResultError, guarded
 from stages.remedies import thresholds as policies
 from stages.remedies.thresholds import Confusion
 from stages.verdict import bootstrap, metrics
+from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, EXTRA, LEADERBOARD
 from stages.verdict.metrics import METRICS, Ranking, Vector
 
 Cell = tuple[str, str]
@@ -141,16 +142,6 @@ def leaderboard(
     return pd.DataFrame(rows)[[*LEADERBOARD, *EXTRA]]
 
 
-LEADERBOARD = [
-    "dataset", "strategy", "model", "status", "reason", "rows", "prevalence", "average_precision",
-    "average_precision_low", "average_precision_high", "roc_auc", "brier", "log_loss", "delta_average_precision",
-    "delta_low", "delta_high",
-]  # fmt: skip
-"""The columns of the contract, before the measured ones."""
-
-EXTRA = ["roc_auc_low", "roc_auc_high", "brier_low", "brier_high", "log_loss_low", "log_loss_high", "folds", "notes"]
-
-
 def threshold_of(policy: str, rules: Thresholds, y: NDArray[np.int8], fold: FoldScores) -> float:
     """The threshold of a policy in one fold; NaN where the validation slice cannot tell."""
     if policy == "half":
@@ -183,12 +174,6 @@ def decisions(dataset: str, cell: Cell, folds: list[FoldScores], y: NDArray[np.i
              "expected_cost": float(policies.expected_cost(total, costs)), "reason": reason}
         )  # fmt: skip
     return rows, chosen
-
-
-DECISIONS = [
-    "dataset", "strategy", "model", "policy", "threshold", "tn", "fp", "fn", "tp", "precision", "recall", "specificity",
-    "f1", "g_mean", "balanced_accuracy", "mcc", "expected_cost", "accuracy", "accuracy_of_no_positives", "reason",
-]  # fmt: skip
 
 
 def curves(cell: Cell, folds: list[FoldScores], y: NDArray[np.int8]) -> pd.DataFrame:
@@ -273,10 +258,6 @@ def main() -> None:
         "draws": bootstrap.DRAWS, "level": bootstrap.LEVEL,
     })  # fmt: skip
     print(f"{name}: {len(done)} of {len(params.cells)} cells evaluated")
-
-
-COUNTED = ["negatives_before", "positives_before", "negatives_after", "positives_after", "synthetic"]
-COUNTS = ["strategy", "repeat", "fold", "status", "reason", *COUNTED]
 
 
 if __name__ == "__main__":

@@ -21,13 +21,15 @@ PARAMS = {
         "mine": {"path": "data/mine.csv", "target": "churned", "positive": "yes", "drop": ["customer"],
                  "categorical": ["region"]},
     },
-    "strategies": {"none": {}, "random_over": {}, "adasyn": {"params": {"n_neighbors": 400}}},
+    "strategies": {"none": {}, "random_over": {}, "adasyn": {"params": {"n_neighbors": 30}}},
     "models": {
         "logistic_regression": {},
         "xgboost": {"params": {"n_estimators": 10}},
         "gradient_boosting": {"strategies": ["none"], "params": {"n_estimators": 5}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "validation": 0.2},
+    "thresholds": {"half": 0.5, "tuned": "f1"},
+    "costs": {"false_positive": 1, "false_negative": 5},
 }  # fmt: skip
 
 

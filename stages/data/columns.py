@@ -182,6 +182,9 @@ def _feature(
 ) -> tuple[NDArray[np.float64], tuple[str, ...] | None]:
     """One column as floats, with its labels where it is a category."""
     place = f"{where}, column {name!r}"
+    present = values.dropna()
+    if present.empty:
+        return np.full(len(values), np.nan), None
     if categorical or types.is_bool_dtype(values) or isinstance(values.dtype, pd.CategoricalDtype):
         return _codes(values, place, declared=True)
     if types.is_complex_dtype(values):
@@ -201,9 +204,6 @@ def _feature(
             found=str(values.dtype),
             todo="name it as `time`, list it under `drop`, or make features of it (hour, weekday, days since ...).",
         )
-    present = values.dropna()
-    if present.empty:
-        return np.full(len(values), np.nan), None
     if set(present.map(lambda value: str(value).strip().lower())) <= {"true", "false"}:
         return _codes(values, place, declared=True)
     numbers = pd.to_numeric(present, errors="coerce")

@@ -28,7 +28,7 @@ def _raw(name: str, entry: Dataset, download: bool) -> pd.DataFrame:
     for file in source.files:
         place = sources.unpacked(sources.locate(file, name, download=download), file)
         # a plain file is read from where it lies, whatever its size
-        plain = isinstance(place, Path) and place.suffix != ".gz"
+        plain = isinstance(place, Path) and not sources.gzipped(place)
         content = place if plain and isinstance(place, Path) else sources.read_bytes(place)
         pieces.append(formats.read(content, source.format, where=file.name, columns=source.columns, cut=source.cut))
     return pd.concat(pieces, ignore_index=True) if len(pieces) > 1 else pieces[0]

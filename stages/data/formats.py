@@ -46,10 +46,9 @@ def read(
     try:
         frame = _READERS[kind](source, where, columns, cut)
     except (
-        UnicodeDecodeError,
         ValueError,
         OSError,
-        KeyError,
+        LookupError,
         csv.Error,
         zipfile.BadZipFile,
         pd.errors.ParserWarning,
@@ -77,7 +76,7 @@ def _csv(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, c
         _refuse_twice(_header(source), where)
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a line with too many fields, else cut in silence
-        return pd.read_csv(
+        frame = pd.read_csv(
             source,
             header=0 if columns is None else None,
             names=None if columns is None else list(columns),
@@ -86,6 +85,18 @@ def _csv(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, c
             index_col=False,
             encoding="utf-8-sig",
         )
+    if len(frame) and frame.iloc[:, -1].isna().any():
+        _refuse_short(source, len(frame.columns))
+    return frame
+
+
+def _refuse_short(source: Path | io.BytesIO, fields: int) -> None:
+    """Refuse a line with too few fields, such as the last one of a file that was cut: pandas fills it up in silence."""
+    content = source.read_bytes() if isinstance(source, Path) else source.getvalue()
+    lines = csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""), skipinitialspace=True)
+    for line in lines:
+        if 0 < len(line) < fields:
+            raise ValueError(f"Expected {fields} fields in line {lines.line_num}, saw {len(line)}")
 
 
 def _header(source: Path | io.BytesIO) -> list[str]:

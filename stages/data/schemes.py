@@ -122,7 +122,10 @@ def _grouped(table: Table, scheme: config.Grouped, seed: int, dataset: str) -> P
                 shuffle = GroupShuffleSplit(
                     1, test_size=scheme.validation, random_state=seed_for(seed, dataset, "validation", repeat, fold)
                 )
-                a, b = next(shuffle.split(train, groups=groups[train]))
+                try:
+                    a, b = next(shuffle.split(train, groups=groups[train]))
+                except ValueError as error:
+                    raise _too_small(dataset, str(error)) from None
                 inner, validation = train[a], train[b]
             parts.add(repeat, fold, inner, validation, test)
     return parts.build()

@@ -5,6 +5,7 @@ Whatever the way, the checksum is verified before anything reads the bytes.
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hashlib
 import os
@@ -73,7 +74,7 @@ def _candidates(file: File) -> Iterator[Path]:
         names.append(file.name.removesuffix(".gz"))
     for folder in [*mirrors(), paths.DOWNLOADS]:
         for name in names:
-            yield from sorted(path for path in folder.rglob(name) if path.is_file())
+            yield from sorted(path for path in folder.rglob(glob.escape(name)) if path.is_file())
 
 
 def _expected(file: File) -> str:
@@ -84,7 +85,7 @@ def _sum(file: File, path: Path) -> str:
     """The checksum to compare: of the file, or of what it unpacks to."""
     from tqdm import tqdm
 
-    packed = file.unpacked_sha256 is not None and path.suffix == ".gz"
+    packed = file.unpacked_sha256 is not None and gzipped(path)
     with tqdm(total=None if packed else path.stat().st_size, unit="B", unit_scale=True, desc=f"verify {path.name}",
               disable=None, leave=False) as bar:  # fmt: skip
         if not packed:
@@ -98,6 +99,12 @@ def _sum(file: File, path: Path) -> str:
         except (OSError, EOFError, zlib.error) as error:
             return f"no gzip content ({error})"
         return total.hexdigest()
+
+
+def gzipped(path: Path) -> bool:
+    """Whether a file is packed, by its first two bytes: a part has no ending yet, and a server may unpack on the way."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
 
 
 def _download(file: File, dataset: str, rejected: list[str]) -> Path:
@@ -145,8 +152,8 @@ def _download(file: File, dataset: str, rejected: list[str]) -> Path:
 
 def _cause(error: BaseException) -> str:
     """The last line of a chain of causes, which for a network error is the one that says what happened."""
-    while error.__context__ is not None and not error.__suppress_context__:
-        error = error.__context__
+    while (earlier := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        error = earlier
     text = str(error).strip() or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."
 
@@ -157,7 +164,7 @@ def unpacked(path: Path, file: File) -> Path | tuple[Path, str]:
     Nothing is extracted to the disk. An archive in which any member's path climbs out of it is refused all the same,
     because somebody has tampered with it.
     """
-    if not zipfile.is_zipfile(path):
+    if path.suffix == ".npz" or not zipfile.is_zipfile(path):  # an npz is a zip that its reader takes whole
         if file.member is not None:
             raise _archive_error(path, f"a zip archive with the member {file.member!r}", "no zip archive")
         return path
@@ -168,7 +175,7 @@ def unpacked(path: Path, file: File) -> Path | tuple[Path, str]:
         raise _archive_error(path, "a readable zip archive", str(error)) from None
     for name in names:
         parts = PurePosixPath(name.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+        if parts.is_absolute() or ".." in parts.parts or ":" in "".join(parts.parts[:1]):
             raise _archive_error(path, "members whose paths stay inside the archive", repr(name))
     member = file.member if file.member is not None else (names[0] if len(names) == 1 else None)
     if member not in names:
@@ -193,7 +200,7 @@ def read_bytes(place: Path | tuple[Path, str]) -> bytes:
     if isinstance(place, tuple):
         with zipfile.ZipFile(place[0]) as archive, archive.open(place[1]) as stream:
             return stream.read()
-    if place.suffix == ".gz":
+    if gzipped(place):
         with gzip.open(place) as stream:
             return stream.read()
     with place.open("rb") as stream:

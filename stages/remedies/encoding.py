@@ -70,8 +70,9 @@ class Encoder:
     @property
     def is_category(self) -> list[bool]:
         """Which columns of what `transform` returns hold codes of categories."""
-        codes = len(self._categorical) if self.categories == "codes" else 0
-        return [False] * len(self._numeric) + [True] * codes
+        if self.categories == "codes":
+            return [False] * len(self._numeric) + [True] * len(self._categorical)
+        return [False] * (len(self._numeric) + sum(self.cardinalities))
 
     @property
     def _numeric(self) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import time
@@ -103,8 +104,13 @@ def fit(work: Work) -> Fitted:
     if not (np.isfinite(test).all() and np.isfinite(validation).all()):
         raise ArithmeticError("the model gives scores that are not finite")
     facts = {"rows_fitted": len(y), "positives_fitted": int(y.sum()), **facts}
-    notes = tuple(sorted({" ".join(str(w.message).split()) for w in caught}))
+    notes = tuple(sorted({_note(str(w.message)) for w in caught}))
     return Fitted(test, validation, facts, notes, fitted - start, done - fitted, _peak_bytes())
+
+
+def _note(text: str) -> str:
+    """A warning in one line, without the time of day that xgboost puts before its own."""
+    return re.sub(r"^\[\d\d:\d\d:\d\d\] ", "", " ".join(text.split()))
 
 
 def _peak_bytes() -> int:

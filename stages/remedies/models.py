@@ -147,7 +147,7 @@ def make(key: str, entry: Model, seed: int) -> Any:
             )
     params = {**kind.defaults, **entry.params}
     weight = params.get("scale_pos_weight")
-    if weight is not None and weight != BALANCED and not (isinstance(weight, (int, float)) and weight > 0):
+    if weight is not None and weight != BALANCED and not (type(weight) in (int, float) and weight > 0):
         raise ConfigurationError("scale_pos_weight makes no sense.", where=where,
                                  expected="a number above 0, or balanced (negatives / positives of the rows fitted on)",
                                  found=repr(weight), todo="correct the value.")  # fmt: skip
@@ -226,4 +226,6 @@ def score(kind: ModelKind, estimator: Any, X: Matrix) -> Scores:
         margin = estimator.predict(X, output_margin=True)
     else:
         margin = estimator.decision_function(X)
+        if estimator.get_params().get("loss") == "exponential":  # its minimiser is half the log odds
+            margin = 2 * margin
     return np.asarray(expit(np.asarray(margin, dtype=np.float64)), dtype=np.float64)

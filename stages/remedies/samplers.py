@@ -184,8 +184,9 @@ def make(key: str, strategy: Strategy, seed: int) -> Any:
             found=str(strategy.ratio),
             todo="take `ratio` away, or choose a sampler that over- or undersamples.",
         )
+    smote = {} if strategy.ratio is None else {"sampling_strategy": strategy.ratio}  # what a nested SMOTE aims at
     params = {
-        name: _build(NESTED[name], value, seed, f"{where}.params.{name}")
+        name: _build(NESTED[name], {**(smote if name == "smote" else {}), **value}, seed, f"{where}.params.{name}")
         if name in NESTED and isinstance(value, dict)
         else value
         for name, value in strategy.params.items()
@@ -202,12 +203,13 @@ def _build(name: str, params: dict[str, Any], seed: int, where: str) -> Any:
 def _instance(kind: SamplerKind, params: dict[str, Any], seed: int, where: str) -> Any:
     cls = kind.make()
     known = list(inspect.signature(cls).parameters)
+    allowed = [name for name in known if name not in kind.fixed]
     for name in params:
-        if name not in known or name in kind.fixed:
+        if name not in allowed:
             raise ConfigurationError(
-                f"{cls.__name__} takes no parameter {name!r} here{did_you_mean(name, known)}.",
+                f"{cls.__name__} takes no parameter {name!r} here{did_you_mean(name, allowed)}.",
                 where=f"{where}.params",
-                expected="imbalanced-learn's own: " + ", ".join(k for k in known if k not in kind.fixed),
+                expected="imbalanced-learn's own: " + ", ".join(allowed),
                 found=name,
                 todo="correct the name, or take it away.",
             )

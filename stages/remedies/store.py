@@ -28,7 +28,7 @@ def _fit(key: str, work: Work) -> Fitted:
 
 def opened() -> MemorizedFunc:
     """A function (key, work) that fits, or returns what was fitted under this key before."""
-    return Memory(paths.STORE, verbose=0).cache(_fit, ignore=["work"])
+    return Memory(paths.STORE.absolute(), verbose=0).cache(_fit, ignore=["work"])
 
 
 def has(store: MemorizedFunc, key: str) -> bool:

@@ -68,6 +68,9 @@ def expected_cost(counts: Confusion, costs: Costs) -> Counts:
 def tuned(y: NDArray[np.int8], scores: NDArray[np.float64], metric: str) -> float:
     """The threshold that maximises a rate; of several the highest. NaN where the slice has one class alone.
 
+    A threshold at which the rate is not defined is the last resort: for a model that gives every row one score, it is
+    that score.
+
     Every distinct score is a candidate: between two of them nothing changes.
     """
     if not 0 < y.sum() < len(y):
@@ -78,4 +81,4 @@ def tuned(y: NDArray[np.int8], scores: NDArray[np.float64], metric: str) -> floa
     tp = np.cumsum(positive)[last].astype(np.float64)
     fp = last + 1 - tp
     value = rates(Confusion((~positive).sum() - fp, fp, positive.sum() - tp, tp))[metric]
-    return float(ordered[last[np.nanargmax(value)]])
+    return float(ordered[last[np.argmax(np.where(np.isnan(value), -np.inf, value))]])

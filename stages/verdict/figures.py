@@ -1,8 +1,8 @@
 """The pictures of a comparison, drawn without a window: the report page shows them as SVG, MLflow keeps them as PNG.
 
-Each function takes results as `evaluate` writes them and returns a matplotlib `Figure`; `png` and `svg` turn it into the same
-bytes every time. Colours come from the palette of Okabe and Ito (2008), which people who see colours differently can tell
-apart, and line styles repeat the difference.
+Each function takes results as `evaluate` writes them and returns a matplotlib `Figure`; `png` and `svg` turn it into the
+same bytes every time. Colours come from the palette of Okabe and Ito (2008), which people who see colours differently can
+tell apart, and line styles repeat the difference.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
-import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from stages import files
@@ -53,6 +52,7 @@ STYLE = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "figure.titlesize": 11.0,
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "svg.fonttype": "none",
     "svg.hashsalt": "counterpoise",
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
@@ -90,7 +90,9 @@ def svg(figure: Figure) -> str:
     text = text[text.index("<svg") :].rstrip()
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = text.replace(INK, "currentColor").replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # it would reach into the whole page
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text.replace(INK, "currentColor"))
+    text = re.sub(r' d="[^"]*"', lambda m: _shorter(m[0]), text)
     name = f"f{files.digest(text)[:8]}"
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', text))
     text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
@@ -98,8 +100,15 @@ def svg(figure: Figure) -> str:
     width, height = (round(float(v), 1) for v in 72 * figure.get_size_inches())
     head = f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}pt" height="{height:g}pt" role="img" '
     head += f'aria-label="{html.escape(str(figure.get_label()))}" xmlns="http://www.w3.org/2000/svg" '
-    head += 'xmlns:xlink="http://www.w3.org/1999/xlink">'
+    head += 'xmlns:xlink="http://www.w3.org/1999/xlink" style="font-family: system-ui, \'DejaVu Sans\', sans-serif; '
+    head += f'stroke-linejoin: round; stroke-linecap: butt; --natural: {width:g}pt">'
     return re.sub(r"\n\s*", "\n", re.sub(r"<svg[^>]*>", lambda _: head, text, count=1))
+
+
+def _shorter(path: str) -> str:
+    """A path's points to a tenth, which nobody can see, and without the blanks that SVG does not need."""
+    path = re.sub(r"\d+\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), path.replace("\n", ""))
+    return re.sub(r" ?([MLCQz]) ?", r"\1", path).replace(' d=" ', ' d="')
 
 
 def confusion_matrix(tn: int, fp: int, fn: int, tp: int, *, title: str) -> Figure:
@@ -110,7 +119,7 @@ def confusion_matrix(tn: int, fp: int, fn: int, tp: int, *, title: str) -> Figur
         rates = _row_rates(np.array([[tn, fp], [fn, tp]], dtype=np.float64))
         mesh = axes.pcolormesh(rates, vmin=0, vmax=1, cmap=HEAT, edgecolors="white", linewidth=2)
         for (row, column), count in zip(np.ndindex(2, 2), (tn, fp, fn, tp), strict=True):
-            rate = rates[row, column]
+            rate = float(rates[row, column])
             colour = _on_heat(rate)
             share = "no such row" if math.isnan(rate) else _percent(rate)
             name = (("true negatives", "false positives"), ("false negatives", "true positives"))[row][column]
@@ -124,7 +133,7 @@ def confusion_matrix(tn: int, fp: int, fn: int, tp: int, *, title: str) -> Figur
         axes.grid(False)
         axes.tick_params(length=0)
         _colour_bar(figure, mesh, axes)
-    return figure
+        return _settled(figure)
 
 
 def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
@@ -139,10 +148,10 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
     if not strategies:
         return _nothing(title)
     counts = np.full((len(strategies), len(models), 2, 2), np.nan)
-    for entry in decisions.itertuples(index=False):
-        counts[strategies.index(entry.strategy), models.index(entry.model)] = np.array(
-            [[entry.tn, entry.fp], [entry.fn, entry.tp]], dtype=object
-        ).astype("float64") if not pd.isna(entry.tn) else np.nan
+    for entry in decisions.to_dict("records"):
+        if pd.notna(entry["tn"]):
+            four = [entry["tn"], entry["fp"], entry["fn"], entry["tp"]]
+            counts[strategies.index(entry["strategy"]), models.index(entry["model"])] = np.reshape(four, (2, 2))
     with_rates = len(strategies) * len(models) <= CELLS_WITH_RATES
     digits = len(f"{int(np.nanmax(counts)) if not np.isnan(counts).all() else 0:,}")
     # a box is as wide as its longest count, and high enough for one or two lines
@@ -161,38 +170,38 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
                 continue
             mesh = axes.pcolormesh(edges_x, edges_y, rates, vmin=0, vmax=1, cmap=HEAT, edgecolors="white", linewidth=0.5)
             for row, column in np.ndindex(2, 2):
-                rate, count = rates[row, column], int(counts[s, m, row, column])
+                rate, count = float(rates[row, column]), int(counts[s, m, row, column])
                 text = f"{count:,}" + (f"\n{_percent(rate)}" if with_rates and not math.isnan(rate) else "")
                 axes.text(m + 0.27 + 0.46 * column, s + 0.27 + 0.46 * row, text, ha="center", va="center",
                           color=_on_heat(rate), fontsize=6.5, linespacing=1.15)  # fmt: skip
         axes.set(xlim=(0, len(models)), ylim=(len(strategies), 0))
         # a long name of a model goes on two lines, or stands on end where a column is still too narrow
-        labels = [_wrapped(name, int(across / len(models) / 0.075)) for name in models]
+        labels = [_wrapped(name, int(across / len(models) / 0.09)) for name in models]
         axes.set_xticks(np.arange(len(models)) + 0.5, labels)
         axes.set_yticks(np.arange(len(strategies)) + 0.5, strategies)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        axes.set_xlabel("each box: actual negative above, actual positive below; predicted negative left, predicted positive right",
+        axes.set_xlabel("each matrix: actual negatives above, positives below; predicted negative left, positive right",
                         color=QUIET, fontsize=8)  # fmt: skip
         if mesh is not None:
             _colour_bar(figure, mesh, axes)
-    return figure
+        return _settled(figure)
 
 
 def curves_overlay(curves: pd.DataFrame, curve: Curve, *, title: str, prevalence: float) -> Figure:
     """The mean precision-recall or ROC curves: one panel a model, one colour a strategy.
 
-    The dotted line is what guessing gives: precision equal to prevalence, or the diagonal. Where there are more strategies than
-    colours and dashes can tell apart, the ones that lie highest (and doing nothing) are coloured and the others grey.
+    The dotted line is what guessing gives: precision equal to prevalence, or the diagonal. Where there are more strategies
+    than colours and dashes can tell apart, the ones that lie highest (and doing nothing) are coloured and the others grey.
     """
     mine = curves[curves["curve"] == curve]
     strategies, models = _order(mine, "strategy"), _order(mine, "model")
     if not models:
         return _nothing(title)
     looks, others = _looks(mine, strategies)
-    groups = {key: group for key, group in mine.groupby(["model", "strategy"], sort=False)}
+    groups = dict(iter(mine.groupby(["model", "strategy"], sort=False)))
     with _style():
         figure, panels = _panels(models, title, width=3.0, height=2.7, legend=len(looks) + bool(others))
         for panel, model in zip(panels, models, strict=True):
@@ -212,40 +221,49 @@ def curves_overlay(curves: pd.DataFrame, curve: Curve, *, title: str, prevalence
         handles = [Line2D([], [], label=name, **looks[name]) for name in strategies if name in looks]
         if others:
             handles.append(Line2D([], [], color=QUIET, alpha=0.35, linewidth=0.8, label=f"{len(others)} others"))
-        guess = f"guessing: precision {prevalence:.3g}" if curve == "precision_recall" else "guessing"
+        guess = f"guessing: precision {prevalence:.2g}" if curve == "precision_recall" else "guessing"
         handles.append(Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label=guess))
         _legend(figure, handles, panels)
-    return figure
+        return _settled(figure)
 
 
 def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
     """The difference in average precision from doing nothing with the same model, with its interval.
 
-    Blue where the whole interval lies above 0, red-orange where it lies below, grey where it holds 0.
+    Blue where the whole interval lies above 0, red-orange where it lies below, grey where it holds 0. A difference so far
+    off that the others could not be read beside it is an arrow at the edge with its number.
     """
     board = leaderboard[leaderboard["strategy"] != NONE]
     strategies, models = _order(board, "strategy"), _order(board, "model")
-    if not strategies or not (leaderboard["strategy"] == NONE).any():
-        return _nothing(title, "There is no strategy that does nothing to compare with." if strategies else None)
+    if board["delta_average_precision"].isna().all():
+        known = (leaderboard["strategy"] == NONE).any()
+        return _nothing(title, None if known else "There is no strategy that does nothing to compare with.")
     line = {name: k for k, name in enumerate(strategies)}
-    shown = board[["delta_low", "delta_high"]].to_numpy(dtype=np.float64)
-    low, high = (min(0.0, np.nanmin(shown)), max(0.0, np.nanmax(shown))) if not np.isnan(shown).all() else (-0.1, 0.1)
-    room = 0.05 * (high - low) or 0.05
+    low, high = _reach(board[["delta_low", "delta_high"]].to_numpy(dtype=np.float64))
+    room = 0.05 * (high - low)
+    aside = (0.02, "left") if -low > high else (0.98, "right")  # where the line at 0 does not strike words through
     with _style():
         figure, panels = _panels(models, title, width=3.0, height=0.75 + 0.2 * len(strategies), legend=3)
         for panel, model in zip(panels, models, strict=True):
             panel.set_title(model)
             panel.axvline(0, color=INK, linewidth=0.9)
-            for entry in board[board["model"] == model].itertuples(index=False):
-                at = line[entry.strategy]
-                if pd.isna(entry.delta_average_precision):
-                    told = str(entry.status).replace("_", " ") if entry.status != "ok" else "nothing to compare with"
-                    panel.annotate(told, (0.5, at), xycoords=("axes fraction", "data"), ha="center", va="center",
+            for entry in board[board["model"] == model].to_dict("records"):
+                at = line[entry["strategy"]]
+                middle, least, most = (entry[name] for name in ("delta_average_precision", "delta_low", "delta_high"))
+                if pd.isna(middle):
+                    told = entry["status"].replace("_", " ") if entry["status"] != "ok" else "nothing to compare with"
+                    panel.annotate(told, (aside[0], at), xycoords=("axes fraction", "data"), ha=aside[1], va="center",
                                    color=QUIET, fontsize=7, style="italic")  # fmt: skip
                     continue
-                colour = BETTER if entry.delta_low > 0 else WORSE if entry.delta_high < 0 else QUIET
-                panel.plot([entry.delta_low, entry.delta_high], [at, at], color=colour, linewidth=2, solid_capstyle="butt")
-                panel.plot([entry.delta_average_precision], [at], "o", color=colour, markersize=5)
+                colour = BETTER if least > 0 else WORSE if most < 0 else QUIET
+                panel.plot([least, most], [at, at], color=colour, linewidth=2, solid_capstyle="butt")
+                if low - room <= middle <= high + room:
+                    panel.plot([middle], [at], "o", color=colour, markersize=5)
+                    continue
+                edge, arrow, shift, side = (low, "<", 6, "left") if middle < low else (high, ">", -6, "right")
+                panel.plot([edge], [at], arrow, color=colour, markersize=5)
+                panel.annotate(f"{middle:+.2f}".replace("-", "\u2212"), (edge, at), xytext=(shift, 0),
+                               textcoords="offset points", ha=side, va="center", fontsize=7.5)  # fmt: skip
             panel.set(xlim=(low - room, high + room), ylim=(len(strategies) - 0.4, -0.6))
             panel.set_yticks(range(len(strategies)), strategies)
             panel.xaxis.set_major_locator(MaxNLocator(4))
@@ -256,7 +274,17 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
             for colour, label in ((BETTER, "interval above 0"), (QUIET, "interval holds 0"), (WORSE, "interval below 0"))
         ]
         _legend(figure, handles, panels)
-    return figure
+        return _settled(figure)
+
+
+def _reach(intervals: NDArray[np.float64]) -> tuple[float, float]:
+    """How far the axis of differences goes: to the farthest end of an interval, unless that is far from most others."""
+    ends = intervals[~np.isnan(intervals)]
+    if not len(ends) or not ends.any():
+        return -0.1, 0.1
+    usual = 1.5 * float(np.quantile(np.abs(ends), 0.75))
+    limit = usual if np.abs(ends).max() > 2 * usual > 0 else float(np.abs(ends).max())
+    return max(min(float(ends.min()), 0.0), -limit), min(max(float(ends.max()), 0.0), limit)
 
 
 def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
@@ -285,6 +313,9 @@ def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
         low, high = axes.get_xlim()
         if high / low < 10:  # at least one power of ten, or the axis has no label
             axes.set_xlim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)))
+        subs = (1.0,) if high / low > 1e4 else (1.0, 2.0, 5.0)
+        axes.xaxis.set_major_locator(LogLocator(subs=subs))
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
         axes.set_yticks(range(len(strategies)), strategies)
         axes.set(ylim=(len(strategies) - 0.4, -0.6), xlabel="training rows, mean over folds (log scale)")
@@ -297,13 +328,13 @@ def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
             )
         ]  # fmt: skip
         figure.legend(handles=handles, loc="outside lower center", ncols=4, handletextpad=0.2)
-    return figure
+        return _settled(figure)
 
 
 def mean_counts(counts: pd.DataFrame) -> pd.DataFrame:
     """Each strategy's class counts, the mean over the folds in which it ran; missing where it ran in none."""
     columns = ["negatives_before", "positives_before", "negatives_after", "positives_after", "synthetic"]
-    numbers = counts[columns].apply(pd.to_numeric, errors="coerce").astype("float64")
+    numbers = pd.DataFrame({name: pd.to_numeric(counts[name]).astype("float64") for name in columns})
     return numbers.groupby(counts["strategy"], sort=False).mean()
 
 
@@ -319,12 +350,19 @@ def _figure(width: float, height: float, title: str) -> Figure:
     return figure
 
 
+def _settled(figure: Figure) -> Figure:
+    """Lay the figure out now and for good: the layout moves with each drawing, and the bytes would with it."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
 def _nothing(title: str, why: str | None = None) -> Figure:
     """The picture of no result: it says so."""
     with _style():
         figure = _figure(5.0, 1.4, title)
         figure.text(0.5, 0.35, why or "No cell has a result to draw.", ha="center", color=QUIET)
-    return figure
+        return _settled(figure)
 
 
 def _panels(names: Sequence[str], title: str, *, width: float, height: float, legend: int) -> tuple[Figure, list[Axes]]:
@@ -376,7 +414,7 @@ def _looks(curves: pd.DataFrame, strategies: Sequence[str]) -> tuple[dict[str, d
 def _row_rates(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each count as a share of its row; NaN in a row without any."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return counts / counts.sum(axis=1, keepdims=True)
+        return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
 def _percent(rate: float) -> str:
@@ -385,14 +423,13 @@ def _percent(rate: float) -> str:
 
 def _on_heat(rate: float) -> str:
     """A colour of letters that is read on the heat of a rate."""
-    return "white" if rate > 0.55 else "#101418"
+    return "white" if rate > 0.66 else "#101418"
 
 
 def _colour_bar(figure: Figure, mesh: Any, axes: Axes) -> None:
     bar = figure.colorbar(mesh, ax=axes, fraction=0.04, pad=0.02, aspect=30)
     bar.set_label("share of the actual class", fontsize=8)
-    bar.outline.set_visible(False)  # type: ignore[operator]
-    bar.solids.set_edgecolor("face")  # type: ignore[union-attr]
+    bar.ax.spines[:].set_visible(False)
 
 
 def _wrapped(text: str, width: int, at: str = "_") -> str:

@@ -1,0 +1,67 @@
+"""Stage compare: the leaderboard and the decisions of all datasets, headline numbers, and the page over all of them."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+
+import pandas as pd
+
+from stages import config, files, paths
+from stages.config import Params
+from stages.errors import guarded
+from stages.verdict import headline, measured, page
+from stages.verdict.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
+
+
+def remove_leftovers(params: Params) -> None:
+    """Remove what a dataset that is no longer in params.yaml left behind.
+
+    DVC keeps the outs of a stage that is gone. The two folders are dependencies, so a leftover would go into their hash,
+    which a colleague who never had it cannot match; and a page that nothing links to and nothing renews only misleads.
+    """
+    for folder in (paths.DATA / "evaluations", paths.DATA / "measured"):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name not in params.datasets:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in paths.REPORTS.glob("*.html"):
+        if path.stem not in {*params.datasets, "index"} and page.is_ours(path):
+            path.unlink()
+
+
+def together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """The rows of several tables under the columns of the contract; a column keeps its kind where one table has no value."""
+    counted = {"rows", "folds", "tn", "fp", "fn", "tp", "peak_bytes"}
+    kinds = {name: "Int64" if name in counted else "object" for name in columns}
+    stacked = pd.concat([table[columns].astype(kinds) for table in tables], ignore_index=True)
+    numbers = [name for name in columns if name not in counted | TEXTS]
+    return stacked.astype(dict.fromkeys(numbers, "float64"))
+
+
+TEXTS = {"dataset", "strategy", "model", "policy", "status", "reason", "notes"}
+
+
+def main() -> None:
+    argparse.ArgumentParser(prog="python -m stages.compare", description=__doc__).parse_args()
+    params = config.load()
+    remove_leftovers(params)
+    boards, decisions, facts = {}, [], []
+    for name in params.datasets:
+        folder = paths.evaluation(name)
+        facts.append(files.read_json(folder / "dataset.json"))
+        decisions.append(files.read_csv(folder / "decisions.csv"))
+        boards[name] = measured.beside(files.read_csv(folder / "leaderboard.csv"), measured.read(name, params.strategies))
+    whole = together(list(boards.values()), [*LEADERBOARD, *MEASURED, *EXTRA])
+    files.write_csv(paths.REPORTS / "leaderboard.csv", whole)
+    files.write_csv(paths.REPORTS / "decisions.csv", together(decisions, DECISIONS))
+    files.write_json(
+        paths.REPORTS / "metrics.json",
+        {name: headline.numbers(boards[name], d, f) for name, d, f in zip(boards, decisions, facts, strict=True)},
+    )
+    seconds = measured.for_page(whole, ["dataset", "strategy", "model"])
+    files.write_text(paths.REPORTS / "index.html", page.of_all(boards, facts, seconds))
+    print(f"{len(boards)} datasets, {len(whole)} cells: {paths.REPORTS / 'leaderboard.csv'}, {paths.REPORTS / 'index.html'}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(guarded(main)())

@@ -1,0 +1,229 @@
+"""The one place that talks to MLflow; nothing else imports it, and this module does so only when there is work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from stages.errors import CounterpoiseError, StorageError
+from stages.tracking.items import Artifact, Item, Metric, Param, Tag
+from stages.tracking.runs import CURRENT, FINISHED, KEY, PUBLISHER, Plan, Seen, plan, publisher
+from stages.tracking.store import VARIABLE, Store, masked, unusable
+
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # A server that does not answer is said within half a minute; MLflow's own settings take many.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+"""How MLflow is to behave where the user's environment does not say."""
+
+PATIENCE = 600.0
+"""Seconds to wait for another publisher on the same SQLite file."""
+
+PAGE = 500
+"""Runs that are asked for at a time."""
+
+METRICS_AT_ONCE, OTHERS_AT_ONCE = 800, 100
+"""MLflow takes 100 parameters, 100 tags and 1,000 items in all in one request."""
+
+
+class Publisher:
+    """The runs of one dataset in one store.
+
+    Parameters
+    ----------
+    store : Store
+        Where the runs belong.
+    dataset : str
+        The experiment's name.
+    wanted : sequence of str
+        The keys of the runs that should be there.
+
+    Attributes
+    ----------
+    missing : int
+        How many of them are not known to be there.
+
+    Raises
+    ------
+    StorageError
+        From every method, when the store cannot be reached or refuses.
+    ConfigurationError
+        When there can be no such store.
+    """
+
+    def __init__(self, *, store: Store, dataset: str, wanted: Sequence[str]) -> None:
+        self.store, self.dataset, self.wanted, self.missing = store, dataset, tuple(wanted), len(wanted)
+        self._client: Any = None
+        self._experiment = ""
+        self._asked = False
+
+    @contextmanager
+    def opened(self) -> Iterator[Plan]:
+        """Connect, remove what killed publishers left behind, and say what is to be published.
+
+        An SQLite file has one publisher at a time: of four that migrate a fresh one at once, three crash.
+        """
+        with self._alone():
+            with self._told():
+                self._connect()
+                first = plan(self._seen(), self.wanted)
+                self._asked, self.missing = True, len(first.publish)
+                for run in first.remove:
+                    self._client.delete_run(run)
+            yield first
+
+    def publish(self, name: str, key: str, items: Iterable[Item]) -> None:
+        """Write one run; it is visible as finished, and only then as current, when all of it is there."""
+        from mlflow import entities
+
+        content = list(items)
+        now = int(time.time() * 1000)
+        metrics = [entities.Metric(one.name, one.value, now, one.step) for one in content if isinstance(one, Metric)]
+        params = [entities.Param(one.name, one.value) for one in content if isinstance(one, Param)]
+        tags = [entities.RunTag(one.name, one.value) for one in content if isinstance(one, Tag)]
+        with self._told(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+            for item in content:
+                if isinstance(item, Artifact):
+                    (Path(folder) / item.name).write_bytes(item.content)
+            # the tags by which a half-written run is known come with the run itself
+            known = {KEY: key, CURRENT: "false", PUBLISHER: publisher()}
+            run = self._client.create_run(self._experiment, tags=known, run_name=name).info.run_id
+            while metrics or params or tags:
+                self._client.log_batch(run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE])
+                del metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
+            if any(Path(folder).iterdir()):
+                self._client.log_artifacts(run, folder)
+            self._client.set_terminated(run, FINISHED)
+            self._client.set_tag(run, CURRENT, "true")
+        self.missing -= 1
+
+    def settle(self) -> Plan:
+        """Mark the runs that are wanted as current and no others, and remove copies that another publisher made."""
+        with self._told():
+            last = plan(self._seen(), self.wanted)
+            for run in last.remove:
+                self._client.delete_run(run)
+            for run in last.mark:
+                self._client.set_tag(run, CURRENT, "true")
+            for run in last.unmark:
+                self._client.set_tag(run, CURRENT, "false")
+        return last
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self.store.database is None:
+            yield
+            return
+        with self._told():
+            self.store.database.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(f"{self.store.database}.lock", timeout=PATIENCE)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _connect(self) -> None:
+        if self.store.database is not None:
+            # MLflow tries for two minutes to open a file that cannot be opened
+            with closing(sqlite3.connect(self.store.database)) as connection:
+                connection.execute("PRAGMA schema_version")
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
+        import mlflow
+        import mlflow.store.db.utils as databases
+
+        for name in ("mlflow", "alembic", "urllib3"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        if hasattr(databases, "MAX_RETRY_COUNT"):
+            databases.MAX_RETRY_COUNT = 3
+        try:
+            self._client = mlflow.MlflowClient(tracking_uri=self.store.uri)
+        except ImportError as error:
+            raise unusable(self.store.uri, f"{error}; install the driver of this database") from error
+        except mlflow.tracking.registry.UnsupportedModelRegistryStoreURIException as error:
+            raise unusable(self.store.uri, "no kind of store that MLflow knows") from error
+        found = self._client.get_experiment_by_name(self.dataset)
+        if found is None:
+            try:
+                self._client.create_experiment(self.dataset, self.store.artifacts(self.dataset))
+            except mlflow.exceptions.MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # somebody else was faster
+                    raise
+            found = self._client.get_experiment_by_name(self.dataset)
+        if found.lifecycle_stage != "active":
+            self._client.restore_experiment(found.experiment_id)
+        self._experiment = found.experiment_id
+
+    def _seen(self) -> list[Seen]:
+        """Our runs; those that a person made in the same experiment have no key and are left alone."""
+        runs: list[Seen] = []
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], f"tags.{KEY} != ''", max_results=PAGE, page_token=token)
+            for run in page:
+                tags, info = run.data.tags, run.info
+                runs.append(
+                    Seen(info.run_id, tags[KEY], info.status, tags.get(CURRENT) == "true", info.start_time or 0,
+                         tags.get(PUBLISHER, ""))
+                )  # fmt: skip
+            token = page.token
+            if not token:
+                return runs
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever a store, its driver or its artifacts' store raises: the results are complete without it."""
+        try:
+            yield
+        except CounterpoiseError:
+            raise
+        except Exception as error:
+            raise self._unpublished(error) from error
+
+    def _unpublished(self, error: Exception) -> StorageError:
+        what = f"The {len(self.wanted)} runs of {self.dataset} could not be published."
+        if self._asked:
+            what = f"{self.missing} of the {len(self.wanted)} runs of {self.dataset} are not published."
+        if not self.missing:
+            what = f"The runs of {self.dataset} are published, but which of them are current could not be settled."
+        expected, found = "an MLflow store that answers", _short(error)
+        todo = (
+            f"nothing is lost, the results do not need it: once the store answers, `dvc repro track@{self.dataset}` "
+            f"completes it. {VARIABLE} says which store, and COUNTERPOISE_TRACK_STRICT=1 makes this a failure."
+        )
+        if isinstance(error, Timeout):
+            found = f"another publisher has held {self.store.database}.lock for {PATIENCE:.0f} s"
+        elif "out-of-date database schema" in str(error) or "Can't locate revision" in str(error):
+            expected, found = f"a database of this MLflow ({_version()})", "one that another version of MLflow made"
+            todo = (
+                f"if an older MLflow made it: copy the file, then `mlflow db upgrade {self.store.shown}`; if a newer one "
+                f"did, install that, or move the file away and `dvc repro track@{self.dataset}` writes a new one."
+            )
+        return StorageError(what, where=self.store.shown, expected=expected, found=found, todo=todo)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("mlflow")
+
+
+def _short(error: Exception) -> str:
+    """The error in one line: its innermost reason, without passwords."""
+    text = " ".join(str(error).split())
+    reason = masked(text.rpartition("(Caused by ")[2].removesuffix(")") if "(Caused by " in text else text)
+    return f"{type(error).__name__}: {reason if len(reason) <= 400 else reason[:397] + '...'}"

@@ -1,0 +1,377 @@
+"""What a run holds, as typed items made from results on disk; nothing here knows MLflow.
+
+`results` cuts a dataset's results into one piece for each run, and `items` turns a piece into parameters, metrics, tags and
+files. A number that is not defined makes no metric: the tag `not_defined` says which and why.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Literal
+
+import pandas as pd
+
+from stages import files, paths
+from stages.config import NONE, Params
+from stages.tracking.locked import Cell
+from stages.verdict import figures
+from stages.verdict.columns import COUNTED
+
+OK = "ok"
+COMPARISON = "comparison"
+"""The name of the run that shows a dataset's cells side by side."""
+
+NOTE = "mlflow.note.content"
+"""The tag that MLflow shows as a run's description."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """A setting that went in."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that came out; values of single folds are steps of one metric."""
+
+    name: str
+    value: float
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A text by which runs are found or explained."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file."""
+
+    name: str
+    content: bytes
+
+
+Item = Param | Metric | Tag | Artifact
+
+
+@dataclass(frozen=True)
+class CellResults:
+    """One cell's part of a dataset's results."""
+
+    params: Params
+    dataset: str
+    strategy: str
+    model: str
+    facts: dict[str, Any]
+    board: dict[str, Any]
+    """The cell's row of the leaderboard."""
+    decisions: pd.DataFrame
+    folds: pd.DataFrame
+    curves: pd.DataFrame
+    counts: pd.DataFrame
+    measured: pd.DataFrame
+    """Seconds and bytes, a row for each repeat and fold."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.strategy}/{self.model}"
+
+
+@dataclass(frozen=True)
+class ComparisonResults:
+    """All results of one dataset."""
+
+    dataset: str
+    facts: dict[str, Any]
+    board: pd.DataFrame
+    decisions: pd.DataFrame
+    curves: pd.DataFrame
+    counts: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        return COMPARISON
+
+
+@dataclass(frozen=True)
+class Results:
+    """A dataset's results as `evaluate` wrote them, and where the measured values lie."""
+
+    params: Params
+    dataset: str
+    facts: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+
+    def cell(self, cell: Cell) -> CellResults:
+        strategy, model = cell
+        mine = {
+            name: table[(table["strategy"] == strategy) & (table["model"] == model)]
+            for name, table in self.tables.items()
+            if name != "counts"
+        }
+        counts = self.tables["counts"]
+        return CellResults(
+            self.params, self.dataset, strategy, model, self.facts,
+            {str(name): value for name, value in mine["leaderboard"].iloc[0].items()},
+            mine["decisions"], mine["folds"], mine["curves"], counts[counts["strategy"] == strategy],
+            _measured(self.dataset, strategy, model),
+        )  # fmt: skip
+
+    @property
+    def comparison(self) -> ComparisonResults:
+        names = ("leaderboard", "decisions", "curves", "counts")
+        return ComparisonResults(self.dataset, self.facts, *(self.tables[name] for name in names))
+
+
+def results(dataset: str, params: Params) -> Results:
+    """Read a dataset's results."""
+    folder = paths.evaluation(dataset)
+    names = ("leaderboard", "decisions", "folds", "curves", "counts")
+    tables = {name: files.read_csv(folder / f"{name}.csv") for name in names}
+    return Results(params, dataset, files.read_json(folder / "dataset.json"), tables)
+
+
+def _measured(dataset: str, strategy: str, model: str) -> pd.DataFrame:
+    folder = paths.measured(dataset, strategy)
+    fits = [entry for entry in files.read_json(folder / "train.json") if entry["model"] == model]
+    sampled = pd.DataFrame(files.read_json(folder / "resample.json"))
+    if not fits:
+        return sampled
+    return pd.DataFrame(fits).drop(columns="model").merge(sampled, on=["repeat", "fold"], how="left", validate="1:1")
+
+
+def items(piece: CellResults | ComparisonResults) -> list[Item]:
+    """Everything that a run holds, apart from where it was made."""
+    return list(_comparison(piece) if isinstance(piece, ComparisonResults) else _cell(piece))
+
+
+def _cell(cell: CellResults) -> Iterator[Item]:
+    yield from _settings(cell)
+    yield from _numbers(cell)
+    yield Tag("kind", "cell")
+    for name in ("dataset", "strategy", "model"):
+        yield Tag(name, getattr(cell, name))
+    for name in ("status", "reason", "notes"):
+        if not _missing(cell.board.get(name)):
+            yield Tag(name, str(cell.board[name]))
+    not_defined = "; ".join(_not_defined(cell))
+    if not_defined:
+        yield Tag("not_defined", not_defined)
+    yield Tag(NOTE, _cell_note(cell))
+    if cell.board["status"] == OK:
+        yield from _confusion(cell)
+        yield from _curves(cell)
+
+
+def _settings(cell: CellResults) -> Iterator[Param]:
+    params, dataset = cell.params, cell.dataset
+    strategy, model = params.strategies[cell.strategy], params.models[cell.model]
+    groups: dict[str, dict[str, Any]] = {
+        "strategy": {**strategy.model_dump(), "sampler": strategy.sampler or cell.strategy},
+        "model": {"model": model.model or cell.model, "params": model.params},
+        "split": params.split_of(dataset).model_dump(),
+        "thresholds": params.thresholds_of(dataset).model_dump(),
+        "costs": params.costs_of(dataset).model_dump(),
+        "data": {name: cell.facts[name] for name in ("rows", "positives", "features") if name in cell.facts},
+    }
+    yield Param("seed", str(params.seed))
+    for group, settings in groups.items():
+        for name, value in _flat(group, settings):
+            yield Param(name, value if isinstance(value, str) else files.canonical(value))
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The leaves of nested settings, under names joined by dots; what is not set has no leaf."""
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}", inner)
+    elif value is not None:
+        yield name, value
+
+
+RENAMED = {"delta_low": "delta_average_precision_low", "delta_high": "delta_average_precision_high"}
+NO_METRIC = {"rows", "folds"}
+"""Numbers of the leaderboard that are no result."""
+
+
+def _numbers(cell: CellResults) -> Iterator[Metric]:
+    """What evaluate found, what the folds found (as steps), the class counts, and what it cost."""
+    for column, value in cell.board.items():
+        if column not in NO_METRIC and _is_number(value):
+            yield Metric(RENAMED.get(column, column), float(value))
+    for row in cell.decisions.to_dict("records"):
+        for name, number in row.items():
+            if _is_number(number):
+                yield Metric(f"{row['policy']}.{name}", float(number))
+    for column in COUNTED:
+        if cell.counts[column].notna().all():
+            yield Metric(f"train.{column}", float(cell.counts[column].mean()))
+    for metric, group in cell.folds.sort_values(["repeat", "fold"], kind="stable").groupby("metric", sort=False):
+        yield from _steps(f"fold.{metric}", group["value"])
+    if cell.board["status"] == OK:
+        for column in cell.measured.columns.difference(["repeat", "fold"]):
+            values = pd.to_numeric(cell.measured.sort_values(["repeat", "fold"], kind="stable")[column])
+            if values.notna().all():
+                yield Metric(str(column), float(values.max() if str(column).endswith("_bytes") else values.sum()))
+            yield from _steps(f"fold.{column}", values)
+
+
+def _steps(name: str, values: pd.Series[float]) -> Iterator[Metric]:
+    for step, value in enumerate(values):
+        if not _missing(value):
+            yield Metric(name, float(value), step)
+
+
+def _not_defined(cell: CellResults) -> Iterator[str]:
+    for row in cell.decisions.to_dict("records"):
+        if not _missing(row.get("reason")):
+            yield f"{row['policy']}: {row['reason']}"
+
+
+COUNTS = ("tn", "fp", "fn", "tp")
+
+
+def _confusion(cell: CellResults) -> Iterator[Artifact]:
+    """The counts of every policy as JSON, and a picture of each: the first one's is confusion_matrix.png."""
+    policies: dict[str, Any] = {}
+    for row in cell.decisions.to_dict("records"):
+        policy = row["policy"]
+        if any(_missing(row[name]) for name in COUNTS):
+            policies[policy] = {"reason": row["reason"]}
+            continue
+        counts = {name: int(row[name]) for name in COUNTS}
+        policies[policy] = {"threshold": float(row["threshold"]), **counts}
+        title = f"{cell.dataset}: {cell.strategy} / {cell.model}\nthreshold {policy}"
+        suffix = "" if len(policies) == 1 else f"_{policy}"
+        yield Artifact(f"confusion_matrix{suffix}.png", figures.png(figures.confusion_matrix(**counts, title=title)))
+    yield _json("confusion_matrix.json", {
+        "dataset": cell.dataset, "strategy": cell.strategy, "model": cell.model, "policies": policies,
+        "counts": "summed over folds and repeats; the positive class is the one that matters",
+    })  # fmt: skip
+
+
+AXES: dict[Literal["precision_recall", "roc"], dict[str, str]] = {
+    "precision_recall": {"x": "recall", "y": "precision"},
+    "roc": {"x": "false_positive_rate", "y": "true_positive_rate"},
+}
+
+
+def _curves(cell: CellResults) -> Iterator[Artifact]:
+    title = f"{cell.dataset}: {cell.strategy} / {cell.model}"
+    for curve, axes in AXES.items():
+        picture = figures.curves_overlay(cell.curves, curve, title=title, prevalence=float(cell.facts["prevalence"]))
+        yield Artifact(f"{curve}.png", figures.png(picture))
+        yield _csv(f"{curve}.csv", cell.curves.loc[cell.curves["curve"] == curve, ["x", "y"]].rename(columns=axes))
+
+
+def _comparison(all_of_it: ComparisonResults) -> Iterator[Item]:
+    dataset, decisions, curves = all_of_it.dataset, all_of_it.decisions, all_of_it.curves
+    yield Tag("kind", COMPARISON)
+    yield Tag("dataset", dataset)
+    yield Tag("status", OK)
+    yield Tag(NOTE, _comparison_note(all_of_it))
+    yield Metric("prevalence", float(all_of_it.facts["prevalence"]))
+    yield _csv("leaderboard.csv", all_of_it.board)
+    yield _csv("decisions.csv", decisions)
+    for policy, mine in decisions.groupby("policy", sort=False):
+        if mine[list(COUNTS)].notna().all(axis=1).any():
+            picture = figures.confusion_grid(mine, title=f"{dataset}: confusion matrices, threshold {policy}")
+            yield Artifact(f"confusion_matrices_{policy}.png", figures.png(picture))
+    for curve in AXES:
+        if (curves["curve"] == curve).any():
+            name = "precision and recall" if curve == "precision_recall" else "ROC"
+            picture = figures.curves_overlay(
+                curves, curve, title=f"{dataset}: {name}", prevalence=float(all_of_it.facts["prevalence"])
+            )
+            yield Artifact(f"{curve}.png", figures.png(picture))
+    if all_of_it.board["delta_average_precision"].notna().any():
+        picture = figures.forest(all_of_it.board, title=f"{dataset}: difference from doing nothing")
+        yield Artifact("forest.png", figures.png(picture))
+    if all_of_it.counts["positives_after"].notna().any():
+        picture = figures.class_counts(all_of_it.counts, title=f"{dataset}: training rows before and after")
+        yield Artifact("class_counts.png", figures.png(picture))
+
+
+AVERAGE_PRECISION = ("average_precision", "average_precision")
+DELTA = ("delta_average_precision", "delta")
+"""Columns of the leaderboard: the number, and what the names of its interval begin with."""
+
+LEGEND = (
+    "Steps of `fold.*` are the test folds, repeat after repeat. `train.*` are mean counts of training rows. Seconds are "
+    "sums over folds, `peak_bytes` is the largest of them."
+)
+
+
+def _cell_note(cell: CellResults) -> str:
+    """A run's description, in Markdown."""
+    board = cell.board
+    head = f"**{cell.strategy} / {cell.model}** on {cell.dataset} (prevalence {float(cell.facts['prevalence']):.2%})"
+    if board["status"] != OK:
+        return f"{head}: no result.\n\n`{board['status']}`: {board['reason']}"
+    level = f"{float(cell.facts.get('level', 0.95)):.0%}"
+    lines = [
+        f"{head}: average precision {_with_interval(board, *AVERAGE_PRECISION)}, in brackets the {level} interval."
+    ]
+    if not _missing(board["delta_average_precision"]):
+        lines.append(f"Against `{NONE}` with the same model: {_with_interval(board, *DELTA, sign='+')}.")
+    table = ["| threshold | precision | recall | F1 | false positives | false negatives |", "|---|---|---|---|---|---|"]
+    for row in cell.decisions.to_dict("records"):
+        rates = " | ".join(_shown(row[name]) for name in ("precision", "recall", "f1"))
+        counts = " | ".join("not defined" if _missing(row[name]) else f"{int(row[name]):,}" for name in ("fp", "fn"))
+        table.append(f"| {row['policy']} ({_shown(row['threshold'])}) | {rates} | {counts} |")
+    return "\n\n".join([" ".join(lines), "\n".join(table), LEGEND])
+
+
+def _comparison_note(all_of_it: ComparisonResults) -> str:
+    board = all_of_it.board
+    done = board[board["status"] == OK].sort_values("average_precision", ascending=False, kind="stable")
+    head = f"**{all_of_it.dataset}**, all cells side by side: {len(done)} of {len(board)} have results."
+    if done.empty:
+        return head
+    rows = [
+        f"| {row['strategy']} | {row['model']} | {_with_interval(row, *AVERAGE_PRECISION)} "
+        f"| {_with_interval(row, *DELTA, sign='+')} |"
+        for row in done.head(5).to_dict("records")
+    ]
+    table = [f"| strategy | model | average precision | against {NONE} |", "|---|---|---|---|", *rows]
+    return f"{head} The highest average precisions:\n\n" + "\n".join(table)
+
+
+def _with_interval(row: dict[str, Any] | dict[Any, Any], name: str, bounds: str, sign: str = "") -> str:
+    if _missing(row[name]):
+        return ""
+    low, high = row[f"{bounds}_low"], row[f"{bounds}_high"]
+    interval = "" if _missing(low) or _missing(high) else f" ({low:{sign}z.3f} to {high:{sign}z.3f})"
+    return f"{row[name]:{sign}z.3f}{interval}"
+
+
+def _shown(value: Any) -> str:
+    return "not defined" if _missing(value) else f"{float(value):.3f}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)) or value == ""
+
+
+def _json(name: str, content: Any) -> Artifact:
+    text = json.dumps(files.rounded(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    return Artifact(name, f"{text}\n".encode())
+
+
+def _csv(name: str, frame: pd.DataFrame) -> Artifact:
+    return Artifact(name, frame.to_csv(index=False, lineterminator="\n").encode())

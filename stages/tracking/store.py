@@ -1,0 +1,84 @@
+"""Which MLflow store is meant: the one that MLFLOW_TRACKING_URI names, or mlflow.db beside the code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from stages import paths
+from stages.errors import ConfigurationError
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where runs are published.
+
+    Attributes
+    ----------
+    uri : str
+        As MLflow takes it.
+    database : Path or None
+        The file, when the store is an SQLite database; artifacts then lie beside it. A server decides itself.
+    """
+
+    uri: str
+    database: Path | None = None
+
+    @property
+    def shown(self) -> str:
+        """The address with user and password masked, for messages."""
+        return masked(self.uri)
+
+    def artifacts(self, dataset: str) -> str | None:
+        """The address of a new experiment's artifacts; None where the server decides."""
+        return None if self.database is None else (self.database.parent / ARTIFACTS / dataset).as_uri()
+
+
+def masked(text: str) -> str:
+    """The text without the user and the password of any address in it."""
+    return re.sub(r"(?<=://)[^/\s]*@", "***@", text)
+
+
+def chosen(environment: Mapping[str, str]) -> Store:
+    """The store that the environment names.
+
+    Raises
+    ------
+    ConfigurationError
+        When MLFLOW_TRACKING_URI names no store that can hold runs.
+    """
+    uri = environment.get(VARIABLE, "").strip()
+    if not uri:
+        database = paths.tracking_root() / DATABASE
+        # `?` begins the options of an address and `%` escapes a letter
+        return Store(SQLITE + database.as_posix().replace("%", "%25").replace("?", "%3F"), database)
+    if uri.startswith(SQLITE) and ":memory:" not in uri:
+        return Store(uri, Path(unquote(uri.removeprefix(SQLITE).split("?")[0])).absolute())
+    address = urlsplit(uri)
+    wrong = None
+    if uri != "databricks" and ("://" not in uri or address.scheme == "file"):
+        wrong = "a folder or a word, and MLflow keeps runs in folders no longer"
+    elif address.scheme in ("http", "https") and not address.hostname:
+        wrong = "an address without a host"
+    elif address.scheme == "sqlite":
+        wrong = "a database that is gone when the process ends"
+    if wrong is not None:
+        raise unusable(uri, wrong)
+    return Store(uri)
+
+
+def unusable(uri: str, found: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{VARIABLE} names no store that can hold runs.",
+        where=f"the environment variable {VARIABLE}",
+        expected="http(s)://HOST:PORT of a tracking server, or sqlite:////PATH/mlflow.db",
+        found=f"{masked(uri)!r}: {found}",
+        todo=f"mend it, or unset it: then runs go to {paths.tracking_root() / DATABASE}. Every result is there already.",
+    )

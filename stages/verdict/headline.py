@@ -1,0 +1,214 @@
+"""What a dataset's leaderboard says, in sentences and in a handful of numbers, and no more than its intervals allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from stages.config import NONE
+
+Side = Literal["above", "holds", "below"]
+"""Where the interval of a difference lies: above 0, with 0 in it, below 0."""
+
+MINUS = "\u2212"
+
+
+@dataclass(frozen=True)
+class Best:
+    """The cell with the highest average precision of some, and how it compares with doing nothing.
+
+    Attributes
+    ----------
+    delta, low, high : float or None
+        The difference from strategy `none` with the same model and its interval; None where there is nothing to
+        compare with.
+    """
+
+    strategy: str
+    model: str
+    average_precision: float
+    average_precision_low: float | None
+    average_precision_high: float | None
+    delta: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def side(self) -> Side | None:
+        return side(self.low, self.high)
+
+
+def side(low: Any, high: Any) -> Side | None:
+    """On which side of 0 an interval lies; None for no interval."""
+    if missing(low) or missing(high):
+        return None
+    return "above" if low > 0 else "below" if high < 0 else "holds"
+
+
+def missing(value: Any) -> bool:
+    return value is None or bool(pd.isna(value))
+
+
+def best(board: pd.DataFrame) -> Best | None:
+    """The best of a leaderboard's rows by average precision, of equal ones the first; None where none has a number."""
+    scored = board[(board["status"] == "ok") & board["average_precision"].notna()]
+    if scored.empty:
+        return None
+    row = scored.iloc[int(scored["average_precision"].to_numpy().argmax())]
+    names = ("average_precision_low", "average_precision_high", "delta_average_precision", "delta_low", "delta_high")
+    values = [None if missing(row[name]) else float(row[name]) for name in names]
+    return Best(str(row["strategy"]), str(row["model"]), float(row["average_precision"]), *values)
+
+
+def remedies(board: pd.DataFrame) -> pd.DataFrame:
+    return board[board["strategy"] != NONE]
+
+
+def doing_nothing(board: pd.DataFrame) -> pd.DataFrame:
+    return board[board["strategy"] == NONE]
+
+
+def sides(board: pd.DataFrame) -> dict[Side, int]:
+    """How many of the differences from doing nothing lie above 0, have it in their interval, lie below."""
+    found = [side(row["delta_low"], row["delta_high"]) for row in remedies(board).to_dict("records")]
+    return {name: found.count(name) for name in ("above", "holds", "below")}
+
+
+def statuses(board: pd.DataFrame) -> dict[str, int]:
+    return {name: int((board["status"] == name).sum()) for name in ("ok", "not_applicable", "failed")}
+
+
+def reading(board: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
+    """What may be said of a dataset's comparison, sentence by sentence.
+
+    The first sentence is about the remedy with the highest average precision against doing nothing with the same model.
+    """
+    level = f"{100 * facts['level']:.0f} %"
+    counts, top, remedy, none = statuses(board), best(board), best(remedies(board)), best(doing_nothing(board))
+    if top is None:
+        return [f"None of the {len(board)} cells has a result; the table below gives the reason of each."]
+    said = []
+    if remedy is None:
+        said.append("No remedy has a result here, so there is nothing to say about remedies.")
+    elif missing(remedy.delta):
+        why = (
+            f"strategy {NONE!r} has no result with this model"
+            if (board["strategy"] == NONE).any()
+            else f"there is no strategy {NONE!r} among the strategies"
+        )
+        said.append(f"The highest average precision of a remedy is {number(remedy.average_precision)}, by {_named(remedy)}; "
+                    f"{why}, so it cannot be compared with doing nothing.")  # fmt: skip
+    else:
+        said.append(_against_nothing(remedy, level))
+    if remedy is not None and none is not None:
+        said.append(_best_of_nothing(remedy, none))
+    seen = sides(board)
+    total = sum(seen.values())
+    if total > 1:
+        every = round(1 / (1 - facts["level"]))
+        said.append(
+            f"Of {total} comparisons with doing nothing, the interval lies above 0 in {seen['above']}, below 0 in "
+            f"{seen['below']} and holds 0 in {seen['holds']}. Even where a remedy changes nothing, about 1 interval in "
+            f"{every} misses 0 by chance, and the best of many looks better than it is."
+        )
+    told = {"not_applicable": "not applicable", "failed": "failed"}
+    left_out = [f"{counts[name]} {text}" for name, text in told.items() if counts[name]]
+    if left_out:
+        said.append(f"Of {len(board)} cells, {' and '.join(left_out)}: without a result, they are listed with the reason.")
+    said.append(f"An average precision of {number(facts['prevalence'])}, the prevalence, is what guessing gives.")
+    return said
+
+
+def _against_nothing(remedy: Best, level: str) -> str:
+    told = {
+        "above": "the interval lies above 0, so on these rows the remedy ranks better than doing nothing",
+        "below": "the interval lies below 0: even the best remedy ranks worse than doing nothing with this model",
+        "holds": "the interval holds 0, so these data do not tell whether the remedy helps",
+        None: "the difference has no interval, so nothing can be said about it",
+    }[remedy.side]
+    if remedy.delta == 0 and remedy.low == 0 and remedy.high == 0:
+        told = "it ranks the rows exactly as doing nothing does"
+    return (
+        f"The remedy with the highest average precision is {_named(remedy)}: {number(remedy.average_precision)}, "
+        f"a difference of {signed(remedy.delta)} from doing nothing with the same model ({level} interval "
+        f"{interval(remedy.low, remedy.high, signed)}); {told}."
+    )
+
+
+def _best_of_nothing(remedy: Best, none: Best) -> str:
+    if remedy.model == none.model:
+        return f"Doing nothing does best with this same model, {number(none.average_precision)}."
+    higher = (
+        "higher than any remedy reaches here"
+        if none.average_precision > remedy.average_precision
+        else "the same as the best remedy gets"
+        if none.average_precision == remedy.average_precision
+        else "less than the best remedy gets"
+    )
+    return (
+        f"Doing nothing does best with {none.model}: {number(none.average_precision)}, {higher}. Between different models "
+        "no interval is given."
+    )
+
+
+def _named(cell: Best) -> str:
+    return f"{cell.strategy} with {cell.model}"
+
+
+def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> dict[str, Any]:
+    """A dataset's headline numbers for `dvc metrics diff`; a number that does not exist is left out."""
+    counts, seen = statuses(board), sides(board)
+    top, remedy, none = best(board), best(remedies(board)), best(doing_nothing(board))
+    result: dict[str, Any] = {
+        "rows": int(facts["rows"]),
+        "positives": int(facts["positives"]),
+        "prevalence": facts["prevalence"],
+        "cells_ok": counts["ok"],
+        "cells_not_applicable": counts["not_applicable"],
+        "cells_failed": counts["failed"],
+        "remedies_above_none": seen["above"],
+        "remedies_below_none": seen["below"],
+        "best_average_precision": top and top.average_precision,
+        "best_average_precision_low": top and top.average_precision_low,
+        "best_average_precision_high": top and top.average_precision_high,
+        "best_none_average_precision": none and none.average_precision,
+        "best_remedy_average_precision": remedy and remedy.average_precision,
+        "best_remedy_delta": remedy and remedy.delta,
+        "best_remedy_delta_low": remedy and remedy.low,
+        "best_remedy_delta_high": remedy and remedy.high,
+    }
+    for policy, mine in decisions.groupby("policy", sort=False):
+        result[f"best_f1_{policy}"] = mine["f1"].max()
+    result = {name: value for name, value in result.items() if not missing(value)}
+    each = {name: best(mine) for name, mine in board.groupby("strategy", sort=False)}
+    best_of = {str(name): found.average_precision for name, found in each.items() if found is not None}
+    return {**result, **({"best_average_precision_of": best_of} if best_of else {})}
+
+
+def number(value: Any) -> str:
+    """A number with three decimals, or with two significant digits where it is below 0.01."""
+    return _text(value, 0.01, 1)
+
+
+def signed(value: Any) -> str:
+    """A difference with its sign and three decimals, or more where these would be zeros; 0 has no sign."""
+    text = _text(value, 0.001, 0)
+    return f"+{text}" if text and float(value) > 0 else text
+
+
+def _text(value: Any, small: float, more: int) -> str:
+    if missing(value):
+        return ""
+    value, digits = round(float(value), 6), 3
+    if 0 < abs(value) < small:
+        value = float(f"{value:.{more}e}")  # rounded first: 0.00096 is 0.001, not 0.0010
+        digits = min(more - math.floor(math.log10(abs(value))), 6) if abs(value) < small else 3
+    return f"{value + 0.0:,.{digits}f}".replace("-", MINUS)
+
+
+def interval(low: Any, high: Any, form: Callable[[Any], str] = number) -> str:
+    return "" if missing(low) or missing(high) else f"{form(low)} to {form(high)}"

@@ -1,0 +1,61 @@
+"""Seconds and memory of a dataset's cells, read from what resample and train measured beside their results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from stages import files, paths
+from stages.verdict.columns import MEASURED
+
+
+def read(dataset: str, strategies: Iterable[str]) -> pd.DataFrame:
+    """One row a cell: seconds summed over folds, memory at its peak; `resample_seconds` belongs to the whole strategy."""
+    rows = []
+    for strategy in strategies:
+        folder = paths.measured(dataset, strategy)
+        resampled = _content(folder / "resample.json")
+        trained = _content(folder / "train.json")
+        rows += cells(strategy, resampled, trained)
+    return pd.DataFrame(rows, columns=["strategy", "model", *MEASURED]).astype(dict.fromkeys(("peak_bytes",), "Int64"))
+
+
+def _content(path: Any) -> list[dict[str, Any]]:
+    return list(files.read_json(path)) if path.is_file() else []
+
+
+def cells(strategy: str, resampled: list[dict[str, Any]], trained: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add up one strategy's measurements, model by model."""
+    seconds = sum(entry["resample_seconds"] for entry in resampled) if resampled else None
+    result = []
+    for model in dict.fromkeys(entry["model"] for entry in trained):
+        mine = [entry for entry in trained if entry["model"] == model]
+        peaks = [entry["peak_bytes"] for entry in mine if entry.get("peak_bytes") is not None]
+        result.append(
+            {
+                "strategy": strategy,
+                "model": model,
+                "fit_seconds": sum(entry["fit_seconds"] for entry in mine),
+                "resample_seconds": seconds,
+                "predict_seconds": sum(entry["predict_seconds"] for entry in mine),
+                "peak_bytes": max(peaks, default=None),
+            }
+        )
+    return result
+
+
+def beside(board: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+    """A dataset's leaderboard with its measured columns at the end; a cell without measurements has none."""
+    return board.merge(measured, on=["strategy", "model"], how="left", validate="one_to_one")
+
+
+def for_page(frame: pd.DataFrame, key: list[str]) -> dict[str, dict[str, float]]:
+    """The content of a page's `<script id="measured">`: what was measured of each cell, by its name."""
+    result = {}
+    for row in frame.to_dict("records"):
+        values = {name: row[name] for name in MEASURED if pd.notna(row[name])}
+        if values:
+            result["/".join(str(row[name]) for name in key)] = {n: round(float(v), 6) for n, v in values.items()}
+    return result

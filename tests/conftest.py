@@ -1,0 +1,152 @@
+"""Small fixtures that several test files share."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import settings
+
+from stages.data.tables import Table
+from stages.paths import REPOSITORY
+
+settings.register_profile("same-every-time", derandomize=True, deadline=None, max_examples=40)
+settings.load_profile("same-every-time")
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The folder with datasets' original bytes; a test that needs it fails without it instead of being skipped."""
+    named = os.environ.get("COUNTERPOISE_MIRROR") or str(REPOSITORY.parent / "shared" / "datasets")
+    for folder in map(Path, named.split(os.pathsep)):
+        if (folder / "mammography.csv").is_file():
+            return folder
+    pytest.fail(f"this test reads original bytes, and {named} has none: set COUNTERPOISE_MIRROR to a mirror folder")
+
+
+@pytest.fixture
+def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COUNTERPOISE_MIRROR", raising=False)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that stages run in; they find data/ and params.yaml in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+Stage = Callable[..., None]
+
+
+@pytest.fixture
+def stage(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Run a stage script in this process: `stage("train", "mine", "smote")`."""
+
+    def run(name: str, *arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", [f"stages.{name}", *arguments])
+        importlib.import_module(f"stages.{name}").main()
+
+    return run
+
+
+@pytest.fixture
+def write_params(workplace: Path) -> Callable[[dict[str, Any]], None]:
+    return lambda content: (workplace / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False)) and None
+
+
+def labels(rows: int, positives: int, random: np.random.Generator) -> np.ndarray:
+    y = np.zeros(rows, np.int8)
+    y[random.choice(rows, positives, replace=False)] = 1
+    return y
+
+
+def numeric_table(rows: int = 240, positives: int = 30, seed: int = 0) -> Table:
+    """Three numbers of very different scales, the positives a little apart."""
+    random = np.random.default_rng(seed)
+    y = labels(rows, positives, random)
+    X = random.normal(size=(rows, 3)) * [1, 100, 0.01] + y[:, None] * [1.5, 100, 0.01]
+    return Table(("small", "large", "tiny"), X, y)
+
+
+def mixed_table(rows: int = 240, positives: int = 30, seed: int = 0) -> Table:
+    """Numbers beside categories and a boolean, 5 % of the values missing."""
+    random = np.random.default_rng(seed)
+    y = labels(rows, positives, random)
+    numbers = random.normal(size=(rows, 2)) * [1, 100] + y[:, None] * [1.5, 100]
+    region, plan = (
+        random.integers(0, 3, rows),
+        np.where(y == 1, random.integers(0, 2, rows), random.integers(0, 4, rows)),
+    )
+    X = np.column_stack([numbers[:, 0], region, numbers[:, 1], plan, random.integers(0, 2, rows)]).astype(float)
+    X[random.random(X.shape) < 0.05] = np.nan
+    categories = {"region": ("east", "north", "west"), "plan": ("a", "b", "c", "d"), "active": ("False", "True")}
+    return Table(("age", "region", "income", "plan", "active"), X, y, categories)
+
+
+def categorical_table(rows: int = 240, positives: int = 30, seed: int = 0) -> Table:
+    """Nothing but categories."""
+    random = np.random.default_rng(seed)
+    y = labels(rows, positives, random)
+    plan = np.where(y == 1, random.integers(0, 2, rows), random.integers(0, 4, rows))
+    X = np.column_stack([random.integers(0, 3, rows), plan, random.integers(0, 6, rows)]).astype(float)
+    categories = {"region": ("east", "north", "west"), "plan": tuple("abcd"), "colour": tuple("opqrst")}
+    return Table(("region", "plan", "colour"), X, y, categories)
+
+
+TABLES = {"numbers": numeric_table, "mixed": mixed_table, "categories": categorical_table}
+
+
+@dataclass
+class Publisher:
+    """A web server on this machine that has `files` and answers 404 to all else."""
+
+    address: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    missing_bytes: int = 0
+    """So many bytes short of what it announced does the server hang up."""
+
+    def url(self, name: str) -> str:
+        return f"{self.address}/{name}"
+
+
+@pytest.fixture
+def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = self.path.lstrip("/")
+            served.asked.append(name)
+            content = served.files.get(name)
+            self.send_response(404 if content is None else 200)
+            for header, value in served.headers.items():
+                self.send_header(header, value)
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            self.wfile.write((content or b"")[: len(content or b"") - served.missing_bytes])
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served = Publisher(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield served
+    server.shutdown()
+    thread.join()
+    server.server_close()

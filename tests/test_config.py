@@ -1,0 +1,244 @@
+"""params.yaml: what it may hold, and how a mistake in it is told."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from stages import config
+from stages.errors import ConfigurationError
+from stages.paths import REPOSITORY
+
+SMALLEST: dict[str, Any] = {
+    "seed": 1,
+    "datasets": {"mine": {"path": "data/mine.csv", "target": "y", "positive": 1}},
+    "strategies": {"none": {}, "smote": {}},
+    "models": {"xgboost": {}, "random_forest": {}},
+    "split": {"scheme": "stratified_kfold"},
+    "thresholds": {},
+    "costs": {},
+}
+
+
+def changed(place: str, value: Any) -> dict[str, Any]:
+    """The smallest params.yaml with one value changed: `changed("datasets.mine.target", "z")`."""
+    content = copy.deepcopy(SMALLEST)
+    node, *keys = content, *place.split(".")
+    for key in keys[:-1]:
+        node = node.setdefault(key, {})
+    node[keys[-1]] = value
+    return content
+
+
+def found_in(content: Any) -> list[str]:
+    """What the error of a wrong params.yaml lists, one line a mistake."""
+    with pytest.raises(ConfigurationError) as caught:
+        config.parse(content)
+    assert caught.value.where == "params.yaml"
+    assert "stages.check" in str(caught.value.todo)
+    return [line.strip() for line in str(caught.value.found).splitlines()]
+
+
+def from_text(folder: Path, text: str) -> config.Params:
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    return config.load(folder / "params.yaml")
+
+
+QUOTES = "must be the name of a column (yes, no, on and off need quotes around them)"
+LOWER_CASE = "a key may hold lower-case letters, digits and _ alone, since DVC makes stage names of it"
+SCHEMES = "the schemes are: grouped, holdout, stratified_kfold, temporal"
+DATASET = "path, target, positive, source, drop, categorical, time, group, weight, sentinels, split, thresholds, costs"
+ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        ("startegies", {}, "unknown key 'startegies' (did you mean 'strategies'?); the keys here are: "
+                           "seed, datasets, strategies, models, split, thresholds, costs"),
+        ("datasets.mine.taget", "y",
+         f"datasets.mine: unknown key 'taget' (did you mean 'target'?); the keys here are: {DATASET}"),
+        ("strategies.smote.rato", 1, "strategies.smote: unknown key 'rato' (did you mean 'ratio'?); "
+                                     "the keys here are: sampler, ratio, scale, params"),
+        ("split", {"scheme": "holdout", "folds": 3},
+         "split: unknown key 'folds'; the keys here are: scheme, test_size, stratify, seed, validation"),
+        ("split", {"scheme": "kfold"}, f"split: unknown scheme; {SCHEMES}, found {{'scheme': 'kfold'}}"),
+        ("split", {"folds": 3}, f"split: the key scheme is missing; {SCHEMES}, found {{'folds': 3}}"),
+        ("split", {"scheme": "grouped", "folds": 1}, "split.folds: Input should be greater than or equal to 2, found 1"),
+        ("datasets.mine.split", {"scheme": "holdout", "test_size": 1},
+         "datasets.mine.split.test_size: Input should be less than 1, found 1"),
+        ("strategies", {"SMOTE": {}}, f"strategies.SMOTE: {LOWER_CASE}, found 'SMOTE'"),
+        ("models", {"x-g": {}}, f"models.x-g: {LOWER_CASE}, found 'x-g'"),
+        ("strategies", {1: {}}, "strategies.1: a key must be a text; put quotes around it, found 1"),
+        ("strategies", {}, "strategies: Dictionary should have at least 1 item after validation, not 0, found {}"),
+        ("strategies", ["none"], "strategies: Input should be a valid dictionary, found ['none']"),
+        ("strategies.smote", "yes",
+         "strategies.smote: Input should be a valid dictionary or instance of Strategy, found 'yes'"),
+        ("strategies.smote.ratio", 2, "strategies.smote.ratio: Input should be less than or equal to 1, found 2"),
+        ("models.xgboost.strategies", "smote",
+         "models.xgboost.strategies: must be all, or a list such as [none, smote], found 'smote'"),
+        ("models.xgboost.strategies", ["adasyn"],
+         "models.xgboost.strategies names 'adasyn', which is not among the strategies: none, smote"),
+        ("datasets.mine.positive", [1],
+         "datasets.mine.positive: must be one label: a text, a number, true or false, found [1]"),
+        ("datasets.mine.target", 1.5, f"datasets.mine.target: {QUOTES}, found 1.5"),
+        ("datasets.mine.drop", ["a", False], f"datasets.mine.drop.1: {QUOTES}, found False"),
+        ("datasets.index", SMALLEST["datasets"]["mine"],
+         "datasets.index: this key is taken by reports/index.html; choose another"),
+        ("datasets.mine.source", {}, "datasets.mine.source: a source needs either files or bundled"),
+        ("datasets.mine.source", {"files": [ADDRESSES]},
+         "datasets.mine.source.files.0: a file needs either sha256 or unpacked_sha256, so that it can be verified"),
+        ("datasets.mine.source", {"bundled": "digits", "rows": {"column": "a"}},
+         "datasets.mine.source.rows: rows needs either equals or at_most"),
+        ("thresholds", {"tuned": "F1"},
+         "thresholds.tuned: Input should be 'f1', 'mcc', 'g_mean' or 'balanced_accuracy', found 'F1'"),
+        ("thresholds", {"half": 1.5}, "thresholds.half: Input should be less than or equal to 1, found 1.5"),
+        ("costs", {"false_positive": float("nan")}, "costs.false_positive: Input should be a finite number, found nan"),
+        ("seed", -1, "seed: Input should be greater than or equal to 0, found -1"),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_the_key_what_was_found_and_what_is_allowed(place: str, value: Any, told: str) -> None:
+    assert found_in(changed(place, value)) == [told]
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    content = changed("datasets.mine", {"path": "data/mine.csv"}) | {"seed": "x"}
+    with pytest.raises(ConfigurationError, match=r"params.yaml has 3 errors\."):
+        config.parse(content)
+    assert found_in(content) == [
+        "seed: Input should be a valid integer, unable to parse string as an integer, found 'x'",
+        "datasets.mine.target: this key is required and missing",
+        "datasets.mine.positive: this key is required and missing",
+    ]
+
+
+@pytest.mark.parametrize("key", SMALLEST)
+def test_every_key_has_to_be_there(key: str) -> None:
+    """DVC would refuse to run a stage whose parameter is missing, and say less."""
+    without = {name: value for name, value in SMALLEST.items() if name != key}
+    assert found_in(without) == [f"{key}: this key is required and missing"]
+
+
+def test_a_long_value_is_cut_short() -> None:
+    (told,) = found_in(changed("seed", "x" * 300))
+    assert told.endswith("xxx...")
+    assert len(told) < 200
+
+
+@pytest.mark.parametrize("name", ["../evil.csv", "a/b.csv", "a\\b.csv"])
+def test_a_file_of_a_source_has_a_plain_name(name: str) -> None:
+    file = {**ADDRESSES, "name": name, "sha256": "0" * 64}
+    (told,) = found_in(changed("datasets.mine.source", {"files": [file]}))
+    assert told.startswith("datasets.mine.source.files.0.name: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("seed: 1\nmodels: {}\nseed: 2\n", 3, "the key 'seed' stands twice in one mapping"),
+        ("seed: 1\nmodels:\n  xgboost:\n    params: {a: 1, a: 2}\n", 4, "the key 'a' stands twice in one mapping"),
+        ("seed: 1\nmodels: {? [1, 2] : 3}\n", 2, "a key cannot be [1, 2]"),
+        ("seed: 1\n\tmodels: {}\n", 2, "found a tab character that violates indentation"),
+        ("seed: @1\n", 1, "found character that cannot start any token"),
+    ],
+)
+def test_what_is_not_valid_yaml_is_told_with_its_line(tmp_path: Path, text: str, line: int, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"params.yaml is not valid YAML") as caught:
+        from_text(tmp_path, text)
+    assert f"line {line}, " in str(caught.value.where)
+    assert told in str(caught.value.found)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [("", "an empty file"), ("# a\n", "an empty file"), ("- none\n- smote\n", "list"), ("seed", "str")],
+)
+def test_a_file_that_holds_no_mapping(tmp_path: Path, content: str, found: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"params.yaml holds no mapping") as caught:
+        from_text(tmp_path, content)
+    assert caught.value.found == found
+
+
+def test_no_params_yaml_says_where_to_run(workplace: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"There is no params.yaml here") as caught:
+        config.load()
+    assert caught.value.where == str(workplace / "params.yaml")
+
+
+def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes("seed: 1 # año".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=r"params.yaml is no text"):
+        config.load(tmp_path / "params.yaml")
+
+
+def test_anchors_and_merge_keys_work(tmp_path: Path) -> None:
+    text = yaml.safe_dump({k: v for k, v in SMALLEST.items() if k != "models"})
+    text += "models:\n  xgboost: &slow\n    params: {max_depth: 2}\n    strategies: [none]\n"
+    text += "  xgboost_weighted:\n    <<: *slow\n    strategies: all\n"
+    models = from_text(tmp_path, text).models
+    assert models["xgboost_weighted"].params == {"max_depth": 2}
+    assert models["xgboost_weighted"].strategies == "all"
+
+
+def test_a_label_yes_without_quotes_is_true_and_with_quotes_a_text(tmp_path: Path) -> None:
+    text = yaml.safe_dump(SMALLEST).replace("positive: 1", "positive: {}")
+    assert from_text(tmp_path, text.replace("{}\n    target", "yes\n    target")).datasets["mine"].positive is True
+    assert from_text(tmp_path, text.replace("{}\n    target", "'yes'\n    target")).datasets["mine"].positive == "yes"
+
+
+def test_a_key_with_nothing_behind_it_is_an_entry_without_wishes() -> None:
+    assert config.parse(changed("strategies.smote", None)).strategies["smote"] == config.Strategy()
+
+
+def test_a_dataset_overrides_split_thresholds_and_costs_as_a_whole() -> None:
+    content = changed("datasets.mine.split", {"scheme": "holdout"})
+    content["datasets"]["mine"]["costs"] = {"false_negative": 7}
+    content["datasets"]["other"] = SMALLEST["datasets"]["mine"]
+    content |= {"split": {"scheme": "stratified_kfold", "folds": 3, "validation": 0.1}, "thresholds": {"tuned": "mcc"}}
+    content["costs"] = {"false_positive": 2, "false_negative": 5}
+    params = config.parse(content)
+    assert params.split_of("mine") == config.Holdout(scheme="holdout")
+    assert params.split_of("mine").validation == 0.2  # not the 0.1 of the top level: the entry stands as a whole
+    assert params.split_of("other").validation == 0.1
+    assert (params.costs_of("mine").false_positive, params.costs_of("mine").false_negative) == (1, 7)
+    assert params.costs_of("other").false_negative == 5
+    assert params.thresholds_of("mine").tuned == "mcc"
+
+
+def test_the_grid_follows_the_order_of_params_and_the_strategies_of_each_model() -> None:
+    params = config.parse(changed("models.xgboost.strategies", ["smote"]))
+    assert params.cells == (("none", "random_forest"), ("smote", "xgboost"), ("smote", "random_forest"))
+    assert params.models_of("none") == ["random_forest"]
+
+
+def test_an_unknown_dataset_or_strategy_is_told_with_the_known_ones() -> None:
+    params = config.parse(SMALLEST)
+    with pytest.raises(ConfigurationError, match=r"There is no dataset 'mime' \(did you mean 'mine'\?\)") as caught:
+        params.dataset("mime")
+    assert caught.value.expected == "one of: mine"
+    with pytest.raises(ConfigurationError, match="There is no strategy 'adasyn'") as caught:
+        params.strategy("adasyn")
+    assert caught.value.expected == "one of: none, smote"
+
+
+def test_parameters_cannot_be_changed_afterwards() -> None:
+    params = config.parse(SMALLEST)
+    with pytest.raises(ValidationError, match="frozen"):
+        params.seed = 2  # type: ignore[misc]
+
+
+def test_a_derived_seed_is_the_same_on_every_machine_and_another_for_every_name() -> None:
+    assert config.seed_for(20211, "digits", "split", 0) == 1096174028
+    names = [("digits", "split", 0), ("digits", "split", 1), ("digits", "validation", 0), ("mammography", "split", 0)]
+    assert len({config.seed_for(seed, *name) for seed in (1, 2) for name in names}) == 8
+
+
+def test_the_committed_parameters_are_valid() -> None:
+    params = config.load(REPOSITORY / "params.yaml")
+    assert config.NONE in params.strategies
+    assert params.datasets["mammography"].positive == "'1'"

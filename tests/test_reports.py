@@ -1,0 +1,632 @@
+"""Pages, tables and numbers made of real results: two small datasets through every stage up to evaluate."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from stages import compare, config, evaluate, fetch, files, report, resample, same, split, train
+from stages.paths import REPOSITORY
+from stages.verdict import figures, headline, measured, page
+from stages.verdict.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
+from tests.conftest import numeric_table
+
+PARAMS: dict[str, Any] = {
+    "seed": 7,
+    "datasets": {
+        "zeta": {"path": "zeta.csv", "target": "target", "positive": 1},
+        "digits": {"path": "digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8},
+    },
+    # 60 neighbours are more than zeta has positives, and fewer than digits has
+    "strategies": {"none": {}, "random_over": {}, "smote_wide": {"sampler": "smote", "params": {"k_neighbors": 60}}},
+    "models": {
+        "logistic_regression": {"params": {"max_iter": 2000}},
+        "random_forest": {"params": {"n_estimators": 10}},
+    },
+    "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "validation": 0.2},
+    "thresholds": {"half": 0.5, "tuned": "f1"},
+    "costs": {"false_positive": 1, "false_negative": 10, "true_positive": 0, "true_negative": 0},
+}
+CELLS = [(s, m) for s in PARAMS["strategies"] for m in PARAMS["models"]]
+
+def run(module: Any, *arguments: str) -> int:
+    """A stage script in this process, in the working directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["stage", *arguments])
+        return module.main() or 0
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which both datasets have gone through every stage up to evaluate."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    table = numeric_table(240, 30)
+    frame = pd.DataFrame(table.X, columns=list(table.features)).assign(target=table.y)
+    frame.to_csv(folder / "zeta.csv", index=False)
+    (folder / "digits.md").write_text("scikit-learn's digits\n")
+    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in PARAMS["datasets"]:
+            run(fetch, name)
+            run(split, name)
+            for strategy in PARAMS["strategies"]:
+                run(resample, name, strategy)
+                run(train, name, strategy)
+            run(evaluate, name)
+    shutil.rmtree(folder / "data" / "store", ignore_errors=True)
+    return folder
+
+
+def make_reports() -> Path:
+    for name in config.load().datasets:
+        run(report, name)
+    run(compare)
+    return Path("reports")
+
+
+@pytest.fixture(scope="module")
+def reported(evaluated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with its reports, and in `slower/` those of a second run that measured other seconds and bytes."""
+    folder = tmp_path_factory.mktemp("reported") / "place"
+    shutil.copytree(evaluated, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        shutil.copytree(make_reports(), "first")
+        shutil.copytree("data/measured", "measured")
+        slow_down(Path("data/measured"))
+        shutil.move(make_reports(), "slower")
+        shutil.rmtree("data/measured")
+        shutil.move("measured", "data/measured")
+        shutil.move("first", "reports")
+    return folder
+
+
+def slow_down(folder: Path) -> None:
+    """Write other seconds and bytes than before."""
+    for path in folder.rglob("*.json"):
+        entries = files.read_json(path)
+        for entry in entries:
+            entry |= {k: v * 3 + 1 for k, v in entry.items() if k.endswith(("_seconds", "_bytes"))}
+        files.write_json(path, entries)
+
+
+@pytest.fixture
+def place(reported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that folder to work in."""
+    folder = tmp_path / "place"
+    shutil.copytree(reported, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def without_measured(text: str) -> str:
+    return re.sub(r'<script id="measured".*?</script>', "", text, flags=re.DOTALL)
+
+
+class Document(HTMLParser):
+    """The texts of a page's cells by table, and what it loads."""
+
+    void = frozenset(("meta", "link", "input", "wbr", "br"))
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.scripts: list[str] = []
+        self.ids: list[str] = []
+        self.rows: dict[str, list[list[str]]] = {}
+        self.table = ""
+        self.feed(text)
+        assert not self.open, f"not closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if "id" in given:
+            self.ids.append(str(given["id"]))
+        self.loads += [str(given[name]) for name in ("src", "data", "poster", "action") if given.get(name)]
+        if given.get("href"):
+            (self.links if tag == "a" else self.loads).append(str(given["href"]))
+        if tag not in self.void:
+            self.open.append(tag)
+        if tag == "table":
+            self.table = str(given.get("id"))
+        if tag == "tr":
+            self.rows.setdefault(self.table, []).append([])
+        if tag in ("td", "th") and self.rows:
+            self.rows[self.table][-1].append("")
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.void:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts[-1] += data
+        if {"td", "th"} & set(self.open) and self.rows.get(self.table) and self.rows[self.table][-1]:
+            self.rows[self.table][-1][-1] += data
+
+
+def cells_of(document: Document, table: str) -> list[list[str]]:
+    return [[" ".join(text.split()) for text in row] for row in document.rows[table][1:]]
+
+
+def test_the_tables_have_the_columns_of_the_contract_and_every_cell(place: Path) -> None:
+    board = files.read_csv(place / "reports" / "leaderboard.csv")
+    assert list(board.columns) == [*LEADERBOARD, *MEASURED, *EXTRA]
+    assert list(board.columns)[:7] == ["dataset", "strategy", "model", "status", "reason", "rows", "prevalence"]
+    cells = list(zip(board["dataset"], board["strategy"], board["model"], strict=True))
+    assert cells == [(d, *cell) for d in PARAMS["datasets"] for cell in CELLS], "every cell, in the order of params.yaml"
+    assert board["rows"].tolist() == [240] * 6 + [1797] * 6
+    refused = board[board["status"] == "not_applicable"]
+    assert refused[["dataset", "strategy"]].drop_duplicates().to_numpy().tolist() == [["zeta", "smote_wide"]]
+    assert refused["reason"].str.contains("n_neighbors").all()
+    assert refused["average_precision"].isna().all() and refused["fit_seconds"].isna().all()
+    decisions = files.read_csv(place / "reports" / "decisions.csv")
+    assert list(decisions.columns) == DECISIONS
+    assert len(decisions) == 10 * 2, "ten cells with a result, two policies"
+    assert (decisions[["tn", "fp", "fn", "tp"]].sum(axis=1) == np.repeat([240, 1797], [8, 12])).all()
+    text = (place / "reports" / "decisions.csv").read_text()
+    assert not re.search(r"\d\.0,.*\d\.0,.*\d\.0,.*\d\.0,", text), "counts are whole numbers"
+
+
+def test_measured_columns_are_sums_of_seconds_and_the_peak_of_memory(place: Path) -> None:
+    board = files.read_csv(place / "reports" / "leaderboard.csv").set_index(["dataset", "strategy", "model"])
+    row = board.loc["digits", "random_over", "random_forest"]
+    stored = files.read_json(place / "data/measured/digits/random_over/train.json")
+    stored = [entry for entry in stored if entry["model"] == "random_forest"]
+    resampled = files.read_json(place / "data/measured/digits/random_over/resample.json")
+    assert len(stored) == 3
+    assert row["fit_seconds"] == pytest.approx(sum(e["fit_seconds"] for e in stored), abs=1e-5)
+    assert row["predict_seconds"] == pytest.approx(sum(e["predict_seconds"] for e in stored), abs=1e-5)
+    assert row["resample_seconds"] == pytest.approx(sum(e["resample_seconds"] for e in resampled), abs=1e-5)
+    assert row["peak_bytes"] == max(e["peak_bytes"] for e in stored)
+
+
+def test_a_strategy_without_measurements_has_none(place: Path) -> None:
+    shutil.rmtree("data/measured/zeta/random_over")
+    run(compare)
+    board = files.read_csv(place / "reports" / "leaderboard.csv")
+    gone = board[(board["dataset"] == "zeta") & (board["strategy"] == "random_over")]
+    assert gone[MEASURED].isna().all(axis=None) and gone["average_precision"].notna().all()
+
+
+def test_metrics_json_is_sorted_rounded_and_has_no_nan(place: Path) -> None:
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    text = (place / "reports" / "metrics.json").read_text()
+    numbers = json.loads(text, parse_constant=refuse)
+    assert text == json.dumps(numbers, indent=2, sort_keys=True) + "\n"
+    assert set(numbers) == set(PARAMS["datasets"])
+    for entry in numbers.values():
+        flat = [value for value in entry.values() if not isinstance(value, dict)]
+        assert 10 <= len(flat) <= 20
+        assert all(isinstance(value, (int, float)) and value == round(value, 6) for value in flat)
+        assert not [key for key in entry if "seconds" in key or "bytes" in key]
+    board = files.read_csv(place / "data/evaluations/digits/leaderboard.csv")
+    assert numbers["digits"]["best_average_precision"] == board["average_precision"].max()
+    assert numbers["zeta"]["cells_not_applicable"] == 2 and numbers["zeta"]["cells_ok"] == 4
+    assert set(numbers["zeta"]["best_average_precision_of"]) == {"none", "random_over"}, "no number, no key"
+
+
+def test_the_page_shows_every_cell_and_the_reason_of_those_without_a_result(place: Path) -> None:
+    document = Document((place / "reports" / "zeta.html").read_text())
+    rows = cells_of(document, "cells")
+    assert sorted((row[0], row[1]) for row in rows) == sorted(CELLS)
+    board = files.read_csv(place / "data/evaluations/zeta/leaderboard.csv").set_index(["strategy", "model"])
+    for row in rows:
+        expected = board.loc[(row[0], row[1])]
+        if expected["status"] == "ok":
+            assert row[2] == f"{expected['average_precision']:.3f}"
+        else:
+            assert row[2] == "not applicable" and "n_neighbors" in row[-1]
+    scores = [float(row[2]) for row in rows if row[2] != "not applicable"]
+    assert scores == sorted(scores, reverse=True)
+    assert len(cells_of(document, "numbers")) == 8, "four cells with a result at two thresholds"
+    assert not re.search(r"\d\.\d{7,}", " ".join(text for row in rows for text in row)), "no number with thirty digits"
+
+
+@pytest.mark.parametrize("name", ["zeta.html", "index.html"])
+def test_a_page_is_one_file_that_loads_nothing_and_is_not_large(place: Path, name: str) -> None:
+    text = (place / "reports" / name).read_text()
+    document = Document(text)
+    assert [load for load in document.loads if not load.startswith(("#", "data:"))] == []
+    assert not re.search(r"@import|url\((?!#)|fetch\(|XMLHttpRequest|import\(", text)
+    assert set(re.findall(r"https?://[\w.]+", text)) <= {"http://www.w3.org"}, "names of XML spaces, which nobody loads"
+    assert len(text.encode()) < 5_000_000
+    assert len(document.ids) == len(set(document.ids)), "an id stands once"
+    inside = {link[1:] for link in document.links if link.startswith("#")}
+    assert inside <= set(document.ids)
+    beside = {link for link in document.links if not link.startswith("#")}
+    assert beside == ({"zeta.html", "digits.html"} if name == "index.html" else {"index.html"})
+    assert all((place / "reports" / link).is_file() for link in beside)
+
+
+def test_texts_from_data_are_escaped(place: Path) -> None:
+    hostile = "<script>alert('x')</script> & \"<img src=x>\""
+    folder = place / "data/evaluations/zeta"
+    facts = files.read_json(folder / "dataset.json")
+    files.write_json(folder / "dataset.json", {**facts, "positive": hostile, "</dd>": hostile})
+    for table in ("leaderboard", "counts", "decisions"):
+        frame = files.read_csv(folder / f"{table}.csv")
+        frame["reason"] = hostile
+        if "notes" in frame:
+            frame["notes"] = hostile
+        files.write_csv(folder / f"{table}.csv", frame)
+    make_reports()
+    for name in ("zeta.html", "index.html"):
+        text = (place / "reports" / name).read_text()
+        assert "&lt;script&gt;alert(" in text
+        assert "<script>alert" not in text and "<img" not in text
+        assert len(Document(text).scripts) == 2
+
+
+def test_figures_escape_what_they_are_given_and_take_a_dollar_for_a_dollar() -> None:
+    figure = figures.confusion_matrix(1, 2, 3, 4, title='<script> & "$x^$"')
+    text = figures.svg(figure)
+    assert "<script>" not in text and "&lt;script&gt;" in text and "$x^$" in text
+    assert 'aria-label="&lt;script&gt; &amp; &quot;$x^$&quot;"' in text
+
+
+def test_measured_values_stand_in_one_element_of_a_page_and_nowhere_else(place: Path) -> None:
+    for path in (place / "data/measured").rglob("*.json"):
+        entries = files.read_json(path)
+        for entry in entries:
+            for key in entry:
+                if key.endswith("_seconds"):
+                    entry[key] = 7777.125
+                if key.endswith("_bytes"):
+                    entry[key] = 7777125000
+        files.write_json(path, entries)
+    make_reports()
+    for name in ("zeta.html", "index.html"):
+        text = (place / "reports" / name).read_text()
+        assert "7777125000" in text and text.count('<script id="measured"') == 1
+        assert not re.search("7777|23331", without_measured(text))
+        held = json.loads(Document(text).scripts[0])
+        key = "zeta/random_over/random_forest" if name == "index.html" else "random_over/random_forest"
+        assert held[key] == {"fit_seconds": 23331.375, "predict_seconds": 23331.375, "resample_seconds": 23331.375,
+                             "peak_bytes": 7777125000.0}  # fmt: skip
+    for name in ("metrics.json", "decisions.csv"):
+        assert "7777" not in (place / "reports" / name).read_text()
+
+
+@pytest.fixture
+def two_runs(place: Path) -> tuple[Path, Path]:
+    """The reports of two runs that measured different values."""
+    return place / "reports", place / "slower"
+
+
+def test_two_runs_are_the_same_apart_from_measured_values(
+    two_runs: tuple[Path, Path], capsys: pytest.CaptureFixture
+) -> None:
+    first, second = two_runs
+    for name in ("leaderboard.csv", "zeta.html", "index.html"):
+        assert (first / name).read_bytes() != (second / name).read_bytes(), "or this test shows nothing"
+    for name in ("decisions.csv", "metrics.json"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    assert run(same, str(first), str(second)) == 0
+    assert capsys.readouterr().out.endswith("the same, measured values apart\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("leaderboard.csv", r"(\nzeta,none,logistic_regression,ok,,240,)0\.125", r"\g<1>0.126",
+         "leaderboard.csv: row 1 (zeta, none, logistic_regression), prevalence: '0.125' against '0.126'"),
+        ("leaderboard.csv", r",notes\n", ",remarks\n", "leaderboard.csv: columns: dataset,"),
+        ("decisions.csv", r",half,0\.5,", ",half,0.6,",
+         "decisions.csv: row 1 (zeta, none, logistic_regression), threshold:"),
+        ("metrics.json", r'"rows": 240', '"rows": 241', "metrics.json: line "),
+        ("zeta.html", r"240 rows", "241 rows", "zeta.html: line "),
+        ("index.html", r"</main>", "</main><p>more</p>", "index.html: line "),
+    ],
+)  # fmt: skip
+def test_a_changed_result_is_found(
+    two_runs: tuple[Path, Path], capsys: pytest.CaptureFixture, name: str, old: str, new: str, told: str
+) -> None:
+    first, second = two_runs
+    text = (second / name).read_text()
+    changed = re.sub(old, new, text, count=1)
+    assert changed != text
+    (second / name).write_text(changed)
+    assert run(same, str(first), str(second)) == 1
+    assert told in capsys.readouterr().out
+
+
+def test_a_missing_row_or_file_is_found(two_runs: tuple[Path, Path], capsys: pytest.CaptureFixture) -> None:
+    first, second = two_runs
+    lines = (second / "leaderboard.csv").read_text().splitlines(keepends=True)
+    (second / "leaderboard.csv").write_text("".join(lines[:-1]))
+    (second / "digits.html").unlink()
+    (second / "extra.txt").write_text("more")
+    assert run(same, str(first), str(second)) == 1
+    said = capsys.readouterr().out
+    assert "leaderboard.csv: 12 rows against 11" in said
+    assert f"digits.html: only in {first}" in said and f"extra.txt: only in {second}" in said
+
+
+def test_same_needs_two_folders(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(same, str(tmp_path), str(tmp_path / "absent")) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    assert run(same, str(tmp_path), str(tmp_path)) == 2, "two empty folders were never compared"
+    with pytest.raises(SystemExit) as stopped:
+        run(same, str(tmp_path))
+    assert stopped.value.code == 2
+
+
+def test_a_page_has_the_same_bytes_in_another_process(place: Path) -> None:
+    here = [path.read_bytes() for path in (place / "reports/zeta.html", *sorted((place / "data/plots/zeta").iterdir()))]
+    shutil.rmtree("reports")
+    environment = {**os.environ, "PYTHONHASHSEED": "12", "PYTHONPATH": str(REPOSITORY), "TZ": "Asia/Tokyo"}
+    subprocess.run([sys.executable, "-m", "stages.report", "zeta"], check=True, env=environment, capture_output=True)
+    there = [path.read_bytes() for path in (place / "reports/zeta.html", *sorted((place / "data/plots/zeta").iterdir()))]
+    assert here == there
+
+
+def test_a_removed_dataset_and_its_page_disappear_and_nothing_else(place: Path) -> None:
+    (place / "reports" / "mine.html").write_text("<p>somebody's own page</p>")
+    params = yaml.safe_load((place / "params.yaml").read_text())
+    del params["datasets"]["digits"]
+    (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    run(compare)
+    assert [path.name for path in (place / "data/evaluations").iterdir()] == ["zeta"]
+    assert [path.name for path in (place / "data/measured").iterdir()] == ["zeta"]
+    assert {p.name for p in (place / "reports").glob("*.html")} == {"zeta.html", "index.html", "mine.html"}
+    assert set(files.read_csv(place / "reports" / "leaderboard.csv")["dataset"]) == {"zeta"}
+    assert set(files.read_json(place / "reports" / "metrics.json")) == {"zeta"}
+
+
+def test_a_removed_strategy_disappears_from_the_reports(place: Path) -> None:
+    params = yaml.safe_load((place / "params.yaml").read_text())
+    del params["strategies"]["random_over"]
+    (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    for name in PARAMS["datasets"]:
+        run(evaluate, name)
+    shutil.rmtree("reports")
+    shutil.rmtree("data/plots")
+    reports = make_reports()
+    for path in [*reports.iterdir(), *Path("data/plots").rglob("*.csv")]:
+        assert "random_over" not in path.read_text(), path
+
+
+def test_a_missing_evaluation_is_told(place: Path) -> None:
+    (place / "data/evaluations/zeta/curves.csv").unlink()
+    with pytest.raises(files.ResultError, match="missing"):
+        run(report, "zeta")
+    with pytest.raises(config.ConfigurationError, match="There is no dataset 'zetta'"):
+        run(report, "zetta")
+
+
+def loaded(folder: Path, name: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    where = folder / "data/evaluations" / name
+    board, decisions, curves, counts = (
+        files.read_csv(where / f"{t}.csv") for t in ("leaderboard", "decisions", "curves", "counts")
+    )
+    return board, decisions, curves, counts, files.read_json(where / "dataset.json")
+
+
+def rendered(board: pd.DataFrame, decisions: pd.DataFrame, curves: pd.DataFrame, counts: pd.DataFrame, facts: dict[str, Any]
+             ) -> str:  # fmt: skip
+    drawn = report.drawn("zeta", board, curves, counts, facts["prevalence"])
+    return page.of_dataset(board, decisions, counts, figures.mean_counts(counts), facts, {}, drawn)
+
+
+def failed(board: pd.DataFrame) -> pd.DataFrame:
+    """The same cells, each of them failed."""
+    missing = dict.fromkeys([c for c in board.columns if c not in (*LEADERBOARD[:7], "folds", "notes")], np.nan)
+    return board.assign(**missing, status="failed", reason="ValueError: nothing works")
+
+
+def test_a_dataset_whose_every_cell_failed_has_a_page_and_plots(evaluated: Path) -> None:
+    board, decisions, curves, counts, facts = loaded(evaluated, "zeta")
+    board = failed(board)
+    text = rendered(board, decisions.iloc[:0], curves.iloc[:0], counts, facts)
+    document = Document(text)
+    assert len(cells_of(document, "cells")) == 6 and "None of the 6 cells has a result" in text
+    assert text.count("ValueError: nothing works") >= 6
+    assert list(report.precision_recall(board, curves.iloc[:0]).columns) == ["strategy", "model", "recall", "precision"]
+    assert list(report.confusion(board, decisions.iloc[:0]).columns) == ["actual", "predicted", "count", "cell"]
+    numbers = headline.numbers(board, decisions.iloc[:0], facts)
+    assert numbers["cells_failed"] == 6 and "best_average_precision" not in numbers
+    page.of_all({"zeta": board}, [facts], {})
+
+
+def test_without_the_strategy_none_nothing_is_compared_with_it(evaluated: Path) -> None:
+    parts = loaded(evaluated, "zeta")
+    board, *tables = (frame[frame["strategy"] != "none"] for frame in parts[:4])
+    board = board.assign(delta_average_precision=np.nan, delta_low=np.nan, delta_high=np.nan)
+    text = rendered(board, *tables, parts[4])
+    assert "cannot be compared with doing nothing" in text and "comparisons with doing nothing" not in text
+
+
+def test_one_model_alone_and_sixty_strategies_have_a_page(evaluated: Path) -> None:
+    board, decisions, curves, counts, facts = loaded(evaluated, "zeta")
+    one = [frame[frame["model"] == "random_forest"] for frame in (board, decisions, curves)]
+    Document(rendered(*one, counts, facts))
+
+    def many(frame: pd.DataFrame) -> pd.DataFrame:
+        other = frame[frame["strategy"] == "random_over"]
+        return pd.concat([frame, *(other.assign(strategy=f"random_over_{k}") for k in range(57))])
+
+    text = rendered(*(many(frame) for frame in (board, decisions, curves, counts)), facts)
+    document = Document(text)
+    assert len(cells_of(document, "cells")) == 60 * 2
+    assert len(text.encode()) < 5_000_000
+    assert len(document.ids) == len(set(document.ids))
+
+
+def cell(
+    strategy: str, score: float, delta: float | None, low: float | None, high: float | None, **other: Any
+) -> dict[str, Any]:
+    return {"strategy": strategy, "model": "forest", "status": "ok", "average_precision": score,
+            "average_precision_low": score - 0.1, "average_precision_high": score + 0.1,
+            "delta_average_precision": delta, "delta_low": low, "delta_high": high, **other}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("delta", "low", "high", "side", "said", "unsaid"),
+    [
+        (0.05, 0.01, 0.09, "above", "the interval lies above 0", "do not tell"),
+        (0.05, -0.01, 0.11, "holds", "these data do not tell whether the remedy helps", "better than doing nothing"),
+        (-0.05, -0.09, -0.01, "below", "ranks worse than doing nothing", "helps"),
+        (0.0, 0.0, 0.0, "holds", "ranks the rows exactly as doing nothing does", "helps"),
+        (0.05, 0.0, 0.09, "holds", "do not tell", "better than doing nothing"),
+    ],
+)
+def test_the_reading_claims_no_more_than_the_interval_allows(
+    delta: float, low: float, high: float, side: str, said: str, unsaid: str
+) -> None:
+    board = pd.DataFrame([cell("none", 0.5, None, None, None), cell("smote", 0.5 + delta, delta, low, high)])
+    facts = {"level": 0.95, "prevalence": 0.02, "rows": 100, "positives": 2}
+    first = headline.reading(board, facts)[0]
+    assert said in first and unsaid not in first
+    best = headline.best(headline.remedies(board))
+    assert best is not None and best.side == side
+
+
+def test_the_reading_counts_the_comparisons_and_warns_of_their_number() -> None:
+    rows = [cell("none", 0.5, None, None, None)]
+    rows += [cell(f"s{k}", 0.5 + d, d, d - 0.01, d + 0.01) for k, d in enumerate((0.1, 0.2, 0.0, -0.3))]
+    rows.append(cell("broken", float("nan"), None, None, None, status="failed"))
+    text = " ".join(headline.reading(pd.DataFrame(rows), {"level": 0.95, "prevalence": 0.02}))
+    assert "Of 4 comparisons with doing nothing, the interval lies above 0 in 2, below 0 in 1 and holds 0 in 1." in text
+    assert "about 1 interval in 20 misses 0 by chance" in text
+    assert "Of 6 cells, 1 failed" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.123456, "0.123"), (0.0017274, "0.0017"), (0.0, "0.000"), (-0.25, "\u22120.250"), (None, ""), (float("nan"), ""),
+     (1234.5, "1,234.500"), (0.0000004, "0.000")],
+)  # fmt: skip
+def test_numbers_have_digits_that_can_be_read(value: float | None, text: str) -> None:
+    assert headline.number(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.1, "+0.100"), (-0.1, "\u22120.100"), (0.0, "0.000"), (0.00096, "+0.001"),
+                                             (-0.0004, "\u22120.0004")])  # fmt: skip
+def test_differences_have_a_sign(value: float, text: str) -> None:
+    assert headline.signed(value) == text
+
+
+def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> None:
+    board, decisions, curves, counts, _ = loaded(evaluated, "digits")
+    half = decisions[decisions["policy"] == "half"]
+    drawings: dict[str, Callable[[], Any]] = {
+        "matrix": lambda: figures.confusion_matrix(90, 10, 3, 7, title="one"),
+        "grid": lambda: figures.confusion_grid(half, title="all"),
+        "precision_recall": lambda: figures.curves_overlay(curves, "precision_recall", title="curves", prevalence=0.1),
+        "roc": lambda: figures.curves_overlay(curves, "roc", title="curves", prevalence=0.1),
+        "forest": lambda: figures.forest(board, title="forest"),
+        "counts": lambda: figures.class_counts(counts, title="counts"),
+    }
+    seen = set()
+    for name, draw in drawings.items():
+        figure = draw()
+        png, text = figures.png(figure), figures.svg(figure)
+        assert png.startswith(b"\x89PNG") and len(png) > 5_000, name
+        assert text.startswith("<svg ") and text.endswith("</svg>"), name
+        assert text == figures.svg(figure) == figures.svg(draw()) and png == figures.png(draw()), name
+        assert "metadata" not in text and not re.search(r"20\d\d-\d\d-\d\d", text), name
+        seen.add(text)
+    assert len(seen) == 6
+    assert "pyplot" not in Path(figures.__file__).read_text(), "it would open a window where there is one"
+
+
+def test_a_confusion_matrix_shows_counts_and_shares_of_the_actual_class() -> None:
+    text = figures.svg(figures.confusion_matrix(9_000, 1_000, 25, 75, title="x"))
+    for shown in ("9,000", "1,000", ">25<", ">75<", "90.0 %", "10.0 %", "25.0 %", "75.0 %"):
+        assert shown in text
+    assert "no such row" in figures.svg(figures.confusion_matrix(5, 1, 0, 0, title="x"))
+
+
+def test_the_grid_leaves_a_cell_without_counts_empty() -> None:
+    frame = pd.DataFrame([
+        {"strategy": "none", "model": "a", "tn": 111, "fp": 2, "fn": 3, "tp": 4},
+        {"strategy": "smote", "model": "a", "tn": np.nan, "fp": np.nan, "fn": np.nan, "tp": np.nan},
+    ])  # fmt: skip
+    text = figures.svg(figures.confusion_grid(frame, title="x"))
+    assert "111" in text and "\u2013" in text and "nan" not in text
+
+
+def test_more_strategies_than_colours_are_grey_but_never_doing_nothing() -> None:
+    x = np.linspace(0, 1, 5)
+    names = ["none", *(f"s{k}" for k in range(30))]
+    frame = pd.concat([pd.DataFrame({"strategy": s, "model": "a", "curve": "roc", "x": x, "y": x * k / 31})
+                       for k, s in enumerate(names)])  # fmt: skip
+    text = figures.svg(figures.curves_overlay(frame, "roc", title="x", prevalence=0.1))
+    assert ">none<" in text and ">19 others<" in text
+    assert ">s29<" in text and ">s3<" not in text, "the ones that lie highest have a colour"
+
+
+def test_measurements_of_one_strategy_are_added_up() -> None:
+    trained = [
+        {"model": "a", "fit_seconds": 1.0, "predict_seconds": 0.5, "peak_bytes": 10},
+        {"model": "a", "fit_seconds": 2.0, "predict_seconds": 0.25, "peak_bytes": 30},
+        {"model": "b", "fit_seconds": 4.0, "predict_seconds": 0.125, "peak_bytes": 20},
+    ]
+    found = measured.cells("smote", [{"resample_seconds": 3.0}, {"resample_seconds": 4.0}], trained)
+    assert [(row["model"], *(row[name] for name in MEASURED)) for row in found] == [
+        ("a", 3.0, 7.0, 0.75, 30), ("b", 4.0, 7.0, 0.125, 20)
+    ]  # fmt: skip
+
+
+def test_the_plots_hold_the_best_model_of_each_strategy_and_the_decisions_of_the_best_cell(place: Path) -> None:
+    board, decisions, *_ = loaded(place, "digits")
+    curve = files.read_csv(place / "data/plots/digits/precision_recall.csv")
+    assert list(curve.columns) == ["strategy", "model", "recall", "precision"]
+    best = {s: rows.loc[rows["average_precision"].idxmax(), "model"] for s, rows in board.groupby("strategy")}
+    assert dict(curve[["strategy", "model"]].drop_duplicates().to_numpy()) == best
+    assert (curve.groupby("strategy")["recall"].agg(["min", "max", "count"]) == [0, 1, 101]).all(axis=None)
+    confusion = files.read_csv(place / "data/plots/digits/confusion.csv")
+    assert list(confusion.columns) == ["actual", "predicted", "count", "cell"]
+    top = board.loc[board["average_precision"].idxmax()]
+    mine = decisions[(decisions["strategy"] == top["strategy"]) & (decisions["model"] == top["model"])]
+    assert set(confusion["cell"]) == {f"{top['strategy']}/{top['model']}, {policy}" for policy in ("half", "tuned")}
+    half = confusion[confusion["cell"].str.endswith("half")].set_index(["actual", "predicted"])["count"]
+    row = mine[mine["policy"] == "half"].iloc[0]
+    assert half["positive", "negative"] == row["fn"] and half["negative", "positive"] == row["fp"]
+    assert half["positive", "positive"] == row["tp"] and half["negative", "negative"] == row["tn"]
+
+
+@pytest.mark.parametrize(
+    ("template", "x", "y"), [("precision_recall", "recall", "precision"), ("confusion_counts", "actual", "predicted")]
+)
+def test_the_plot_templates_are_filled_by_dvc(place: Path, template: str, x: str, y: str) -> None:
+    from dvc_render.vega import VegaRenderer
+
+    name = "precision_recall" if template == "precision_recall" else "confusion"
+    rows = pd.read_csv(place / f"data/plots/digits/{name}.csv", dtype=str).to_dict("records")
+    points = [{**row, "rev": rev} for rev in ("workspace", "HEAD") for row in rows]
+    renderer = VegaRenderer(points, "plot", template=template, template_dir=str(REPOSITORY / ".dvc" / "plots"), x=x, y=y)
+    filled = renderer.get_filled_template()
+    text = json.dumps(filled)
+    assert "DVC_METRIC" not in text and len(filled["data"]["values"]) == len(points)
+    fields = set(re.findall(r'"field": "(\w+)"', json.dumps({k: v for k, v in filled.items() if k != "data"})))
+    assert {"rev", x, y} <= fields
+    assert ("strategy" if name == "precision_recall" else "cell") in fields
+    if name == "confusion":  # dvc's own template counts rows; here each row holds a count
+        assert {"op": "sum", "field": "number", "as": "rows"} in filled["spec"]["transform"][1]["aggregate"]

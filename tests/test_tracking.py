@@ -1,0 +1,748 @@
+"""MLflow shows what DVC holds: one finished run a cell, however often, whenever killed, whoever else publishes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from stages import paths, track
+from stages.config import Params
+from stages.errors import ConfigurationError, ResultError, guarded
+from stages.paths import REPOSITORY
+from stages.tracking import items, locked, peek, revision, runs, store
+from stages.tracking.runs import Seen, plan
+from stages.verdict import figures
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what MLflow warns of while it is imported is not ours
+    os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
+    import mlflow
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # what MLflow asks of SQLAlchemy
+
+PARAMS: dict[str, Any] = {
+    "seed": 3,
+    "datasets": {"digits": {"path": "digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8}},
+    "strategies": {"none": {}, "random_under": {}, "adasyn": {"params": {"n_neighbors": 600}}},
+    "models": {
+        "logistic_regression": {"strategies": ["none", "random_under"], "params": {"max_iter": 200}},
+        "xgboost": {"params": {"n_estimators": 5}},
+    },
+    "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "thresholds": {"half": 0.5, "tuned": "f1"},
+    "costs": {"false_positive": 1, "false_negative": 10},
+}
+NAMES = {
+    "comparison", "none/logistic_regression", "none/xgboost", "random_under/logistic_regression", "random_under/xgboost",
+    "adasyn/xgboost",
+}  # fmt: skip
+REFUSED = "adasyn/xgboost"
+"""ADASYN with 600 neighbours cannot run on 140 positives."""
+
+
+# ----------------------------------------------------------------- results, made by the project's own stages
+
+
+def computed(params: dict[str, Any]) -> None:
+    """Run the stages in the working directory as DVC would, and write down what it would in dvc.lock."""
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    Path("digits.md").write_text("digits\n")
+    strategies = list(params["strategies"])
+    calls = [
+        ("fetch",),
+        ("split",),
+        *(("resample", s) for s in strategies),
+        *(("train", s) for s in strategies),
+        ("evaluate",),
+    ]
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # a regression of 200 steps does not converge
+        for name, *strategy in calls:
+            importlib.import_module(f"stages.{name}")
+            arguments, sys.argv = sys.argv, [name, "digits", *strategy]
+            try:
+                sys.modules[f"stages.{name}"].main()
+            finally:
+                sys.argv = arguments
+    Path("dvc.lock").write_text(yaml.safe_dump(lock_of(params), sort_keys=False))
+
+
+def md5(path: Path) -> str:
+    if path.is_dir():
+        listed = [
+            {"md5": md5(p), "relpath": p.relative_to(path).as_posix()} for p in sorted(path.rglob("*")) if p.is_file()
+        ]
+        return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+
+
+def lock_of(params: dict[str, Any]) -> dict[str, Any]:
+    """The stages of dvc.lock, with the dependencies that dvc.yaml declares."""
+    made: dict[str, Any] = {}
+    for name in ("fetch", "split", "resample", "train", "evaluate"):
+        definition = PIPELINE[name].get("do", PIPELINE[name])
+        for strategy in params["strategies"] if name in ("resample", "train") else [None]:
+
+            def filled(text: str, strategy: str | None = strategy) -> str:
+                text = text.replace("${item.path}", "digits.md").replace("${key}", "digits")
+                return text.replace("${item.dataset}", "digits").replace("${item.strategy}", strategy or "")
+
+            def hashed(entries: list[str]) -> list[dict[str, str]]:
+                names = [filled(entry) for entry in entries]
+                return [{"path": n, "md5": md5(Path(n) if Path(n).exists() else REPOSITORY / n)} for n in names]
+
+            keys = [filled(key) for key in definition["params"]]
+            values = {
+                key: params[key] if key in params else params[key.split(".")[0]][key.split(".")[1]] for key in keys
+            }
+            stage = f"{name}@digits" + (f"-{strategy}" if strategy else "")
+            made[stage] = {"deps": hashed(definition["deps"]), "params": {"params.yaml": values},
+                           "outs": hashed(definition["outs"])}  # fmt: skip
+    return {"schema": "2.0", "stages": made}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with results, and a store of its own beside them."""
+
+    folder: Path
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "mlflow.db"
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.database}"
+
+    @property
+    def client(self) -> Any:
+        return mlflow.MlflowClient(tracking_uri=self.uri)
+
+    @property
+    def experiment(self) -> str:
+        return self.client.get_experiment_by_name("digits").experiment_id  # type: ignore[no-any-return]
+
+    def runs(self) -> list[Any]:
+        return list(self.client.search_runs([self.experiment]))
+
+    def run(self, name: str) -> Any:
+        (found,) = [run for run in self.runs() if run.info.run_name == name and run.data.tags["current"] == "true"]
+        return found
+
+    def state(self) -> list[tuple[str, str, str, str]]:
+        """Name, id, status and mark of every run that is not deleted."""
+        return sorted(
+            (r.info.run_name, r.info.run_id, r.info.status, r.data.tags.get("current", "")) for r in self.runs()
+        )
+
+    def current(self) -> list[str]:
+        return sorted(name for name, _, _, mark in self.state() if mark == "true")
+
+    def artifacts(self, run: Any) -> dict[str, int]:
+        return {entry.path: entry.file_size for entry in self.client.list_artifacts(run.info.run_id)}
+
+
+def published(dataset: str = "digits") -> int:
+    """Run the stage in this process; its exit status."""
+    arguments, sys.argv = sys.argv, ["track", dataset]
+    try:
+        return guarded(track.main, bring_back=False)()
+    finally:
+        sys.argv = arguments
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of five cells, one of which cannot run."""
+    folder = tmp_path_factory.mktemp("results")
+    with contextlib.chdir(folder):
+        computed(PARAMS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def complete(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """The results and a store that shows them, pictures and all: the database is migrated here once, and copied."""
+    place = Place(tmp_path_factory.mktemp("complete") / "here")
+    shutil.copytree(results, place.folder)
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(place.folder):
+        patch.setenv("MLFLOW_TRACKING_URI", place.uri)
+        assert published() == 0
+    return place
+
+
+@pytest.fixture
+def place(complete: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A copy of both to change; pictures are not drawn again."""
+    copy = Place(tmp_path / "here")
+    shutil.copytree(complete.folder, copy.folder)
+    with sqlite3.connect(copy.database) as database:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            database.execute(
+                f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(complete.folder), str(copy.folder))
+            )
+    database.close()
+    monkeypatch.chdir(copy.folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", copy.uri)
+    monkeypatch.setattr(figures, "png", lambda figure: b"\x89PNG")
+    monkeypatch.setattr(track, "MANY", 1000)
+    yield copy
+
+
+def in_a_process(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **variables}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+# ----------------------------------------------------------------- what a run holds
+
+
+def test_every_cell_is_one_finished_run_and_one_more_compares_them(complete: Place) -> None:
+    assert {name for name, *_ in complete.state()} == NAMES
+    assert len(complete.state()) == len(NAMES)
+    assert {(status, mark) for *_, status, mark in complete.state()} == {("FINISHED", "true")}
+
+
+def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> None:
+    run = complete.run("random_under/xgboost")
+    found = complete.artifacts(run)
+    assert set(found) == {
+        "confusion_matrix.png", "confusion_matrix_tuned.png", "confusion_matrix.json", "precision_recall.png",
+        "precision_recall.csv", "roc.png", "roc.csv",
+    }  # fmt: skip
+    for name in found:
+        content = Path(complete.client.download_artifacts(run.info.run_id, name)).read_bytes()
+        assert not name.endswith(".png") or (content.startswith(b"\x89PNG\r\n") and len(content) > 5000)
+    matrix = json.loads(Path(complete.client.download_artifacts(run.info.run_id, "confusion_matrix.json")).read_text())
+    assert set(matrix["policies"]) == {"half", "tuned"}
+    assert sum(matrix["policies"]["half"][count] for count in ("tn", "fp", "fn", "tp")) == 1797
+    curve = pd.read_csv(complete.client.download_artifacts(run.info.run_id, "precision_recall.csv"))
+    assert list(curve.columns) == ["recall", "precision"]
+
+
+def test_the_comparison_has_the_pictures_side_by_side_and_the_leaderboard(complete: Place) -> None:
+    run = complete.run("comparison")
+    assert {"confusion_matrices_half.png", "confusion_matrices_tuned.png", "precision_recall.png", "forest.png",
+            "leaderboard.csv"} <= set(complete.artifacts(run))  # fmt: skip
+    assert run.data.tags["kind"] == "comparison"
+
+
+def test_metrics_are_the_numbers_of_the_results(complete: Place) -> None:
+    evaluations = complete.folder / "data" / "evaluations" / "digits"
+    board = (
+        pd.read_csv(evaluations / "leaderboard.csv").set_index(["strategy", "model"]).loc[("random_under", "xgboost")]
+    )
+    decisions = pd.read_csv(evaluations / "decisions.csv").set_index(["strategy", "model", "policy"])
+    run = complete.run("random_under/xgboost")
+    metrics = run.data.metrics
+    for name in ("average_precision", "average_precision_low", "delta_average_precision", "roc_auc", "prevalence"):
+        assert metrics[name] == board[name]
+    assert metrics["delta_average_precision_high"] == board["delta_high"]
+    assert metrics["tuned.f1"] == decisions.loc[("random_under", "xgboost", "tuned"), "f1"]
+    assert metrics["half.tp"] == decisions.loc[("random_under", "xgboost", "half"), "tp"]
+    assert metrics["train.negatives_before"] > 500
+    assert metrics["train.negatives_after"] == metrics["train.positives_after"] == metrics["train.positives_before"]
+    assert metrics["fit_seconds"] > 0
+    assert metrics["peak_bytes"] > 1e6
+
+
+def test_fold_values_are_steps_of_one_metric(complete: Place) -> None:
+    folds = pd.read_csv(complete.folder / "data" / "evaluations" / "digits" / "folds.csv")
+    mine = folds[
+        (folds["strategy"] == "none") & (folds["model"] == "xgboost") & (folds["metric"] == "average_precision")
+    ]
+    history = complete.client.get_metric_history(complete.run("none/xgboost").info.run_id, "fold.average_precision")
+    assert [(entry.step, entry.value) for entry in history] == list(
+        enumerate(mine.sort_values(["repeat", "fold"])["value"])
+    )
+
+
+def test_params_and_tags_say_what_went_in(complete: Place) -> None:
+    data = complete.run("random_under/xgboost").data
+    assert data.params["model.params.n_estimators"] == "5"
+    assert data.params["strategy.sampler"] == "random_under"
+    assert data.params["split.folds"] == "2"
+    assert data.params["costs.false_negative"] == "10.0"
+    assert "model.strategies" not in data.params, "which strategies a model joins is no setting of this cell"
+    wanted = {"dataset": "digits", "strategy": "random_under", "model": "xgboost", "status": "ok", "kind": "cell"}
+    assert wanted.items() <= data.tags.items()
+    assert data.tags["data_md5"] == md5(complete.folder / "data" / "tables" / "digits")
+    assert data.tags["requirements_lock"] == md5(REPOSITORY / "requirements.lock")
+    assert len(data.tags["cell_key"]) == 64
+    assert {"git_commit", "git_dirty"} <= set(data.tags)
+    assert "average precision" in data.tags["mlflow.note.content"]
+
+
+def test_a_cell_that_could_not_run_is_a_run_with_its_reason_and_no_made_up_numbers(complete: Place) -> None:
+    run = complete.run(REFUSED)
+    assert run.data.tags["status"] == "not_applicable"
+    assert "n_neighbors" in run.data.tags["reason"]
+    assert run.data.tags["reason"] in run.data.tags["mlflow.note.content"]
+    assert set(run.data.metrics) == {"prevalence", "train.negatives_before", "train.positives_before"}
+    assert complete.artifacts(run) == {}
+
+
+def test_a_number_that_is_not_defined_is_no_metric_and_says_why(complete: Place) -> None:
+    with contextlib.chdir(complete.folder):
+        everything = items.results("digits", Params.model_validate(PARAMS))
+    decisions = everything.tables["decisions"].astype({"reason": object})
+    decisions.loc[decisions["policy"] == "tuned", ["precision", "reason"]] = [float("nan"), "not defined: precision"]
+    cell = replace(everything, tables={**everything.tables, "decisions": decisions})
+    with contextlib.chdir(complete.folder):
+        found = items.items(cell.cell(("none", "xgboost")))
+    names = {item.name for item in found if isinstance(item, items.Metric)}
+    assert "half.precision" in names
+    assert "tuned.precision" not in names
+    assert items.Tag("not_defined", "tuned: not defined: precision") in found
+    assert all(item.value == item.value for item in found if isinstance(item, items.Metric))
+
+
+# ----------------------------------------------------------------- again, and after changes
+
+
+def test_a_second_time_nothing_is_published_and_nothing_heavy_imported(place: Place) -> None:
+    before = place.state()
+    code = (
+        "import sys; sys.argv = ['track', 'digits']; from stages import track; assert track.main() == 0;"
+        "print([name for name in ('mlflow', 'pandas', 'matplotlib', 'sklearn') if name in sys.modules])"
+    )
+    done = in_a_process(code)
+    assert done.stdout == f"digits: all {len(NAMES)} runs are published\n[]\n", done.stderr
+    assert place.state() == before
+
+
+def test_asking_mlflow_itself_finds_nothing_to_publish_either(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = place.state()
+    monkeypatch.setattr(peek, "seen", lambda *_: None)
+    assert published() == 0
+    assert "nothing to publish" in capsys.readouterr().out
+    assert place.state() == before
+
+
+def test_what_the_look_sees_is_what_mlflow_tells(place: Place) -> None:
+    place.client.set_tag(place.run(REFUSED).info.run_id, "current", "false")
+    place.client.delete_run(place.run("none/xgboost").info.run_id)
+    seen = peek.seen(place.database, "digits")
+    assert seen is not None
+    told = [
+        Seen(r.info.run_id, r.data.tags["cell_key"], r.info.status, r.data.tags["current"] == "true", r.info.start_time,
+             r.data.tags["publisher"])
+        for r in place.runs()
+    ]  # fmt: skip
+    assert set(seen) == set(told)
+    assert len(seen) == len(NAMES) - 1
+    assert peek.seen(place.folder / "nothing.db", "digits") is None
+    assert not (place.folder / "nothing.db").exists()
+
+
+def test_a_changed_model_parameter_makes_new_runs_for_its_cells_alone_and_back_again_none(place: Place) -> None:
+    before = {name: run for name, run, *_ in place.state()}
+    changed = {**PARAMS, "models": {**PARAMS["models"], "xgboost": {"params": {"n_estimators": 6}}}}
+    computed(changed)
+    assert published() == 0
+    mine = {"none/xgboost", "random_under/xgboost", REFUSED, "comparison"}
+    for name, run, status, mark in place.state():
+        assert status == "FINISHED"
+        old = before[name] == run
+        assert mark == ("false" if old and name in mine else "true"), name
+    assert place.current() == sorted(NAMES)
+    assert len(place.state()) == len(NAMES) + len(mine)
+    assert place.run("none/xgboost").data.params["model.params.n_estimators"] == "6"
+    old = place.client.get_run(before["none/xgboost"])
+    assert old.data.params["model.params.n_estimators"] == "5", "the older run keeps its results"
+
+    computed(PARAMS)
+    assert published() == 0
+    assert len(place.state()) == len(NAMES) + len(mine)
+    assert {name: run for name, run, _, mark in place.state() if mark == "true"} == before
+
+
+def test_a_removed_strategy_is_no_longer_current_and_the_other_cells_stay(place: Place) -> None:
+    before = place.state()
+    strategies = {name: entry for name, entry in PARAMS["strategies"].items() if name != "adasyn"}
+    computed({**PARAMS, "strategies": strategies})
+    assert published() == 0
+    gone = {REFUSED, "comparison"}
+    assert [run for run in place.state() if run[0] not in gone] == [run for run in before if run[0] not in gone]
+    assert [mark for name, _, _, mark in place.state() if name == REFUSED] == ["false"]
+    assert place.current() == sorted(NAMES - {REFUSED})
+
+
+def test_a_persons_own_runs_in_the_same_experiment_are_left_alone(place: Place) -> None:
+    mine = place.client.create_run(place.experiment, run_name="mine", tags={"current": "true"})
+    place.client.delete_run(place.run(REFUSED).info.run_id)
+    assert published() == 0
+    assert [entry for entry in place.state() if entry[0] == "mine"] == [("mine", mine.info.run_id, "RUNNING", "true")]
+    assert place.current() == sorted([*NAMES, "mine"])
+
+
+def test_an_experiment_that_was_deleted_comes_back_whole(place: Place) -> None:
+    place.client.delete_experiment(place.experiment)
+    assert published() == 0
+    assert place.current() == sorted(NAMES)
+
+
+# ----------------------------------------------------------------- killed publishers and several at once
+
+
+def test_a_killed_publisher_leaves_a_half_run_that_the_next_one_removes(place: Place) -> None:
+    for name in ("none/xgboost", "random_under/xgboost"):
+        place.client.delete_run(place.run(name).info.run_id)
+    code = (
+        "import os, signal, sys, mlflow; from stages import track; from stages.verdict import figures;"
+        "figures.png = lambda figure: b'PNG';"
+        "mlflow.MlflowClient.log_artifacts = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
+        "sys.argv = ['track', 'digits']; track.main()"
+    )
+    killed = in_a_process(code, TMPDIR=str(place.folder.parent))
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    (half,) = [entry for entry in place.state() if entry[2] == "RUNNING"]
+    assert half[0] == "none/xgboost"
+    assert half[3] == "false", "a half run is never current"
+    assert published() == 0
+    assert half[1] not in {run for _, run, *_ in place.state()}
+    assert place.current() == sorted(NAMES)
+    assert len(place.state()) == len(NAMES)
+
+
+def test_of_doubled_runs_the_one_that_started_first_stays(place: Place) -> None:
+    kept = place.run("none/xgboost")
+    copies = [
+        place.client.create_run(
+            place.experiment, run_name="none/xgboost", start_time=kept.info.start_time + late,
+            tags={**kept.data.tags, "current": "true"},
+        ).info.run_id
+        for late in (0, 1, -1)
+    ]  # fmt: skip
+    for copy in copies:
+        place.client.set_terminated(copy)
+    assert published() == 0
+    left = [run for name, run, *_ in place.state() if name == "none/xgboost"]
+    assert left == [copies[2]]
+    assert place.current() == sorted(NAMES)
+
+
+def test_publishers_that_begin_at_once_on_a_fresh_store_all_succeed_and_double_nothing(
+    place: Place, tmp_path: Path
+) -> None:
+    fresh = Place(tmp_path / "fresh")
+    code = (
+        "import sys; from stages import track; from stages.verdict import figures; figures.png = lambda figure: b'PNG';"
+        "sys.argv = ['track', 'digits']; sys.exit(track.main())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": fresh.uri}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    several = [subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes) for _ in range(3)]
+    for process in several:
+        out, err = process.communicate(timeout=180)
+        assert (process.returncode, err) == (0, ""), out + err
+    assert fresh.current() == sorted(NAMES)
+    assert len(fresh.state()) == len(NAMES)
+
+
+HERE = socket.gethostname()
+NOW = int(time.time() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("told", "run"),
+    [
+        ("another process of this machine that lives", Seen("a", "k", "RUNNING", False, NOW, f"{HERE}:{os.getppid()}")),
+        ("another machine, a minute ago", Seen("a", "k", "RUNNING", False, NOW - 60_000, "elsewhere:1")),
+    ],
+)
+def test_a_run_that_somebody_is_writing_is_left_alone(told: str, run: Seen) -> None:
+    assert plan([run], ["k"]) == runs.Plan(publish=("k",), remove=(), mark=(), unmark=()), told
+
+
+@pytest.mark.parametrize(
+    ("told", "run"),
+    [
+        ("failed", Seen("a", "k", "FAILED", False, NOW, f"{HERE}:{os.getppid()}")),
+        ("killed", Seen("a", "k", "KILLED", False, NOW, "elsewhere:1")),
+        ("a process that is gone", Seen("a", "k", "RUNNING", False, NOW, f"{HERE}:4194999")),
+        ("another machine, two hours ago", Seen("a", "k", "RUNNING", False, NOW - 7_200_000, "elsewhere:1")),
+        ("nobody", Seen("a", "k", "RUNNING", False, NOW)),
+    ],
+)
+def test_a_half_run_that_nobody_finishes_is_removed(told: str, run: Seen) -> None:
+    assert plan([run], ["k"]) == runs.Plan(publish=("k",), remove=("a",), mark=(), unmark=()), told
+
+
+# ----------------------------------------------------------------- the key of a cell
+
+
+def changed_lock(folder: Path, change: Callable[[dict[str, Any]], object]) -> dict[tuple[str, str], str]:
+    """The keys after a change of dvc.lock."""
+    lock = yaml.safe_load((folder / "dvc.lock").read_text())
+    change(lock["stages"])
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+    return dict(locked.read("digits").keys)
+
+
+def params_of(stages: dict[str, Any]) -> dict[str, Any]:
+    return stages["evaluate@digits"]["params"]["params.yaml"]  # type: ignore[no-any-return]
+
+
+def touch(stage: str, path: str) -> Callable[[dict[str, Any]], None]:
+    def change(stages: dict[str, Any]) -> None:
+        (entry,) = [entry for entry in stages[stage]["deps"] if entry["path"] == path]
+        entry["md5"] = "0" * 32
+
+    return change
+
+
+ALL = {(s, m) for s, m in (name.split("/") for name in NAMES if "/" in name)}
+XGBOOST = {cell for cell in ALL if cell[1] == "xgboost"}
+RANDOM_UNDER = {cell for cell in ALL if cell[0] == "random_under"}
+
+
+@pytest.mark.parametrize(
+    ("change", "cells"),
+    [
+        (lambda s: params_of(s)["models"]["xgboost"]["params"].update(n_estimators=6), XGBOOST),
+        (lambda s: params_of(s)["strategies"]["random_under"].update(ratio=0.5), RANDOM_UNDER),
+        (lambda s: params_of(s)["strategies"]["none"].update(scale=False), ALL),  # every difference is from doing nothing
+        (lambda s: params_of(s).update(seed=4), ALL),
+        (lambda s: params_of(s)["thresholds"].update(tuned="mcc"), ALL),
+        (lambda s: params_of(s)["datasets.digits"].update(costs={"false_negative": 3}), ALL),
+        (touch("evaluate@digits", "data/tables/digits"), ALL),
+        (touch("evaluate@digits", "data/splits/digits.parquet"), ALL),
+        (touch("evaluate@digits", "stages/verdict/metrics.py"), ALL),
+        (touch("evaluate@digits", "requirements.lock"), ALL),
+        (touch("train@digits-random_under", "stages/train.py"), RANDOM_UNDER),
+        (lambda s: params_of(s)["models"].update(random_forest={"strategies": []}), set()),
+        (lambda s: params_of(s)["models"]["logistic_regression"].update(strategies=["random_under", "none"]), set()),
+        (lambda s: params_of(s)["models"]["xgboost"].update(model="xgboost_weighted"), XGBOOST),
+        (touch("fetch@digits", "stages/fetch.py"), set()),  # the same table came out of it
+    ],
+)  # fmt: skip
+def test_a_key_changes_with_what_made_the_numbers_and_with_nothing_else(
+    place: Place, change: Callable[[dict[str, Any]], object], cells: set[tuple[str, str]]
+) -> None:
+    before = dict(locked.read("digits").keys)
+    assert set(before) == ALL
+    after = changed_lock(place.folder, change)
+    assert {cell for cell in ALL if after[cell] != before[cell]} == cells
+
+
+def test_the_key_is_of_the_parameters_that_made_the_results_not_of_those_written_since(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = place.state()
+    edited = {**PARAMS, "seed": 99}
+    Path("params.yaml").write_text(yaml.safe_dump(edited))
+    assert published() == 0
+    assert "params.yaml has changed since; `dvc repro track@digits` makes new results" in capsys.readouterr().out
+    assert place.state() == before
+
+
+def test_no_result_in_the_lock_says_what_to_run(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ResultError, match="no results of digits"):
+        changed_lock(place.folder, lambda stages: stages.pop("evaluate@digits"))
+    assert published() == 1
+    assert "`dvc repro track@digits`" in capsys.readouterr().err
+    for content in ("", "stages: [", "<<<<<<< HEAD\nschema: '2.0'\n"):
+        Path("dvc.lock").write_text(content)
+        assert published() == 1
+        assert "`dvc repro track@digits`" in capsys.readouterr().err
+    Path("dvc.lock").unlink()
+    assert published() == 1
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_results_that_the_lock_does_not_name_are_not_published(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.client.delete_run(place.run("none/xgboost").info.run_id)
+    board = Path("data/evaluations/digits/leaderboard.csv")
+    board.write_text(board.read_text().replace("0.9", "0.8"))
+    before = place.state()
+    assert published() == 1
+    assert "not those that dvc.lock names" in capsys.readouterr().err
+    assert place.state() == before
+
+
+# ----------------------------------------------------------------- which store, and a store out of reach
+
+
+def test_without_a_setting_the_store_lies_in_the_repository_whatever_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = []
+    for folder in (tmp_path, REPOSITORY, Path("/")):
+        monkeypatch.chdir(folder)
+        chosen += [store.chosen({}), store.chosen({"MLFLOW_TRACKING_URI": " "})]
+    assert set(chosen) == {store.Store(f"sqlite:///{REPOSITORY}/mlflow.db", REPOSITORY / "mlflow.db")}
+    assert chosen[0].artifacts("digits") == (REPOSITORY / "mlartifacts" / "digits").as_uri()
+
+
+def test_runs_and_artifacts_go_below_the_tracking_root_also_when_its_name_is_odd(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "a b%20c#d"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.setattr(paths, "tracking_root", lambda: root)
+    before = sorted(place.folder.iterdir())
+    assert published() == 0
+    with sqlite3.connect(root / "mlflow.db") as database:
+        assert database.execute("SELECT count(*) FROM runs WHERE status = 'FINISHED'").fetchone() == (len(NAMES),)
+    database.close()
+    assert len(list(root.glob("mlartifacts/digits/*/artifacts/confusion_matrix.png"))) == len(NAMES) - 2
+    assert sorted(place.folder.iterdir()) == before, "nothing is written where one stands"
+    assert track.nothing_to_do(locked.read("digits"), store.chosen({}))
+
+
+@pytest.mark.parametrize("uri", ["./mlruns", "mlruns", "file:///tmp/mlruns", "http://", "sqlite://", "nonsense://host"])
+def test_an_address_of_no_store_is_a_mistake_to_mend(
+    uri: str, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert published() == 1
+    told = capsys.readouterr().err
+    assert "MLFLOW_TRACKING_URI names no store that can hold runs" in told
+    assert repr(uri) in told
+    with contextlib.suppress(ConfigurationError):
+        assert store.chosen({"MLFLOW_TRACKING_URI": uri}).database is None
+
+
+def test_a_server_out_of_reach_is_said_and_fails_only_where_asked_to(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{port}")
+    for strict, status, word in (("", 0, "warning: "), ("0", 0, "warning: "), ("1", 1, "error: ")):
+        monkeypatch.setenv("COUNTERPOISE_TRACK_STRICT", strict)
+        assert published() == status
+        told = capsys.readouterr().err.strip()
+        assert told.startswith(f"{word}The {len(NAMES)} runs of digits could not be published.")
+        assert f"http://***@127.0.0.1:{port}" in told
+        assert "Connection refused" in told
+        assert "`dvc repro track@digits`" in told
+        assert "secret" not in told
+
+
+def test_a_store_that_goes_away_half_way_says_how_many_runs_are_missing_and_the_next_run_completes_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _, run, *_ in place.state():
+        place.client.delete_run(run)
+    answered = mlflow.MlflowClient.log_batch
+    calls = []
+
+    def tired(self: Any, run: str, *rest: Any) -> Any:
+        calls.append(run)
+        if len(set(calls)) > 2:
+            raise ConnectionError("http://me:secret@host hung up")
+        return answered(self, run, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "log_batch", tired)
+        assert published() == 0
+    told = capsys.readouterr().err
+    assert f"{len(NAMES) - 2} of the {len(NAMES)} runs of digits are not published." in told
+    assert "ConnectionError: http://***@host hung up" in told
+    assert published() == 0
+    assert place.current() == sorted(NAMES)
+    assert len(place.state()) == len(NAMES)
+
+
+def test_a_database_of_another_mlflow_says_how_to_upgrade_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.client.delete_run(place.run(REFUSED).info.run_id)
+    # under a name of its own: MLflow keeps an open store for each address
+    other = place.folder / "other.db"
+    shutil.copy(place.database, other)
+    with sqlite3.connect(other) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'cfd24bdc0731'")
+    database.close()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")
+    assert published() == 0
+    told = capsys.readouterr().err
+    assert f"`mlflow db upgrade sqlite:///{other}`" in told
+    assert "another version of MLflow" in told
+    monkeypatch.setenv("COUNTERPOISE_TRACK_STRICT", "1")
+    assert published() == 1
+
+
+def test_a_file_that_is_no_database_is_said_at_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place.folder / "notes.db").write_text("no database, however long one looks at it " * 50)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place.folder}/notes.db")
+    start = time.perf_counter()
+    assert published() == 0
+    assert time.perf_counter() - start < 30, "MLflow alone tries for two minutes"
+    assert "file is not a database" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://me:pass@host:5000/x", "http://***@host:5000/x"),
+        ("https://token@host", "https://***@host"),
+        ("postgresql+psycopg://u:p%40ss@db/mlflow failed", "postgresql+psycopg://***@db/mlflow failed"),
+        ("http://u:p@ss@host", "http://***@host"),
+        ("http://host/a@b", "http://host/a@b"),
+        ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
+    ],
+)
+def test_credentials_are_masked_and_nothing_else(text: str, shown: str) -> None:
+    assert store.masked(text) == shown
+
+
+# ----------------------------------------------------------------- the commit
+
+
+def test_the_commit_is_told_and_what_dvc_writes_makes_no_tree_dirty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert revision.revision() == ("unknown", "unknown")
+    for name in ("params.yaml", "dvc.lock", "reports/leaderboard.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a\n")
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
+        subprocess.run([*git, *command], check=True)
+    (tmp_path / "dvc.lock").write_text("b\n")
+    (tmp_path / "reports" / "leaderboard.csv").write_text("b\n")
+    commit, dirty = revision.revision()
+    assert len(commit) == 40
+    assert dirty == "false"
+    (tmp_path / "params.yaml").write_text("b\n")
+    assert revision.revision() == (commit, "true")
+    monkeypatch.setenv("PATH", "")
+    assert revision.revision() == ("unknown", "unknown")
