@@ -1,0 +1,1 @@
+"""The README's picture and table, made from the committed results."""

@@ -23,7 +23,7 @@ def table(board: pd.DataFrame, decisions: pd.DataFrame) -> str:
     mine = decisions[(decisions["dataset"] == DATASET) & (decisions["model"] == MODEL)]
     f1 = mine.pivot(index="strategy", columns="policy", values="f1")
     lines = [
-        f"| strategy ({MODEL}) | average precision, 95 % interval | difference to doing nothing | F1 at 0.5 | F1 at tuned threshold |",
+        f"| strategy ({MODEL}) | average precision, 95 % interval | difference to doing nothing | F1 at 0.5 | F1, tuned |",
         "|---|---|---|---|---|",
     ]
     for row in board.sort_values("average_precision", ascending=False).itertuples():
@@ -31,7 +31,9 @@ def table(board: pd.DataFrame, decisions: pd.DataFrame) -> str:
         delta = row.delta_average_precision
         difference = "" if pd.isna(delta) else f"{delta:+.3f} ({row.delta_low:+.3f} to {row.delta_high:+.3f})"
         name = str(row.strategy)
-        lines.append(f"| {name} | {interval} | {difference} | {f1.loc[name, 'half']:.3f} | {f1.loc[name, 'tuned']:.3f} |")
+        lines.append(
+            f"| {name} | {interval} | {difference} | {f1.loc[name, 'half']:.3f} | {f1.loc[name, 'tuned']:.3f} |"
+        )
     return "\n".join(lines)
 
 
@@ -45,7 +47,9 @@ def main() -> None:
     after = rest.partition(END)[2]
     files.write_text(readme, f"{before}{START}\n{table(board, decisions)}\n{END}{after}")
     mine = board[board["dataset"] == DATASET]
-    figure = figures.forest(mine, title=f"{DATASET}: what each remedy changes, against doing nothing with the same model")
+    figure = figures.forest(
+        mine, title=f"{DATASET}: what each remedy changes, against doing nothing with the same model"
+    )
     with files.replacing(REPOSITORY / "docs" / f"{DATASET}.png") as file:
         file.write(figures.png(figure))
 

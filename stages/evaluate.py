@@ -132,7 +132,8 @@ def leaderboard(
             )
             missing = int(np.isnan(values).sum())
             if at is not None and missing:
-                row["reason"] = f"{name} is not defined in {missing} of {len(values)} folds: one class alone"
+                told = f"{name} is not defined in {missing} of {len(values)} folds: one class alone"
+                row["reason"] = "; ".join(filter(None, [row["reason"], told]))
         base = measured.get((NONE, model))
         row |= {"delta_average_precision": np.nan, "delta_low": np.nan, "delta_high": np.nan}
         if at is not None and base is not None and strategy != NONE:
@@ -168,7 +169,8 @@ def decisions(dataset: str, cell: Cell, folds: list[FoldScores], y: NDArray[np.i
         total = Confusion(*(np.sum(counts) for counts in zip(*each, strict=True)))
         values = {name: float(value) for name, value in policies.rates(total).items()}
         undefined = [name for name, value in values.items() if np.isnan(value)]
-        reason = f"not defined: {', '.join(undefined)} (no row was predicted positive)" if undefined else ""
+        side = "positive" if total.tp + total.fp == 0 else "negative"
+        reason = f"not defined: {', '.join(undefined)} (no row was predicted {side})" if undefined else ""
         rows.append(
             {**row, "threshold": float(np.mean(limits)), **{name: int(n) for name, n in total._asdict().items()}, **values,
              "expected_cost": float(policies.expected_cost(total, costs)), "reason": reason}

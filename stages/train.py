@@ -19,7 +19,7 @@ from stages.data import parts as splits
 from stages.data import tables
 from stages.data.parts import Fold, Parts
 from stages.data.tables import Table
-from stages.errors import NotApplicable, guarded
+from stages.errors import NotApplicable, ResultError, guarded
 from stages.remedies import models, resampling, store
 from stages.remedies.fit import Fitted, Work
 from stages.remedies.resampling import FAILED, NOT_APPLICABLE, OK
@@ -63,11 +63,21 @@ def run(jobs: list[tuple[Place, str, Work]], label: str) -> tuple[dict[Place, Ou
     outcomes = {place: _attempt(kept, key, work) for place, (key, work) in known.items()}
     fresh = [job for job in jobs if job[0] not in known]
     if fresh:
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         pool = Parallel(
             n_jobs=-1, return_as="generator_unordered", inner_max_num_threads=1, max_nbytes="1M", backend="loky"
         )
         results = pool(delayed(_one)(kept, *job) for job in fresh)
-        outcomes |= dict(tqdm(results, total=len(fresh), desc=f"train {label}", unit="fit", disable=None))
+        try:
+            outcomes |= dict(tqdm(results, total=len(fresh), desc=f"train {label}", unit="fit", disable=None))
+        except TerminatedWorkerError as error:
+            raise ResultError(
+                "A process that fitted models was killed, most likely because memory ran out.",
+                where=f"train {label}",
+                found=" ".join(str(error).split())[:200],
+                todo="run the same again: finished fits are kept. LOKY_MAX_CPU_COUNT=1 fits one model at a time.",
+            ) from None
         store.tidy()
     return outcomes, len(fresh)
 

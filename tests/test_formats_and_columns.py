@@ -494,3 +494,20 @@ def test_a_mistake_of_the_program_is_not_dressed_up(capsys: pytest.CaptureFixtur
 
     assert guarded(stopped)() == 130
     assert "run the same command to go on" in capsys.readouterr().err
+
+
+def test_lists_in_a_column_are_refused() -> None:
+    frame = pd.DataFrame({"y": [0, 1, 0, 1], "x": [[1], [2, 3], [4], [5]], "z": [1, 2, 3, 4]})
+    error = refused(lambda: columns.typed(frame, Dataset(path="x", target="y", positive=1), "mine.parquet"))
+    assert error.what == "A column holds lists."
+    assert error.found == "[1]"
+
+
+def test_none_is_a_label_and_na_is_missing() -> None:
+    frame = csv("a,y\nNone,1\nNA,0\nnone,1\n,0\n")
+    assert frame["a"].isna().tolist() == [False, True, False, True]
+
+
+def test_whole_numbers_with_gaps_keep_their_names_as_categories() -> None:
+    table, _ = typed("region,y\n1,yes\n,no\n2,no\n10,yes\n", positive="yes", categorical=["region"])
+    assert table.categories["region"] == ("1", "10", "2")

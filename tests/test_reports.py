@@ -42,6 +42,7 @@ PARAMS: dict[str, Any] = {
 }
 CELLS = [(s, m) for s in PARAMS["strategies"] for m in PARAMS["models"]]
 
+
 def run(module: Any, *arguments: str) -> int:
     """A stage script in this process, in the working directory."""
     with pytest.MonkeyPatch.context() as patch:
@@ -176,7 +177,9 @@ def test_the_tables_have_the_columns_of_the_contract_and_every_cell(place: Path)
     assert list(board.columns) == [*LEADERBOARD, *MEASURED, *EXTRA]
     assert list(board.columns)[:7] == ["dataset", "strategy", "model", "status", "reason", "rows", "prevalence"]
     cells = list(zip(board["dataset"], board["strategy"], board["model"], strict=True))
-    assert cells == [(d, *cell) for d in PARAMS["datasets"] for cell in CELLS], "every cell, in the order of params.yaml"
+    assert cells == [(d, *cell) for d in PARAMS["datasets"] for cell in CELLS], (
+        "every cell, in the order of params.yaml"
+    )
     assert board["rows"].tolist() == [240] * 6 + [1797] * 6
     refused = board[board["status"] == "not_applicable"]
     assert refused[["dataset", "strategy"]].drop_duplicates().to_numpy().tolist() == [["zeta", "smote_wide"]]
@@ -382,7 +385,9 @@ def test_a_page_has_the_same_bytes_in_another_process(place: Path) -> None:
     shutil.rmtree("reports")
     environment = {**os.environ, "PYTHONHASHSEED": "12", "PYTHONPATH": str(REPOSITORY), "TZ": "Asia/Tokyo"}
     subprocess.run([sys.executable, "-m", "stages.report", "zeta"], check=True, env=environment, capture_output=True)
-    there = [path.read_bytes() for path in (place / "reports/zeta.html", *sorted((place / "data/plots/zeta").iterdir()))]
+    there = [
+        path.read_bytes() for path in (place / "reports/zeta.html", *sorted((place / "data/plots/zeta").iterdir()))
+    ]
     assert here == there
 
 
@@ -621,7 +626,9 @@ def test_the_plot_templates_are_filled_by_dvc(place: Path, template: str, x: str
     name = "precision_recall" if template == "precision_recall" else "confusion"
     rows = pd.read_csv(place / f"data/plots/digits/{name}.csv", dtype=str).to_dict("records")
     points = [{**row, "rev": rev} for rev in ("workspace", "HEAD") for row in rows]
-    renderer = VegaRenderer(points, "plot", template=template, template_dir=str(REPOSITORY / ".dvc" / "plots"), x=x, y=y)
+    renderer = VegaRenderer(
+        points, "plot", template=template, template_dir=str(REPOSITORY / ".dvc" / "plots"), x=x, y=y
+    )
     filled = renderer.get_filled_template()
     text = json.dumps(filled)
     assert "DVC_METRIC" not in text and len(filled["data"]["values"]) == len(points)

@@ -185,6 +185,10 @@ def _feature(
     present = values.dropna()
     if present.empty:
         return np.full(len(values), np.nan), None
+    if values.dtype == object and isinstance(present.iloc[0], (list, tuple, set, dict, np.ndarray)):
+        raise TableError("A column holds lists.", where=place, expected="one number or one text in each row",
+                         found=repr(present.iloc[0])[:80],
+                         todo="make columns of their elements, or list it under `drop`.")  # fmt: skip
     if categorical or types.is_bool_dtype(values) or isinstance(values.dtype, pd.CategoricalDtype):
         return _codes(values, place, declared=True)
     if types.is_complex_dtype(values):
@@ -223,6 +227,8 @@ def _feature(
 
 
 def _codes(values: pd.Series, place: str, *, declared: bool) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    if types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")  # a missing value has made floats of whole numbers: 1 is a label, not 1.0
     texts = values.astype(object).map(lambda value: str(value).strip(), na_action="ignore")
     labels = tuple(sorted(texts.dropna().unique()))
     if not declared and len(labels) > MANY_LABELS and len(labels) > len(values) / 2:

@@ -15,6 +15,9 @@ import pandas as pd
 
 from stages.errors import TableError
 
+MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "<NA>"]
+"""What stands for a missing value in a CSV. "None" does not: it is a common label, and a missing one would be lost."""
+
 
 def read(
     content: bytes | Path, kind: str, *, where: str, columns: Sequence[str] | None = None, cut: bool = False
@@ -84,6 +87,8 @@ def _csv(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, c
             low_memory=False,
             index_col=False,
             encoding="utf-8-sig",
+            keep_default_na=False,
+            na_values=MISSING,
         )
     if len(frame) and frame.iloc[:, -1].isna().any():
         _refuse_short(source, len(frame.columns))

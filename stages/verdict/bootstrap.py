@@ -18,7 +18,7 @@ from stages.verdict.metrics import Vector, Weights
 
 DRAWS = 1000
 BLOCK = 100
-"""Draws held in memory at once; the draws do not depend on it being one block or another."""
+"""Draws held in memory at once; each block has a seed of its own, so another size means other draws."""
 
 LEVEL = 0.95
 
