@@ -59,6 +59,18 @@ def test_every_stage_that_computes_depends_on_the_lock(stage: str) -> None:
     assert "requirements.lock" in paths_of(definition(stage)["deps"])
 
 
+def test_the_stages_that_make_pages_depend_on_the_templates() -> None:
+    templates = "stages/verdict/templates"
+    assert (REPOSITORY / templates).is_dir()
+    making = {stage for stage in PIPELINE if "stages/verdict/page.py" in map(str, closure_of(stage))}
+    assert making == {"report", "compare"}
+    assert {stage for stage in PIPELINE if templates in paths_of(definition(stage)["deps"])} == making
+
+
+def closure_of(stage: str) -> list[str]:
+    return [path.as_posix() for path in closure(f"stages.{stage}")]
+
+
 def test_compare_is_the_only_stage_with_outs_outside_of_the_cache() -> None:
     for stage in PIPELINE:
         entries = [e for kind in ("outs", "metrics", "plots") for e in definition(stage).get(kind, [])]
