@@ -50,7 +50,9 @@ def main() -> None:
         folder = paths.evaluation(name)
         facts.append(files.read_json(folder / "dataset.json"))
         decisions.append(files.read_csv(folder / "decisions.csv"))
-        boards[name] = measured.beside(files.read_csv(folder / "leaderboard.csv"), measured.read(name, params.strategies))
+        boards[name] = measured.beside(
+            files.read_csv(folder / "leaderboard.csv"), measured.read(name, params.strategies)
+        )
     whole = together(list(boards.values()), [*LEADERBOARD, *MEASURED, *EXTRA])
     files.write_csv(paths.REPORTS / "leaderboard.csv", whole)
     files.write_csv(paths.REPORTS / "decisions.csv", together(decisions, DECISIONS))
@@ -60,7 +62,9 @@ def main() -> None:
     )
     seconds = measured.for_page(whole, ["dataset", "strategy", "model"])
     files.write_text(paths.REPORTS / "index.html", page.of_all(boards, facts, seconds))
-    print(f"{len(boards)} datasets, {len(whole)} cells: {paths.REPORTS / 'leaderboard.csv'}, {paths.REPORTS / 'index.html'}")
+    print(
+        f"{len(boards)} datasets, {len(whole)} cells: {paths.REPORTS / 'leaderboard.csv'}, {paths.REPORTS / 'index.html'}"
+    )
 
 
 if __name__ == "__main__":

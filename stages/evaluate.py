@@ -23,6 +23,7 @@ from stages.data import tables
 from stages.data.parts import Parts
 from stages.errors import ResultError, guarded
 from stages.remedies import thresholds as policies
+from stages.remedies.outcome import OK
 from stages.remedies.thresholds import Confusion
 from stages.verdict import bootstrap, metrics
 from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, EXTRA, LEADERBOARD
@@ -31,7 +32,6 @@ from stages.verdict.metrics import METRICS, Ranking, Vector
 Cell = tuple[str, str]
 """A strategy and a model."""
 
-OK = "ok"
 GRID = np.linspace(0, 1, 101)
 """Where the mean curves are drawn."""
 
@@ -213,6 +213,43 @@ def remove_leftovers(dataset: str, params: Params) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+def evaluate(
+    dataset: str, params: Params, y: NDArray[np.int8], parts: Parts, facts: dict[str, Any], stored: dict[str, Any],
+    scores: dict[Cell, list[FoldScores]],
+) -> dict[str, pd.DataFrame]:  # fmt: skip
+    """All tables of a dataset's evaluation, by name.
+
+    Parameters
+    ----------
+    stored : dict
+        For each strategy the class counts and the status of its models, as `train` left them.
+    scores : dict
+        The scores of the cells whose status is ok.
+    """
+    done = list(scores)
+    empty = np.empty((0, len(parts), len(METRICS)))
+    seed = seed_for(params.seed, dataset, "bootstrap")
+    folds, draws = measure(list(scores.values()), parts, y, seed) if done else (empty, empty)
+    status = {cell: stored[cell[0]]["models"][cell[1]] for cell in params.cells}
+    rows, limits = [], {}
+    for cell, mine in scores.items():
+        decided, limits[cell] = decisions(
+            dataset, cell, mine, y, params.thresholds_of(dataset), params.costs_of(dataset)
+        )
+        rows += decided
+    counts = [{"strategy": strategy, **count} for strategy in params.strategies for count in stored[strategy]["counts"]]
+    drawn = [curves(cell, mine, y) for cell, mine in scores.items()]
+    return {
+        "leaderboard": leaderboard(
+            dataset, params.cells, status, {cell: k for k, cell in enumerate(done)}, folds, draws, facts
+        ),
+        "decisions": pd.DataFrame(rows, columns=DECISIONS).astype(dict.fromkeys(Confusion._fields, "Int64")),
+        "folds": by_fold(done, parts, folds, limits),
+        "curves": pd.concat(drawn) if drawn else pd.DataFrame(columns=["strategy", "model", "curve", "x", "y"]),
+        "counts": pd.DataFrame(counts).astype(dict.fromkeys(COUNTED, "Int64"))[COUNTS],
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.evaluate", description=__doc__)
     parser.add_argument("dataset", help="a key of params.yaml: datasets")
@@ -220,46 +257,23 @@ def main() -> None:
     params = config.load()
     params.dataset(name)
     remove_leftovers(name, params)
-    table, parts, facts = (
-        tables.read(paths.table(name)),
-        splits.read(paths.split(name)),
-        files.read_json(paths.facts(name)),
-    )
+    table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
+    facts = files.read_json(paths.facts(name))
     stored = {strategy: files.read_json(paths.scores(name, strategy) / "cells.json") for strategy in params.strategies}
-    status = {cell: stored[cell[0]]["models"][cell[1]] for cell in params.cells}
-    done = [cell for cell in params.cells if status[cell]["status"] == OK]
     scores = {}
-    for strategy, model in done:
-        path = paths.scores(name, strategy) / f"{model}.parquet"
-        scores[strategy, model] = fold_scores(files.read_parquet(path), parts, str(path))
-    empty = np.empty((0, len(parts), len(METRICS)))
-    seed = seed_for(params.seed, name, "bootstrap")
-    folds, draws = measure([scores[cell] for cell in done], parts, table.y, seed) if done else (empty, empty)
-    rows, limits = [], {}
-    for cell in done:
-        mine, limits[cell] = decisions(
-            name, cell, scores[cell], table.y, params.thresholds_of(name), params.costs_of(name)
-        )
-        rows += mine
+    for strategy, model in params.cells:
+        if stored[strategy]["models"][model]["status"] == OK:
+            path = paths.scores(name, strategy) / f"{model}.parquet"
+            scores[strategy, model] = fold_scores(files.read_parquet(path), parts, str(path))
     folder = paths.evaluation(name)
-    board = leaderboard(name, params.cells, status, {cell: k for k, cell in enumerate(done)}, folds, draws, facts)
-    files.write_csv(folder / "leaderboard.csv", board)
-    files.write_csv(
-        folder / "decisions.csv",
-        pd.DataFrame(rows, columns=DECISIONS).astype(dict.fromkeys(("tn", "fp", "fn", "tp"), "Int64")),
-    )
-    files.write_csv(folder / "folds.csv", by_fold(done, parts, folds, limits))
-    curve_columns = ["strategy", "model", "curve", "x", "y"]
-    files.write_csv(folder / "curves.csv", pd.concat([curves(cell, scores[cell], table.y) for cell in done]) if done
-                    else pd.DataFrame(columns=curve_columns))  # fmt: skip
-    counts = [{"strategy": strategy, **count} for strategy in params.strategies for count in stored[strategy]["counts"]]
-    files.write_csv(folder / "counts.csv", pd.DataFrame(counts).astype(dict.fromkeys(COUNTED, "Int64"))[COUNTS])
+    for title, content in evaluate(name, params, table.y, parts, facts, stored, scores).items():
+        files.write_csv(folder / f"{title}.csv", content)
     files.write_json(folder / "dataset.json", {
         **facts, "dataset": name, "split": params.split_of(name).model_dump(), "folds": len(parts),
         "thresholds": params.thresholds_of(name).model_dump(), "costs": params.costs_of(name).model_dump(),
         "draws": bootstrap.DRAWS, "level": bootstrap.LEVEL,
     })  # fmt: skip
-    print(f"{name}: {len(done)} of {len(params.cells)} cells evaluated")
+    print(f"{name}: {len(scores)} of {len(params.cells)} cells evaluated")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from stages.verdict import figures, headline, measured, page
 from stages.verdict.columns import CONFUSION
 
 
-def drawn(name: str, board: pd.DataFrame, curves: pd.DataFrame, counts: pd.DataFrame, prevalence: float) -> dict[str, str]:
+def drawn(
+    name: str, board: pd.DataFrame, curves: pd.DataFrame, counts: pd.DataFrame, prevalence: float
+) -> dict[str, str]:
     """The figures of a page, each one `<svg>` element."""
     made = {
         "precision_recall": figures.curves_overlay(

@@ -15,7 +15,8 @@ from stages.data.parts import Fold
 from stages.data.tables import Table
 from stages.errors import NotApplicable, guarded
 from stages.remedies import resampling, samplers
-from stages.remedies.resampling import FAILED, NOT_APPLICABLE, OK, FoldResult
+from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK
+from stages.remedies.resampling import FoldResult
 from stages.remedies.samplers import Resampled
 
 

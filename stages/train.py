@@ -22,7 +22,7 @@ from stages.data.tables import Table
 from stages.errors import NotApplicable, ResultError, guarded
 from stages.remedies import models, resampling, store
 from stages.remedies.fit import Fitted, Work
-from stages.remedies.resampling import FAILED, NOT_APPLICABLE, OK
+from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK
 
 Place = tuple[str, int, int]
 """A cell's model with a repeat and a fold."""

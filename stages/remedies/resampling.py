@@ -16,7 +16,6 @@ from stages.remedies.samplers import Index, Labels, Resampled
 from stages.remedies.space import Matrix
 
 ROWS, SYNTHETIC, COUNTS = "rows.parquet", "synthetic.parquet", "counts.json"
-OK, NOT_APPLICABLE, FAILED = "ok", "not_applicable", "failed"
 
 
 @dataclass(frozen=True)

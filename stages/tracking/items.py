@@ -17,11 +17,11 @@ import pandas as pd
 
 from stages import files, paths
 from stages.config import NONE, Params
+from stages.remedies.outcome import OK
 from stages.tracking.locked import Cell
 from stages.verdict import figures
 from stages.verdict.columns import COUNTED
 
-OK = "ok"
 COMPARISON = "comparison"
 """The name of the run that shows a dataset's cells side by side."""
 

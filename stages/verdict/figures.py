@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from stages import files
 from stages.config import NONE
+from stages.remedies.outcome import OK
 
 Curve = Literal["precision_recall", "roc"]
 
@@ -168,7 +169,9 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
             if np.isnan(counts[s, m]).any():
                 axes.text(m + 0.5, s + 0.5, "\u2013", ha="center", va="center", color=QUIET)
                 continue
-            mesh = axes.pcolormesh(edges_x, edges_y, rates, vmin=0, vmax=1, cmap=HEAT, edgecolors="white", linewidth=0.5)
+            mesh = axes.pcolormesh(
+                edges_x, edges_y, rates, vmin=0, vmax=1, cmap=HEAT, edgecolors="white", linewidth=0.5
+            )
             for row, column in np.ndindex(2, 2):
                 rate, count = float(rates[row, column]), int(counts[s, m, row, column])
                 text = f"{count:,}" + (f"\n{_percent(rate)}" if with_rates and not math.isnan(rate) else "")
@@ -251,7 +254,7 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
                 at = line[entry["strategy"]]
                 middle, least, most = (entry[name] for name in ("delta_average_precision", "delta_low", "delta_high"))
                 if pd.isna(middle):
-                    told = entry["status"].replace("_", " ") if entry["status"] != "ok" else "nothing to compare with"
+                    told = entry["status"].replace("_", " ") if entry["status"] != OK else "nothing to compare with"
                     panel.annotate(told, (aside[0], at), xycoords=("axes fraction", "data"), ha=aside[1], va="center",
                                    color=QUIET, fontsize=7, style="italic")  # fmt: skip
                     continue
@@ -271,7 +274,11 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
         _label(panels, "difference in average precision", "")
         handles = [
             Line2D([], [], color=colour, marker="o", markersize=5, linewidth=2, label=label)
-            for colour, label in ((BETTER, "interval above 0"), (QUIET, "interval holds 0"), (WORSE, "interval below 0"))
+            for colour, label in (
+                (BETTER, "interval above 0"),
+                (QUIET, "interval holds 0"),
+                (WORSE, "interval below 0"),
+            )
         ]
         _legend(figure, handles, panels)
         return _settled(figure)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from stages.config import NONE
+from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK
 
 Side = Literal["above", "holds", "below"]
 """Where the interval of a difference lies: above 0, with 0 in it, below 0."""
@@ -55,7 +56,7 @@ def missing(value: Any) -> bool:
 
 def best(board: pd.DataFrame) -> Best | None:
     """The best of a leaderboard's rows by average precision, of equal ones the first; None where none has a number."""
-    scored = board[(board["status"] == "ok") & board["average_precision"].notna()]
+    scored = board[(board["status"] == OK) & board["average_precision"].notna()]
     if scored.empty:
         return None
     row = scored.iloc[int(scored["average_precision"].to_numpy().argmax())]
@@ -79,7 +80,7 @@ def sides(board: pd.DataFrame) -> dict[Side, int]:
 
 
 def statuses(board: pd.DataFrame) -> dict[str, int]:
-    return {name: int((board["status"] == name).sum()) for name in ("ok", "not_applicable", "failed")}
+    return {name: int((board["status"] == name).sum()) for name in (OK, NOT_APPLICABLE, FAILED)}
 
 
 def reading(board: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
@@ -118,7 +119,9 @@ def reading(board: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
     told = {"not_applicable": "not applicable", "failed": "failed"}
     left_out = [f"{counts[name]} {text}" for name, text in told.items() if counts[name]]
     if left_out:
-        said.append(f"Of {len(board)} cells, {' and '.join(left_out)}: without a result, they are listed with the reason.")
+        said.append(
+            f"Of {len(board)} cells, {' and '.join(left_out)}: without a result, they are listed with the reason."
+        )
     said.append(f"An average precision of {number(facts['prevalence'])}, the prevalence, is what guessing gives.")
     return said
 
@@ -167,9 +170,9 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         "rows": int(facts["rows"]),
         "positives": int(facts["positives"]),
         "prevalence": facts["prevalence"],
-        "cells_ok": counts["ok"],
-        "cells_not_applicable": counts["not_applicable"],
-        "cells_failed": counts["failed"],
+        "cells_ok": counts[OK],
+        "cells_not_applicable": counts[NOT_APPLICABLE],
+        "cells_failed": counts[FAILED],
         "remedies_above_none": seen["above"],
         "remedies_below_none": seen["below"],
         "best_average_precision": top and top.average_precision,

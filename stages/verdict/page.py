@@ -16,6 +16,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from stages.config import NONE
+from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK
 from stages.verdict import headline
 from stages.verdict.columns import CONFUSION
 from stages.verdict.headline import Best, interval, missing, number, side, signed
@@ -26,7 +27,7 @@ MARK = '<meta name="generator" content="Counterpoise">'
 
 SIDES = {"above": "above doing nothing", "holds": "not told apart from doing nothing", "below": "below doing nothing"}
 MEASURES = {"f1": "F1", "mcc": "Matthews correlation", "g_mean": "G-mean"}
-STATUSES = {"ok": "ok", "not_applicable": "not applicable", "failed": "failed"}
+STATUSES = {OK: "ok", NOT_APPLICABLE: "not applicable", FAILED: "failed"}
 
 
 def environment() -> jinja2.Environment:
@@ -39,8 +40,16 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"number": number, "signed": signed, "count": count, "percent": percent, "label": label,
-                     "plain": plain, "chosen": chosen, "breakable": breakable}
+    made.filters |= {
+        "number": number,
+        "signed": signed,
+        "count": count,
+        "percent": percent,
+        "label": label,
+        "plain": plain,
+        "chosen": chosen,
+        "breakable": breakable,
+    }
     made.globals |= {"interval": interval, "signed_interval": signed_interval, "SIDES": SIDES, "STATUSES": STATUSES,
                      "NONE": NONE, "MARK": Markup(MARK)}  # noqa: S704  # fmt: skip
     return made
@@ -91,7 +100,8 @@ def signed_interval(low: Any, high: Any) -> str:
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table of results, None for what is missing."""
     return [
-        {str(name): None if missing(value) else value for name, value in row.items()} for row in frame.to_dict("records")
+        {str(name): None if missing(value) else value for name, value in row.items()}
+        for row in frame.to_dict("records")
     ]
 
 
@@ -104,9 +114,11 @@ def ranked(board: pd.DataFrame) -> list[dict[str, Any]]:
 def without(board: pd.DataFrame) -> list[dict[str, Any]]:
     """The cells that have no result, those of one strategy with the same reason together."""
     groups: dict[tuple[str, str, str], list[str]] = {}
-    for row in records(board[board["status"] != "ok"]):
+    for row in records(board[board["status"] != OK]):
         groups.setdefault((row["strategy"], row["status"], row["reason"] or ""), []).append(row["model"])
-    return [{"strategy": s, "status": status, "reason": r, "models": models} for (s, status, r), models in groups.items()]
+    return [
+        {"strategy": s, "status": status, "reason": r, "models": models} for (s, status, r), models in groups.items()
+    ]
 
 
 def guessing(prevalence: float) -> dict[str, float]:
@@ -131,7 +143,8 @@ def heat(row: Mapping[str, Any]) -> Heat | None:
     tn, fp, fn, tp = (int(row[name]) for name in CONFUSION)
     negatives, positives = tn + fp, fn + tp
     shares = tuple(
-        n / total if total else None for n, total in ((tn, negatives), (fp, negatives), (fn, positives), (tp, positives))
+        n / total if total else None
+        for n, total in ((tn, negatives), (fp, negatives), (fn, positives), (tp, positives))
     )
     return Heat(str(row["strategy"]), str(row["model"]), (tn, fp, fn, tp), shares)  # type: ignore[arg-type]
 
@@ -142,7 +155,9 @@ def grids(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any]
     status = {(row["strategy"], row["model"]): row["status"] for row in records(board)}
     result = []
     for policy in dict.fromkeys(decisions["policy"]):
-        found = {(row["strategy"], row["model"]): heat(row) for row in records(decisions[decisions["policy"] == policy])}
+        found = {
+            (row["strategy"], row["model"]): heat(row) for row in records(decisions[decisions["policy"] == policy])
+        }
         lines = [
             {
                 "strategy": strategy,
@@ -265,7 +280,7 @@ def of_dataset(
         Seconds and memory; they stand in one element of the page and nowhere else.
     figures : mapping of name to `<svg>` element
     """
-    reasons = counts[counts["status"] != "ok"].groupby("strategy", sort=False)["reason"].first().to_dict()
+    reasons = counts[counts["status"] != OK].groupby("strategy", sort=False)["reason"].first().to_dict()
     remedy = headline.best(headline.remedies(board))
     return environment().get_template("dataset.html.j2").render(
         title=facts["dataset"],
