@@ -223,7 +223,7 @@ def test_dvc_refuses_broken_yaml_and_check_says_it_better(project: Project) -> N
     (project.folder / "params.yaml").write_text(text + "seed: [\n")
     refused = project.dvc("repro")
     assert refused.status != 0
-    assert "params.yaml' is invalid." in refused.text
+    assert "unable to read: 'params.yaml', YAML file structure is corrupted" in refused.text
     better = project.stage("check")
     assert better.status == 1
     assert "not valid YAML" in better.text

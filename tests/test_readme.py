@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import sqlite3
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -87,29 +89,79 @@ def test_the_ui_opens_on_the_runs(fresh: Project) -> None:
     command = next(c for c in COMMANDS if c.startswith("mlflow ui"))
     program = shutil.which("mlflow", path=str(Path(sys.executable).parent))
     assert program
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/search",
+        data=b'{"max_results": 10}',
+        headers={"Content-Type": "application/json"},
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     server = subprocess.Popen(
-        [program, *shlex.split(command)[1:], "--port", "5987", "--workers", "1"], cwd=fresh.folder,
-        env=fresh.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [program, *shlex.split(command)[1:], "--port", str(port), "--workers", "1"],
+        cwd=fresh.folder, env=fresh.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        assert server.stdout is not None
-        for line in server.stdout:
-            if "startup complete" in line or "Listening at" in line:
+        for _ in range(300):
+            try:
+                with direct.open(request, timeout=60) as answer:
+                    assert b'"digits"' in answer.read()
                 break
-        request = urllib.request.Request(
-            "http://127.0.0.1:5987/api/2.0/mlflow/experiments/search", data=b'{"max_results": 10}',
-            headers={"Content-Type": "application/json"},
-        )  # fmt: skip
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
-            assert b'"digits"' in answer.read()
+            except urllib.error.URLError:
+                assert server.poll() is None, "the server has ended"
+                time.sleep(0.2)
+        else:
+            pytest.fail("the server did not answer within a minute")
     finally:
         server.terminate()
         server.wait(timeout=30)
-    with sqlite3.connect(f"file:{fresh.folder / 'mlflow.db'}?mode=ro", uri=True) as database:
-        assert database.execute("SELECT count(*) FROM runs").fetchone()[0] > 0
 
 
 def test_check_passes_on_what_is_committed(fresh: Project) -> None:
     outcome = fresh.stage("check")
     assert outcome.status == 0, outcome.text
     assert "all is well" in outcome.text
+
+
+def test_the_readmes_table_shows_the_committed_results() -> None:
+    from docs.make_figures import END, START, table
+    from stages import files
+
+    reports = REPOSITORY / "reports"
+    shown = README.partition(START)[2].partition(END)[0].strip()
+    assert shown == table(files.read_csv(reports / "leaderboard.csv"), files.read_csv(reports / "decisions.csv"))
+    assert (REPOSITORY / "docs" / "mammography.png").stat().st_size > 10_000
+
+
+def test_the_committed_results_come_from_the_committed_parameters() -> None:
+    """Every cell that params.yaml names is in the committed leaderboard, and dvc.lock knows every stage."""
+    from stages import config, files
+
+    params = config.load(REPOSITORY / "params.yaml")
+    board = files.read_csv(REPOSITORY / "reports" / "leaderboard.csv")
+    found = list(board[["dataset", "strategy", "model"]].itertuples(index=False, name=None))
+    assert found == [(dataset, *cell) for dataset in params.datasets for cell in params.cells]
+    locked = yaml.load((REPOSITORY / "dvc.lock").read_text(), Loader=yaml.CSafeLoader)["stages"]
+    for dataset in params.datasets:
+        assert {f"{stage}@{dataset}" for stage in ("fetch", "split", "evaluate", "report")} <= set(locked)
+        assert {f"{s}@{dataset}-{k}" for s in ("resample", "train") for k in params.strategies} <= set(locked)
+    by_name = {
+        entry["path"]: entry["md5"] for entry in locked["compare"]["outs"] if entry["path"].endswith((".csv", ".json"))
+    }
+    assert len(by_name) == 3
+    import hashlib
+
+    for path, md5 in by_name.items():
+        assert hashlib.md5((REPOSITORY / path).read_bytes()).hexdigest() == md5, path
+
+
+def test_the_readmes_eight_lines_are_a_valid_dataset() -> None:
+    from stages import config
+
+    text = re.search(r"```yaml\n(datasets:\n.*?)```", README, re.DOTALL)
+    assert text is not None
+    lines = [line for line in text[1].splitlines() if line.strip()]
+    assert len(lines) - 2 <= 8, "eight lines suffice"
+    entry = yaml.safe_load(text[1])["datasets"]["mine"]
+    assert config.Dataset.model_validate(entry).positive == "yes"
