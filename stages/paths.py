@@ -23,6 +23,11 @@ STORE = DATA / "store"
 """Fitted cells by the hash of their inputs; ignored by git and DVC, bounded in size, safe to delete."""
 
 
+def code(stage: str) -> Path:
+    """The source files that a stage stands on, with their sums."""
+    return DATA / "code" / f"{stage}.json"
+
+
 def table(dataset: str) -> Path:
     """The typed table."""
     return DATA / "tables" / dataset / "table.parquet"

@@ -23,6 +23,8 @@ Cell = tuple[str, str]
 """A strategy and a model."""
 
 LOCK = "requirements.lock"
+CODE = tuple(f"/{paths.code(stage).as_posix()}" for stage in ("split", "resample", "train", "evaluate"))
+"""How the paths end under which a stage's sources are listed."""
 
 
 @dataclass(frozen=True)
@@ -172,9 +174,9 @@ def _md5(entries: list[dict[str, Any]], path: Path) -> str:
 
 
 def _code(stage: dict[str, Any]) -> dict[str, str]:
-    """The md5 of every source file that a stage stands on, and of the packages."""
+    """The md5 of the list of source files that a stage stands on, and of the packages."""
     return {
         entry["path"]: entry["md5"]
         for entry in stage["deps"]
-        if entry["path"].endswith(".py") or Path(entry["path"]).name == LOCK
+        if f"/{entry['path']}".endswith(CODE) or Path(entry["path"]).name == LOCK
     }
