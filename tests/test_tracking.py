@@ -747,3 +747,8 @@ def test_the_commit_is_told_and_what_dvc_writes_makes_no_tree_dirty(
     assert revision.revision() == (commit, "true")
     monkeypatch.setenv("PATH", "")
     assert revision.revision() == ("unknown", "unknown")
+
+
+def test_mlflow_shows_the_experiment_as_models_that_were_trained(place: Place) -> None:
+    published()
+    assert place.client.get_experiment(place.experiment).tags["mlflow.experimentKind"] == "custom_model_development"

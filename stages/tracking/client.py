@@ -32,6 +32,9 @@ SETTINGS = {
 PATIENCE = 600.0
 """Seconds to wait for another publisher on the same SQLite file."""
 
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""The tag by which MLflow's pages open an experiment on its runs, not on the traces of an application."""
+
 PAGE = 500
 """Runs that are asked for at a time."""
 
@@ -159,7 +162,7 @@ class Publisher:
         found = self._client.get_experiment_by_name(self.dataset)
         if found is None:
             try:
-                self._client.create_experiment(self.dataset, self.store.artifacts(self.dataset))
+                self._client.create_experiment(self.dataset, self.store.artifacts(self.dataset), KIND)
             except mlflow.exceptions.MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":  # somebody else was faster
                     raise
