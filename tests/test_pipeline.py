@@ -239,3 +239,24 @@ def test_a_key_that_breaks_stage_names_is_told(project: Project, key: str) -> No
     project.params = params
     assert told.status == 1
     assert f"strategies.{key}: a key may hold lower-case letters, digits and _ alone" in told.text
+
+
+@pytest.mark.parametrize(
+    ("key", "dvc_says"),
+    [
+        ("my@data", "Stage 'fetch@my@data' not found inside 'dvc.yaml' file"),
+        (
+            "my/data",
+            "datasets.my/data: a key may hold lower-case letters",
+        ),  # here DVC starts, and the first stage refuses
+    ],
+)
+def test_what_dvc_says_of_a_key_that_breaks_stage_names(project: Project, key: str, dvc_says: str) -> None:
+    """DVC's own words do not help; `stages.check` names the key and the rule."""
+    params = project.params
+    project.params = {**params, "datasets": {**params["datasets"], key: params["datasets"]["digits"]}}
+    refused, told = project.dvc("repro"), project.stage("check")
+    project.params = params
+    assert refused.status != 0
+    assert dvc_says in refused.text
+    assert f"datasets.{key}: a key may hold lower-case letters, digits and _ alone" in told.text
