@@ -73,7 +73,10 @@ def test_the_first_command_runs_without_a_network(fresh: Project) -> None:
         name for experiment, name, status in fresh.current_runs() if experiment == "digits" and status == "FINISHED"
     ]
     assert len([name for name in runs if name != "comparison"]) == cells
-    assert outcome.fits["digits none"][0] == 10 * len(params["models"])
+    # a fold in which tomek_links removes nothing has the same inputs as doing nothing: whoever comes second finds it fitted
+    fitted, kept = outcome.fits["digits none"]
+    assert fitted + kept == 10 * len(params["models"])
+    assert fitted > 0
 
 
 def test_without_a_network_the_message_says_what_to_do(fresh: Project) -> None:
