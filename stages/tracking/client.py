@@ -33,7 +33,7 @@ PATIENCE = 600.0
 """Seconds to wait for another publisher on the same SQLite file."""
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""The tag by which MLflow's pages open an experiment on its runs, not on the traces of an application."""
+"""The kind of experiment, as MLflow's pages know it: models that are trained, not the traces of an application."""
 
 PAGE = 500
 """Runs that are asked for at a time."""
