@@ -122,8 +122,7 @@ def summary(key: str, outcomes: dict[Place, Outcome]) -> dict[str, Any]:
     if not bad:
         return {"status": OK, "reason": "", "notes": notes, "folds": facts}
     (_, repeat, fold), (status, reason, _) = bad[0]
-    place = f"repeat {repeat}, fold {fold}" + (f" and {len(bad) - 1} more" if len(bad) > 1 else "")
-    return {"status": status, "reason": f"{reason} ({place})", "notes": notes, "folds": facts}
+    return {"status": status, "reason": f"{reason} ({_first_of(bad, repeat, fold)})", "notes": notes, "folds": facts}
 
 
 def not_resampled(counts: list[dict[str, Any]]) -> tuple[str, str] | None:
@@ -131,8 +130,12 @@ def not_resampled(counts: list[dict[str, Any]]) -> tuple[str, str] | None:
     bad = [count for count in counts if count["status"] != OK]
     if not bad:
         return None
-    place = f"repeat {bad[0]['repeat']}, fold {bad[0]['fold']}" + (f" and {len(bad) - 1} more" if len(bad) > 1 else "")
-    return bad[0]["status"], f"{bad[0]['reason']} ({place})"
+    return bad[0]["status"], f"{bad[0]['reason']} ({_first_of(bad, bad[0]['repeat'], bad[0]['fold'])})"
+
+
+def _first_of(bad: list[Any], repeat: int, fold: int) -> str:
+    """Where the first of several folds that gave no result lies, and how many follow it."""
+    return f"repeat {repeat}, fold {fold}" + (f" and {len(bad) - 1} more" if len(bad) > 1 else "")
 
 
 def main() -> None:

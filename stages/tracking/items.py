@@ -21,6 +21,7 @@ from stages.remedies.outcome import OK
 from stages.tracking.locked import Cell
 from stages.verdict import figures
 from stages.verdict.columns import COUNTED
+from stages.verdict.headline import missing
 
 COMPARISON = "comparison"
 """The name of the run that shows a dataset's cells side by side."""
@@ -163,7 +164,7 @@ def _cell(cell: CellResults) -> Iterator[Item]:
     for name in ("dataset", "strategy", "model"):
         yield Tag(name, getattr(cell, name))
     for name in ("status", "reason", "notes"):
-        if not _missing(cell.board.get(name)):
+        if not missing(cell.board.get(name)):
             yield Tag(name, str(cell.board[name]))
     not_defined = "; ".join(_not_defined(cell))
     if not_defined:
@@ -229,13 +230,13 @@ def _numbers(cell: CellResults) -> Iterator[Metric]:
 
 def _steps(name: str, values: pd.Series[float]) -> Iterator[Metric]:
     for step, value in enumerate(values):
-        if not _missing(value):
+        if not missing(value):
             yield Metric(name, float(value), step)
 
 
 def _not_defined(cell: CellResults) -> Iterator[str]:
     for row in cell.decisions.to_dict("records"):
-        if not _missing(row.get("reason")):
+        if not missing(row.get("reason")):
             yield f"{row['policy']}: {row['reason']}"
 
 
@@ -247,7 +248,7 @@ def _confusion(cell: CellResults) -> Iterator[Artifact]:
     policies: dict[str, Any] = {}
     for row in cell.decisions.to_dict("records"):
         policy = row["policy"]
-        if any(_missing(row[name]) for name in COUNTS):
+        if any(missing(row[name]) for name in COUNTS):
             policies[policy] = {"reason": row["reason"]}
             continue
         counts = {name: int(row[name]) for name in COUNTS}
@@ -323,12 +324,12 @@ def _cell_note(cell: CellResults) -> str:
     lines = [
         f"{head}: average precision {_with_interval(board, *AVERAGE_PRECISION)}, in brackets the {level} interval."
     ]
-    if not _missing(board["delta_average_precision"]):
+    if not missing(board["delta_average_precision"]):
         lines.append(f"Against `{NONE}` with the same model: {_with_interval(board, *DELTA, sign='+')}.")
     table = ["| threshold | precision | recall | F1 | false positives | false negatives |", "|---|---|---|---|---|---|"]
     for row in cell.decisions.to_dict("records"):
         rates = " | ".join(_shown(row[name]) for name in ("precision", "recall", "f1"))
-        counts = " | ".join("not defined" if _missing(row[name]) else f"{int(row[name]):,}" for name in ("fp", "fn"))
+        counts = " | ".join("not defined" if missing(row[name]) else f"{int(row[name]):,}" for name in ("fp", "fn"))
         table.append(f"| {row['policy']} ({_shown(row['threshold'])}) | {rates} | {counts} |")
     return "\n\n".join([" ".join(lines), "\n".join(table), LEGEND])
 
@@ -349,23 +350,19 @@ def _comparison_note(all_of_it: ComparisonResults) -> str:
 
 
 def _with_interval(row: dict[str, Any] | dict[Any, Any], name: str, bounds: str, sign: str = "") -> str:
-    if _missing(row[name]):
+    if missing(row[name]):
         return ""
     low, high = row[f"{bounds}_low"], row[f"{bounds}_high"]
-    interval = "" if _missing(low) or _missing(high) else f" ({low:{sign}z.3f} to {high:{sign}z.3f})"
+    interval = "" if missing(low) or missing(high) else f" ({low:{sign}z.3f} to {high:{sign}z.3f})"
     return f"{row[name]:{sign}z.3f}{interval}"
 
 
 def _shown(value: Any) -> str:
-    return "not defined" if _missing(value) else f"{float(value):.3f}"
+    return "not defined" if missing(value) else f"{float(value):.3f}"
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)) or value == ""
 
 
 def _json(name: str, content: Any) -> Artifact:
