@@ -29,7 +29,7 @@ def problems(params: Params) -> Iterator[CounterpoiseError]:
             yield error
     for key, model in params.models.items():
         try:
-            models.make(key, model, 0)
+            models.check(key, model)
         except CounterpoiseError as error:
             yield error
     for name in params.datasets:

@@ -31,14 +31,14 @@ def remove_leftovers(params: Params) -> None:
 
 def together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """The rows of several tables under the columns of the contract; a column keeps its kind where one table has no value."""
-    counted = {"rows", "folds", "tn", "fp", "fn", "tp", "peak_bytes"}
+    counted = {"rows", "folds", "trials", "tn", "fp", "fn", "tp", "peak_bytes"}
     kinds = {name: "Int64" if name in counted else "object" for name in columns}
     stacked = pd.concat([table[columns].astype(kinds) for table in tables], ignore_index=True)
     numbers = [name for name in columns if name not in counted | TEXTS]
     return stacked.astype(dict.fromkeys(numbers, "float64"))
 
 
-TEXTS = {"dataset", "strategy", "model", "policy", "status", "reason", "notes"}
+TEXTS = {"dataset", "strategy", "model", "policy", "status", "reason", "notes", "level", "correction", "plain_model"}
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
         {name: headline.numbers(boards[name], d, f) for name, d, f in zip(boards, decisions, facts, strict=True)},
     )
     seconds = measured.for_page(whole, ["dataset", "strategy", "model"])
-    files.write_text(paths.REPORTS / "index.html", page.of_all(boards, facts, seconds))
+    files.write_text(paths.REPORTS / "index.html", page.of_all(boards, decisions, facts, seconds))
     print(
         f"{len(boards)} datasets, {len(whole)} cells: {paths.REPORTS / 'leaderboard.csv'}, {paths.REPORTS / 'index.html'}"
     )

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Hashable
+import math
+import re
+from collections.abc import Hashable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -18,11 +20,13 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     FiniteFloat,
     NonNegativeInt,
     PositiveInt,
     StringConstraints,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -57,6 +61,18 @@ Chosen = Annotated[
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 ValidationFraction = Annotated[float, Field(ge=0, lt=1)]
 Metric = Literal["f1", "mcc", "g_mean", "balanced_accuracy"]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        what = "a number"
+        if isinstance(value, str) and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", value.strip()):
+            what += f" (YAML reads {value} as a text; write {value.lower().replace('e', '.0e', 1)})"
+        raise PydanticCustomError("kind", "must be {what}", {"what": what})
+    return value
+
+
+Number = Annotated[int | float, BeforeValidator(_number)]
 
 T = TypeVar("T")
 
@@ -187,19 +203,79 @@ Split = Annotated[StratifiedKFold | Holdout | Temporal | Grouped, Field(discrimi
 
 
 class Thresholds(Strict):
-    """The threshold policies: a number, or the metric that the threshold maximises on the validation slice."""
+    """The threshold policies.
+
+    `half` is a number. `tuned` names the metric that the threshold maximises on the validation slice. `cost` is either
+    `expected` (a row is positive where that is cheaper in expectation, by the corrected probability and the row's own
+    costs) or `empirical` (the one threshold that costs least on the validation slice).
+    """
 
     half: Annotated[float, Field(ge=0, le=1)] = 0.5
     tuned: Metric = "f1"
+    cost: Literal["expected", "empirical"] = "expected"
+
+
+class CostOf(Strict):
+    """A cost that depends on the row: `times` the value of a column, `plus` a constant."""
+
+    column: Column
+    times: FiniteFloat = 1.0
+    plus: FiniteFloat = 0.0
+
+
+def _cost(value: Any) -> Any:
+    """A number of at least 0, a column's name, or a mapping with a column."""
+    if isinstance(value, str):
+        return {"column": value}
+    if isinstance(value, (dict, CostOf)):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        what = "a number of at least 0, the name of a column, or {column, times, plus}"
+        raise PydanticCustomError("kind", "must be {what}", {"what": what})
+    return float(value)
+
+
+def _kind_of_cost(value: Any) -> str:
+    return "amount" if isinstance(value, (dict, CostOf)) else "number"
+
+
+Cost = Annotated[
+    Annotated[float, Tag("number")] | Annotated[CostOf, Tag("amount")],
+    Discriminator(_kind_of_cost),
+    BeforeValidator(_cost),
+]
 
 
 class Costs(Strict):
-    """What one decision of each kind costs, in any one unit."""
+    """What one decision of each kind costs, in any one unit: a number, or an amount that a column holds.
 
-    false_positive: FiniteFloat = 1.0
-    false_negative: FiniteFloat = 1.0
-    true_positive: FiniteFloat = 0.0
-    true_negative: FiniteFloat = 0.0
+    A gain is written as what its absence costs: a decision that earns 5 makes the other decision 5 dearer.
+    """
+
+    false_positive: Cost = 1.0
+    false_negative: Cost = 1.0
+    true_positive: Cost = 0.0
+    true_negative: Cost = 0.0
+
+    @model_validator(mode="after")
+    def _wrong_is_no_cheaper(self) -> Costs:
+        pairs = ("false_positive", "true_negative"), ("false_negative", "true_positive")
+        numbers = [(wrong, right) for wrong, right in pairs if not self.columns_of(wrong, right)]
+        for wrong, right in numbers:
+            if getattr(self, wrong) < getattr(self, right):
+                raise PydanticCustomError(
+                    "costs", "a {wrong} ({high}) costs less than a {right} ({low}), so every row would be called wrong",
+                    {"wrong": wrong, "right": right, "high": f"{getattr(self, wrong):g}",
+                     "low": f"{getattr(self, right):g}"},
+                )  # fmt: skip
+        if len(numbers) == 2 and all(getattr(self, wrong) == getattr(self, right) for wrong, right in numbers):
+            raise PydanticCustomError("costs", "no decision costs more than another, so there is nothing to weigh", {})
+        return self
+
+    def columns_of(self, *names: str) -> tuple[str, ...]:
+        """The columns that some of the four costs, or all of them, read."""
+        costs = (getattr(self, name) for name in names or type(self).model_fields)
+        return tuple(dict.fromkeys(str(cost.column) for cost in costs if isinstance(cost, CostOf)))
 
 
 class Dataset(Strict):
@@ -234,12 +310,68 @@ class Strategy(Strict):
     params: dict[str, Any] = {}
 
 
+class Range(Strict):
+    """The values of a parameter from `low` to `high`; `log` spreads them by their logarithm.
+
+    They are whole numbers where low, high and step are: write 0.0 for a range of other numbers that begins at 0.
+    """
+
+    low: Number
+    high: Number
+    step: Number | None = None
+    log: Annotated[bool, _one_of("true or false", bool)] = False
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Range:
+        wrong = (
+            "low and high must be finite" if not (math.isfinite(self.low) and math.isfinite(self.high))
+            else "low must be below high" if not self.low < self.high
+            else "a logarithm needs a low above 0" if self.log and self.low <= 0
+            else "step and log exclude each other" if self.log and self.step is not None
+            else "step must be above 0 and no larger than the range"
+            if self.step is not None and not 0 < self.step <= self.high - self.low
+            else ""
+        )  # fmt: skip
+        if wrong:
+            raise PydanticCustomError("range", "{wrong}", {"wrong": wrong})
+        return self
+
+
+def _kind_of_dimension(value: Any) -> str:
+    return "range" if isinstance(value, (dict, Range)) else "choices"
+
+
+Choices = Annotated[
+    list[Any], _one_of("a list of choices, or {low, high, step, log}", list, tuple), Field(min_length=1)
+]
+Dimension = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")], Discriminator(_kind_of_dimension)
+]
+
+
+class Search(Strict):
+    """A search of parameters within each fold: `space` gives a range or a list of choices for each, `trials` the budget."""
+
+    trials: PositiveInt
+    space: Annotated[dict[str, Dimension], Field(min_length=1)]
+
+
 class Model(Strict):
-    """One model: `model` defaults to the model's key, `strategies` to all of them, `params` are the library's own."""
+    """One model: `model` defaults to the model's key, `strategies` to all of them, `params` are the library's own.
+
+    `scale` says whether numbers are scaled to mean 0 and variance 1 (`power`: after a power transform); unset, the model's
+    kind says so. `costs` weighs the rows by what is at stake (`weights`), or relabels them (`metacost`). `calibration` is
+    how the validation slice puts probabilities right; unset, a formula does where
+    one holds, and a sigmoid where none does. `search` looks for parameters.
+    """
 
     model: str | None = None
     strategies: Chosen = "all"
+    scale: Annotated[Literal["power"] | bool, _one_of("true, false or power", bool, word="power")] | None = None
+    costs: Literal["weights", "metacost"] | None = None
+    calibration: Literal["sigmoid", "isotonic"] | None = None
     params: dict[str, Any] = {}
+    search: Search | None = None
 
 
 class Params(Strict):
@@ -273,6 +405,27 @@ class Params(Strict):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _searches_are_equal(self) -> Params:
+        """The baseline gets the same search budget as every remedy."""
+        trials = {key: model.search.trials for key, model in self.models.items() if model.search is not None}
+        if len(set(trials.values())) > 1:
+            raise PydanticCustomError(
+                "trials", "models: every search needs the same number of trials, or the comparison favours the longer one; "
+                "found {found}", {"found": ", ".join(f"{key} {n}" for key, n in trials.items())},
+            )  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _columns_belong_to_a_dataset(self) -> Params:
+        named = self.costs.columns_of()
+        if named:
+            raise PydanticCustomError(
+                "costs", "costs: the column {column} belongs to one dataset: give it under datasets.<name>.costs",
+                {"column": repr(named[0])},
+            )  # fmt: skip
+        return self
+
     @cached_property
     def cells(self) -> tuple[tuple[str, str], ...]:
         """Every (strategy, model) of the grid, in the order of params.yaml."""
@@ -304,14 +457,20 @@ class Params(Strict):
 
 def _entry(kind: str, section: str, name: str, entries: dict[str, T]) -> T:
     if name not in entries:
-        raise ConfigurationError(
-            f"There is no {kind} {name!r}{did_you_mean(name, entries)}.",
-            where=f"{paths.PARAMS}: {section}",
-            expected="one of: " + ", ".join(entries),
-            found=repr(name),
-            todo=f"take one of these, or add {name!r} to {section}.",
-        )
+        raise unknown(f"There is no {kind} {name!r}", name, entries, where=f"{paths.PARAMS}: {section}",
+                      todo=f"take one of these, or add {name!r} to {section}.")  # fmt: skip
     return entries[name]
+
+
+def unknown(
+    what: str, word: str, known: Iterable[str], *, where: str, todo: str, expected: str = "one of: "
+) -> ConfigurationError:
+    """The message for a name that does not exist, with a hint at the closest one that does."""
+    known = list(known)
+    return ConfigurationError(
+        f"{what}{did_you_mean(word, known)}.", where=where, expected=expected + ", ".join(known), found=repr(word),
+        todo=todo,
+    )  # fmt: skip
 
 
 def did_you_mean(word: str, known: Any) -> str:
@@ -406,20 +565,21 @@ def parse(content: Any, where: str = "params.yaml") -> Params:
 
 def _told(problem: Any) -> str:
     """One validation error as `key: what is allowed, what was found`."""
-    tags = {"stratified_kfold", "holdout", "temporal", "grouped"}
-    place = ".".join(str(part) for part in problem["loc"] if part not in tags and part != "[key]")
+    schemes = {"stratified_kfold", "holdout", "temporal", "grouped"}
+    tags = {*schemes, "number", "amount", "range", "choices", "[key]"}
+    place = ".".join(str(part) for part in problem["loc"] if part not in tags)
     message, kind = problem["msg"], problem["type"]
     if kind == "string_pattern_mismatch" and problem["loc"][-1] == "[key]":
         message = "a key may hold lower-case letters, digits and _ alone, since DVC makes stage names of it"
     elif kind == "string_type" and problem["loc"][-1] == "[key]":
         message = "a key must be a text; put quotes around it"
     elif kind == "union_tag_invalid":
-        message = f"unknown scheme; the schemes are: {', '.join(sorted(tags))}"
+        message = f"unknown scheme; the schemes are: {', '.join(sorted(schemes))}"
     elif kind == "union_tag_not_found":
-        message = f"the key scheme is missing; the schemes are: {', '.join(sorted(tags))}"
+        message = f"the key scheme is missing; the schemes are: {', '.join(sorted(schemes))}"
     elif kind == "missing":
         return f"{place}: this key is required and missing"
-    if kind in {"unknown_key", "unknown_strategy", "taken", "sums", "rows", "source"}:
+    if kind in {"unknown_key", "unknown_strategy", "taken", "sums", "rows", "source", "costs", "trials", "range"}:
         return f"{place}: {message}" if place else message
     found = repr(problem["input"])
     return f"{place}: {message}, found {found if len(found) <= 80 else found[:77] + '...'}"

@@ -43,6 +43,11 @@ def split(dataset: str) -> Path:
     return DATA / "splits" / f"{dataset}.parquet"
 
 
+def costs(dataset: str) -> Path:
+    """What each decision about each row costs."""
+    return DATA / "costs" / f"{dataset}.parquet"
+
+
 def resampled(dataset: str, strategy: str | None = None) -> Path:
     """The rows that a strategy keeps and makes, or the folder of all strategies."""
     return _cell(DATA / "resampled", dataset, strategy)

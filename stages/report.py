@@ -10,23 +10,11 @@ import pandas as pd
 
 from stages import config, files, paths
 from stages.errors import guarded
-from stages.verdict import figures, headline, measured, page
+from stages.verdict import figures, headline, measured, page, shown
 from stages.verdict.columns import CONFUSION
 
-
-def drawn(
-    name: str, board: pd.DataFrame, curves: pd.DataFrame, counts: pd.DataFrame, prevalence: float
-) -> dict[str, str]:
-    """The figures of a page, each one `<svg>` element."""
-    made = {
-        "precision_recall": figures.curves_overlay(
-            curves, "precision_recall", title=f"{name}: precision and recall", prevalence=prevalence
-        ),
-        "roc": figures.curves_overlay(curves, "roc", title=f"{name}: ROC", prevalence=prevalence),
-        "forest": figures.forest(board, title=f"{name}: difference from doing nothing"),
-        "counts": figures.class_counts(counts, title=f"{name}: training rows before and after"),
-    }
-    return {key: figures.svg(figure) for key, figure in made.items()}
+TABLES = ("leaderboard", "decisions", "curves", "counts", "reliability", "histograms", "learning", "trials")
+"""What a page is made of, of what `evaluate` wrote."""
 
 
 def precision_recall(board: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
@@ -62,16 +50,16 @@ def main() -> None:
     params = config.load()
     params.dataset(name)
     folder = paths.evaluation(name)
-    board, decisions, curves, counts = (
-        files.read_csv(folder / f"{table}.csv") for table in ("leaderboard", "decisions", "curves", "counts")
-    )
+    tables = {table: files.read_csv(folder / f"{table}.csv") for table in TABLES}
     facts = files.read_json(folder / "dataset.json")
-    shown = drawn(name, board, curves, counts, facts["prevalence"])
+    drawn = {picture: figures.svg(figure) for picture, figure in shown.pictures(name, tables, facts)}
     seconds = measured.for_page(measured.read(name, params.strategies), ["strategy", "model"])
-    text = page.of_dataset(board, decisions, counts, figures.mean_counts(counts), facts, seconds, shown)
+    means, best = figures.mean_counts(tables["counts"]), shown.best_trials(tables["trials"])
+    text = page.of_dataset(tables, means, best, facts, seconds, drawn)
     files.write_text(paths.page(name), text)
-    files.write_csv(paths.plots(name) / "precision_recall.csv", precision_recall(board, curves))
-    files.write_csv(paths.plots(name) / "confusion.csv", confusion(board, decisions))
+    board = tables["leaderboard"]
+    files.write_csv(paths.plots(name) / "precision_recall.csv", precision_recall(board, tables["curves"]))
+    files.write_csv(paths.plots(name) / "confusion.csv", confusion(board, tables["decisions"]))
     print(f"{name}: {paths.page(name)}, {len(text.encode()) / 1e6:.1f} MB")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,9 +21,10 @@ from stages.data import tables
 from stages.data.parts import Fold, Parts
 from stages.data.tables import Table
 from stages.errors import NotApplicable, ResultError, guarded
-from stages.remedies import models, resampling, store
+from stages.remedies import costs, models, resampling, store
 from stages.remedies.fit import Fitted, Work
-from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK
+from stages.remedies.learning import Vector
+from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK, reason_of
 
 Place = tuple[str, int, int]
 """A cell's model with a repeat and a fold."""
@@ -31,9 +33,11 @@ Outcome = tuple[str, str, Fitted | None]
 """Status, reason, and what the fit left behind."""
 
 
-def works(params: Params, dataset: str, strategy: str, table: Table, parts: Parts, made: dict[tuple[int, int], Any]
-          ) -> Iterator[tuple[Place, Fold, Work]]:  # fmt: skip
-    """Every fit of a strategy on a dataset.
+def works(
+    params: Params, dataset: str, strategy: str, table: Table, parts: Parts, made: dict[tuple[int, int], Any],
+    stakes: Vector,
+) -> Iterator[tuple[Place, Fold, Work]]:  # fmt: skip
+    """Every fit of a strategy on a dataset; what is at stake in a row is told to the models that ask for it alone.
 
     A model's seed does not depend on the strategy: two strategies that are compared draw the same random numbers.
     """
@@ -41,8 +45,10 @@ def works(params: Params, dataset: str, strategy: str, table: Table, parts: Part
         rows, synthetic, synthetic_y = made[fold.repeat, fold.fold]
         for key in params.models_of(strategy):
             seed = seed_for(params.seed, dataset, key, "fit", fold.repeat, fold.fold)
-            work = Work(key, params.models[key], seed, table.X, table.y, table.cardinalities, fold.train,
-                        fold.validation, fold.test, rows, synthetic, synthetic_y)  # fmt: skip
+            entry = params.models[key]
+            work = Work(key, entry, seed, table.X, table.y, table.cardinalities, fold.train, fold.validation, fold.test,
+                        rows, synthetic, synthetic_y, (strategy, params.strategies[strategy]),
+                        stakes if entry.costs is not None else None)  # fmt: skip
             yield (key, fold.repeat, fold.fold), fold, work
 
 
@@ -69,8 +75,12 @@ def run(jobs: list[tuple[Place, str, Work]], label: str) -> tuple[dict[Place, Ou
             n_jobs=-1, return_as="generator_unordered", inner_max_num_threads=1, max_nbytes="1M", backend="loky"
         )
         results = pool(delayed(_one)(kept, *job) for job in fresh)
+        bar = tqdm(results, total=len(fresh), desc=f"train {label}", unit="fit", disable=None)
         try:
-            outcomes |= dict(tqdm(results, total=len(fresh), desc=f"train {label}", unit="fit", disable=None))
+            with warnings.catch_warnings():
+                # a process that has just imported Keras looks like one that leaks, and is replaced; nothing is lost
+                warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
+                outcomes |= dict(bar)
         except TerminatedWorkerError as error:
             raise ResultError(
                 "A process that fitted models was killed, most likely because memory ran out.",
@@ -95,7 +105,7 @@ def _attempt(kept: MemorizedFunc, key: str, work: Work) -> Outcome:
     except MemoryError as error:
         return FAILED, f"out of memory: {error}", None
     except Exception as error:  # whatever a library raises on these rows: one cell fails, and says why
-        return FAILED, f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", None
+        return FAILED, reason_of(error), None
 
 
 def scores_of(work: Work, repeat: int, fold: int, fitted: Fitted) -> pd.DataFrame:
@@ -111,6 +121,25 @@ def scores_of(work: Work, repeat: int, fold: int, fitted: Fitted) -> pd.DataFram
             "score": np.concatenate([fitted.test, fitted.validation]),
         }
     )
+
+
+Fits = list[tuple[tuple[int, int], Fitted]]
+"""The fits of one model, each with its repeat and fold."""
+
+
+def histories(fits: Fits) -> pd.DataFrame:
+    """The learning curves of all folds: one row a step and series."""
+    pieces = [
+        pd.DataFrame(fit.history).melt("step", var_name="series").assign(repeat=repeat, fold=fold)
+        for (repeat, fold), fit in fits
+        if fit.history
+    ]
+    return pd.concat(pieces, ignore_index=True)[["repeat", "fold", "series", "step", "value"]]
+
+
+def trials(fits: Fits) -> list[dict[str, Any]]:
+    """The trials of all folds."""
+    return [{"repeat": repeat, "fold": fold, **trial} for (repeat, fold), fit in fits for trial in fit.trials]
 
 
 def summary(key: str, outcomes: dict[Place, Outcome]) -> dict[str, Any]:
@@ -147,7 +176,7 @@ def main() -> None:
     params = config.load()
     params.strategy(strategy)
     for key in params.models_of(strategy):
-        models.kind_of(key, params.models[key])
+        models.check_strategies(key, params.models[key])
     start = time.perf_counter()
     cells: dict[str, Any] = {}
     measured: list[dict[str, Any]] = []
@@ -163,7 +192,8 @@ def main() -> None:
     else:
         table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
         made = resampling.read_rows(paths.resampled(name, strategy), table)
-        jobs = list(keyed(works(params, name, strategy, table, parts, made)))
+        stakes = costs.read(paths.costs(name)).stakes
+        jobs = list(keyed(works(params, name, strategy, table, parts, made, stakes)))
         outcomes, fitted = run(jobs, f"{name} {strategy}")
         for key in params.models_of(strategy):
             cells[key] = summary(key, outcomes)
@@ -171,6 +201,11 @@ def main() -> None:
                 pieces = [scores_of(work, *place[1:], fit) for place, _, work in jobs
                           if place[0] == key and (fit := outcomes[place][2]) is not None]  # fmt: skip
                 files.write_parquet(folder / f"{key}.parquet", pd.concat(pieces, ignore_index=True))
+                fits = [(place[1:], fit) for place, _, _ in jobs if place[0] == key and (fit := outcomes[place][2])]
+                if any(fit.history for _, fit in fits):
+                    files.write_parquet(folder / f"{key}.history.parquet", histories(fits))
+                if any(fit.trials for _, fit in fits):
+                    files.write_json(folder / f"{key}.trials.json", trials(fits))
             else:
                 print(f"{name} {strategy} {key}: {cells[key]['status']}: {cells[key]['reason']}")
         measured = [

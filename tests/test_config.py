@@ -35,6 +35,9 @@ def changed(place: str, value: Any) -> dict[str, Any]:
     return content
 
 
+COST = "costs.false_positive: must be a number of at least 0, the name of a column, or {column, times, plus}"
+
+
 def found_in(content: Any) -> list[str]:
     """What the error of a wrong params.yaml lists, one line a mistake."""
     with pytest.raises(ConfigurationError) as caught:
@@ -98,7 +101,41 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
         ("thresholds", {"tuned": "F1"},
          "thresholds.tuned: Input should be 'f1', 'mcc', 'g_mean' or 'balanced_accuracy', found 'F1'"),
         ("thresholds", {"half": 1.5}, "thresholds.half: Input should be less than or equal to 1, found 1.5"),
-        ("costs", {"false_positive": float("nan")}, "costs.false_positive: Input should be a finite number, found nan"),
+        ("costs", {"false_positive": float("nan")}, COST + ", found nan"),
+        ("costs", {"false_negative": -2}, COST.replace("positive", "negative") + ", found -2"),
+        ("costs", {"true_positive": True}, COST.replace("false", "true") + ", found True"),
+        ("costs", {"false_positive": 0, "false_negative": 0},
+         "costs: no decision costs more than another, so there is nothing to weigh"),
+        ("costs", {"true_negative": 2},
+         "costs: a false_positive (1) costs less than a true_negative (2), so every row would be called wrong"),
+        ("costs", {"false_negative": "amount"},
+         "costs: the column 'amount' belongs to one dataset: give it under datasets.<name>.costs"),
+        ("costs", {"false_negative": {"colum": "amount"}},
+         "costs.false_negative: unknown key 'colum' (did you mean 'column'?); the keys here are: column, times, plus"),
+        ("models.xgboost", {"costs": "weight"},
+         "models.xgboost.costs: Input should be 'weights' or 'metacost', found 'weight'"),
+        ("models.xgboost", {"scale": "log"}, "models.xgboost.scale: must be true, false or power, found 'log'"),
+        ("models.xgboost", {"search": {"trials": 0, "space": {"max_depth": [1]}}},
+         "models.xgboost.search.trials: Input should be greater than 0, found 0"),
+        ("models.xgboost", {"search": {"trials": 3}}, "models.xgboost.search.space: this key is required and missing"),
+        ("models.xgboost", {"search": {"trials": 3, "space": {}}},
+         "models.xgboost.search.space: Dictionary should have at least 1 item after validation, not 0, found {}"),
+        ("models.xgboost", {"search": {"trials": 3, "space": {"max_depth": []}}},
+         "models.xgboost.search.space.max_depth: Value should have at least 1 item after validation, not 0, found []"),
+        ("models.xgboost", {"search": {"trials": 3, "space": {"max_depth": {"low": 5, "high": 5}}}},
+         "models.xgboost.search.space.max_depth: low must be below high"),
+        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 0, "high": 1, "log": True}}}},
+         "models.xgboost.search.space.eta: a logarithm needs a low above 0"),
+        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 1, "high": 2, "log": True, "step": 1}}}},
+         "models.xgboost.search.space.eta: step and log exclude each other"),
+        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 0, "high": float("inf")}}}},
+         "models.xgboost.search.space.eta: low and high must be finite"),
+        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": "1e-4", "high": 1}}}},
+         "models.xgboost.search.space.eta.low: must be a number (YAML reads 1e-4 as a text; write 1.0e-4), found '1e-4'"),
+        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 0, "high": 1, "step": 2}}}},
+         "models.xgboost.search.space.eta: step must be above 0 and no larger than the range"),
+        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": 0.1}}},
+         "models.xgboost.search.space.eta: must be a list of choices, or {low, high, step, log}, found 0.1"),
         ("seed", -1, "seed: Input should be greater than or equal to 0, found -1"),
     ],
 )  # fmt: skip

@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, confusion_matrix, log_loss, roc_auc_score
 
-from stages import config, evaluate, files, paths
+from stages import config, files, paths
 from stages.config import seed_for
 from stages.data import parts as splits
 from stages.data import schemes, tables
 from stages.data.parts import Parts
 from stages.errors import ResultError
-from stages.remedies import thresholds
+from stages.remedies import costs, thresholds
+from stages.verdict import board as boards
 from stages.verdict import bootstrap
 from tests.conftest import Stage, numeric_table
 
@@ -58,10 +59,14 @@ def store_cells(strategy: str, cells: dict[str, Scores | dict[str, Any]], seed: 
                     {"repeat": fold.repeat, "fold": fold.fold, "part": part, "row": rows, "score": values[rows]}
                 ))  # fmt: skip
         files.write_parquet(paths.scores("mine", strategy) / f"{model}.parquet", pd.concat(pieces, ignore_index=True))
-        entries[model] = {"status": "ok", "reason": "", "notes": ["a note"], "folds": []}
-    count = {"repeat": 0, "fold": 0, "status": "ok", "reason": "", "negatives_before": 9, "positives_before": 1,
-             "negatives_after": 9, "positives_after": 9, "synthetic": 8}  # fmt: skip
-    files.write_json(paths.scores("mine", strategy) / "cells.json", {"counts": [count], "models": entries})
+        fact = {"rows_fitted": 18, "positives_fitted": 9 if strategy == "smote" else 3}
+        entries[model] = {"status": "ok", "reason": "", "notes": ["a note"], "folds": [fact] * len(parts)}
+    counts = [
+        {"repeat": repeat, "fold": fold, "status": "ok", "reason": "", "negatives_before": 15, "positives_before": 3,
+         "negatives_after": 9, "positives_after": 9, "synthetic": 8}
+        for repeat, fold in parts.names
+    ]  # fmt: skip
+    files.write_json(paths.scores("mine", strategy) / "cells.json", {"counts": counts, "models": entries})
 
 
 @pytest.fixture
@@ -70,6 +75,7 @@ def place(workplace: Path, write_params: WriteParams, monkeypatch: pytest.Monkey
     write_params(CONTENT)
     tables.write(paths.table("mine"), TABLE)
     files.write_json(paths.facts("mine"), {"rows": 240, "prevalence": 0.125, "positives": 30})
+    price()
     split_as(config.load().split)
     store_cells("none", {"xgboost": informative(0.2), "random_forest": informative(0.1)})
     store_cells("smote", {"xgboost": informative(0.3), "random_forest": informative(0.1)}, seed=1)
@@ -77,6 +83,11 @@ def place(workplace: Path, write_params: WriteParams, monkeypatch: pytest.Monkey
     store_cells("enn", {"xgboost": refused, "random_forest": {"status": "failed", "reason": "ValueError: no"}})
     monkeypatch.setattr(bootstrap, "draws", functools.partial(bootstrap.draws, count=DRAWS))
     return workplace
+
+
+def price() -> None:
+    """What stage costs leaves behind."""
+    costs.write(paths.costs("mine"), costs.matrix(config.load().costs_of("mine"), TABLE, "here"))
 
 
 def split_as(scheme: Any) -> Parts:
@@ -221,6 +232,7 @@ def test_costs_and_thresholds_of_the_dataset_are_taken(place: Path, stage: Stage
         "thresholds": {"half": 0.3},
     }
     write_params({**CONTENT, "datasets": {"mine": mine}})
+    price()
     stage("evaluate", "mine")
     row = decisions().loc["none", "xgboost", "half"]
     assert row["threshold"] == 0.3
@@ -311,4 +323,4 @@ def test_curves_start_and_end_where_they_must(place: Path, stage: Stage) -> None
 
 def test_the_mean_over_folds_leaves_out_what_is_not_defined() -> None:
     values = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])
-    np.testing.assert_array_equal(evaluate.mean_of_folds(values), [2, np.nan])
+    np.testing.assert_array_equal(boards.mean_of_folds(values), [2, np.nan])

@@ -61,3 +61,28 @@ def test_two_strategies_were_scored_on_the_same_rows_in_the_same_folds(project: 
         first, *others = (files.read_parquet(folder / strategy / f"{model}.parquet")[places] for strategy in STRATEGIES)
         for other in others:
             assert first.equals(other)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "model", "plain"),
+    [
+        *(
+            (strategy, model, model)
+            for strategy in ("random_over", "random_under")
+            for model in ("logistic_regression", "gradient_boosting")
+        ),
+        ("random_over", "xgboost", "xgboost"),
+        ("none", "xgboost_weighted", "xgboost"),
+    ],
+)
+def test_the_formula_puts_the_probabilities_of_the_committed_results_right(
+    strategy: str, model: str, plain: str
+) -> None:
+    """Of models that estimate probabilities of the rows they were given; docs/parameters.md says which do not."""
+    board = files.read_csv(REPOSITORY / "reports" / "leaderboard.csv")
+    mine = board[board["dataset"] == "mammography"].set_index(["strategy", "model"])
+    cell, none = mine.loc[(strategy, model)], mine.loc[("none", plain)]
+    assert cell["correction"] == "exact"
+    assert cell["log_loss_corrected"] < cell["log_loss"]
+    error = "expected_calibration_error"
+    assert abs(cell[f"{error}_corrected"] - none[error]) <= 0.01 < abs(cell[error] - none[error])

@@ -25,7 +25,12 @@ from tests.conftest import TABLES, mixed_table, numeric_table
 TRAIN, VALIDATION, TEST = np.arange(150), np.arange(150, 190), np.arange(190, 240)
 QUICK = {
     "gradient_boosting": {"n_estimators": 20}, "random_forest": {"n_estimators": 20}, "xgboost": {"n_estimators": 20},
-    "xgboost_weighted": {"n_estimators": 20}, "hist_gradient_boosting": {"max_iter": 20},
+    "xgboost_weighted": {"n_estimators": 20}, "xgboost_focal": {"n_estimators": 20},
+    "hist_gradient_boosting": {"max_iter": 20}, "nearest_neighbors": {"n_neighbors": 25},
+    "balanced_random_forest": {"n_estimators": 20},
+    "balanced_bagging": {"n_estimators": 5}, "rus_boost": {"n_estimators": 5}, "easy_ensemble": {"n_estimators": 3},
+    "mlp": {"steps": 60}, "mlp_weighted": {"steps": 60}, "mlp_focal": {"steps": 60}, "autoencoder": {"steps": 60},
+    "autoencoder_xgboost": {"autoencoder_steps": 60, "xgboost": {"n_estimators": 20}},
 }  # fmt: skip
 
 
@@ -42,6 +47,10 @@ def work_of(key: str, table: Table, rows: np.ndarray = TRAIN, model: str | None 
 @pytest.mark.parametrize("model", MODELS)
 def test_scores_are_probabilities_one_a_row_and_the_same_every_time(model: str, kind: str) -> None:
     table = TABLES[kind]()
+    if (model, kind) == ("rus_boost", "categories"):
+        with pytest.raises(NotApplicable, match="worse than random"):
+            fit(work_of(model, table))
+        return
     one, other = (fit(work_of(model, table)) for _ in range(2))
     assert (one.test.shape, one.validation.shape) == ((50,), (40,))
     for scores in (one.test, one.validation):
@@ -178,7 +187,7 @@ def test_early_stopping_looks_at_the_natural_validation_slice_alone(
     model: str, params: dict[str, Any], names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table, seen = numeric_table(), []
-    cls = MODELS[model].cls
+    cls = MODELS[model].load()
     real = cls.fit
 
     def spy(self: Any, X: np.ndarray, y: np.ndarray, **more: Any) -> Any:
@@ -223,7 +232,7 @@ def test_no_validation_slice_gives_no_validation_scores() -> None:
     ("key", "entry", "what", "expected"),
     [
         ("xgbost", {}, "There is no model 'xgbost' (did you mean 'xgboost'?).", "one of: logistic_regression, "),
-        ("mine", {"model": "svm"}, "There is no model 'svm'.", "one of: logistic_regression, "),
+        ("mine", {"model": "svn"}, "There is no model 'svn' (did you mean 'svm'?).", "one of: logistic_regression, "),
         ("xgboost", {"params": {"nestimators": 3}},
          "XGBClassifier takes no parameter 'nestimators' (did you mean 'n_estimators'?).", "the library's own: base_"),
         ("xgboost", {"params": {"objective": "binary:hinge"}}, "'objective' is not for params.yaml to set.",
@@ -258,7 +267,7 @@ def test_no_parameter_that_is_fixed_is_offered(model: str) -> None:
         models.make(model, Model(params={"no_such_parameter": 1}), 0)
     offered = str(caught.value.expected).removeprefix("the library's own: ").split(", ")
     assert not set(offered) & set(MODELS[model].fixed)
-    assert "random_state" in offered
+    assert "random_state" in offered or model == "nearest_neighbors"
 
 
 # Warnings and encoding
@@ -298,6 +307,6 @@ def test_more_labels_than_a_histogram_holds_are_spread_into_indicators() -> None
     random = np.random.default_rng(0)
     X = np.column_stack([random.integers(0, 300, 240), random.normal(size=240)]).astype(float)
     labels = tuple(f"c{k:03}" for k in range(300))
-    for name in MODELS:
+    for name in set(MODELS) - {"rus_boost"}:  # whose first member is no better than chance on noise
         scores = fit(work_of(name, Table(("many", "x"), X, numeric_table().y, {"many": labels}))).test
         assert np.isfinite(scores).all(), name

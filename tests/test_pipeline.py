@@ -19,13 +19,13 @@ PARAMS = {
     "datasets": {
         "digits": {"path": "data/cards/digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8},
         "mine": {"path": "data/mine.csv", "target": "churned", "positive": "yes", "drop": ["customer"],
-                 "categorical": ["region"]},
+                 "categorical": ["region"], "costs": {"false_negative": {"column": "calls", "plus": 2}}},
     },
     "strategies": {"none": {}, "random_over": {}, "adasyn": {"params": {"n_neighbors": 30}}},
     "models": {
         "logistic_regression": {},
         "xgboost": {"params": {"n_estimators": 10}},
-        "gradient_boosting": {"strategies": ["none"], "params": {"n_estimators": 5}},
+        "cost_xgboost": {"model": "xgboost", "strategies": ["none"], "costs": "weights", "params": {"n_estimators": 5}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "validation": 0.2},
     "thresholds": {"half": 0.5, "tuned": "f1"},
@@ -71,7 +71,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_the_first_run_makes_everything(project: Project) -> None:
     outcome = project.repro()
     assert {stage.split("@")[0] for stage in outcome.stages} == {
-        "code", "fetch", "split", "resample", "train", "evaluate", "report", "compare", "track"
+        "code", "fetch", "split", "costs", "resample", "train", "evaluate", "report", "compare", "track"
     }  # fmt: skip
     assert outcome.fits["digits none"] == (9, 0)
     for page in ("index", "digits", "mine"):
@@ -166,6 +166,24 @@ def test_a_changed_threshold_retrains_nothing(project: Project) -> None:
     }
     decisions = pd.read_csv(project.folder / "reports" / "decisions.csv")
     assert set(decisions.loc[decisions["policy"] == "half", "threshold"]) == {0.4}
+
+
+def test_a_changed_cost_refits_the_models_that_count_costs_alone(project: Project) -> None:
+    params = project.params
+    params["datasets"]["mine"]["costs"]["false_negative"]["plus"] = 7
+    project.params = params
+    before = project.leaderboard().set_index(["dataset", "strategy", "model"])["average_precision"]
+    outcome = project.repro()
+    assert outcome.fits == {
+        "mine none": (3, 6), "mine random_over": (0, 6), "mine smote": (0, 6),
+    }  # fmt: skip
+    assert not [stage for stage in outcome.computing if "digits" in stage or stage.startswith(("split", "resample"))]
+    after = project.leaderboard().set_index(["dataset", "strategy", "model"])["average_precision"]
+    changed = before.index[(before != after) & before.notna()]
+    assert set(changed) <= {("mine", "none", "cost_xgboost")}
+    params["datasets"]["mine"]["thresholds"] = {"cost": "empirical"}
+    project.params = params
+    assert not [stage for stage in project.repro().computing if stage.startswith(("resample", "train"))]
 
 
 def test_a_changed_row_of_the_own_table_reruns_its_chain_alone(project: Project) -> None:

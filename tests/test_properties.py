@@ -37,14 +37,27 @@ schemes_of_all_kinds = st.one_of(
     st.builds(config.Grouped, scheme=st.just("grouped"), folds=st.integers(2, 9)),
 )  # fmt: skip
 thresholds_of_all_kinds = st.builds(
-    config.Thresholds, half=shares, tuned=st.sampled_from(["f1", "mcc", "g_mean", "balanced_accuracy"])
+    config.Thresholds,
+    half=shares,
+    tuned=st.sampled_from(["f1", "mcc", "g_mean", "balanced_accuracy"]),
+    cost=st.sampled_from(["expected", "empirical"]),
 )
-costs_of_all_kinds = st.builds(config.Costs, false_positive=numbers, false_negative=numbers)
+positive = st.floats(0.5, 1e6)
+costs_of_all_kinds = st.builds(config.Costs, false_positive=positive, false_negative=positive)
+amounts = st.builds(config.CostOf, column=columns, times=numbers, plus=numbers)
+costs_of_a_dataset = st.one_of(
+    costs_of_all_kinds, st.builds(config.Costs, false_positive=amounts, true_positive=amounts)
+)
 datasets = st.builds(
     config.Dataset, path=words, target=columns, positive=labels, drop=st.lists(columns, max_size=3).map(tuple),
     categorical=st.lists(columns, max_size=2).map(tuple), time=st.one_of(st.none(), columns),
     sentinels=st.lists(numbers, max_size=2).map(tuple), split=st.one_of(st.none(), schemes_of_all_kinds),
-    thresholds=st.one_of(st.none(), thresholds_of_all_kinds), costs=st.one_of(st.none(), costs_of_all_kinds),
+    thresholds=st.one_of(st.none(), thresholds_of_all_kinds), costs=st.one_of(st.none(), costs_of_a_dataset),
+)  # fmt: skip
+ranges = st.builds(lambda low, size: config.Range(low=low, high=low + size), st.integers(-9, 9), st.integers(1, 9))
+searches = st.builds(
+    config.Search, trials=st.just(3),
+    space=st.dictionaries(words, st.one_of(ranges, st.lists(values, min_size=1, max_size=2)), min_size=1, max_size=2),
 )  # fmt: skip
 
 
@@ -56,7 +69,10 @@ def parameters(draw: st.DrawFn) -> config.Params:
     ), min_size=1, max_size=3))  # fmt: skip
     some = st.one_of(st.just("all"), st.lists(st.sampled_from(sorted(strategies)), max_size=2).map(tuple))
     models = st.builds(config.Model, model=st.one_of(st.none(), keys), strategies=some,
-                       params=st.dictionaries(words, values, max_size=2))  # fmt: skip
+                       params=st.dictionaries(words, values, max_size=2),
+                       scale=st.sampled_from([None, True, False, "power"]),
+                       costs=st.sampled_from([None, "weights", "metacost"]),
+                       search=st.one_of(st.none(), searches))  # fmt: skip
     return config.Params(
         seed=draw(st.integers(0, 2**40)),
         datasets=draw(st.dictionaries(keys.filter(lambda key: key != "index"), datasets, min_size=1, max_size=2)),
@@ -109,7 +125,7 @@ def test_metrics_do_not_depend_on_the_order_of_the_rows(data: tuple[np.ndarray, 
 def test_a_higher_threshold_never_predicts_more_positives(
     data: tuple[np.ndarray, np.ndarray], one: float, other: float
 ) -> None:
-    low, high = (thresholds.confusion(*data, threshold) for threshold in sorted((one, other)))
+    low, high = (thresholds.confusion(data[0], data[1] >= threshold) for threshold in sorted((one, other)))
     assert high.tp <= low.tp
     assert high.fp <= low.fp
     assert sum(high) == sum(low) == len(data[0])

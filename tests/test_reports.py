@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import compare, config, evaluate, fetch, files, report, resample, same, split, train
+from stages import compare, config, costs, evaluate, fetch, files, report, resample, same, split, train
 from stages.paths import REPOSITORY
 from stages.verdict import figures, headline, measured, page
 from stages.verdict.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
@@ -64,6 +64,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in PARAMS["datasets"]:
             run(fetch, name)
             run(split, name)
+            run(costs, name)
             for strategy in PARAMS["strategies"]:
                 run(resample, name, strategy)
                 run(train, name, strategy)
@@ -187,8 +188,8 @@ def test_the_tables_have_the_columns_of_the_contract_and_every_cell(place: Path)
     assert refused["average_precision"].isna().all() and refused["fit_seconds"].isna().all()
     decisions = files.read_csv(place / "reports" / "decisions.csv")
     assert list(decisions.columns) == DECISIONS
-    assert len(decisions) == 10 * 2, "ten cells with a result, two policies"
-    assert (decisions[["tn", "fp", "fn", "tp"]].sum(axis=1) == np.repeat([240, 1797], [8, 12])).all()
+    assert len(decisions) == 10 * 3, "ten cells with a result, three policies"
+    assert (decisions[["tn", "fp", "fn", "tp"]].sum(axis=1) == np.repeat([240, 1797], [12, 18])).all()
     text = (place / "reports" / "decisions.csv").read_text()
     assert not re.search(r"\d\.0,.*\d\.0,.*\d\.0,.*\d\.0,", text), "counts are whole numbers"
 
@@ -247,7 +248,7 @@ def test_the_page_shows_every_cell_and_the_reason_of_those_without_a_result(plac
             assert row[2] == "not applicable" and "n_neighbors" in row[-1]
     scores = [float(row[2]) for row in rows if row[2] != "not applicable"]
     assert scores == sorted(scores, reverse=True)
-    assert len(cells_of(document, "numbers")) == 8, "four cells with a result at two thresholds"
+    assert len(cells_of(document, "numbers")) == 12, "four cells with a result at three thresholds"
     assert not re.search(r"\d\.\d{7,}", " ".join(text for row in rows for text in row)), "no number with thirty digits"
 
 
@@ -456,13 +457,13 @@ def test_a_dataset_whose_every_cell_failed_has_a_page_and_plots(evaluated: Path)
     assert list(report.confusion(board, decisions.iloc[:0]).columns) == ["actual", "predicted", "count", "cell"]
     numbers = headline.numbers(board, decisions.iloc[:0], facts)
     assert numbers["cells_failed"] == 6 and "best_average_precision" not in numbers
-    page.of_all({"zeta": board}, [facts], {})
+    page.of_all({"zeta": board}, [decisions.iloc[:0]], [facts], {})
 
 
 def test_without_the_strategy_none_nothing_is_compared_with_it(evaluated: Path) -> None:
     parts = loaded(evaluated, "zeta")
     board, *tables = (frame[frame["strategy"] != "none"] for frame in parts[:4])
-    board = board.assign(delta_average_precision=np.nan, delta_low=np.nan, delta_high=np.nan)
+    board = board.assign(delta_plain=np.nan, delta_plain_low=np.nan, delta_plain_high=np.nan)
     text = rendered(board, *tables, parts[4])
     assert "cannot be compared with doing nothing" in text and "comparisons with doing nothing" not in text
 
@@ -483,12 +484,40 @@ def test_one_model_alone_and_sixty_strategies_have_a_page(evaluated: Path) -> No
     assert len(document.ids) == len(set(document.ids))
 
 
+NO_DECISIONS = pd.DataFrame(columns=["strategy", "model", "policy", "f1"])
+
+
+def test_the_reading_says_how_much_of_a_gain_in_f1_remains_when_both_sides_tune_their_thresholds() -> None:
+    """Counted by hand: +0.30 of which +0.06 remains, +0.10 of which nothing does."""
+    board = pd.DataFrame([cell("none", 0.5, None, None, None), cell("smote", 0.5, 0.0, -0.1, 0.1),
+                          cell("adasyn", 0.4, -0.1, -0.2, 0.1)])  # fmt: skip
+    f1 = {"none": (0.4, 0.5), "smote": (0.7, 0.56), "adasyn": (0.5, 0.5)}
+    decisions = pd.DataFrame(
+        [{"strategy": strategy, "model": "forest", "policy": policy, "f1": value}
+         for strategy, values in f1.items() for policy, value in zip(("half", "tuned"), values, strict=True)]
+    )  # fmt: skip
+    facts = {"level": 0.95, "prevalence": 0.02, "thresholds": {"half": 0.5}}
+    text = " ".join(headline.reading(board, decisions, facts))
+    assert (
+        "At the threshold 0.5, smote with forest gains most in F1 over doing nothing with forest: +0.300. When both sides "
+        "tune their thresholds on the validation slice, +0.060 of it remains (20 %)."
+    ) in text
+    assert (
+        "Of 2 remedies with a higher F1 than doing nothing at 0.5, 1 still have one when both sides tune theirs; their "
+        "median gain goes from +0.200 to +0.030."
+    ) in text
+    lower = decisions.assign(f1=decisions["f1"].where(decisions["strategy"] == "none", 0.1))
+    text = " ".join(headline.reading(board, lower, facts))
+    assert "At the threshold 0.5, no remedy has a higher F1 than doing nothing." in text
+
+
 def cell(
     strategy: str, score: float, delta: float | None, low: float | None, high: float | None, **other: Any
 ) -> dict[str, Any]:
     return {"strategy": strategy, "model": "forest", "status": "ok", "average_precision": score,
             "average_precision_low": score - 0.1, "average_precision_high": score + 0.1,
-            "delta_average_precision": delta, "delta_low": low, "delta_high": high, **other}  # fmt: skip
+            "delta_plain": delta, "delta_plain_low": low, "delta_plain_high": high, "plain_model": "forest",
+            "level": "none" if strategy == "none" else "data", **other}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -506,7 +535,7 @@ def test_the_reading_claims_no_more_than_the_interval_allows(
 ) -> None:
     board = pd.DataFrame([cell("none", 0.5, None, None, None), cell("smote", 0.5 + delta, delta, low, high)])
     facts = {"level": 0.95, "prevalence": 0.02, "rows": 100, "positives": 2}
-    first = headline.reading(board, facts)[0]
+    first = headline.reading(board, NO_DECISIONS, facts)[0]
     assert said in first and unsaid not in first
     best = headline.best(headline.remedies(board))
     assert best is not None and best.side == side
@@ -516,7 +545,7 @@ def test_the_reading_counts_the_comparisons_and_warns_of_their_number() -> None:
     rows = [cell("none", 0.5, None, None, None)]
     rows += [cell(f"s{k}", 0.5 + d, d, d - 0.01, d + 0.01) for k, d in enumerate((0.1, 0.2, 0.0, -0.3))]
     rows.append(cell("broken", float("nan"), None, None, None, status="failed"))
-    text = " ".join(headline.reading(pd.DataFrame(rows), {"level": 0.95, "prevalence": 0.02}))
+    text = " ".join(headline.reading(pd.DataFrame(rows), NO_DECISIONS, {"level": 0.95, "prevalence": 0.02}))
     assert "Of 4 comparisons with doing nothing, the interval lies above 0 in 2, below 0 in 1 and holds 0 in 1." in text
     assert "about 1 interval in 20 misses 0 by chance" in text
     assert "Of 6 cells, 1 failed" in text
@@ -610,7 +639,9 @@ def test_the_plots_hold_the_best_model_of_each_strategy_and_the_decisions_of_the
     assert list(confusion.columns) == ["actual", "predicted", "count", "cell"]
     top = board.loc[board["average_precision"].idxmax()]
     mine = decisions[(decisions["strategy"] == top["strategy"]) & (decisions["model"] == top["model"])]
-    assert set(confusion["cell"]) == {f"{top['strategy']}/{top['model']}, {policy}" for policy in ("half", "tuned")}
+    assert set(confusion["cell"]) == {
+        f"{top['strategy']}/{top['model']}, {policy}" for policy in ("half", "tuned", "cost")
+    }
     half = confusion[confusion["cell"].str.endswith("half")].set_index(["actual", "predicted"])["count"]
     row = mine[mine["policy"] == "half"].iloc[0]
     assert half["positive", "negative"] == row["fn"] and half["negative", "positive"] == row["fp"]

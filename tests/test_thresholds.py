@@ -19,9 +19,12 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from stages.config import Costs
-from stages.remedies import thresholds
+from stages.config import Thresholds
+from stages.remedies import corrections, thresholds
+from stages.remedies.costs import CostMatrix
 from stages.remedies.thresholds import Confusion
+from stages.verdict.decisions import POLICIES, decide
+from stages.verdict.scored import FoldScores
 
 METRICS = ("f1", "mcc", "g_mean", "balanced_accuracy")
 
@@ -35,7 +38,7 @@ def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 def value_at(y: np.ndarray, scores: np.ndarray, threshold: float, metric: str) -> float:
-    return float(thresholds.rates(thresholds.confusion(y, scores, threshold))[metric])
+    return float(thresholds.rates(thresholds.confusion(y, scores >= threshold))[metric])
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -55,7 +58,7 @@ def test_the_tuned_threshold_is_the_best_of_all_and_of_several_the_highest(metri
 def test_counts_and_rates_are_those_of_scikit_learn(data: Any, threshold: float) -> None:
     y, scores = data
     predicted = (scores >= threshold).astype(int)
-    counts = thresholds.confusion(y, scores, threshold)
+    counts = thresholds.confusion(y, scores >= threshold)
     assert list(counts) == confusion_matrix(y, predicted, labels=[0, 1]).ravel().tolist()
     rates = thresholds.rates(counts)
     assert rates["recall"] == pytest.approx(recall_score(y, predicted))
@@ -76,7 +79,11 @@ def test_counts_and_rates_are_those_of_scikit_learn(data: Any, threshold: float)
 
 
 def test_a_score_equal_to_the_threshold_is_predicted_positive() -> None:
-    assert thresholds.confusion(np.array([1, 0], np.int8), np.array([0.5, 0.5]), 0.5) == (0, 1, 0, 1)
+    rows, scores = np.arange(2), np.array([0.5, 0.4])
+    fold = FoldScores(rows, scores, rows, scores, corrections.log_odds(scores))
+    y, costs = np.array([1, 0], np.int8), matrix_of(2, 1, 1, 0, 0)
+    for policy in POLICIES:
+        assert decide(policy, Thresholds(), y, fold, costs)[0].tolist() == [True, False], policy
 
 
 def test_what_is_not_defined_is_missing_and_never_0() -> None:
@@ -107,8 +114,39 @@ def test_a_perfect_ranking_is_found() -> None:
 @given(data=scored(), threshold=st.floats(-0.1, 1.1))
 def test_the_expected_cost_is_the_mean_over_rows(data: Any, threshold: float) -> None:
     y, scores = data
-    costs = Costs(false_positive=3, false_negative=10, true_positive=-1, true_negative=0.5)
-    each = {(0, 0): 0.5, (0, 1): 3, (1, 0): 10, (1, 1): -1}
+    each = {(0, 0): 0.5, (0, 1): 3, (1, 0): 10, (1, 1): 1}
     expected = np.mean([each[int(label), int(score >= threshold)] for label, score in zip(y, scores, strict=True)])
-    counts = thresholds.confusion(y, scores, threshold)
-    assert float(thresholds.expected_cost(counts, costs)) == pytest.approx(expected)
+    assert matrix_of(len(y), 3, 10, 1, 0.5).total(y, scores >= threshold) / len(y) == pytest.approx(expected)
+
+
+def matrix_of(n: int, *costs: float) -> CostMatrix:
+    return CostMatrix(*(np.full(n, float(cost)) for cost in costs))
+
+
+@given(data=scored(), costs=st.tuples(*[st.integers(1, 9)] * 2, *[st.integers(0, 1)] * 2))
+def test_the_empirical_threshold_costs_least_of_all_and_calls_as_few_rows_positive_as_it_may(
+    data: Any, costs: tuple[int, ...]
+) -> None:
+    y, scores = data
+    matrix = matrix_of(len(y), *costs)
+    totals = {float(t): matrix.total(y, scores >= t) for t in (*np.unique(scores), 2.0)}
+    chosen = thresholds.empirical(y, scores, matrix)
+    assert matrix.total(y, scores >= chosen) == min(totals.values())
+    best = max(t for t, total in totals.items() if total == min(totals.values()))
+    np.testing.assert_array_equal(scores >= chosen, scores >= best)
+
+
+@given(data=scored(), random=st.randoms(use_true_random=False))
+def test_the_expected_policy_decides_every_row_as_its_own_costs_say(data: Any, random: Any) -> None:
+    """Held against writing out the expected cost of both decisions."""
+    _, p = data
+    costs = CostMatrix(*(np.array([random.uniform(low, low + 5) for _ in p]) for low in (5, 5, 0, 0)))
+    as_positive = p * costs.true_positive + (1 - p) * costs.false_positive
+    as_negative = p * costs.false_negative + (1 - p) * costs.true_negative
+    clear = np.abs(as_positive - as_negative) > 1e-9
+    predicted = corrections.log_odds(p) >= thresholds.cheapest(costs.stakes)
+    np.testing.assert_array_equal(predicted[clear], (as_positive < as_negative)[clear])
+
+
+def test_a_row_in_which_nothing_can_be_missed_is_never_positive_and_one_without_a_false_alarm_always() -> None:
+    assert thresholds.cheapest(np.array([[1.0, 0.0], [0.0, 1.0]])).tolist() == [np.inf, -np.inf]

@@ -72,6 +72,7 @@ def computed(params: dict[str, Any]) -> None:
         ("code",),
         ("fetch", "digits"),
         ("split", "digits"),
+        ("costs", "digits"),
         *(("resample", "digits", s) for s in strategies),
         *(("train", "digits", s) for s in strategies),
         ("evaluate", "digits"),
@@ -103,7 +104,7 @@ PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 def lock_of(params: dict[str, Any]) -> dict[str, Any]:
     """The stages of dvc.lock, with the dependencies that dvc.yaml declares."""
     made: dict[str, Any] = {}
-    for name in ("fetch", "split", "resample", "train", "evaluate"):
+    for name in ("fetch", "split", "costs", "resample", "train", "evaluate"):
         definition = PIPELINE[name].get("do", PIPELINE[name])
         for strategy in params["strategies"] if name in ("resample", "train") else [None]:
 
@@ -234,14 +235,15 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
     run = complete.run("random_under/xgboost")
     found = complete.artifacts(run)
     assert set(found) == {
-        "confusion_matrix.png", "confusion_matrix_tuned.png", "confusion_matrix.json", "precision_recall.png",
+        "confusion_matrix.png", "confusion_matrix_tuned.png", "confusion_matrix_cost.png", "confusion_matrix.json",
+        "precision_recall.png",
         "precision_recall.csv", "roc.png", "roc.csv",
     }  # fmt: skip
     for name in found:
         content = Path(complete.client.download_artifacts(run.info.run_id, name)).read_bytes()
         assert not name.endswith(".png") or (content.startswith(b"\x89PNG\r\n") and len(content) > 5000)
     matrix = json.loads(Path(complete.client.download_artifacts(run.info.run_id, "confusion_matrix.json")).read_text())
-    assert set(matrix["policies"]) == {"half", "tuned"}
+    assert set(matrix["policies"]) == {"half", "tuned", "cost"}
     assert sum(matrix["policies"]["half"][count] for count in ("tn", "fp", "fn", "tp")) == 1797
     curve = pd.read_csv(complete.client.download_artifacts(run.info.run_id, "precision_recall.csv"))
     assert list(curve.columns) == ["recall", "precision"]
@@ -534,7 +536,7 @@ RANDOM_UNDER = {cell for cell in ALL if cell[0] == "random_under"}
         (lambda s: params_of(s)["strategies"]["none"].update(scale=False), ALL),  # every difference is from doing nothing
         (lambda s: params_of(s).update(seed=4), ALL),
         (lambda s: params_of(s)["thresholds"].update(tuned="mcc"), ALL),
-        (lambda s: params_of(s)["datasets.digits"].update(costs={"false_negative": 3}), ALL),
+        (touch("evaluate@digits", "data/costs/digits.parquet"), ALL),
         (touch("evaluate@digits", "data/tables/digits"), ALL),
         (touch("evaluate@digits", "data/splits/digits.parquet"), ALL),
         (touch("evaluate@digits", "data/code/evaluate.json"), ALL),

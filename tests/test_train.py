@@ -16,7 +16,7 @@ import pytest
 from stages import config, files, paths, train
 from stages.data import parts as splits
 from stages.data import schemes, tables
-from stages.remedies import resampling, store
+from stages.remedies import costs, resampling, store
 from tests.conftest import Stage, mixed_table, numeric_table
 
 MODELS: dict[str, Any] = {
@@ -46,6 +46,7 @@ def made(workplace: Path, write_params: WriteParams, stage: Stage) -> Path:
     table = mixed_table()
     tables.write(paths.table("mine"), table)
     splits.write(paths.split("mine"), schemes.split(table, config.load().split, 1, "mine"))
+    stage("costs", "mine")
     for strategy in CONTENT["strategies"]:
         stage("resample", "mine", strategy)
     return workplace
@@ -160,7 +161,8 @@ def jobs_of(strategy: str, **changed: Any) -> list[Any]:
     params = config.parse({**CONTENT, **changed})
     table, parts = tables.read(paths.table("mine")), splits.read(paths.split("mine"))
     made = resampling.read_rows(paths.resampled("mine", strategy), table)
-    return list(train.keyed(train.works(params, "mine", strategy, table, parts, made)))
+    stakes = costs.read(paths.costs("mine")).stakes
+    return list(train.keyed(train.works(params, "mine", strategy, table, parts, made, stakes)))
 
 
 def test_the_key_of_a_cell_follows_from_its_inputs_alone(made: Path) -> None:

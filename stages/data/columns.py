@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from stages.config import Dataset, Label, Rows, did_you_mean
-from stages.data.tables import ROLE, TARGET, Table
+from stages.data.tables import COST, ROLE, TARGET, Table
 from stages.errors import TableError
 
 MOSTLY = 0.5
@@ -18,6 +18,9 @@ MOSTLY = 0.5
 
 MANY_LABELS = 50
 """With more labels than this, in more than half of its rows another one, a text column is taken for an identifier."""
+
+ROLES = ("time", "group", "weight")
+"""Roles that a dataset's entry gives to columns, which are then no features. A column of costs may well be a feature."""
 
 TRUE_TEXTS, FALSE_TEXTS = ("true", "yes", "on"), ("false", "no", "off")
 """What YAML reads as a boolean where a person may have meant the text."""
@@ -42,8 +45,9 @@ def typed(raw: pd.DataFrame, entry: Dataset, where: str) -> tuple[Table, dict[st
         raw = _chosen(raw, entry.source.rows, where)
     _present(raw, entry, where)
     target = str(entry.target)
-    roles = {role: str(name) for role in ("time", "group", "weight") if (name := getattr(entry, role)) is not None}
+    roles = {role: str(name) for role in ROLES if (name := getattr(entry, role)) is not None}
     apart = {target, *map(str, entry.drop), *roles.values()}
+    costs = entry.costs.columns_of() if entry.costs is not None else ()
     features = [str(name) for name in raw.columns if name not in apart]
     _names(features, where)
     y = _target(raw[target], entry.positive, target, where)
@@ -65,7 +69,10 @@ def typed(raw: pd.DataFrame, entry: Dataset, where: str) -> tuple[Table, dict[st
         X=np.column_stack(list(columns.values())),
         y=y,
         categories=categories,
-        roles={role: _role(raw[name], role, name, where) for role, name in roles.items()},
+        roles={
+            **{role: _role(raw[name], role, name, where) for role, name in roles.items()},
+            **{COST + name: _amount(raw[name], name, where) for name in costs},
+        },
     )
     _validate(table, where)
     return table, _facts(table, entry, sentinels)
@@ -97,7 +104,8 @@ def _present(raw: pd.DataFrame, entry: Dataset, where: str) -> None:
         *(("drop", c) for c in entry.drop),
         *(("categorical", c) for c in entry.categorical),
     ]
-    wanted += [(role, name) for role in ("time", "group", "weight") if (name := getattr(entry, role)) is not None]
+    wanted += [(role, name) for role in ROLES if (name := getattr(entry, role)) is not None]
+    wanted += [("costs", name) for name in (entry.costs.columns_of() if entry.costs is not None else ())]
     for key, name in wanted:
         if str(name) not in raw:
             raise _absent(raw, str(name), key, where)
@@ -267,6 +275,23 @@ def _role(values: pd.Series, role: str, name: str, where: str) -> NDArray[np.gen
                      found=str(values.iloc[0])[:80], todo=f"correct the column, or unset `{role}`.")  # fmt: skip
 
 
+def _amount(values: pd.Series, name: str, where: str) -> NDArray[np.float64]:
+    """A column that a cost is reckoned from."""
+    place, numbers = f"{where}, column {name!r}, named by `costs`", pd.to_numeric(values, errors="coerce")
+    wrong = np.flatnonzero(~np.isfinite(numbers.to_numpy(dtype=np.float64, na_value=np.nan)))
+    if len(wrong):
+        first = values.iloc[int(wrong[0])]
+        raise TableError(
+            "A column of costs is not a number in every row.",
+            where=f"{place}, row {int(wrong[0]) + 1}",
+            expected="a finite number in every row: a decision about a row without one has no cost",
+            found=("nothing" if pd.isna(first) else repr(first) if isinstance(first, str) else str(first))
+            + f", and so in {len(wrong)} rows in all",
+            todo="fill these values in, or give a number instead of the column.",
+        )
+    return numbers.to_numpy(dtype=np.float64)
+
+
 def _validate(table: Table, where: str) -> None:
     """Hold the typed table against its schema: finite numbers, target 0/1, weights of at least 0, something that varies."""
     import pandera.pandas as pa
@@ -324,7 +349,9 @@ def _facts(table: Table, entry: Dataset, sentinels: int) -> dict[str, Any]:
         "constant": [name for name, varies in zip(table.features, varying, strict=True) if not varies],
         "missing_values": int(np.isnan(table.X).sum()),
         "sentinels_replaced": sentinels,
-        "no_features": sorted({str(c) for c in entry.drop} | {str(getattr(entry, r)) for r in table.roles}),
+        "no_features": sorted(
+            {str(c) for c in entry.drop} | {str(getattr(entry, role)) for role in ROLES if role in table.roles}
+        ),
         "target": str(entry.target),
         "positive": str(entry.positive),
     }

@@ -18,6 +18,9 @@ TARGET = "target"
 ROLE = "role:"
 """Columns beside the features carry this prefix on disk, so that a feature may well be called time or weight."""
 
+COST = "cost:"
+"""The role of a column that a cost is reckoned from is this and the column's name."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -33,7 +36,7 @@ class Table:
     categories : dict of str to tuple of str
         The labels of each categorical feature, sorted; a boolean is a category of two labels.
     roles : dict of str to ndarray of shape (n,)
-        `time`, `group` and `weight`, where the dataset declares them.
+        `time`, `group` and `weight`, where the dataset declares them, and a column for each that its costs name.
     """
 
     features: tuple[str, ...]

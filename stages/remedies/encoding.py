@@ -26,25 +26,30 @@ class Encoder:
         columns are categories.
     impute : bool
         Put the median in place of a missing number; a model that takes missing values needs no such guess.
-    scale : bool
-        Scale numbers to mean 0 and variance 1.
+    scale : bool or "power"
+        Scale numbers to mean 0 and variance 1; "power" makes each as normal as it can be first (Yeo and Johnson 2000).
     """
 
     cardinalities: tuple[int, ...]
     categories: Literal["indicators", "codes"] = "indicators"
     impute: bool = True
-    scale: bool = False
+    scale: bool | Literal["power"] = False
 
     def fit(self, X: Matrix) -> Encoder:
         numbers = X[:, self._numeric]
         missing = np.isnan(numbers)
         centre = np.zeros(numbers.shape[1])
         some = ~missing.all(axis=0)
-        if self.impute and missing.any():
+        if (self.impute or self.scale) and missing.any():
             centre[some] = np.nanmedian(numbers[:, some], axis=0)
         self._fill = centre
         if self.scale:
             filled = np.where(missing, self._fill, numbers)
+            if self.scale == "power":
+                from sklearn.preprocessing import PowerTransformer
+
+                self._power = PowerTransformer(standardize=False).fit(filled)
+                filled = self._power.transform(filled)
             self._mean, deviation = filled.mean(axis=0), filled.std(axis=0)
             # a column that varies by rounding alone counts as constant, as in scikit-learn's StandardScaler
             tiny = deviation <= 10 * np.finfo(float).eps * np.abs(self._mean)
@@ -55,6 +60,8 @@ class Encoder:
         numbers = X[:, self._numeric]
         if self.impute:
             numbers = np.where(np.isnan(numbers), self._fill, numbers)
+        if self.scale == "power":
+            numbers = self._power.transform(numbers)
         if self.scale:
             numbers = (numbers - self._mean) / self._deviation
         if len(self._categorical) == 0:

@@ -8,14 +8,22 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from stages.config import Model
+from stages.config import Model, Strategy
 from stages.errors import NotApplicable
-from stages.remedies import models
-from stages.remedies.models import Labels, Scores
+from stages.remedies import models, samplers, weights
+from stages.remedies.encoding import Encoder
+from stages.remedies.learning import Labels, Learned, Report, Rows, Vector
+from stages.remedies.models import ModelKind, Scores
+from stages.remedies.search import Found, Told, search
 from stages.remedies.space import Matrix
+
+TOLD_EVERY = 30
+"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,10 @@ class Work:
     rows : ndarray of int64
         The training rows that the strategy kept, repeated ones several times.
     synthetic, synthetic_y : ndarray of shape (m, p) and (m,)
+    strategy : (str, Strategy), optional
+        The strategy, for a search that looks for its ratio.
+    stakes : ndarray of shape (n, 2), optional
+        What is at stake in each row of the table (`CostMatrix.stakes`), for a model that counts costs.
     """
 
     key: str
@@ -49,6 +61,15 @@ class Work:
     rows: np.ndarray
     synthetic: Matrix
     synthetic_y: Labels
+    strategy: tuple[str, Strategy] | None = None
+    stakes: Vector | None = None
+
+    @property
+    def searches_ratio(self) -> bool:
+        """Whether it resamples by itself, in a search for the strategy's ratio."""
+        searched = self.entry.search is not None and models.RATIO in self.entry.search.space
+        kind = samplers.kind_of(*self.strategy) if searched and self.strategy is not None else None
+        return kind is not None and kind.has_ratio
 
 
 @dataclass(frozen=True)
@@ -63,6 +84,10 @@ class Fitted:
         Rows and positives fitted on, a weight that was computed, the iteration that early stopping took.
     notes : tuple of str
         Warnings of the library.
+    history : dict of str to list of float
+        The learning curve: columns of equal length, one of them `step`; empty where there is none.
+    trials : list of dict
+        The trials of a search; empty where there was none.
     fit_seconds, predict_seconds, peak_bytes : measured, not results
     """
 
@@ -70,13 +95,20 @@ class Fitted:
     validation: Scores
     facts: dict[str, float]
     notes: tuple[str, ...]
+    history: dict[str, list[float]]
+    trials: list[dict[str, Any]]
     fit_seconds: float
     predict_seconds: float
     peak_bytes: int
 
 
-def fit(work: Work) -> Fitted:
-    """Fit and score.
+def fit(work: Work, journal: Path | None = None) -> Fitted:
+    """Fit and score, after a search for parameters where the entry asks for one.
+
+    Parameters
+    ----------
+    journal : Path, optional
+        Where a search keeps its finished trials, to go on there after it was killed.
 
     Raises
     ------
@@ -88,24 +120,110 @@ def fit(work: Work) -> Fitted:
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
         kind = models.kind_of(work.key, work.entry)
-        estimator = models.make(work.key, work.entry, work.seed)  # imports the library, which is no part of the fit
+        models.make(work.key, work.entry, work.seed)  # imports the library, which is no part of the fit
         start = time.perf_counter()
-        encoder = models.encoder_of(kind, work.cardinalities).fit(work.X[work.train])
-        X = encoder.transform(np.vstack([work.X[work.rows], work.synthetic]))
-        y = np.concatenate([work.y[work.rows], work.synthetic_y])
-        X_validation = encoder.transform(work.X[work.validation])
-        if not 0 < y.sum() < len(y):
-            raise NotApplicable("the rows to fit on have one class alone")
-        facts = models.fit(kind, estimator, encoder, X, y, X_validation, work.y[work.validation])
+        encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale).fit(work.X[work.train])
+        validation = encoder.transform(work.X[work.validation])
+        found = _search(work, kind, encoder, validation, journal)
+        entry = _with(work.entry, found.params)
+        rows = _rows(work, encoder, validation, found.params.get(models.RATIO))
+        estimator, learned = _learn(work, entry, kind, rows)
         fitted = time.perf_counter()
-        test = models.score(kind, estimator, encoder.transform(work.X[work.test]))
-        validation = models.score(kind, estimator, X_validation)
+        test_scores = models.score(kind, estimator, encoder.transform(work.X[work.test]))
+        validation_scores = models.score(kind, estimator, validation)
         done = time.perf_counter()
-    if not (np.isfinite(test).all() and np.isfinite(validation).all()):
+    if not (np.isfinite(test_scores).all() and np.isfinite(validation_scores).all()):
         raise ArithmeticError("the model gives scores that are not finite")
-    facts = {"rows_fitted": len(y), "positives_fitted": int(y.sum()), **facts}
+    facts = {"rows_fitted": len(rows.y), "positives_fitted": int(rows.y.sum()), **learned.facts}
     notes = tuple(sorted({_note(str(w.message)) for w in caught}))
-    return Fitted(test, validation, facts, notes, fitted - start, done - fitted, _peak_bytes())
+    return Fitted(test_scores, validation_scores, facts, notes, learned.history, found.trials, fitted - start,
+                  done - fitted, _peak_bytes())  # fmt: skip
+
+
+def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix, journal: Path | None) -> Found:
+    """The parameters with the highest average precision on the validation slice; none to look for, none found."""
+    asked = work.entry.search
+    if asked is None:
+        return Found({}, float("nan"), [])
+    y = work.y[work.validation]
+    if not 0 < y.sum() < len(y):
+        raise NotApplicable("a search needs a validation slice with both classes; split.validation gives none")
+    from sklearn.metrics import average_precision_score
+
+    # what the strategy does not have is not looked for, and the budget stays the same
+    space = {name: dimension for name, dimension in asked.space.items()
+             if name != models.RATIO or work.searches_ratio}  # fmt: skip
+
+    def value(params: dict[str, Any], report: Report) -> float:
+        try:
+            rows = _rows(work, encoder, validation, params.get(models.RATIO))._replace(report=report)
+        except NotApplicable as error:  # at this ratio; at another it may be
+            raise ValueError(str(error)) from None
+        estimator, _ = _learn(work, _with(work.entry, params), kind, rows)
+        return float(average_precision_score(y, models.score(kind, estimator, validation)))
+
+    if not space:
+        return Found({}, float("nan"), [])
+    return search(value, space, asked.trials, work.seed, journal, told=_teller(work.key), first={})
+
+
+def _teller(key: str) -> Told:
+    """Progress of a search that takes long, on standard error; a short one says nothing."""
+    last = time.monotonic()
+
+    def told(done: int, trials: int, best: float | None) -> None:
+        nonlocal last
+        if time.monotonic() - last > TOLD_EVERY:
+            last = time.monotonic()
+            reached = "" if best is None else f", the best average precision is {best:.3f}"
+            print(f"{key}: trial {done} of {trials}{reached}", file=sys.stderr)
+
+    return told
+
+
+def _with(entry: Model, params: dict[str, Any]) -> Model:
+    own = {name: value for name, value in params.items() if name != models.RATIO}
+    return entry.model_copy(update={"params": {**entry.params, **own}})
+
+
+def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None) -> Rows:
+    """What is fitted on: the rows that the strategy made, or makes now at another ratio."""
+    rows, synthetic, synthetic_y = work.rows, work.synthetic, work.synthetic_y
+    if ratio is not None and work.strategy is not None:
+        key, strategy = work.strategy
+        made = samplers.resample(
+            key, strategy.model_copy(update={"ratio": ratio}), work.X[work.train], work.y[work.train],
+            work.cardinalities, work.seed,
+        )  # fmt: skip
+        rows, synthetic, synthetic_y = work.train[made.rows], made.synthetic, made.synthetic_y
+    y = np.concatenate([work.y[rows], synthetic_y])
+    if not 0 < y.sum() < len(y):
+        raise NotApplicable("the rows to fit on have one class alone")
+    X = encoder.transform(np.vstack([work.X[rows], synthetic]))
+    costed = None
+    if work.stakes is not None and work.entry.costs == "weights":
+        natural_y, natural = work.y[work.train], work.stakes[work.train]
+        costed = weights.cost_weights(y, _stakes(work, rows, synthetic_y), natural_y, natural)
+    return Rows(X, y, validation, work.y[work.validation], encoder.is_category, costed)
+
+
+def _stakes(work: Work, rows: np.ndarray, synthetic_y: Labels) -> Vector:
+    """What is at stake in the rows fitted on; in a synthetic row, what is on average in the training rows of its class."""
+    assert work.stakes is not None
+    y, natural = work.y[work.train], work.stakes[work.train]
+    means = np.stack([natural[y == label].mean(axis=0) for label in (0, 1)])
+    return np.vstack([work.stakes[rows], means[synthetic_y]])
+
+
+def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, Learned]:
+    estimator = models.make(work.key, entry, work.seed)
+    if entry.costs != "metacost":
+        return estimator, models.fit(kind, estimator, rows)
+    from stages.remedies.metacost import MetaCost
+
+    relabelling = MetaCost(models.prepared(kind, estimator, rows), random_state=work.seed)
+    relabelling.fit(rows.X, rows.y, stakes=_stakes(work, work.rows, work.synthetic_y))
+    return relabelling.estimator_, Learned({"relabelled": float(sum(relabelling.relabelled_))}, {})
 
 
 def _note(text: str) -> str:

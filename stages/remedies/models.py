@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.config import Model, did_you_mean
-from stages.errors import ConfigurationError, NotApplicable
+from stages.config import NONE, Choices, Model, Range, unknown
+from stages.errors import ConfigurationError
+from stages.remedies import learning, losses, weights
 from stages.remedies.encoding import Encoder
+from stages.remedies.learning import Labels, Learned, Rows, Vector
 from stages.remedies.space import Matrix
 
-Labels = NDArray[np.int8]
 Scores = NDArray[np.float64]
 
 BALANCED = "balanced"
 MOST_CODES = 255
 """The most labels that a histogram of scikit-learn holds; a column with more is spread into indicators."""
+RATIO = "ratio"
+"""In the space of a search, the strategy's ratio."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,10 @@ class ModelKind:
 
     Attributes
     ----------
-    module, name : str
-        Where the class is, imported when asked for.
+    load : callable
+        Gives the class, imported when asked for.
+    learn : callable of (estimator, Rows) to Learned
+        How it is fitted.
     categories : {"indicators", "codes"}
         How it takes categories.
     missing : bool
@@ -39,47 +45,120 @@ class ModelKind:
     margin : {"decision_function", "output_margin"} or None
         What gives the log odds. Probabilities are made of them in double precision, so that rows with different log odds
         keep different scores; None where the model gives probabilities alone.
+    probabilities : bool
+        Whether, fitted on natural rows, it gives probabilities; if not, they are recalibrated on the validation slice.
+    weighs : bool
+        Whether it takes a weight for each row.
+    remedies : str
+        The plain model that this one is a remedy of, "" for none; None for a plain model.
+    alone : str
+        Why it runs with strategy none alone, "" where it runs with any.
     defaults : dict
         Parameters that an entry may override.
     fixed : dict
         Parameters that it may not, and why.
     """
 
-    module: str
-    name: str
-    categories: Literal["indicators", "codes"]
-    missing: bool
+    load: Callable[[], Any]
+    learn: Callable[[Any, Rows], Learned] = learning.plain
+    categories: Literal["indicators", "codes"] = "indicators"
+    missing: bool = False
     scale: bool = False
     margin: Literal["decision_function", "output_margin"] | None = "decision_function"
+    probabilities: bool = True
+    weighs: bool = True
+    remedies: str | None = None
+    alone: str = ""
     defaults: dict[str, Any] = field(default_factory=dict)
     fixed: dict[str, tuple[Any, str]] = field(default_factory=dict)
 
     @property
-    def cls(self) -> type:
-        return getattr(importlib.import_module(self.module), self.name)  # type: ignore[no-any-return]
+    def name(self) -> str:
+        """The name of the class, which messages use."""
+        return str(self.load().__name__)
+
+
+def _of(module: str, name: str) -> Callable[[], Any]:
+    """A class of a library."""
+    return lambda: getattr(importlib.import_module(module), name)
+
+
+def _xgboost_with_a_loss() -> Any:
+    from stages.remedies.boosting import XGBLossClassifier
+
+    return XGBLossClassifier
+
+
+def _multilayer_perceptron() -> Any:
+    from stages.remedies.networks import KerasMLP
+
+    return KerasMLP
+
+
+def _autoencoder() -> Any:
+    from stages.remedies.anomaly import AutoencoderClassifier
+
+    return AutoencoderClassifier
+
+
+def _autoencoder_before_xgboost() -> Any:
+    from stages.remedies.anomaly import AutoencoderXGBClassifier
+
+    return AutoencoderXGBClassifier
+
+
+def _isolation_forest() -> Any:
+    from stages.remedies.anomaly import IsolationForestClassifier
+
+    return IsolationForestClassifier
 
 
 _ONE_THREAD = {"n_jobs": (1, "cells run side by side, one thread each (LOKY_MAX_CPU_COUNT limits how many)")}
 _WOULD_STOP_ON_RESAMPLED = "it would be taken from the resampled rows; early stopping uses the natural validation slice"
-_XGBOOST = {
-    **_ONE_THREAD,
-    "enable_categorical": (True, "categories are marked by the table"),
-    "feature_types": (None, "they are known from the table"),
-    "objective": ("binary:logistic", "the score is a probability of the positive class"),
-    "missing": (np.nan, "`sentinels` of the dataset says what is missing"),
-}
+_RELABELS = "MetaCost relabels rows by their probability at the natural prevalence"
+_XGBOOST = ModelKind(
+    _of("xgboost", "XGBClassifier"), learning.xgboost, "codes", missing=True, margin="output_margin",
+    defaults={"tree_method": "hist"},
+    fixed={
+        **_ONE_THREAD,
+        "enable_categorical": (True, "categories are marked by the table"),
+        "feature_types": (None, "they are known from the table"),
+        "objective": ("binary:logistic", "the score is a probability of the positive class"),
+        "missing": (np.nan, "`sentinels` of the dataset says what is missing"),
+        "callbacks": (None, "they cannot be written in params.yaml"),
+    },
+)  # fmt: skip
+_NET = ModelKind(_multilayer_perceptron, learning.net, scale=True, defaults={"loss": "cross_entropy"})
+_BALANCED_RANDOM_FOREST = ModelKind(
+    _of("imblearn.ensemble", "BalancedRandomForestClassifier"), margin=None, probabilities=False, weighs=False,
+    remedies="random_forest", alone="it resamples within each of its members", fixed=_ONE_THREAD,
+)  # fmt: skip
+_BALANCED_ENSEMBLE = replace(_BALANCED_RANDOM_FOREST, remedies="")
+_ANOMALY = ModelKind(
+    _isolation_forest, probabilities=False, weighs=False, remedies="",
+    alone="it learns what is usual, not what tells the classes apart",
+)  # fmt: skip
 
 MODELS: dict[str, ModelKind] = {
     "logistic_regression": ModelKind(
-        "sklearn.linear_model", "LogisticRegression", "indicators", missing=False, scale=True,
-        defaults={"max_iter": 1000},
+        _of("sklearn.linear_model", "LogisticRegression"), scale=True, defaults={"max_iter": 1000},
+    ),
+    "nearest_neighbors": ModelKind(
+        _of("sklearn.neighbors", "KNeighborsClassifier"), scale=True, margin=None, weighs=False, fixed=_ONE_THREAD,
+    ),
+    "svm": ModelKind(
+        _of("sklearn.svm", "SVC"), scale=True, probabilities=False,
+        fixed={
+            "probability": (None, "scores are recalibrated on the validation slice"),
+            "decision_function_shape": (None, "there are two classes"),
+        },
     ),
     "gradient_boosting": ModelKind(
-        "sklearn.ensemble", "GradientBoostingClassifier", "indicators", missing=False,
+        _of("sklearn.ensemble", "GradientBoostingClassifier"),
         fixed={"n_iter_no_change": (None, _WOULD_STOP_ON_RESAMPLED)},
     ),
     "hist_gradient_boosting": ModelKind(
-        "sklearn.ensemble", "HistGradientBoostingClassifier", "codes", missing=True,
+        _of("sklearn.ensemble", "HistGradientBoostingClassifier"), learning.histogram, "codes", missing=True,
         defaults={"early_stopping": False},
         fixed={
             "categorical_features": (None, "they are known from the table"),
@@ -87,16 +166,31 @@ MODELS: dict[str, ModelKind] = {
         },
     ),
     "random_forest": ModelKind(
-        "sklearn.ensemble", "RandomForestClassifier", "indicators", missing=True, margin=None, fixed=_ONE_THREAD,
+        _of("sklearn.ensemble", "RandomForestClassifier"), missing=True, margin=None, fixed=_ONE_THREAD,
     ),
-    "xgboost": ModelKind(
-        "xgboost", "XGBClassifier", "codes", missing=True, margin="output_margin",
-        defaults={"tree_method": "hist"}, fixed=_XGBOOST,
+    "xgboost": _XGBOOST,
+    "xgboost_weighted": replace(
+        _XGBOOST, defaults={**_XGBOOST.defaults, "scale_pos_weight": BALANCED}, remedies="xgboost",
     ),
-    "xgboost_weighted": ModelKind(
-        "xgboost", "XGBClassifier", "codes", missing=True, margin="output_margin",
-        defaults={"tree_method": "hist", "scale_pos_weight": BALANCED}, fixed=_XGBOOST,
+    "xgboost_focal": replace(
+        _XGBOOST, load=_xgboost_with_a_loss, defaults={**_XGBOOST.defaults, "loss_alpha": 0.25, "loss_gamma": 2.0},
+        fixed={**_XGBOOST.fixed, "objective": (None, "loss_alpha and loss_gamma say it"),
+               "scale_pos_weight": (None, "loss_alpha weighs the classes")}, remedies="xgboost",
     ),
+    "mlp": _NET,
+    "mlp_weighted": replace(_NET, defaults={**_NET.defaults, "class_weight": BALANCED}, remedies="mlp"),
+    "mlp_focal": replace(_NET, defaults={"loss": "focal", "loss_alpha": 0.25}, remedies="mlp"),
+    "balanced_random_forest": _BALANCED_RANDOM_FOREST,
+    "balanced_bagging": replace(_BALANCED_ENSEMBLE, load=_of("imblearn.ensemble", "BalancedBaggingClassifier")),
+    "rus_boost": replace(
+        _BALANCED_ENSEMBLE, load=_of("imblearn.ensemble", "RUSBoostClassifier"), learn=learning.boosted_under, fixed={},
+    ),
+    "easy_ensemble": replace(_BALANCED_ENSEMBLE, load=_of("imblearn.ensemble", "EasyEnsembleClassifier")),
+    "autoencoder": replace(_ANOMALY, load=_autoencoder, learn=learning.net, scale=True),
+    "autoencoder_xgboost": replace(
+        _NET, load=_autoencoder_before_xgboost, learn=learning.encoded, weighs=False, remedies="xgboost", defaults={},
+    ),
+    "isolation_forest": _ANOMALY,
 }  # fmt: skip
 
 
@@ -110,17 +204,57 @@ def kind_of(key: str, entry: Model) -> ModelKind:
     """
     name = entry.model or key
     if name not in MODELS:
-        raise ConfigurationError(
-            f"There is no model {name!r}{did_you_mean(name, MODELS)}.",
-            where=f"params.yaml: models.{key}",
-            expected="one of: " + ", ".join(MODELS),
-            found=repr(name),
-            todo="name one of these as the model's key, or under `model`.",
-        )
+        raise unknown(f"There is no model {name!r}", name, MODELS, where=f"params.yaml: models.{key}",
+                      todo="name one of these as the model's key, or under `model`.")  # fmt: skip
     return MODELS[name]
 
 
-def make(key: str, entry: Model, seed: int) -> Any:
+def check(key: str, entry: Model) -> None:
+    """Find every mistake in an entry that can be found without rows.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    check_strategies(key, entry)
+    make(key, entry, 0)
+    where = f"params.yaml: models.{key}"
+    for name, dimension in (entry.search.space if entry.search is not None else {}).items():
+        if name == RATIO:
+            _check_ratio(dimension, f"{where}.search.space.{RATIO}")
+            continue
+        for value in (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension:
+            make(key, entry.model_copy(update={"params": {**entry.params, name: value}}), 0, within="search.space")
+
+
+def check_strategies(key: str, entry: Model) -> None:
+    """Hold the strategies of an entry against what its kind can run with; cheap, since it imports no library.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    alone = kind_of(key, entry).alone or (_RELABELS if entry.costs == "metacost" else "")
+    if alone and entry.strategies != (NONE,):
+        raise ConfigurationError(
+            f"{key} runs with strategy {NONE} alone: {alone}.",
+            where=f"params.yaml: models.{key}.strategies",
+            expected=f"strategies: [{NONE}]",
+            found=f"strategies: {entry.strategies if entry.strategies == 'all' else list(entry.strategies)}",
+            todo=f"write strategies: [{NONE}].",
+        )
+
+
+def _check_ratio(dimension: Range | Choices, where: str) -> None:
+    values = (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension
+    for value in values:
+        if not (type(value) in (int, float) and 0 < value <= 1):
+            raise ConfigurationError("A ratio of the classes is out of range.", where=where,
+                                     expected="positives / negatives after resampling, above 0 and at most 1",
+                                     found=repr(value), todo="correct the space.")  # fmt: skip
+
+
+def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
     """The estimator of an entry, not fitted; a `scale_pos_weight` of "balanced" is filled in when rows are known.
 
     Raises
@@ -129,8 +263,8 @@ def make(key: str, entry: Model, seed: int) -> Any:
         When the model does not exist or does not take one of the parameters.
     """
     kind = kind_of(key, entry)
-    where = f"params.yaml: models.{key}.params"
-    estimator = kind.cls()
+    where = f"params.yaml: models.{key}.{within}"
+    estimator = kind.load()()
     known = sorted(estimator.get_params())
     for name in entry.params:
         if name in kind.fixed:
@@ -138,20 +272,12 @@ def make(key: str, entry: Model, seed: int) -> Any:
                                      expected=f"no {name}: {kind.fixed[name][1]}",
                                      found=f"{name}: {entry.params[name]!r}", todo="take it away.")  # fmt: skip
         if name not in known:
-            raise ConfigurationError(
-                f"{kind.name} takes no parameter {name!r}{did_you_mean(name, known)}.",
-                where=where,
-                expected="the library's own: " + ", ".join(k for k in known if k not in kind.fixed),
-                found=name,
-                todo="correct the name, or take it away.",
-            )
+            raise unknown(f"{kind.name} takes no parameter {name!r}", name, [k for k in known if k not in kind.fixed],
+                          where=where, expected="the library's own: ",
+                          todo="correct the name, or take it away.")  # fmt: skip
     params = {**kind.defaults, **entry.params}
-    weight = params.get("scale_pos_weight")
-    if weight is not None and weight != BALANCED and not (type(weight) in (int, float) and weight > 0):
-        raise ConfigurationError("scale_pos_weight makes no sense.", where=where,
-                                 expected="a number above 0, or balanced (negatives / positives of the rows fitted on)",
-                                 found=repr(weight), todo="correct the value.")  # fmt: skip
-    if kind.name == "HistGradientBoostingClassifier" and not isinstance(params["early_stopping"], bool):
+    _check_weights(kind, entry, params, where)
+    if kind.learn is learning.histogram and not isinstance(params["early_stopping"], bool):
         raise ConfigurationError("early_stopping must say yes or no.", where=where, expected="true or false",
                                  found=repr(params["early_stopping"]),
                                  todo="say true to stop by the validation slice.")  # fmt: skip
@@ -169,21 +295,58 @@ def make(key: str, entry: Model, seed: int) -> Any:
     return estimator
 
 
-def encoder_of(kind: ModelKind, cardinalities: tuple[int, ...]) -> Encoder:
-    """The encoding that a model takes, not fitted."""
+def _check_weights(kind: ModelKind, entry: Model, params: dict[str, Any], where: str) -> None:
+    weight = params.get("scale_pos_weight")
+    if weight is not None and weight != BALANCED and not (type(weight) in (int, float) and weight > 0):
+        raise ConfigurationError("scale_pos_weight makes no sense.", where=where,
+                                 expected="a number above 0, or balanced (negatives / positives of the rows fitted on)",
+                                 found=repr(weight), todo="correct the value.")  # fmt: skip
+    if params.get("class_weight") not in (None, BALANCED, "balanced_subsample"):
+        try:
+            weights.check_class_weight(params["class_weight"])
+        except ValueError as error:
+            raise ConfigurationError("class_weight makes no sense.", where=where, found=str(error),
+                                     todo="correct the value.") from None  # fmt: skip
+    if entry.costs == "weights" and not kind.weighs:
+        raise ConfigurationError(f"{kind.name} takes no weights.", where=where, expected="costs: metacost",
+                                 found="costs: weights", todo="relabel by the costs instead.")  # fmt: skip
+    if "loss_gamma" in params and kind.learn is learning.xgboost:
+        try:
+            losses.check_loss(params["loss_alpha"], params["loss_gamma"])
+        except ValueError as error:
+            raise ConfigurationError("The loss makes no sense.", where=where, found=str(error),
+                                     todo="correct the value.") from None  # fmt: skip
+    if entry.costs == "metacost":
+        stops = [name for name in ("early_stopping_rounds", "early_stopping", "patience") if params.get(name)]
+        if stops:
+            raise ConfigurationError("MetaCost fits on bags of the training rows, which have no validation slice.",
+                                     where=where, expected=f"no {stops[0]}", found=f"{stops[0]}: {params[stops[0]]!r}",
+                                     todo=f"take {stops[0]} away.")  # fmt: skip
+    if entry.costs is not None:
+        weighing = ("class_weight", "scale_pos_weight", *(("loss_alpha",) if weighs_by_loss(params) else ()))
+        twice = [name for name in weighing if params.get(name) not in (None, 1)]
+        if twice:
+            raise ConfigurationError("The costs would be counted twice.", where=where,
+                                     expected=f"no {twice[0]} beside costs",
+                                     found=f"{twice[0]}: {params[twice[0]]!r}",
+                                     todo=f"take {twice[0]} or costs away.")  # fmt: skip
+
+
+def encoder_of(
+    kind: ModelKind, cardinalities: tuple[int, ...], scale: bool | Literal["power"] | None = None
+) -> Encoder:
+    """The encoding that a model takes, not fitted; `scale` stands in place of what its kind needs."""
     coding = kind.categories
-    if coding == "codes" and kind.name.startswith("Hist") and max(cardinalities, default=0) > MOST_CODES:
+    if coding == "codes" and kind.learn is learning.histogram and max(cardinalities, default=0) > MOST_CODES:
         coding = "indicators"
-    return Encoder(cardinalities, coding, impute=not kind.missing, scale=kind.scale)
+    return Encoder(cardinalities, coding, impute=not kind.missing, scale=kind.scale if scale is None else scale)
 
 
-def fit(
-    kind: ModelKind, estimator: Any, encoder: Encoder, X: Matrix, y: Labels, X_validation: Matrix, y_validation: Labels
-) -> dict[str, float]:
-    """Fit an estimator on encoded rows; what it learned beside the scores comes back as facts.
+def fit(kind: ModelKind, estimator: Any, rows: Rows) -> Learned:
+    """Fit an estimator on encoded rows; what it learned beside the scores comes back.
 
     Weights are computed on the rows that it is fitted on, so that a class that was balanced by repeating rows is not
-    weighted once more. Early stopping looks at the validation slice, which nobody resampled.
+    weighted once more. `weight_ratio` among the facts is the weight of a positive row over that of a negative one.
 
     Raises
     ------
@@ -193,24 +356,52 @@ def fit(
     facts: dict[str, float] = {}
     params = estimator.get_params()
     if params.get("scale_pos_weight") == BALANCED:
-        facts["scale_pos_weight"] = float((y == 0).sum() / (y == 1).sum())
+        facts["scale_pos_weight"] = float((rows.y == 0).sum() / (rows.y == 1).sum())
         estimator.set_params(scale_pos_weight=facts["scale_pos_weight"])
-    stops = params.get("early_stopping_rounds") or (kind.name.startswith("Hist") and params["early_stopping"])
-    if stops and not 0 < y_validation.sum() < len(y_validation):
-        raise NotApplicable("early stopping needs a validation slice with both classes; split.validation gives none")
-    if kind.module == "xgboost":
-        estimator.set_params(feature_types=["c" if is_category else "q" for is_category in encoder.is_category])
-        estimator.fit(X, y, eval_set=[(X_validation, y_validation)] if stops else None, verbose=False)
-        if stops:
-            facts["best_iteration"] = float(estimator.best_iteration)
-    elif kind.name.startswith("Hist"):
-        estimator.set_params(categorical_features=np.array(encoder.is_category))
-        validation = {"X_val": X_validation, "y_val": y_validation} if stops else {}
-        estimator.fit(X, y, **validation)
-        facts["best_iteration"] = float(estimator.n_iter_) if stops else float("nan")
-    else:
-        estimator.fit(X, y)
-    return {name: value for name, value in facts.items() if not np.isnan(value)}
+    ratio = weight_ratio(estimator.get_params(), rows.y, rows.weights)
+    learned = kind.learn(prepared(kind, estimator, rows), rows)
+    if ratio != 1:
+        facts["weight_ratio"] = ratio
+    return Learned({**facts, **learned.facts}, learned.history)
+
+
+def prepared(kind: ModelKind, estimator: Any, rows: Rows) -> Any:
+    """The estimator, told which columns are categories."""
+    if kind.learn is learning.xgboost:
+        estimator.set_params(feature_types=["c" if is_category else "q" for is_category in rows.is_category])
+    elif kind.learn is learning.histogram:
+        estimator.set_params(categorical_features=np.array(rows.is_category))
+    return estimator
+
+
+def weight_ratio(params: dict[str, Any], y: Labels, sample_weights: Vector | None = None) -> float:
+    """The mean weight of a positive row over that of a negative one, as parameters and weights of rows give it."""
+    ratio = float(params.get("scale_pos_weight") or 1)
+    if params.get("class_weight") is not None:
+        asked = params["class_weight"]
+        negative, positive = weights.class_weights("balanced" if asked == "balanced_subsample" else asked, y)
+        ratio *= positive / negative
+    if balances(params):
+        alpha = params["loss_alpha"]
+        alpha = float((y == 0).mean()) if alpha == BALANCED else alpha
+        ratio *= alpha / (1 - alpha)
+    return ratio if sample_weights is None else ratio * weights.weight_ratio(y, sample_weights)
+
+
+def weighs_by_loss(params: dict[str, Any]) -> bool:
+    """Whether the loss has a weight for the positive class."""
+    return params.get("loss_alpha") is not None and loss_of(params) != "cross_entropy"
+
+
+def balances(params: dict[str, Any]) -> bool:
+    """Whether the loss weighs the classes and does nothing else."""
+    return params.get("loss_alpha") is not None and loss_of(params) == "balanced"
+
+
+def loss_of(params: dict[str, Any]) -> str:
+    """The loss that parameters ask for: cross_entropy, balanced or focal."""
+    asked = str(params.get("loss", "focal" if "loss_gamma" in params else "cross_entropy"))
+    return "balanced" if asked == "focal" and params.get("loss_gamma") == 0 else asked
 
 
 def score(kind: ModelKind, estimator: Any, X: Matrix) -> Scores:

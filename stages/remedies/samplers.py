@@ -11,12 +11,12 @@ import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.config import NONE, Strategy, did_you_mean
+from stages.config import NONE, Strategy, unknown
 from stages.errors import ConfigurationError, NotApplicable
 from stages.remedies.space import Matrix, SamplingSpace
 
@@ -64,6 +64,10 @@ class SamplerKind:
         Whether the sampler aims at a ratio of the classes; cleaning does not.
     reads_features : bool
         False for samplers that draw rows whatever they hold.
+    shift : {"exact", "approximate", None}
+        Whether all that it does to probabilities is to multiply the odds by one factor: exactly so where rows are drawn
+        whatever they hold, about so where new rows follow the old ones' distribution, not at all where rows are chosen by
+        where they lie (see `stages.remedies.corrections`).
     """
 
     make: Callable[[], type]
@@ -71,6 +75,7 @@ class SamplerKind:
     fixed: dict[str, Any]
     has_ratio: bool = True
     reads_features: bool = True
+    shift: Literal["exact", "approximate"] | None = None
 
 
 def _of(module: str, name: str) -> Callable[[], type]:
@@ -117,13 +122,17 @@ def _centres(sampler: Any, Z: Matrix, y: Labels) -> Raw:
 
 
 SAMPLERS: dict[str, SamplerKind] = {
-    "random_over": SamplerKind(_of("over_sampling", "RandomOverSampler"), _selected, {}, reads_features=False),
-    "smote": SamplerKind(_of("over_sampling", "SMOTE"), _appended, {}),
+    "random_over": SamplerKind(
+        _of("over_sampling", "RandomOverSampler"), _selected, {}, reads_features=False, shift="exact"
+    ),
+    "smote": SamplerKind(_of("over_sampling", "SMOTE"), _appended, {}, shift="approximate"),
     "borderline_smote": SamplerKind(_of("over_sampling", "BorderlineSMOTE"), _appended, {}),
     "svm_smote": SamplerKind(_of("over_sampling", "SVMSMOTE"), _appended, {}),
     "kmeans_smote": SamplerKind(_of("over_sampling", "KMeansSMOTE"), _appended, {}),
-    "adasyn": SamplerKind(_of("over_sampling", "ADASYN"), _appended, {}),
-    "random_under": SamplerKind(_of("under_sampling", "RandomUnderSampler"), _selected, {}, reads_features=False),
+    "adasyn": SamplerKind(_of("over_sampling", "ADASYN"), _appended, {}, shift="approximate"),
+    "random_under": SamplerKind(
+        _of("under_sampling", "RandomUnderSampler"), _selected, {}, reads_features=False, shift="exact"
+    ),
     "near_miss_1": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 1}),
     "near_miss_2": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 2}),
     "near_miss_3": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 3}),
@@ -150,13 +159,8 @@ def kind_of(key: str, strategy: Strategy) -> SamplerKind | None:
     if name == NONE:
         return None
     if name not in SAMPLERS:
-        raise ConfigurationError(
-            f"There is no sampler {name!r}{did_you_mean(name, SAMPLERS)}.",
-            where=f"params.yaml: strategies.{key}",
-            expected="one of: " + ", ".join([NONE, *SAMPLERS]),
-            found=repr(name),
-            todo="name one of these as the strategy's key, or under `sampler`.",
-        )
+        raise unknown(f"There is no sampler {name!r}", name, [NONE, *SAMPLERS], where=f"params.yaml: strategies.{key}",
+                      todo="name one of these as the strategy's key, or under `sampler`.")  # fmt: skip
     return SAMPLERS[name]
 
 
@@ -206,13 +210,8 @@ def _instance(kind: SamplerKind, params: dict[str, Any], seed: int, where: str) 
     allowed = [name for name in known if name not in kind.fixed]
     for name in params:
         if name not in allowed:
-            raise ConfigurationError(
-                f"{cls.__name__} takes no parameter {name!r} here{did_you_mean(name, allowed)}.",
-                where=f"{where}.params",
-                expected="imbalanced-learn's own: " + ", ".join(allowed),
-                found=name,
-                todo="correct the name, or take it away.",
-            )
+            raise unknown(f"{cls.__name__} takes no parameter {name!r} here", name, allowed, where=f"{where}.params",
+                          expected="imbalanced-learn's own: ", todo="correct the name, or take it away.")  # fmt: skip
     arguments = {**kind.fixed, **params}
     if "random_state" in known:
         arguments.setdefault("random_state", seed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -22,8 +23,19 @@ LIMIT_BYTES = 512 * 2**20
 """Beyond this the cells used longest ago are dropped; a cell of the default grid has about 30 KB."""
 
 
+JOURNALS = paths.STORE.absolute() / "searches"
+"""The finished trials of searches under way."""
+
+FORGOTTEN = 30 * 86400
+"""Seconds after which nobody goes on with a search."""
+
+
 def _fit(key: str, work: Work) -> Fitted:
-    return fit(work)
+    journal = JOURNALS / f"{key}.log" if work.entry.search is not None else None
+    fitted = fit(work, journal)
+    if journal is not None:  # killed before joblib has written the result, the search is done again
+        journal.unlink(missing_ok=True)
+    return fitted
 
 
 def opened() -> MemorizedFunc:
@@ -40,6 +52,9 @@ def tidy() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a cell that another process has just dropped is no concern
         Memory(paths.STORE, verbose=0).reduce_size(bytes_limit=LIMIT_BYTES)
+    for journal in JOURNALS.glob("*.log"):
+        if time.time() - journal.stat().st_mtime > FORGOTTEN:
+            journal.unlink(missing_ok=True)
 
 
 def environment() -> str:
@@ -61,5 +76,9 @@ def inputs(*arrays: np.ndarray) -> str:
 
 def key(work: Work, table: str, fold: str, environment: str) -> str:
     """The key of a cell: everything that its scores follow from, and no other cell's."""
-    entry = {"model": work.entry.model or work.key, "params": work.entry.params, "seed": work.seed}
-    return files.digest(environment, table, fold, files.canonical([entry, work.cardinalities]))
+    entry = work.entry.model_dump(exclude={"strategies", "calibration"}, exclude_none=True)
+    entry |= {"model": work.entry.model or work.key, "seed": work.seed}
+    if work.searches_ratio and work.strategy is not None:
+        entry["strategy"] = [work.strategy[0], work.strategy[1].model_dump()]
+    costs = "" if work.stakes is None else inputs(work.stakes)
+    return files.digest(environment, table, fold, costs, files.canonical([entry, work.cardinalities]))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.config import Costs
+from stages.remedies.costs import CostMatrix
 
 Counts = NDArray[np.float64]
 
@@ -25,9 +25,9 @@ class Confusion(NamedTuple):
     tp: Counts
 
 
-def confusion(y: NDArray[np.int8], scores: NDArray[np.float64], threshold: float) -> Confusion:
-    """Count the decisions at one threshold."""
-    predicted, positive = scores >= threshold, y == 1
+def confusion(y: NDArray[np.int8], predicted: NDArray[np.bool_]) -> Confusion:
+    """Count decisions."""
+    positive = y == 1
     tp, fp = np.sum(predicted & positive), np.sum(predicted & ~positive)
     return Confusion(np.sum(~positive) - fp, fp, np.sum(positive) - tp, tp)
 
@@ -58,13 +58,6 @@ def rates(counts: Confusion) -> dict[str, Counts]:
     return {name: np.where(np.isfinite(value), value, np.nan) for name, value in values.items()}
 
 
-def expected_cost(counts: Confusion, costs: Costs) -> Counts:
-    """The mean cost of a decision (Elkan 2001, section 1)."""
-    tn, fp, fn, tp = (np.asarray(count, dtype=np.float64) for count in counts)
-    total = costs.true_negative * tn + costs.false_positive * fp + costs.false_negative * fn + costs.true_positive * tp
-    return np.asarray(total / (tn + fp + fn + tp))
-
-
 def tuned(y: NDArray[np.int8], scores: NDArray[np.float64], metric: str) -> float:
     """The threshold that maximises a rate; of several the highest. NaN where the slice has one class alone.
 
@@ -82,3 +75,34 @@ def tuned(y: NDArray[np.int8], scores: NDArray[np.float64], metric: str) -> floa
     fp = last + 1 - tp
     value = rates(Confusion((~positive).sum() - fp, fp, positive.sum() - tp, tp))[metric]
     return float(ordered[last[np.argmax(np.where(np.isnan(value), -np.inf, value))]])
+
+
+def cheapest(stakes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The log odds from which on each row is positive, at the least expected cost.
+
+    Positive is cheaper where p (C_fn - C_tp) >= (1 - p) (C_fp - C_tn), so where the odds are at least (C_fp - C_tn) /
+    (C_fn - C_tp) (Elkan 2001, equation 2, with the costs of the row itself). It takes true probabilities: corrected ones.
+
+    Parameters
+    ----------
+    stakes : ndarray of shape (n, 2)
+        See `CostMatrix.stakes`.
+    """
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(stakes[:, 0]) - np.log(stakes[:, 1]))
+
+
+def empirical(y: NDArray[np.int8], scores: NDArray[np.float64], costs: CostMatrix) -> float:
+    """The threshold that costs least on some rows; of several the highest. NaN where they have one class alone.
+
+    To call no row positive is a candidate too: its threshold is the next number above the highest score.
+    """
+    if not 0 < y.sum() < len(y):
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    last = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))
+    # what it costs more to call a row positive than to call it negative
+    more = np.where(y == 1, costs.true_positive - costs.false_negative, costs.false_positive - costs.true_negative)
+    total = np.concatenate([[0.0], np.cumsum(more[order])[last]])
+    return float(np.concatenate([[np.nextafter(ordered[0], np.inf)], ordered[last]])[np.argmin(total)])

@@ -180,7 +180,7 @@ def _settings(cell: CellResults) -> Iterator[Param]:
     strategy, model = params.strategies[cell.strategy], params.models[cell.model]
     groups: dict[str, dict[str, Any]] = {
         "strategy": {**strategy.model_dump(), "sampler": strategy.sampler or cell.strategy},
-        "model": {"model": model.model or cell.model, "params": model.params},
+        "model": {**model.model_dump(exclude={"strategies"}), "model": model.model or cell.model},
         "split": params.split_of(dataset).model_dump(),
         "thresholds": params.thresholds_of(dataset).model_dump(),
         "costs": params.costs_of(dataset).model_dump(),
@@ -202,7 +202,7 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 RENAMED = {"delta_low": "delta_average_precision_low", "delta_high": "delta_average_precision_high"}
-NO_METRIC = {"rows", "folds"}
+NO_METRIC = {"rows", "folds", "trials"}
 """Numbers of the leaderboard that are no result."""
 
 

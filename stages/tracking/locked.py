@@ -15,9 +15,10 @@ from typing import Any
 import yaml
 
 from stages import config, paths
-from stages.config import NONE, Params
+from stages.config import NONE, Model, Params
 from stages.errors import ResultError
 from stages.files import canonical, digest
+from stages.remedies.levels import plain_of
 
 Cell = tuple[str, str]
 """A strategy and a model."""
@@ -80,27 +81,33 @@ def read(dataset: str) -> Locked:
         "split": _md5(evaluate["deps"], paths.split(dataset)),
         "seed": params.seed,
         "thresholds": params.thresholds_of(dataset).model_dump(),
-        "costs": params.costs_of(dataset).model_dump(),
+        "costs": _md5(evaluate["deps"], paths.costs(dataset)),
         "code": [_code(_stage(stages, f"split@{dataset}", dataset)), _code(evaluate)],
     }
     code = {
         strategy: [_code(_stage(stages, f"{stage}@{dataset}-{strategy}", dataset)) for stage in ("resample", "train")]
         for strategy in params.strategies
     }
-    keys = {}
+    keys, plain = {}, plain_of(params.models)
     for strategy, model in params.cells:
         entry = params.models[model]
         # the difference to doing nothing is among a cell's numbers
         baseline = params.strategies[NONE].model_dump() if (NONE, model) in params.cells else None
+        nothing = plain[model]
         own = {
             "strategy": [strategy, params.strategies[strategy].model_dump()],
-            "model": [model, entry.model, entry.params],
-            "baseline": baseline,
+            "model": _model(model, entry),
+            "baseline": [baseline, None if nothing is None else _model(nothing, params.models[nothing])],
             "fitted by": code[strategy],
         }
         keys[strategy, model] = digest(canonical(shared | own))
     comparison = digest("comparison", dataset, evaluation)
     return Locked(dataset, params, table, _md5(evaluate["deps"], Path(LOCK)), evaluation, keys, comparison)
+
+
+def _model(key: str, entry: Model) -> list[Any]:
+    """What of a model's entry goes into its own numbers: everything but where else it runs."""
+    return [key, entry.model_dump(exclude={"strategies"})]
 
 
 def hold_against_disk(locked: Locked) -> None:

@@ -12,7 +12,18 @@ LEADERBOARD = [
 MEASURED = ["fit_seconds", "resample_seconds", "predict_seconds", "peak_bytes"]
 """What differs from run to run: in reports/leaderboard.csv alone, never in what evaluate writes."""
 
-EXTRA = ["roc_auc_low", "roc_auc_high", "brier_low", "brier_high", "log_loss_low", "log_loss_high", "folds", "notes"]
+CALIBRATION = ["calibration_slope", "calibration_intercept", "expected_calibration_error"]
+"""Each for the raw scores, and with `_corrected` behind it for the corrected probabilities."""
+
+EXTRA = [
+    "roc_auc_low", "roc_auc_high", "brier_low", "brier_high", "log_loss_low", "log_loss_high",
+    "correction", "brier_corrected", "brier_corrected_low", "brier_corrected_high",
+    "log_loss_corrected", "log_loss_corrected_low", "log_loss_corrected_high",
+    *(f"{name}{side}" for side in ("", "_corrected") for name in CALIBRATION),
+    "level", "plain_model", "delta_plain", "delta_plain_low", "delta_plain_high", "trials", "folds", "notes",
+]  # fmt: skip
+"""`correction` says how the corrected probabilities came about, `level` whether a cell remedies by data, algorithm or both.
+`delta_plain` is the difference from doing nothing at all: strategy none with `plain_model`, this model without weights."""
 
 DECISIONS = [
     "dataset", "strategy", "model", "policy", "threshold", "tn", "fp", "fn", "tp", "precision", "recall", "specificity",
@@ -23,3 +34,8 @@ CONFUSION = ["tn", "fp", "fn", "tp"]
 
 COUNTED = ["negatives_before", "positives_before", "negatives_after", "positives_after", "synthetic"]
 COUNTS = ["strategy", "repeat", "fold", "status", "reason", *COUNTED]
+
+RELIABILITY = ["strategy", "model", "side", "bin", "rows", "positives", "mean_probability", "observed", "low", "high"]
+HISTOGRAM = ["strategy", "model", "side", "label", "left", "right", "share"]
+LEARNING = ["strategy", "model", "series", "step", "mean", "low", "high"]
+TRIALS = ["strategy", "model", "repeat", "fold", "trial", "state", "value", "step", "params", "reason"]

@@ -11,7 +11,7 @@ import html
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -61,6 +62,12 @@ STYLE = {
 
 CELLS_WITH_RATES = 80
 """A grid of more matrices than this shows counts alone; the colour still tells the rate."""
+
+CHEAPEST = 20
+"""Cells that a picture of costs has room for."""
+
+Cell = tuple[str, str]
+"""A strategy and a model."""
 
 
 @contextmanager
@@ -231,57 +238,120 @@ def curves_overlay(curves: pd.DataFrame, curve: Curve, *, title: str, prevalence
 
 
 def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
-    """The difference in average precision from doing nothing with the same model, with its interval.
+    """The difference in average precision of every remedy from doing nothing at all, with its interval.
 
-    Blue where the whole interval lies above 0, red-orange where it lies below, grey where it holds 0. A difference so far
-    off that the others could not be read beside it is an arrow at the edge with its number.
+    One block for each model that does nothing. Blue where the whole interval lies above 0, red-orange where it lies below,
+    grey where it holds 0; the marker says at which level the remedy acts. A difference so far off that the others could
+    not be read beside it is an arrow at the edge with its number.
+
+    Parameters
+    ----------
+    leaderboard : DataFrame of strategy, model, level, status, plain_model, delta_plain, delta_plain_low, delta_plain_high
+        One dataset.
     """
-    board = leaderboard[leaderboard["strategy"] != NONE]
-    strategies, models = _order(board, "strategy"), _order(board, "model")
-    if board["delta_average_precision"].isna().all():
-        known = (leaderboard["strategy"] == NONE).any()
-        return _nothing(title, None if known else "There is no strategy that does nothing to compare with.")
-    line = {name: k for k, name in enumerate(strategies)}
-    low, high = _reach(board[["delta_low", "delta_high"]].to_numpy(dtype=np.float64))
+    board = leaderboard[leaderboard["level"] != NONE]
+    if board["delta_plain"].isna().all():
+        known = (leaderboard["level"] == NONE).any()
+        return _nothing(title, None if known else "There is no cell that does nothing to compare with.")
+    blocks = _blocks(board, list(dict.fromkeys(leaderboard["model"])))
+    columns = _columns(blocks)
+    low, high = _reach(board[["delta_plain_low", "delta_plain_high"]].to_numpy(dtype=np.float64))
     room = 0.05 * (high - low)
-    aside = (0.02, "left") if -low > high else (0.98, "right")  # where the line at 0 does not strike words through
+    longest = max(len(name) for _, lines in blocks for name, _ in lines)
+    lines_down = max(sum(map(_height, column)) for column in columns)
     with _style():
-        figure, panels = _panels(models, title, width=3.0, height=0.75 + 0.2 * len(strategies), legend=3)
-        for panel, model in zip(panels, models, strict=True):
-            panel.set_title(model)
-            panel.axvline(0, color=INK, linewidth=0.9)
-            for entry in board[board["model"] == model].to_dict("records"):
-                at = line[entry["strategy"]]
-                middle, least, most = (entry[name] for name in ("delta_average_precision", "delta_low", "delta_high"))
-                if pd.isna(middle):
-                    told = entry["status"].replace("_", " ") if entry["status"] != OK else "nothing to compare with"
-                    panel.annotate(told, (aside[0], at), xycoords=("axes fraction", "data"), ha=aside[1], va="center",
-                                   color=QUIET, fontsize=7, style="italic")  # fmt: skip
-                    continue
-                colour = BETTER if least > 0 else WORSE if most < 0 else QUIET
-                panel.plot([least, most], [at, at], color=colour, linewidth=2, solid_capstyle="butt")
-                if low - room <= middle <= high + room:
-                    panel.plot([middle], [at], "o", color=colour, markersize=5)
-                    continue
-                edge, arrow, shift, side = (low, "<", 6, "left") if middle < low else (high, ">", -6, "right")
-                panel.plot([edge], [at], arrow, color=colour, markersize=5)
-                panel.annotate(f"{middle:+.2f}".replace("-", "\u2212"), (edge, at), xytext=(shift, 0),
-                               textcoords="offset points", ha=side, va="center", fontsize=7.5)  # fmt: skip
-            panel.set(xlim=(low - room, high + room), ylim=(len(strategies) - 0.4, -0.6))
-            panel.set_yticks(range(len(strategies)), strategies)
-            panel.xaxis.set_major_locator(MaxNLocator(4))
+        figure = _figure((2.6 + 0.07 * longest) * len(columns), 1.5 + 0.2 * lines_down, title)
+        panels = figure.subplots(1, len(columns), sharex=True, squeeze=False)[0]
+        for panel, column in zip(panels, columns, strict=True):
+            at, names = 0, {}
+            for head, lines in column:
+                panel.annotate(head, (0, at), xytext=(3, 0), xycoords=("axes fraction", "data"), fontsize=8,
+                               textcoords="offset points", va="center", color=INK, style="italic")  # fmt: skip
+                panel.vlines(0, at + 0.5, at + len(lines) + 0.5, color=INK, linewidth=0.9)
+                for name, entry in lines:
+                    at += 1
+                    names[at] = name
+                    _difference(panel, at, entry, (low - room, high + room))
+                at += 1
+            panel.set(xlim=(low - room, high + room), ylim=(lines_down - 0.4, -0.6))
+            panel.set_yticks(list(names), list(names.values()), fontsize=8)
+            panel.xaxis.set_major_locator(MaxNLocator(5))
+            panel.set_xlabel("difference in average precision")
             panel.grid(False, axis="y")
-        _label(panels, "difference in average precision", "")
         handles = [
-            Line2D([], [], color=colour, marker="o", markersize=5, linewidth=2, label=label)
+            Line2D([], [], color=colour, linewidth=2, label=label)
             for colour, label in (
                 (BETTER, "interval above 0"),
                 (QUIET, "interval holds 0"),
                 (WORSE, "interval below 0"),
             )
         ]
-        _legend(figure, handles, panels)
+        handles += [
+            Line2D([], [], color=QUIET, marker=marker, markersize=5, linestyle="", label=told)
+            for level, (marker, told) in LEVELS.items()
+            if (board["level"] == level).any()
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5)
         return _settled(figure)
+
+
+LEVELS = {"data": ("o", "level of the data"), "algorithm": ("s", "level of the algorithm"), "hybrid": ("D", "hybrid")}
+"""Marker and name of the level at which a remedy acts."""
+
+Block = tuple[str, list[tuple[str, dict[str, Any]]]]
+"""A heading, and the remedies below it: name, and row of the leaderboard."""
+
+
+def _blocks(board: pd.DataFrame, models: Sequence[str]) -> list[Block]:
+    """The remedies by the model that does nothing, those of one level together."""
+    order = {level: k for k, level in enumerate(LEVELS)}
+    found: dict[str | None, list[tuple[str, dict[str, Any]]]] = {model: [] for model in [*models, None]}
+    for row in sorted(board.to_dict("records"), key=lambda row: order[row["level"]]):
+        entry = {str(column): value for column, value in row.items()}
+        plain = None if pd.isna(entry["plain_model"]) else str(entry["plain_model"])
+        found[plain].append((remedy_name(entry), entry))
+    heads = {model: f"from doing nothing with {model}" for model in models}
+    return [(heads[m] if m else "without a model that does nothing", lines) for m, lines in found.items() if lines]
+
+
+def remedy_name(entry: Mapping[str, Any]) -> str:
+    """What a remedy is called beside the model that does nothing."""
+    strategy, model = str(entry["strategy"]), str(entry["model"])
+    return {"data": strategy, "algorithm": model}.get(entry["level"], f"{strategy} + {model}")
+
+
+def _height(block: Block) -> int:
+    return 1 + len(block[1])
+
+
+def _columns(blocks: list[Block]) -> list[list[Block]]:
+    """The blocks in one column, or where they are many in two of about the same height."""
+    heights = [_height(block) for block in blocks]
+    if sum(heights) <= 16 or len(blocks) == 1:
+        return [blocks]
+    cut = min(range(1, len(blocks)), key=lambda k: max(sum(heights[:k]), sum(heights[k:])))
+    return [blocks[:cut], blocks[cut:]]
+
+
+def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[float, float]) -> None:
+    """One remedy's difference and interval on a line of its own, or why there is none."""
+    middle, least, most = (entry[f"delta_plain{side}"] for side in ("", "_low", "_high"))
+    low, high = ends
+    if pd.isna(middle):
+        told = "nothing to compare with" if entry["status"] == OK else str(entry["status"]).replace("_", " ")
+        x, side = (0.02, "left") if -low > high else (0.98, "right")  # where the line at 0 strikes no words through
+        panel.annotate(told, (x, at), xycoords=("axes fraction", "data"), ha=side, va="center", color=QUIET, fontsize=7,
+                       style="italic")  # fmt: skip
+        return
+    colour = BETTER if least > 0 else WORSE if most < 0 else QUIET
+    panel.plot([least, most], [at, at], color=colour, linewidth=2, solid_capstyle="butt")
+    if low <= middle <= high:
+        panel.plot([middle], [at], LEVELS[entry["level"]][0], color=colour, markersize=4.5)
+        return
+    edge, arrow, shift, side = (low, "<", 8, "left") if middle < low else (high, ">", -8, "right")
+    panel.plot([edge], [at], arrow, color=colour, markersize=5, clip_on=False)
+    panel.annotate(f"{middle:+.2f}".replace("-", "\u2212"), (edge, at), xytext=(shift, 0),
+                   textcoords="offset points", ha=side, va="center", fontsize=7.5)  # fmt: skip
 
 
 def _reach(intervals: NDArray[np.float64]) -> tuple[float, float]:
@@ -338,6 +408,416 @@ def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
         return _settled(figure)
 
 
+SIDES: dict[str, dict[str, Any]] = {
+    "raw": {"color": PALETTE[1], "linestyle": DASHES[1], "marker": "s"},
+    "corrected": {"color": PALETTE[0], "linestyle": DASHES[0], "marker": "o"},
+}
+"""How probabilities look as the model gave them, and put right."""
+
+
+def reliability(points: pd.DataFrame, *, title: str) -> Figure:
+    """Reliability diagrams: the share of positives among rows of like probability, raw and corrected in one panel a cell.
+
+    Both axes are in log odds, on which 0.001 and 0.01 are as far apart as 0.99 and 0.999: with rare positives nearly all
+    rows would else lie in one corner. The dotted diagonal is where probabilities keep their promise; below it they are
+    too high. Bars are the intervals. A bin without a positive row, or with nothing else, is a triangle at the edge, where
+    also lies what would be farther out.
+
+    Parameters
+    ----------
+    points : DataFrame of strategy, model, side, mean_probability, observed, low, high, rows
+        Side is raw or corrected; the rest as `stages.verdict.calibration.reliability` gives it. Lines without a
+        probability are left out.
+    """
+    known = points[points["mean_probability"].notna() & points["observed"].notna()]
+    if known.empty:
+        return _nothing(title)
+    cells = _cells(points)
+    groups = dict(iter(known.groupby(["strategy", "model", "side"], sort=False)))
+    least, most = _ends(known[["mean_probability", "observed"]].to_numpy(dtype=np.float64))
+    low, high = _logit(least), _logit(most)
+
+    def at(values: Any) -> Any:
+        return _logit(np.clip(np.asarray(values, dtype=np.float64), least, most))
+
+    with _style():
+        figure, panels = _panels(cells, title, width=3.0, height=3.1, legend=5)
+        wide, ticks = 2.5 if len(cells) > 1 else 3.4, _ticks(least, most)
+        for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
+            panel.plot([low, high], [low, high], color=QUIET, linestyle=":", linewidth=1.2)
+            told = []
+            for side, look in SIDES.items():
+                group = groups.get((*cell, side))
+                if group is None:
+                    continue
+                x, y = at(group["mean_probability"]), at(group["observed"])
+                panel.vlines(x, at(group["low"]), at(group["high"]), color=look["color"], linewidth=1.0, alpha=0.7)
+                observed = group["observed"].to_numpy(dtype=np.float64)
+                inside = (observed > 0) & (observed < 1)
+                panel.plot(x, np.where(inside, y, np.nan), linewidth=1.2, **{**look, "marker": ""})
+                for here, marker in ((observed == 0, "v"), (observed == 1, "^"), (inside, look["marker"])):
+                    if here.any():
+                        panel.plot(x[here], y[here], marker, color=look["color"], markersize=4.5, clip_on=False)
+                told.append(f"{side}: {_span(group['rows'])} rows a point")
+            _titled(panel, name, told or ["no probabilities"])
+            room = 0.03 * (high - low)
+            panel.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
+            across = _apart(ticks, wide / (high - low))
+            panel.set_xticks(_logit(across), [_plain(v) for v in across], fontsize=8)
+            panel.set_yticks(_logit(ticks), [_plain(v) for v in ticks], fontsize=8)
+        _label(panels, "mean probability", "share of positives")
+        handles: list[Any] = [
+            Line2D([], [], linewidth=1.2, markersize=4.5, label=side, **look) for side, look in SIDES.items()
+        ]
+        for marker, extreme, meaning in (("v", 0, "no positive row"), ("^", 1, "no negative row")):
+            if (known["observed"] == extreme).any():
+                handles.append(Line2D([], [], color=QUIET, marker=marker, linestyle="", markersize=4.5, label=meaning))
+        handles.append(Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label="as promised"))
+        _legend(figure, handles, panels)
+        return _settled(figure)
+
+
+def _logit(p: Any) -> Any:
+    return np.log(p) - np.log1p(-np.asarray(p, dtype=np.float64))
+
+
+def _ends(p: NDArray[np.float64]) -> tuple[float, float]:
+    """Where axes of log odds end: a power of ten off 0 and off 1 that holds the values, at most 1e-5 and 0.999."""
+    inside = p[(p > 0) & (p < 1)]
+    least, rest = (math.floor(math.log10(min([*values, 0.01]))) for values in (inside, 1 - inside))
+    return 10.0 ** max(least, -5), 1 - 10.0 ** max(rest, -3)
+
+
+def _ticks(least: float, most: float) -> list[float]:
+    """Probabilities to write at an axis of log odds."""
+    tens = [10.0**k for k in range(-5, 0)]
+    ends = [v for v in tens if v >= 0.999 * least], [1 - v for v in reversed(tens) if v >= 0.999 * (1 - most)]
+    return [*ends[0], 0.5, *ends[1]]
+
+
+def _plain(value: float) -> str:
+    """A number without an exponent, up to seven digits behind the point."""
+    return f"{value:.7f}".rstrip("0").rstrip(".")
+
+
+def _apart(ticks: Sequence[float], inches: float) -> list[float]:
+    """Those of the ticks whose numbers do not touch, going outwards from 0.5; inches is the length of one unit."""
+    kept = [0.5]
+    for side in ([v for v in reversed(ticks) if v < 0.5], [v for v in ticks if v > 0.5]):
+        last = 0.5
+        for value in side:
+            letters = (len(_plain(value)) + len(_plain(last))) / 2
+            if abs(float(_logit(value) - _logit(last))) * inches >= 0.062 * letters + 0.06:
+                kept.append(value)
+                last = value
+    return sorted(kept)
+
+
+def _span(rows: pd.Series) -> str:
+    least, most = int(rows.min()), int(rows.max())
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
+def score_distribution(frame: pd.DataFrame, *, title: str, thresholds: pd.DataFrame | None = None) -> Figure:
+    """The scores of negatives and of positives, each class as shares of its own rows, on a log scale.
+
+    Parameters
+    ----------
+    frame : DataFrame of strategy, model, label, left, right, share
+        As `stages.verdict.calibration.histogram` gives it, for each cell.
+    thresholds : DataFrame of strategy, model, policy, threshold, optional
+        A vertical line each; other columns do not matter, so that decisions.csv can be handed in.
+    """
+    if frame.empty or not (frame["share"] > 0).any():
+        return _nothing(title)
+    cells = _cells(frame)
+    groups = dict(iter(frame.groupby(["strategy", "model", "label"], sort=False)))
+    bottom = max(0.6 * float(frame.loc[frame["share"] > 0, "share"].min()), 1e-7)
+    classes = ((0, BETTER, "negatives"), (1, WORSE, "positives"))
+    lines = [] if thresholds is None else thresholds[thresholds["threshold"].notna()].to_dict("records")
+    lines = [line for line in lines if (line["strategy"], line["model"]) in cells]
+    policies = list(dict.fromkeys(str(line["policy"]) for line in lines))
+    look = {name: {"color": INK, "linewidth": 1.1, "linestyle": THRESHOLDS[k % len(THRESHOLDS)]}
+            for k, name in enumerate(policies)}  # fmt: skip
+    with _style():
+        figure, panels = _panels(cells, title, width=3.0, height=2.1, legend=2 + len(policies))
+        for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
+            missing = []
+            for label, colour, which in classes:
+                group = groups.get((*cell, label))
+                if group is None or group["share"].isna().any():
+                    missing.append(f"no {which}")
+                    continue
+                edges = np.append(group["left"].to_numpy(), group["right"].iloc[-1])
+                shown = np.maximum(group["share"].to_numpy(dtype=np.float64), bottom / 10)
+                panel.stairs(shown, edges, baseline=bottom / 10, fill=True, color=colour, alpha=0.22, linewidth=0)
+                panel.stairs(shown, edges, baseline=bottom / 10, color=colour, linewidth=1.1)
+            _titled(panel, name, missing)
+            for line in lines:
+                if (line["strategy"], line["model"]) == cell:
+                    panel.axvline(min(max(line["threshold"], 0.0), 1.0), **look[str(line["policy"])])
+            panel.set_yscale("log")
+            panel.set(xlim=(-0.01, 1.01), ylim=(bottom, 1.3))
+            panel.yaxis.set_major_locator(LogLocator(numticks=6))
+            panel.yaxis.set_minor_locator(NullLocator())
+            panel.yaxis.set_major_formatter(lambda value, _: _plain(value))
+            panel.xaxis.set_major_locator(MaxNLocator(5))
+        _label(panels, "score", "share of the class")
+        handles: list[Any] = [
+            Patch(facecolor=(colour, 0.22), edgecolor=colour, label=which) for _, colour, which in classes
+        ]
+        handles += [Line2D([], [], label=f"threshold {name}", **look[name]) for name in policies]
+        _legend(figure, handles, panels)
+        return _settled(figure)
+
+
+THRESHOLDS: tuple[Any, ...] = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
+
+
+def learning_curves(frame: pd.DataFrame, *, title: str) -> Figure:
+    """How a fit went over its steps: the losses above, what is better when larger (average precision) below.
+
+    A step is a gradient step of a net or a round of boosting. Lines are means over folds, bands go from low to high. Each
+    cell has its own scale of losses, since losses that weigh rows differently cannot be compared; the lower panels share
+    theirs.
+
+    Parameters
+    ----------
+    frame : DataFrame of strategy, model, series, step, mean, low, high
+        A series whose name holds `loss` goes above, every other one below.
+    """
+    known = frame[np.isfinite(frame["mean"].to_numpy(dtype=np.float64))]
+    if known.empty:
+        return _nothing(title)
+    cells, series = _cells(frame), _order(known, "series")
+    losses, others = [s for s in series if "loss" in s], [s for s in series if "loss" not in s]
+    kinds = [kind for kind in (losses, others) if kind]
+    colours = {**dict(zip(losses, (PALETTE[1], PALETTE[0], *PALETTE[3:]), strict=False)),
+               **dict(zip(others, PALETTE[2:], strict=False))}  # fmt: skip
+    look: dict[str, Any] = {
+        name: {"color": colours.get(name, QUIET), "linestyle": DASHES[name in losses[:1]], "linewidth": 1.4}
+        for name in series
+    }
+    groups = dict(iter(known.groupby(["strategy", "model", "series"], sort=False)))
+    columns, down = min(3, len(cells)), len(kinds)
+    lines = -(-len(cells) // columns)
+    values = known.loc[known["series"].isin(losses), "mean"]
+    log = len(values) > 0 and values.min() > 0 and values.max() > 30 * values.min()
+    with _style():
+        heights = [1.9 if kind is losses else 1.3 for kind in kinds]
+        figure = _figure(max(4.2, 3.0 * columns), lines * (sum(heights) + 0.3) + 0.9, title)
+        grid = figure.subplots(down * lines, columns, sharex=True, squeeze=False, height_ratios=heights * lines)
+        for panel in grid.flat:
+            panel.set_visible(False)
+        scores, names = None, _cell_titles(cells, 3.0)
+        score = others[0].removeprefix("validation_").replace("_", " ") if len(others) == 1 else "score"
+        labels = [("loss (log scale)" if log else "loss") if kind is losses else score for kind in kinds]
+        for k, cell in enumerate(cells):
+            for row, kind in enumerate(kinds):
+                panel = grid[k // columns * down + row, k % columns]
+                panel.set_visible(True)
+                if row == 0:
+                    panel.set_title(names[k])
+                if kind is others:
+                    scores = scores or panel
+                    panel.sharey(scores) if panel is not scores else None
+                drawn = [name for name in kind if (*cell, name) in groups]
+                for name in drawn:
+                    group = groups[*cell, name].sort_values("step", kind="stable")
+                    low = group["low"].clip(lower=0.2 * group["mean"].min()) if log and kind is losses else group["low"]
+                    panel.fill_between(
+                        group["step"], low, group["high"], color=look[name]["color"], alpha=0.2, linewidth=0
+                    )
+                    panel.plot(group["step"], group["mean"], **look[name])
+                if not drawn:
+                    panel.annotate("nothing recorded", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center",
+                                   color=QUIET, fontsize=8, style="italic")  # fmt: skip
+                if kind is losses and log:
+                    panel.set_yscale("log")
+                    least, most = panel.get_ylim()
+                    panel.yaxis.set_major_locator(LogLocator(subs=(1.0,) if most > 200 * least else (1.0, 2.0, 5.0)))
+                    panel.yaxis.set_minor_locator(NullLocator())
+                    panel.yaxis.set_major_formatter(lambda value, _: _plain(value))
+                else:
+                    panel.yaxis.set_major_locator(MaxNLocator(4))
+                panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+                panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+                if k % columns == 0:
+                    panel.set_ylabel(labels[row])
+                if row == down - 1 and k >= len(cells) - columns:
+                    panel.tick_params(labelbottom=True)
+                    panel.set_xlabel("steps")
+        handles = [Line2D([], [], label=name.replace("_", " "), **look[name]) for name in look]
+        _legend(figure, handles, [grid[0, k % columns] for k in range(len(cells))])
+        return _settled(figure)
+
+
+STATES: dict[str, tuple[str, str, str]] = {
+    "complete": ("o", PALETTE[0], "complete"),
+    "pruned": ("x", PALETTE[1], "pruned"),
+    "failed": ("d", PALETTE[3], "failed"),
+}
+"""Marker, colour and name of a trial's state, as a search writes it."""
+
+
+def search_history(frame: pd.DataFrame, *, title: str, value: str = "average precision") -> Figure:
+    """What a search tried, trial by trial, and the best it had found until then.
+
+    Each fold searches on its own: its best so far is a light line, the mean of these lines a heavy one. Trials that were
+    pruned or failed are never the best; one without a value is marked at the lower edge.
+
+    Parameters
+    ----------
+    frame : DataFrame of strategy, model, trial, state, value, and where there are several: repeat, fold
+        States are a search's or Optuna's, in any case of letters. Larger values are better.
+    value : str
+        What the values are.
+    """
+    if frame.empty:
+        return _nothing(title, "No trial was made.")
+    cells = _cells(frame)
+    state = frame["state"].astype(str).str.lower().replace("fail", "failed")  # Optuna's own name of it
+    frame = frame.assign(state=state.where(state.isin(STATES), "other"))
+    each = [name for name in ("repeat", "fold") if name in frame]
+    looks = {**STATES, "other": (".", QUIET, "other")}
+    seen = [name for name in looks if (frame["state"] == name).any()]
+    with _style():
+        figure, panels = _panels(cells, title, width=3.0, height=2.2, legend=len(seen) + 2)
+        for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
+            panel.set_title(name)
+            mine = frame[(frame["strategy"] == cell[0]) & (frame["model"] == cell[1])]
+            best = best_so_far(mine, each)
+            for name in seen:
+                marker, colour, _ = looks[name]
+                some = mine[mine["state"] == name]
+                valued = some[some["value"].notna()]
+                size = 3.2 if marker in "ox" else 4
+                panel.plot(valued["trial"], valued["value"], marker, color=colour, alpha=0.45, markersize=size)
+                without = some.loc[some["value"].isna(), "trial"].unique()
+                panel.plot(without, np.full(len(without), 0.04), marker, color=colour, markersize=size,
+                           transform=panel.get_xaxis_transform())  # fmt: skip
+            if len(best.columns) > 1:
+                for search in best:
+                    panel.step(best.index, best[search], where="post", color=BETTER, linewidth=0.7, alpha=0.5)
+            if best.notna().any(axis=None):
+                panel.step(best.index, best.mean(axis=1), where="post", color=INK, linewidth=1.7)
+            else:
+                panel.annotate("no trial was completed", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center",
+                               color=QUIET, fontsize=8, style="italic")  # fmt: skip
+            panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+            panel.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        if frame["value"].isna().any():  # room at the lower edge for the trials without one
+            low, high = panels[0].get_ylim()
+            panels[0].set_ylim(low - 0.1 * (high - low), high)
+        _label(panels, "trial", value)
+        handles = [Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4, label=told)
+                   for marker, colour, told in (looks[name] for name in seen)]  # fmt: skip
+        if each:
+            handles.append(Line2D([], [], color=BETTER, linewidth=0.7, alpha=0.7, label="best so far, each fold"))
+        handles.append(Line2D([], [], color=INK, linewidth=1.7, label="best so far" + (", mean" if each else "")))
+        _legend(figure, handles, panels)
+        return _settled(figure)
+
+
+def best_so_far(trials: pd.DataFrame, each: Sequence[str]) -> pd.DataFrame:
+    """The highest value of a completed trial until each trial: one line a trial, one column a search.
+
+    A search that has come to its end keeps its best; one that has completed nothing yet has none.
+    """
+    values = trials["value"].where(trials["state"] == "complete").astype(np.float64)
+    searches = trials.groupby(list(each), sort=True).indices if each else {"": np.arange(len(trials))}
+    index = np.sort(trials["trial"].unique())
+    result = {
+        name: pd.Series(values.to_numpy()[at], trials["trial"].to_numpy()[at])
+        .groupby(level=0)
+        .max()
+        .reindex(index)
+        .cummax()
+        .ffill()
+        for name, at in searches.items()
+    }
+    return pd.DataFrame(result, index=index)
+
+
+POLICIES = ("o", "s", "D", "^", "v", "P")
+
+
+def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) -> Figure:
+    """What a decision costs on the mean: a line a cell, a dot a threshold policy, the cheapest cells above.
+
+    Parameters
+    ----------
+    frame : DataFrame of strategy, model, policy, expected_cost
+        Cells are in the order of the cheapest of their policies; the first 20 are shown.
+    reference : mapping of name to cost
+        Vertical lines, such as accepting or refusing every row. One that is far off is named in the legend alone, or the
+        cells could not be told apart.
+    """
+    known = frame[np.isfinite(pd.to_numeric(frame["expected_cost"]).to_numpy(dtype=np.float64))]
+    if known.empty:
+        return _nothing(title)
+    least = known.groupby(["strategy", "model"], sort=False)["expected_cost"].min().sort_values(kind="stable")
+    cells = [(str(strategy), str(model)) for strategy, model in least.index[:CHEAPEST]]
+    line = {cell: k for k, cell in enumerate(cells)}
+    policies = _order(frame, "policy")
+    shown = known[[cell in line for cell in zip(known["strategy"], known["model"], strict=True)]]
+    low = float(shown["expected_cost"].min())
+    above = shown["expected_cost"].to_numpy(dtype=np.float64) - low
+    usual = 1.5 * float(np.quantile(above, 0.75))
+    high = low + (usual if above.max() > 2 * usual > 0 else float(above.max()))
+    reach = max(high - low, 0.7 * max(abs(low), abs(high))) or 1.0
+    reference = {name: value for name, value in reference.items() if math.isfinite(value)}
+    near = {name: value for name, value in reference.items() if low - reach <= value <= high + reach}
+    left, right = min([low, *near.values()]), max([high, *near.values()])
+    room = 0.04 * ((right - left) or abs(right) or 1.0)
+    names = [" / ".join(cell) if len(" / ".join(cell)) <= 44 else " /\n".join(cell) for cell in cells]
+    longest = max(len(piece) for name in names for piece in name.split("\n"))
+    with _style():
+        width = 5.2 + 0.075 * longest
+        count = len(policies) + len(reference)
+        figure = _figure(
+            width, 1.4 + (0.36 if "\n" in "".join(names) else 0.3) * len(cells) + 0.2 * -(-count // 3), title
+        )
+        axes = figure.add_subplot()
+        handles: list[Any] = []
+        for k, policy in enumerate(policies):
+            mine = shown[(shown["policy"] == policy) & (shown["expected_cost"] <= right)]
+            shift = 0.4 * ((k + 0.5) / len(policies) - 0.5)
+            at = [line[cell] + shift for cell in zip(mine["strategy"], mine["model"], strict=True)]
+            colour = PALETTE[k % len(PALETTE)]
+            look: dict[str, Any] = {"color": colour, "marker": POLICIES[k % len(POLICIES)], "linestyle": ""}
+            look |= {"markersize": 4.5, "markerfacecolor": colour if k else "none"}
+            axes.plot(mine["expected_cost"], at, **look)
+            handles.append(Line2D([], [], label=policy, **look))
+        far = shown[shown["expected_cost"] > right]
+        for cell, group in far.groupby(["strategy", "model"], sort=False):
+            told = ", ".join(f"{row['policy']} {_cost(row['expected_cost'])}" for row in group.to_dict("records"))
+            axes.annotate(f"{told} \u25b8", (1, line[cell[0], cell[1]]), xycoords=("axes fraction", "data"), ha="right",
+                          va="bottom", fontsize=7, color=QUIET)  # fmt: skip
+        for k, (name, value) in enumerate(reference.items()):
+            look = {"color": INK, "linewidth": 1.2, "linestyle": (*THRESHOLDS, "-")[k % 5]}
+            told = f"{name} {_cost(value)}"
+            if name in near:
+                axes.axvline(value, **look)
+            else:
+                told += " (farther left)" if value < left else " (farther right)"
+            handles.append(Line2D([], [], label=told, **look))
+        # beside the dots there is room for what is too far off for one
+        axes.set(xlim=(left - room, right + (10 * room if len(far) else room)), ylim=(len(cells) - 0.4, -0.6))
+        axes.set_yticks(range(len(cells)), names)
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        label = "expected cost of a decision"
+        if len(least) > len(cells):
+            label += f"; the {len(cells)} cheapest of {len(least)} cells"
+        axes.set_xlabel(label)
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5)
+        return _settled(figure)
+
+
+def _cost(value: float) -> str:
+    return f"{value:.3g}".replace("-", "\u2212")
+
+
 def mean_counts(counts: pd.DataFrame) -> pd.DataFrame:
     """Each strategy's class counts, the mean over the folds in which it ran; missing where it ran in none."""
     columns = ["negatives_before", "positives_before", "negatives_after", "positives_after", "synthetic"]
@@ -348,6 +828,28 @@ def mean_counts(counts: pd.DataFrame) -> pd.DataFrame:
 def _order(frame: pd.DataFrame, column: str) -> list[str]:
     """The names of a column in the order in which they first come, which is that of params.yaml."""
     return [str(name) for name in pd.unique(frame[column])]
+
+
+def _cells(frame: pd.DataFrame) -> list[Cell]:
+    """The strategies and models of a table's rows, in the order in which they first come."""
+    pairs = frame[["strategy", "model"]].drop_duplicates()
+    return [(str(strategy), str(model)) for strategy, model in pairs.to_numpy()]
+
+
+def _cell_titles(cells: Sequence[Cell], width: float) -> list[str]:
+    """Names of cells above their panels: on one line where each of them fits, else the model below the strategy."""
+    room = int((width - 0.6) / 0.085)
+    names = [" / ".join(cell) for cell in cells]
+    if max(map(len, names)) <= room:
+        return names
+    return ["\n".join(_wrapped(part, room) for part in cell) for cell in cells]
+
+
+def _titled(panel: Axes, name: str, below: Sequence[str]) -> None:
+    """A panel's name, and lines in small letters between it and the panel, where nothing is drawn."""
+    panel.set_title(name, pad=6 + 9.5 * len(below) + 2 * bool(below))
+    panel.annotate("\n".join(below), (0.5, 1), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points",
+                   ha="center", va="bottom", fontsize=7, color=QUIET)  # fmt: skip
 
 
 def _figure(width: float, height: float, title: str) -> Figure:
@@ -372,7 +874,7 @@ def _nothing(title: str, why: str | None = None) -> Figure:
         return _settled(figure)
 
 
-def _panels(names: Sequence[str], title: str, *, width: float, height: float, legend: int) -> tuple[Figure, list[Axes]]:
+def _panels(names: Sequence[Any], title: str, *, width: float, height: float, legend: int) -> tuple[Figure, list[Axes]]:
     """One panel a name, at most three side by side, sharing their axes, with room for a legend below."""
     columns = min(3, len(names))
     lines = -(-len(names) // columns)
@@ -396,7 +898,7 @@ def _label(panels: Sequence[Axes], x: str, y: str) -> None:
             panel.set_xlabel(x)
 
 
-def _legend(figure: Figure, handles: list[Line2D], panels: Sequence[Axes]) -> None:
+def _legend(figure: Figure, handles: list[Any], panels: Sequence[Axes]) -> None:
     columns = 4 if len(panels) > 2 else 3 if len(panels) == 2 else 2
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=8.5)
 

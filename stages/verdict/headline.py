@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Literal
 
 import pandas as pd
@@ -24,13 +25,16 @@ class Best:
 
     Attributes
     ----------
+    plain_model : str or None
+        The model that does nothing: this one, or for a remedy at the level of the algorithm the one without the remedy.
     delta, low, high : float or None
-        The difference from strategy `none` with the same model and its interval; None where there is nothing to
-        compare with.
+        The difference from doing nothing at all, strategy `none` with the plain model, and its interval; None where there
+        is nothing to compare with.
     """
 
     strategy: str
     model: str
+    plain_model: str | None
     average_precision: float
     average_precision_low: float | None
     average_precision_high: float | None
@@ -60,22 +64,24 @@ def best(board: pd.DataFrame) -> Best | None:
     if scored.empty:
         return None
     row = scored.iloc[int(scored["average_precision"].to_numpy().argmax())]
-    names = ("average_precision_low", "average_precision_high", "delta_average_precision", "delta_low", "delta_high")
+    names = ("average_precision_low", "average_precision_high", "delta_plain", "delta_plain_low", "delta_plain_high")
     values = [None if missing(row[name]) else float(row[name]) for name in names]
-    return Best(str(row["strategy"]), str(row["model"]), float(row["average_precision"]), *values)
+    plain = None if missing(row["plain_model"]) else str(row["plain_model"])
+    return Best(str(row["strategy"]), str(row["model"]), plain, float(row["average_precision"]), *values)
 
 
 def remedies(board: pd.DataFrame) -> pd.DataFrame:
-    return board[board["strategy"] != NONE]
+    """The cells that remedy something, by data, algorithm or both."""
+    return board[board["level"] != NONE]
 
 
 def doing_nothing(board: pd.DataFrame) -> pd.DataFrame:
-    return board[board["strategy"] == NONE]
+    return board[board["level"] == NONE]
 
 
 def sides(board: pd.DataFrame) -> dict[Side, int]:
     """How many of the differences from doing nothing lie above 0, have it in their interval, lie below."""
-    found = [side(row["delta_low"], row["delta_high"]) for row in remedies(board).to_dict("records")]
+    found = [side(row["delta_plain_low"], row["delta_plain_high"]) for row in remedies(board).to_dict("records")]
     return {name: found.count(name) for name in ("above", "holds", "below")}
 
 
@@ -83,7 +89,59 @@ def statuses(board: pd.DataFrame) -> dict[str, int]:
     return {name: int((board["status"] == name).sum()) for name in (OK, NOT_APPLICABLE, FAILED)}
 
 
-def reading(board: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
+@dataclass(frozen=True)
+class Gain:
+    """What a remedy adds to F1 over doing nothing, at the threshold `half` and with both thresholds tuned."""
+
+    strategy: str
+    model: str
+    plain_model: str
+    half: float
+    tuned: float
+
+
+def gains(board: pd.DataFrame, decisions: pd.DataFrame) -> list[Gain]:
+    """The gain of every remedy whose F1, and that of doing nothing, is defined at both thresholds; the largest first."""
+    f1 = {(row["strategy"], row["model"], row["policy"]): row["f1"] for row in decisions.to_dict("records")}
+    found = []
+    for row in remedies(board).to_dict("records"):
+        strategy, model, plain = row["strategy"], row["model"], row["plain_model"]
+        values = [
+            f1.get((*cell, policy), math.nan)
+            for policy in ("half", "tuned")
+            for cell in ((strategy, model), (NONE, plain))
+        ]
+        if not any(missing(value) for value in values):
+            found.append(Gain(strategy, model, plain, values[0] - values[1], values[2] - values[3]))
+    return sorted(found, key=lambda gain: -gain.half)
+
+
+def remaining(found: list[Gain], half: str) -> list[str]:
+    """How much of the gains in F1 at the threshold `half` remains when both sides tune theirs, in sentences."""
+    gaining = [gain for gain in found if gain.half > 0]
+    if not gaining:
+        return [f"At the threshold {half}, no remedy has a higher F1 than doing nothing."]
+    top = gaining[0]
+    share = top.tuned / top.half
+    left = (
+        f"{signed(top.tuned)} of it remains ({100 * share:.0f} %)" if top.tuned > 0
+        else f"nothing of it remains ({signed(top.tuned)})"
+    )  # fmt: skip
+    still = sum(gain.tuned > 0 for gain in gaining)
+    middle = [median(getattr(gain, policy) for gain in gaining) for policy in ("half", "tuned")]
+    said = [
+        f"At the threshold {half}, {top.strategy} with {top.model} gains most in F1 over doing nothing with "
+        f"{top.plain_model}: {signed(top.half)}. When both sides tune their thresholds on the validation slice, {left}."
+    ]
+    if len(gaining) > 1:
+        said.append(
+            f"Of {len(gaining)} remedies with a higher F1 than doing nothing at {half}, {still} still have one when both "
+            f"sides tune theirs; their median gain goes from {signed(middle[0])} to {signed(middle[1])}."
+        )
+    return said
+
+
+def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
     """What may be said of a dataset's comparison, sentence by sentence.
 
     The first sentence is about the remedy with the highest average precision against doing nothing with the same model.
@@ -97,9 +155,11 @@ def reading(board: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
         said.append("No remedy has a result here, so there is nothing to say about remedies.")
     elif missing(remedy.delta):
         why = (
-            f"strategy {NONE!r} has no result with this model"
-            if (board["strategy"] == NONE).any()
-            else f"there is no strategy {NONE!r} among the strategies"
+            f"there is no strategy {NONE!r} among the strategies"
+            if not (board["strategy"] == NONE).any()
+            else f"strategy {NONE!r} has no result with {remedy.plain_model}"
+            if remedy.plain_model is not None
+            else "no model of the grid is the same one without the remedy"
         )
         said.append(f"The highest average precision of a remedy is {number(remedy.average_precision)}, by {_named(remedy)}; "
                     f"{why}, so it cannot be compared with doing nothing.")  # fmt: skip
@@ -117,6 +177,8 @@ def reading(board: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
             f"{every} misses 0 by chance, and the best of many looks better than it is."
         )
     told = {"not_applicable": "not applicable", "failed": "failed"}
+    gained = gains(board, decisions)
+    said += remaining(gained, f"{facts['thresholds']['half']:g}") if gained else []
     left_out = [f"{counts[name]} {text}" for name, text in told.items() if counts[name]]
     if left_out:
         said.append(
@@ -129,7 +191,7 @@ def reading(board: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
 def _against_nothing(remedy: Best, level: str) -> str:
     told = {
         "above": "the interval lies above 0, so on these rows the remedy ranks better than doing nothing",
-        "below": "the interval lies below 0: even the best remedy ranks worse than doing nothing with this model",
+        "below": f"the interval lies below 0: even the best remedy ranks worse than doing nothing with {remedy.plain_model}",
         "holds": "the interval holds 0, so these data do not tell whether the remedy helps",
         None: "the difference has no interval, so nothing can be said about it",
     }[remedy.side]
@@ -137,14 +199,18 @@ def _against_nothing(remedy: Best, level: str) -> str:
         told = "it ranks the rows exactly as doing nothing does"
     return (
         f"The remedy with the highest average precision is {_named(remedy)}: {number(remedy.average_precision)}, "
-        f"a difference of {signed(remedy.delta)} from doing nothing with the same model ({level} interval "
+        f"a difference of {signed(remedy.delta)} from doing nothing with {_plain(remedy)} ({level} interval "
         f"{interval(remedy.low, remedy.high, signed)}); {told}."
     )
 
 
+def _plain(remedy: Best) -> str:
+    return "the same model" if remedy.plain_model == remedy.model else str(remedy.plain_model)
+
+
 def _best_of_nothing(remedy: Best, none: Best) -> str:
-    if remedy.model == none.model:
-        return f"Doing nothing does best with this same model, {number(none.average_precision)}."
+    if remedy.plain_model == none.model:
+        return f"Doing nothing does best with {none.model} too: {number(none.average_precision)}."
     higher = (
         "higher than any remedy reaches here"
         if none.average_precision > remedy.average_precision
@@ -185,7 +251,13 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         "best_remedy_delta_high": remedy and remedy.high,
     }
     for policy, mine in decisions.groupby("policy", sort=False):
-        result[f"best_f1_{policy}"] = mine["f1"].max()
+        if policy == "cost":
+            result["lowest_expected_cost"] = mine["expected_cost"].min()
+        else:
+            result[f"best_f1_{policy}"] = mine["f1"].max()
+    gained = gains(board, decisions)
+    if gained and gained[0].half > 0:
+        result["best_f1_gain_when_tuned"] = gained[0].tuned
     result = {name: value for name, value in result.items() if not missing(value)}
     each = {name: best(mine) for name, mine in board.groupby("strategy", sort=False)}
     best_of = {str(name): found.average_precision for name, found in each.items() if found is not None}

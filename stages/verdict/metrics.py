@@ -17,7 +17,7 @@ Vector = NDArray[np.float64]
 Weights = NDArray[np.float32]
 
 RANKING = ("average_precision", "roc_auc")
-PROBABILITY = ("brier", "log_loss")
+PROBABILITY = ("brier", "log_loss", "brier_corrected", "log_loss_corrected")
 METRICS = (*RANKING, *PROBABILITY)
 """What the leaderboard holds; the first two are better when larger, the others when smaller."""
 

@@ -6,9 +6,12 @@ templates; only figures drawn by `stages.verdict.figures` go in as they are.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import jinja2
@@ -19,7 +22,7 @@ from stages.config import NONE
 from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK
 from stages.verdict import headline
 from stages.verdict.columns import CONFUSION
-from stages.verdict.headline import Best, interval, missing, number, side, signed
+from stages.verdict.headline import MINUS, Best, interval, missing, number, side, signed
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARK = '<meta name="generator" content="Counterpoise">'
@@ -28,6 +31,22 @@ MARK = '<meta name="generator" content="Counterpoise">'
 SIDES = {"above": "above doing nothing", "holds": "not told apart from doing nothing", "below": "below doing nothing"}
 MEASURES = {"f1": "F1", "mcc": "Matthews correlation", "g_mean": "G-mean"}
 STATUSES = {OK: "ok", NOT_APPLICABLE: "not applicable", FAILED: "failed"}
+CORRECTIONS = {
+    "none": ("as they are", "the rows came as they are and the model's scores are its probabilities, so there is nothing to "
+             "take back; what the model itself gets wrong stays."),
+    "exact": ("formula", "the remedy multiplied every row's odds by one factor, and the formula divides by it. It holds as "
+              "far as the scores are probabilities of the rows that were fitted: a forest or a booster that learns repeated "
+              "rows by heart is sure of itself for other reasons, and is then corrected too far."),
+    "approximate": ("formula, roughly", "the same formula where the factor holds only about: new rows were made between old "
+                    "ones (SMOTE, ADASYN), or weights differ within a class."),
+    "sigmoid": ("sigmoid", "no formula holds, so two numbers are fitted on the validation slice, which keeps the natural "
+                "prevalence (Platt). They are as uncertain as the slice has few positives, and mend no other shape of "
+                "error; the order of the rows stays."),
+    "isotonic": ("steps", "rising steps are fitted on the validation slice. They mend any shape of error, need many "
+                 "positives, and make ties, so that average precision after them would differ."),
+}  # fmt: skip
+"""How corrected probabilities came about: in a word or two, and with the limits of it."""
+COSTS = ("false_positive", "false_negative", "true_positive", "true_negative")
 
 
 def environment() -> jinja2.Environment:
@@ -49,9 +68,10 @@ def environment() -> jinja2.Environment:
         "plain": plain,
         "chosen": chosen,
         "breakable": breakable,
+        "row_class": row_class,
     }
     made.globals |= {"interval": interval, "signed_interval": signed_interval, "SIDES": SIDES, "STATUSES": STATUSES,
-                     "NONE": NONE, "MARK": Markup(MARK)}  # noqa: S704  # fmt: skip
+                     "CORRECTIONS": CORRECTIONS, "NONE": NONE, "MARK": Markup(MARK)}  # noqa: S704  # fmt: skip
     return made
 
 
@@ -75,7 +95,11 @@ def percent(value: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    """A number that somebody chose, as it was written."""
+    """A number that somebody chose, as it was written; a cost that depends on the row as the sum that it is."""
+    if isinstance(value, Mapping):
+        times = "" if value["times"] == 1 else f"{value['times']:g} \u00d7 "
+        plus = f" + {value['plus']:g}" if value["plus"] > 0 else f" {MINUS} {-value['plus']:g}" if value["plus"] else ""
+        return f"{times}{value['column']}{plus}"
     return f"{value:g}"
 
 
@@ -93,6 +117,11 @@ def breakable(key: str) -> Markup:
     return Markup("_<wbr>").join(key.split("_"))  # join escapes the pieces
 
 
+def row_class(cell: Mapping[str, Any]) -> str:
+    """The class of a cell's row in a table: doing nothing stands out."""
+    return "none" if cell["level"] == NONE else str(cell["level"])
+
+
 def signed_interval(low: Any, high: Any) -> str:
     return interval(low, high, signed)
 
@@ -108,7 +137,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def ranked(board: pd.DataFrame) -> list[dict[str, Any]]:
     """Every cell, the highest average precision first and those without a result last."""
     ordered = board.sort_values("average_precision", ascending=False, kind="stable", na_position="last")
-    return [{**row, "side": side(row["delta_low"], row["delta_high"])} for row in records(ordered)]
+    return [{**row, "side": side(row["delta_plain_low"], row["delta_plain_high"])} for row in records(ordered)]
 
 
 def without(board: pd.DataFrame) -> list[dict[str, Any]]:
@@ -122,8 +151,44 @@ def without(board: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def guessing(prevalence: float) -> dict[str, float]:
-    """The Brier score of giving every row the prevalence as its probability."""
-    return {"brier": prevalence * (1 - prevalence)}
+    """The Brier score and the log loss of giving every row the prevalence as its probability."""
+    rest = 1 - prevalence
+    log_loss = -prevalence * math.log(prevalence) - rest * math.log(rest) if 0 < prevalence < 1 else 0.0
+    return {"brier": prevalence * rest, "log_loss": log_loss}
+
+
+def on_probabilities(board: pd.DataFrame) -> list[str]:
+    """What remedies did to probabilities and what the correction mends, in sentences."""
+    rows = records(board[board["status"] == OK])
+    plain = {row["model"]: row for row in rows if row["level"] == NONE and row["strategy"] == NONE}
+    sides = ("log_loss", "log_loss_corrected")
+    pairs = [(row, plain[row["plain_model"]]) for row in rows if row["level"] != NONE and row["plain_model"] in plain]
+    pairs = [pair for pair in pairs if not any(missing(row[name]) for row in pair for name in sides)]
+    said = []
+    if pairs:
+        raw, corrected = (sum(one[name] > nothing[name] for one, nothing in pairs) for name in sides)
+        middle = [number(median(one[name] for one, _ in pairs)) for name in sides]
+        nothing = number(median(nothing[sides[0]] for _, nothing in pairs))
+        said.append(
+            f"By its raw scores, {raw} of {len(pairs)} remedies {'has' if raw == 1 else 'have'} a higher log loss than doing "
+            f"nothing with the plain model; with probabilities put right, {corrected} still {'has' if corrected == 1 else 'have'}. "
+            f"The median log loss is {middle[0]} raw and {middle[1]} put right, where doing nothing has {nothing}."
+        )
+    both = [(row["calibration_intercept"], row["calibration_intercept_corrected"]) for row in rows if row["level"] != NONE]
+    both = [pair for pair in both if not any(map(missing, pair))]
+    if both:
+        before, after = (math.exp(median(abs(pair[k]) for pair in both)) for k in (0, 1))
+        high = sum(raw < 0 for raw, _ in both)
+        said.append(
+            f"On the whole, the odds that {high} of {len(both)} remedies promise are too high; the odds are off by a factor "
+            f"of {before:,.1f} on the median, and of {after:,.1f} when put right."
+        )
+    return said
+
+
+def not_put_right(board: pd.DataFrame) -> int:
+    """How many cells have a result and no corrected probabilities."""
+    return int(((board["status"] == OK) & board["log_loss_corrected"].isna()).sum())
 
 
 @dataclass(frozen=True)
@@ -169,20 +234,95 @@ def grids(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any]
             for strategy in dict.fromkeys(board["strategy"])
         ]
         rule = facts["thresholds"].get(policy)
-        result.append({"policy": policy, "rule": threshold_rule(rule), "models": models, "lines": lines})
+        result.append({"policy": policy, "rule": threshold_rule(policy, rule), "models": models, "lines": lines})
     return result
 
 
-def threshold_rule(rule: Any) -> str:
+SLICE = "the validation slice, which no sampler and no fit has seen; the test rows have no say in it."
+
+
+def threshold_rule(policy: str, rule: Any) -> str:
     """A threshold policy in words."""
     if isinstance(rule, (int, float)):
         return f"A row is predicted positive when its score is at least {rule:g}."
-    if isinstance(rule, str):
+    if policy == "cost" and rule == "expected":
         return (
-            f"In each fold, the threshold with the highest {MEASURES.get(rule, label(rule))} on the validation slice, which "
-            "no sampler and no fit has seen; the test rows have no say in it."
+            "A row is predicted positive where that is cheaper in expectation: where its corrected probability is at least "
+            "what a false alarm would cost, as a share of that and of what a miss would cost (each less the cost of the "
+            "right decision). Costs may differ from row to row, and the threshold with them: the number below is the mean."
         )
-    return "A row is predicted positive when its score is at least the threshold of this policy."
+    if policy == "cost":
+        return f"In each fold, the one threshold on the scores that costs least on {SLICE}"
+    return f"In each fold, the threshold with the highest {MEASURES.get(rule, label(rule))} on {SLICE}"
+
+
+def costs_said(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
+    """What a decision costs, without a model and at its cheapest, in sentences."""
+    costs, known = facts["costs"], facts["costs_without_a_model"]
+    *first, last = (f"a {label(name)} costs {plain(costs[name])}" for name in COSTS)
+    told = f"{', '.join(first)} and {last}."
+    said = [told[0].upper() + told[1:]]
+    if any(isinstance(cost, Mapping) for cost in costs.values()):
+        said[0] += " Names are columns: such a cost is the row's own."
+    said.append(
+        f"Without a model, a decision costs {number(known['no_row_positive'])} on the mean when no row is called positive and "
+        f"{number(known['every_row_positive'])} when every row is; perfect knowledge would cost {number(known['oracle'])}."
+    )
+    found = decisions[decisions["expected_cost"].notna()]
+    if not found.empty:
+        row = found.loc[found["expected_cost"].astype("float64").idxmin()]
+        cheap, idle = float(row["expected_cost"]), min(known["no_row_positive"], known["every_row_positive"])
+        named = f"{row['strategy']} with {row['model']} at the threshold {row['policy']}"
+        if cheap < idle:
+            share = (idle - cheap) / (idle - known["oracle"])
+            said.append(
+                f"The cheapest decisions are those of {named}: {number(cheap)}, which is {percent(share)} of the way from the "
+                "cheaper of the two to perfect knowledge. The lowest of many costs looks better than it is."
+            )
+        else:
+            said.append(f"No model decides more cheaply than that: the lowest cost is {number(cheap)}, of {named}.")
+    return said
+
+
+def searches(trials: pd.DataFrame, best: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the searches of each cell found: one line a cell, over its folds.
+
+    Parameters
+    ----------
+    best : sequence of mappings with strategy, model, value and params
+        The best trial of each search.
+    """
+    lines = []
+    for (strategy, model), mine in trials.groupby(["strategy", "model"], sort=False):
+        won = [one for one in best if (one["strategy"], one["model"]) == (strategy, model)]
+        states = Counter(mine["state"])
+        lines.append(
+            {
+                "strategy": strategy,
+                "model": model,
+                "searches": len(mine[["repeat", "fold"]].drop_duplicates()),
+                **{state: states[state] for state in ("complete", "pruned", "failed")},
+                "value": sum(one["value"] for one in won) / len(won) if won else None,
+                "as_it_is": sum(not one["params"] for one in won),
+                "params": _summed_up([one["params"] for one in won if one["params"]]),
+            }
+        )
+    return lines
+
+
+def _summed_up(params: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The parameters that several searches found: numbers by their median and range, choices by how often."""
+    result = []
+    for name in sorted({name for one in params for name in one}):
+        values = [one[name] for one in params if name in one]
+        if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+            low, high = min(values), max(values)
+            told = f"{low:.3g}" if low == high else f"{median(values):.3g} ({low:.3g} to {high:.3g})"
+        else:
+            counted = Counter(_told("", value) for value in values).most_common()
+            told = ", ".join(f"{text} ({times} of {len(values)})" if len(counted) > 1 else text for text, times in counted)
+        result.append((name, told))
+    return result
 
 
 def split_sentence(split: Mapping[str, Any], folds: int) -> str:
@@ -208,7 +348,7 @@ FACTS = {
     "rows": "rows", "positives": "positive rows", "prevalence": "prevalence", "target": "target column",
     "positive": "positive label", "features": "features", "categorical": "categorical features",
     "missing_values": "missing values", "sentinels_replaced": "sentinels read as missing", "constant": "constant features",
-    "no_features": "columns that are no features", "costs": "cost of a decision", "draws": "draws of the bootstrap",
+    "no_features": "columns that are no features", "draws": "draws of the bootstrap",
     "level": "level of the intervals", "folds": "test parts",
 }  # fmt: skip
 """Facts of a dataset in the order in which a page tells them; others follow under their own names."""
@@ -216,7 +356,7 @@ FACTS = {
 
 def told_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name and text of each fact of a dataset."""
-    elsewhere = {"dataset", "split", "thresholds"}
+    elsewhere = {"dataset", "split", "thresholds", "costs", "costs_without_a_model"}
     names = [*(name for name in FACTS if name in facts), *sorted(set(facts) - set(FACTS) - elsewhere)]
     return [(FACTS.get(name, label(name)), _told(name, facts[name])) for name in names]
 
@@ -238,7 +378,7 @@ def _told(name: str, value: Any) -> str:
     return str(value)
 
 
-def card(board: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
+def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the page of all datasets tells of one."""
     remedy = headline.best(headline.remedies(board))
     return {
@@ -250,51 +390,70 @@ def card(board: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
         "top": headline.best(board),
         "remedy": remedy,
         "side": remedy.side if remedy else None,
-        "reading": headline.reading(board, dict(facts))[0],
+        "reading": headline.reading(board, decisions, dict(facts))[0],
     }
 
 
 def best_of(boards: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """Strategies down, datasets across: the best cell of each strategy on each dataset."""
+    """Strategies down, datasets across: the best cell of each on each dataset, doing nothing apart from mere weights."""
     strategies = list(dict.fromkeys(name for board in boards.values() for name in board["strategy"]))
     lines: list[dict[str, Any]] = []
     for strategy in strategies:
-        cells: list[tuple[str, Best | None]] = [
-            (name, headline.best(board[board["strategy"] == strategy])) for name, board in boards.items()
-        ]
-        lines.append({"strategy": strategy, "cells": cells})
+        mine = {name: board[board["strategy"] == strategy] for name, board in boards.items()}
+        parts = (True, False) if strategy == NONE else (None,)
+        for nothing in parts:
+            kept = {n: b if nothing is None else b[(b["level"] == NONE) == nothing] for n, b in mine.items()}
+            if any(len(board) for board in kept.values()):
+                cells: list[tuple[str, Best | None]] = [(name, headline.best(board)) for name, board in kept.items()]
+                name = "algorithm alone" if nothing is False else strategy
+                lines.append({"strategy": name, "nothing": bool(nothing), "cells": cells})
     return lines
 
 
 def of_dataset(
-    board: pd.DataFrame, decisions: pd.DataFrame, counts: pd.DataFrame, mean_counts: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame], mean_counts: pd.DataFrame, best: Sequence[Mapping[str, Any]],
     facts: Mapping[str, Any], measured: Mapping[str, Any], figures: Mapping[str, str],
 ) -> str:  # fmt: skip
     """The page of one dataset.
 
     Parameters
     ----------
+    tables : mapping of name to DataFrame
+        What `evaluate` wrote.
     mean_counts : DataFrame
         Class counts by strategy, the mean over folds.
+    best : sequence of mappings
+        The best trial of each search, see `searches`.
     measured : mapping of "strategy/model" to mapping
         Seconds and memory; they stand in one element of the page and nowhere else.
     figures : mapping of name to `<svg>` element
+        A figure that is not there had nothing to show.
     """
+    board, decisions, counts = (tables[name] for name in ("leaderboard", "decisions", "counts"))
     reasons = counts[counts["status"] != OK].groupby("strategy", sort=False)["reason"].first().to_dict()
     remedy = headline.best(headline.remedies(board))
+    cells = ranked(board)
+    levels = {(row["strategy"], row["model"]): row["level"] for row in cells}
     return environment().get_template("dataset.html.j2").render(
         title=facts["dataset"],
         facts=facts,
         told_facts=told_facts(facts),
         split=split_sentence(facts["split"], int(facts["folds"])),
-        reading=headline.reading(board, dict(facts)),
+        reading=headline.reading(board, decisions, dict(facts)),
         side=remedy.side if remedy else None,
         statuses=headline.statuses(board),
-        cells=ranked(board),
+        cells=cells,
+        corrections=[kind for kind in CORRECTIONS if (board["correction"] == kind).any()],
+        hybrids=int((board["level"] == "hybrid").sum()),
+        on_probabilities=on_probabilities(board),
+        not_put_right=not_put_right(board),
         without=without(board),
         guessing=guessing(float(facts["prevalence"])),
         grids=grids(board, decisions, facts),
-        decisions=records(decisions),
+        decisions=[{**row, "level": levels.get((row["strategy"], row["model"]))} for row in records(decisions)],
+        costs_said=costs_said(decisions, facts),
+        learned=len(tables["learning"][["strategy", "model"]].drop_duplicates()),
+        searches=searches(tables["trials"], best),
         repeats=int(facts["split"].get("repeats") or 1),
         counts=[{"strategy": name, **row, "reason": reasons.get(name)}
                 for name, row in zip(mean_counts.index, records(mean_counts), strict=True)],
@@ -303,12 +462,15 @@ def of_dataset(
     )  # fmt: skip
 
 
-def of_all(boards: Mapping[str, pd.DataFrame], facts: Sequence[Mapping[str, Any]], measured: Mapping[str, Any]) -> str:
+def of_all(
+    boards: Mapping[str, pd.DataFrame], decisions: Sequence[pd.DataFrame], facts: Sequence[Mapping[str, Any]],
+    measured: Mapping[str, Any],
+) -> str:  # fmt: skip
     """The page of all datasets."""
     cells = [row for board in boards.values() for row in ranked(board)]
     return environment().get_template("index.html.j2").render(
         title="Counterpoise",
-        cards=[card(board, one) for board, one in zip(boards.values(), facts, strict=True)],
+        cards=[card(*one) for one in zip(boards.values(), decisions, facts, strict=True)],
         datasets=list(boards),
         best_of=best_of(boards),
         level=facts[0]["level"],

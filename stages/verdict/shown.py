@@ -1,0 +1,113 @@
+"""What the page and MLflow both show of a dataset: its pictures, of which cells, and the best that its searches found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stages.config import NONE
+from stages.remedies.outcome import OK
+from stages.verdict import figures, headline
+
+Cell = tuple[str, str]
+"""A strategy and a model."""
+
+Tables = Mapping[str, pd.DataFrame]
+"""What `evaluate` wrote of a dataset, by name."""
+
+MOST = 8
+"""Cells that a picture with a panel for each has room for."""
+
+REFERENCES = {
+    "no_row_positive": "no row positive",
+    "every_row_positive": "every row positive",
+    "oracle": "perfect knowledge",
+}
+"""What deciding without a model is called."""
+
+
+def worth_a_look(board: pd.DataFrame) -> list[Cell]:
+    """Doing nothing at its best, the best remedy of the algorithm and the best hybrid, and the best of each strategy.
+
+    Best by average precision; where there are more strategies than room, those that come first in params.yaml.
+    """
+    data = [rows for _, rows in board[board["level"] == "data"].groupby("strategy", sort=False)]
+    groups = [*(board[board["level"] == level] for level in (NONE, "algorithm", "hybrid")), *data]
+    found = [headline.best(rows) for rows in groups]
+    return [(best.strategy, best.model) for best in found if best is not None][:MOST]
+
+
+def leading(board: pd.DataFrame, table: pd.DataFrame) -> list[Cell]:
+    """The cells of a table, of which only those with the highest average precision where there are too many."""
+    order = board.sort_values("average_precision", ascending=False, kind="stable", na_position="last")
+    named = set(zip(table["strategy"], table["model"], strict=True))
+    best = [cell for cell in zip(order["strategy"], order["model"], strict=True) if cell in named][:MOST]
+    return [cell for cell in zip(board["strategy"], board["model"], strict=True) if cell in best]
+
+
+def of_cells(table: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
+    """The rows of some cells, cell after cell."""
+    pieces = [table[(table["strategy"] == strategy) & (table["model"] == model)] for strategy, model in cells]
+    return pd.concat(pieces, ignore_index=True) if pieces else table.iloc[:0]
+
+
+def promised(reliability: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
+    """The points of reliability diagrams; where nothing is corrected, the raw ones alone, which are the same."""
+    raw = board[board["correction"] == NONE]
+    same = set(zip(raw["strategy"], raw["model"], strict=True))
+    rows = zip(reliability["strategy"], reliability["model"], reliability["side"], strict=True)
+    return reliability.loc[[side == "raw" or (strategy, model) not in same for strategy, model, side in rows]]
+
+
+def on_scores(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
+    """The decisions whose threshold is one of the scores, not of corrected probabilities."""
+    expected = facts["thresholds"]["cost"] == "expected"
+    return decisions[decisions["policy"] != "cost"] if expected else decisions
+
+
+def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
+    """The pictures of a dataset by name, without those for which there is nothing to draw."""
+    board, curves, decisions = tables["leaderboard"], tables["curves"], tables["decisions"]
+    if not curves.empty:
+        prevalence = float(facts["prevalence"])
+        yield "precision_recall", figures.curves_overlay(
+            curves, "precision_recall", title=f"{name}: precision and recall", prevalence=prevalence
+        )
+        yield "roc", figures.curves_overlay(curves, "roc", title=f"{name}: ROC", prevalence=prevalence)
+    if board["delta_plain"].notna().any():
+        yield "forest", figures.forest(board, title=f"{name}: difference from doing nothing")
+    if tables["counts"]["positives_after"].notna().any():
+        yield "class_counts", figures.class_counts(tables["counts"], title=f"{name}: training rows before and after")
+    some = worth_a_look(board)
+    if some:
+        points = of_cells(promised(tables["reliability"], board), some)
+        yield "reliability", figures.reliability(points, title=f"{name}: what probabilities promise")
+        shares = of_cells(tables["histograms"], some)
+        yield "score_distribution", figures.score_distribution(
+            shares, title=f"{name}: scores by class", thresholds=on_scores(decisions, facts)
+        )
+    if decisions["expected_cost"].notna().any():
+        known = {told: facts["costs_without_a_model"][key] for key, told in REFERENCES.items()}
+        yield "costs", figures.costs(decisions, known, title=f"{name}: cost of a decision")
+    learning, trials = (of_cells(table, leading(board, table)) for table in (tables["learning"], tables["trials"]))
+    if not learning.empty:
+        yield "learning_curves", figures.learning_curves(learning, title=f"{name}: learning curves")
+    if not trials.empty:
+        yield "search_history", figures.search_history(trials, title=f"{name}: searches")
+
+
+def best_trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
+    """The best trial of each search, of equal ones the first, with its parameters; none where no trial was completed."""
+    found = []
+    for _, mine in trials.groupby(["strategy", "model", "repeat", "fold"], sort=False):
+        complete = mine[mine["state"] == "complete"]
+        if len(complete):
+            row = complete.loc[complete["value"].astype("float64").idxmax()]
+            found.append({**{name: row[name] for name in ("strategy", "model")},
+                          **{name: int(row[name]) for name in ("repeat", "fold", "trial")},
+                          "value": float(row["value"]), "params": json.loads(row["params"])})  # fmt: skip
+    return found

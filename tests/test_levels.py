@@ -1,0 +1,117 @@
+"""What a cell is: its level, what doing nothing means for it, and how its probabilities are put right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stages import config
+from stages.config import Model, Strategy
+from stages.remedies import levels
+from stages.remedies.models import MODELS
+from stages.remedies.samplers import SAMPLERS
+
+
+def models_of(**entries: dict[str, Any]) -> dict[str, Model]:
+    return {key: Model.model_validate(entry) for key, entry in entries.items()}
+
+
+WEIGHED = {"class_weight": "balanced"}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "key", "entry", "level"),
+    [
+        ("none", "xgboost", {}, "none"),
+        ("smote", "xgboost", {}, "data"),
+        ("none", "xgboost_weighted", {}, "algorithm"),
+        ("smote", "xgboost_weighted", {}, "hybrid"),
+        ("smote", "mlp_focal", {}, "hybrid"),
+        ("none", "random_forest", {"params": WEIGHED}, "algorithm"),
+        ("none", "xgboost", {"params": {"scale_pos_weight": 1}}, "none"),
+        ("none", "xgboost", {"params": {"scale_pos_weight": 3}}, "algorithm"),
+        ("none", "xgboost", {"costs": "weights"}, "algorithm"),
+        ("none", "mlp", {"params": {"loss": "cross_entropy"}}, "none"),
+        ("none", "mlp", {"params": {"loss": "balanced"}}, "algorithm"),
+        ("none", "xgboost", {"search": {"trials": 1, "space": {"max_depth": [3]}}}, "none"),
+        ("none", "xgboost", {"search": {"trials": 1, "space": {"scale_pos_weight": [3]}}}, "algorithm"),
+        ("none", "balanced_random_forest", {"strategies": ["none"]}, "algorithm"),
+        ("none", "autoencoder", {"strategies": ["none"]}, "algorithm"),
+    ],
+)  # fmt: skip
+def test_a_cell_remedies_by_data_by_algorithm_by_both_or_not_at_all(
+    strategy: str, key: str, entry: dict[str, Any], level: str
+) -> None:
+    assert levels.level(strategy, Strategy(), key, Model.model_validate(entry)) == level
+
+
+def test_doing_nothing_is_the_same_model_without_the_remedy_the_most_alike_where_there_are_several() -> None:
+    entries = models_of(
+        shallow={"model": "xgboost", "params": {"max_depth": 2}},
+        deep={"model": "xgboost", "params": {"max_depth": 8}},
+        xgboost_weighted={"params": {"max_depth": 8}},
+        cost_xgboost={"model": "xgboost", "costs": "weights", "params": {"max_depth": 2}},
+        xgboost_focal={"params": {"max_depth": 2, "loss_gamma": 1}},
+        mlp_focal={},
+        easy_ensemble={"strategies": ["none"]},
+        random_forest={},
+        balanced_random_forest={"strategies": ["none"]},
+        weighted_forest={"model": "random_forest", "params": WEIGHED},
+    )
+    assert levels.plain_of(entries) == {
+        "shallow": "shallow", "deep": "deep", "xgboost_weighted": "deep", "cost_xgboost": "shallow",
+        "xgboost_focal": "shallow", "mlp_focal": None, "easy_ensemble": None, "random_forest": "random_forest",
+        "balanced_random_forest": "random_forest", "weighted_forest": "random_forest",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("strategy", "sampler", "key", "entry", "correction"),
+    [
+        ("none", {}, "xgboost", {}, "none"),
+        ("none", {}, "xgboost_weighted", {}, "exact"),
+        ("random_over", {}, "xgboost", {}, "exact"),
+        ("random_under", {}, "xgboost_weighted", {}, "exact"),
+        ("random_over", {"params": {"shrinkage": 0.1}}, "xgboost", {}, "approximate"),
+        ("smote", {}, "xgboost", {}, "approximate"),
+        ("adasyn", {}, "xgboost_weighted", {}, "approximate"),
+        ("none", {}, "xgboost", {"costs": "weights"}, "approximate"),
+        *((name, {}, "xgboost", {}, "sigmoid") for name in ("near_miss_1", "enn", "tomek_links", "smote_enn")),
+        ("none", {}, "xgboost_focal", {}, "sigmoid"),
+        ("none", {}, "xgboost_focal", {"params": {"loss_gamma": 0}}, "exact"),
+        ("none", {}, "mlp", {"params": {"loss": "balanced"}}, "exact"),
+        ("none", {}, "mlp", {"params": {"loss_gamma": 3}}, "none"),
+        ("none", {}, "mlp", {"search": {"trials": 1, "space": {"loss": ["focal"]}}}, "sigmoid"),
+        ("none", {}, "svm", {}, "sigmoid"),
+        ("none", {}, "nearest_neighbors", {"costs": "metacost"}, "sigmoid"),
+        ("none", {}, "easy_ensemble", {}, "sigmoid"),
+        ("none", {}, "autoencoder", {"calibration": "isotonic"}, "isotonic"),
+        ("random_over", {}, "xgboost", {"calibration": "isotonic"}, "isotonic"),
+        ("none", {}, "xgboost", {"calibration": "sigmoid"}, "sigmoid"),
+    ],
+)  # fmt: skip
+def test_probabilities_are_put_right_by_a_formula_where_one_holds(
+    strategy: str, sampler: dict[str, Any], key: str, entry: dict[str, Any], correction: str
+) -> None:
+    one = Strategy.model_validate(sampler), key, Model.model_validate(entry)
+    assert levels.correction(strategy, *one) == correction
+
+
+def test_every_sampler_and_model_has_a_level_and_a_correction() -> None:
+    for strategy in ["none", *SAMPLERS]:
+        for key in MODELS:
+            assert levels.level(strategy, Strategy(), key, Model()) in {"none", "data", "algorithm", "hybrid"}
+            assert levels.correction(strategy, Strategy(), key, Model()) in {"none", "exact", "approximate", "sigmoid"}
+    plain = levels.plain_of({key: Model() for key in MODELS})
+    assert all(plain[key] == (kind.remedies if kind.remedies is not None else key) or kind.remedies == ""
+               for key, kind in MODELS.items())  # fmt: skip
+
+
+def test_the_trials_of_each_model_are_counted() -> None:
+    content: dict[str, Any] = {
+        "seed": 1, "datasets": {"mine": {"path": "m.csv", "target": "y", "positive": 1}}, "strategies": {"none": {}},
+        "models": {"xgboost": {"search": {"trials": 4, "space": {"max_depth": [1, 2]}}}, "random_forest": {}},
+        "split": {"scheme": "holdout"}, "thresholds": {}, "costs": {},
+    }  # fmt: skip
+    assert levels.searched(config.parse(content)) == {"xgboost": 4, "random_forest": 0}
