@@ -172,9 +172,9 @@ def work(
     table: Table, key: str, entry: Model, seed: int, train: NDArray[np.int64], test: NDArray[np.int64],
     X: NDArray[np.float64] | None = None,
 ) -> Work:  # fmt: skip
-    """A fit on training rows as they are; one of them is the validation slice, for a power transform takes no empty one."""
+    """A fit on training rows as they are, without a validation slice."""
     X = table.X if X is None else X
-    return Work(key, entry, seed, X, table.y, table.cardinalities, train, train[:1], test, train, X[:0], table.y[:0])
+    return Work(key, entry, seed, X, table.y, table.cardinalities, train, train[:0], test, train, X[:0], table.y[:0])
 
 
 def decisions(y: NDArray[np.int8], scores: NDArray[np.float64], threshold: float) -> Metrics:

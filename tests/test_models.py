@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from xgboost import XGBClassifier
 from stages.config import Model
 from stages.data.tables import Table
 from stages.errors import ConfigurationError, NotApplicable
-from stages.remedies import models
+from stages.remedies import models, networks
 from stages.remedies.encoding import Encoder
 from stages.remedies.fit import Work, fit
 from stages.remedies.models import MODELS
@@ -270,6 +271,19 @@ def test_no_parameter_that_is_fixed_is_offered(model: str) -> None:
     assert "random_state" in offered or model == "nearest_neighbors"
 
 
+# What a fit is charged with
+
+
+@pytest.mark.parametrize("model", ["mlp", "mlp_weighted", "autoencoder", "autoencoder_xgboost"])
+def test_no_fit_is_charged_with_the_import_of_keras(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    keras, clock = networks.keras_on_jax, time.perf_counter
+    monkeypatch.setattr(networks, "keras_on_jax", lambda: [seen.append("keras"), keras()][1])
+    monkeypatch.setattr(time, "perf_counter", lambda: [seen.append("clock"), clock()][1])
+    fit(work_of(model, numeric_table()))
+    assert seen[:2] == ["keras", "clock"]
+
+
 # Warnings and encoding
 
 
@@ -288,6 +302,16 @@ def test_numbers_are_imputed_and_scaled_by_what_the_training_rows_say() -> None:
     deviation = np.std([1, 3, 3, 5])
     X = encoder.transform(np.array([[3.0, 5], [nan, nan], [3 + deviation, 7]]))
     np.testing.assert_allclose(X, [[0, 0], [0, 0], [1, 2]])  # a constant column is moved, not divided by nothing
+
+
+@pytest.mark.parametrize("scale", [False, True, "power"])
+@pytest.mark.parametrize("cardinalities", [(0, 0), (2, 0), (2, 2)])
+def test_a_table_without_rows_or_without_numbers_is_encoded_too(scale: Any, cardinalities: tuple[int, ...]) -> None:
+    """`split.validation: 0` gives a validation slice without rows."""
+    X = np.tile([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], (4, 1))
+    encoder = Encoder(cardinalities, scale=scale).fit(X)
+    assert encoder.transform(X[:0]).shape == (0, len(encoder.is_category))
+    assert np.isfinite(encoder.transform(X)).all()
 
 
 def test_categories_become_indicators_all_zero_where_missing_or_codes_that_are_marked() -> None:

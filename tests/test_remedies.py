@@ -139,6 +139,32 @@ def test_a_net_is_searched_and_pruned_by_its_learning_curve() -> None:
     assert fitted.history["step"][-1] == 60
 
 
+def test_metacost_is_searched_and_a_trial_that_leaves_one_class_is_no_end() -> None:
+    """Half of all rows as neighbours call every row negative; the search goes on, and what it finds is MetaCost's own."""
+    work = work_of("nearest_neighbors", costs="metacost", search={"trials": 4, "space": {"n_neighbors": [9, 75]}})
+    work = dataclasses.replace(work, stakes=np.ones((240, 2)))
+    fitted = fit(work)
+    reasons = {trial["reason"].partition(":")[0] for trial in fitted.trials if trial["params"] == {"n_neighbors": 75}}
+    assert reasons == {"NotApplicable"}
+    assert {trial["state"] for trial in fitted.trials if trial["params"] != {"n_neighbors": 75}} == {"complete"}
+    best = max((trial for trial in fitted.trials if trial["value"]), key=lambda trial: trial["value"])
+    alone = work_of("nearest_neighbors", costs="metacost", params=best["params"])
+    np.testing.assert_array_equal(fitted.test, fit(dataclasses.replace(alone, stakes=work.stakes)).test)
+    neighbours = {"n_neighbors": {"low": 70, "high": 90}}
+    hopeless = work_of("nearest_neighbors", costs="metacost", params={"n_neighbors": 80},
+                       search={"trials": 2, "space": neighbours})  # fmt: skip
+    with pytest.raises(NotApplicable, match="all 2 trials of the search failed, .* MetaCost made all 150 rows negative"):
+        fit(dataclasses.replace(hopeless, stakes=work.stakes))
+
+
+def test_what_is_at_stake_belongs_to_the_rows_that_are_fitted_on_whatever_the_ratio() -> None:
+    """A search for the ratio fits on other rows than the strategy's own."""
+    space = {"ratio": [0.25, 0.5]}
+    for asked in ({"costs": "weights"}, {"costs": "metacost"}):
+        found = searched("logistic_regression", space, "random_under", trials=3, **asked)
+        assert {trial["state"] for trial in found.trials} == {"complete"}
+
+
 def test_a_search_without_a_validation_slice_says_so() -> None:
     work = dataclasses.replace(
         work_of("xgboost", search={"trials": 2, "space": {"max_depth": [1, 2]}}), validation=VALIDATION[:0]

@@ -20,7 +20,7 @@ import yaml
 
 from stages import compare, config, costs, evaluate, fetch, files, report, resample, same, split, train
 from stages.paths import REPOSITORY
-from stages.verdict import figures, headline, measured, page
+from stages.verdict import figures, headline, measured, page, shown
 from stages.verdict.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
 from tests.conftest import numeric_table
 
@@ -243,10 +243,11 @@ def test_the_page_shows_every_cell_and_the_reason_of_those_without_a_result(plac
     for row in rows:
         expected = board.loc[(row[0], row[1])]
         if expected["status"] == "ok":
-            assert row[2] == f"{expected['average_precision']:.3f}"
+            assert row[3] == f"{expected['average_precision']:.3f}"
+            assert row[2] == ("" if row[0] == "none" else "data")
         else:
-            assert row[2] == "not applicable" and "n_neighbors" in row[-1]
-    scores = [float(row[2]) for row in rows if row[2] != "not applicable"]
+            assert row[3] == "not applicable" and "n_neighbors" in row[-1]
+    scores = [float(row[3]) for row in rows if row[3] != "not applicable"]
     assert scores == sorted(scores, reverse=True)
     assert len(cells_of(document, "numbers")) == 12, "four cells with a result at three thresholds"
     assert not re.search(r"\d\.\d{7,}", " ".join(text for row in rows for text in row)), "no number with thirty digits"
@@ -308,7 +309,7 @@ def test_measured_values_stand_in_one_element_of_a_page_and_nowhere_else(place: 
     for name in ("zeta.html", "index.html"):
         text = (place / "reports" / name).read_text()
         assert "7777125000" in text and text.count('<script id="measured"') == 1
-        assert not re.search("7777|23331", without_measured(text))
+        assert not re.search(r"7777[.,]?125|23,?331", without_measured(text))
         held = json.loads(Document(text).scripts[0])
         key = "zeta/random_over/random_forest" if name == "index.html" else "random_over/random_forest"
         assert held[key] == {"fit_seconds": 23331.375, "predict_seconds": 23331.375, "resample_seconds": 23331.375,
@@ -426,18 +427,19 @@ def test_a_missing_evaluation_is_told(place: Path) -> None:
         run(report, "zetta")
 
 
-def loaded(folder: Path, name: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+Parts = tuple[dict[str, pd.DataFrame], dict[str, Any]]
+"""What `evaluate` wrote of a dataset: its tables by name, and its facts."""
+
+
+def loaded(folder: Path, name: str) -> Parts:
     where = folder / "data/evaluations" / name
-    board, decisions, curves, counts = (
-        files.read_csv(where / f"{t}.csv") for t in ("leaderboard", "decisions", "curves", "counts")
-    )
-    return board, decisions, curves, counts, files.read_json(where / "dataset.json")
+    return {t: files.read_csv(where / f"{t}.csv") for t in report.TABLES}, files.read_json(where / "dataset.json")
 
 
-def rendered(board: pd.DataFrame, decisions: pd.DataFrame, curves: pd.DataFrame, counts: pd.DataFrame, facts: dict[str, Any]
-             ) -> str:  # fmt: skip
-    drawn = report.drawn("zeta", board, curves, counts, facts["prevalence"])
-    return page.of_dataset(board, decisions, counts, figures.mean_counts(counts), facts, {}, drawn)
+def rendered(tables: dict[str, pd.DataFrame], facts: dict[str, Any]) -> str:
+    drawn = {name: figures.svg(figure) for name, figure in shown.pictures("zeta", tables, facts)}
+    best = shown.best_trials(tables["trials"])
+    return page.of_dataset(tables, figures.mean_counts(tables["counts"]), best, facts, {}, drawn)
 
 
 def failed(board: pd.DataFrame) -> pd.DataFrame:
@@ -447,41 +449,121 @@ def failed(board: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_a_dataset_whose_every_cell_failed_has_a_page_and_plots(evaluated: Path) -> None:
-    board, decisions, curves, counts, facts = loaded(evaluated, "zeta")
-    board = failed(board)
-    text = rendered(board, decisions.iloc[:0], curves.iloc[:0], counts, facts)
+    tables, facts = loaded(evaluated, "zeta")
+    board = failed(tables["leaderboard"])
+    none = {name: frame.iloc[:0] for name, frame in tables.items()} | {"leaderboard": board, "counts": tables["counts"]}
+    text = rendered(none, facts)
     document = Document(text)
     assert len(cells_of(document, "cells")) == 6 and "None of the 6 cells has a result" in text
     assert text.count("ValueError: nothing works") >= 6
-    assert list(report.precision_recall(board, curves.iloc[:0]).columns) == ["strategy", "model", "recall", "precision"]
-    assert list(report.confusion(board, decisions.iloc[:0]).columns) == ["actual", "predicted", "count", "cell"]
-    numbers = headline.numbers(board, decisions.iloc[:0], facts)
+    assert list(report.precision_recall(board, none["curves"]).columns) == ["strategy", "model", "recall", "precision"]
+    assert list(report.confusion(board, none["decisions"]).columns) == ["actual", "predicted", "count", "cell"]
+    numbers = headline.numbers(board, none["decisions"], facts)
     assert numbers["cells_failed"] == 6 and "best_average_precision" not in numbers
-    page.of_all({"zeta": board}, [decisions.iloc[:0]], [facts], {})
+    page.of_all({"zeta": board}, [none["decisions"]], [facts], {})
 
 
 def test_without_the_strategy_none_nothing_is_compared_with_it(evaluated: Path) -> None:
-    parts = loaded(evaluated, "zeta")
-    board, *tables = (frame[frame["strategy"] != "none"] for frame in parts[:4])
-    board = board.assign(delta_plain=np.nan, delta_plain_low=np.nan, delta_plain_high=np.nan)
-    text = rendered(board, *tables, parts[4])
+    tables, facts = loaded(evaluated, "zeta")
+    tables = {n: frame[frame["strategy"] != "none"] if "strategy" in frame else frame for n, frame in tables.items()}
+    tables["leaderboard"] = tables["leaderboard"].assign(
+        delta_plain=np.nan, delta_plain_low=np.nan, delta_plain_high=np.nan
+    )
+    text = rendered(tables, facts)
     assert "cannot be compared with doing nothing" in text and "comparisons with doing nothing" not in text
 
 
 def test_one_model_alone_and_sixty_strategies_have_a_page(evaluated: Path) -> None:
-    board, decisions, curves, counts, facts = loaded(evaluated, "zeta")
-    one = [frame[frame["model"] == "random_forest"] for frame in (board, decisions, curves)]
-    Document(rendered(*one, counts, facts))
+    tables, facts = loaded(evaluated, "zeta")
+    Document(rendered({n: f[f["model"] == "random_forest"] if "model" in f else f for n, f in tables.items()}, facts))
 
     def many(frame: pd.DataFrame) -> pd.DataFrame:
         other = frame[frame["strategy"] == "random_over"]
         return pd.concat([frame, *(other.assign(strategy=f"random_over_{k}") for k in range(57))])
 
-    text = rendered(*(many(frame) for frame in (board, decisions, curves, counts)), facts)
+    text = rendered({name: many(frame) for name, frame in tables.items()}, facts)
     document = Document(text)
     assert len(cells_of(document, "cells")) == 60 * 2
     assert len(text.encode()) < 5_000_000
     assert len(document.ids) == len(set(document.ids))
+
+
+def test_the_page_shows_raw_and_corrected_probabilities_of_every_cell_with_a_result(place: Path) -> None:
+    text = (place / "reports" / "digits.html").read_text()
+    rows = cells_of(Document(text), "calibration")
+    board = files.read_csv(place / "data/evaluations/digits/leaderboard.csv").set_index(["strategy", "model"])
+    assert len(rows) == (board["status"] == "ok").sum() == 6
+    for row in rows:
+        mine = board.loc[(row[0], row[1])]
+        names = ("brier", "log_loss", "calibration_slope", "calibration_intercept", "expected_calibration_error")
+        assert row[3:] == [headline.number(mine[f"{name}{side}"]) for name in names for side in ("", "_corrected")]
+        assert (
+            row[2] == {"none": "as they are", "exact": "formula", "approximate": "formula, roughly"}[mine["correction"]]
+        )
+    assert "what probabilities promise" in text and "scores by class" in text, "both pictures are drawn"
+
+
+def test_the_page_says_which_cells_are_hybrids(evaluated: Path) -> None:
+    tables, facts = loaded(evaluated, "digits")
+    board = tables["leaderboard"]
+    assert "hybrids" not in rendered(tables, facts)
+    hybrid = (board["strategy"] == "random_over") & (board["model"] == "random_forest")
+    tables["leaderboard"] = board.assign(level=board["level"].mask(hybrid, "hybrid"), plain_model="logistic_regression")
+    text = rendered(tables, facts)
+    assert "1 cell is one" in text
+    rows = {(row[0], row[1]): row for row in cells_of(Document(text), "cells")}
+    assert (
+        rows["random_over", "random_forest"][2] == "hybrid"
+        and "logistic_regression" in rows["random_over", "random_forest"]
+    )
+    assert rows["none", "random_forest"][2] == ""
+
+
+def test_the_page_shows_learning_curves_and_searches_where_there_are_any(evaluated: Path) -> None:
+    tables, facts = loaded(evaluated, "zeta")
+    without = rendered(tables, facts)
+    assert 'id="learning"' not in without and 'id="searches"' not in without
+    cell = {"strategy": "none", "model": "random_forest"}
+    tables["learning"] = pd.DataFrame(
+        [{**cell, "series": s, "step": k, "mean": 1 / k, "low": 0.9 / k, "high": 1.1 / k}
+         for s in ("loss", "validation_loss") for k in (1, 10, 20)]
+    )  # fmt: skip
+    trials = [
+        (0, "complete", 0.5, "{}"),
+        (1, "complete", 0.7, '{"max_depth": 3}'),
+        (2, "pruned", None, '{"max_depth": 9}'),
+    ]
+    tables["trials"] = pd.DataFrame(
+        [{**cell, "repeat": 0, "fold": fold, "trial": k, "state": state, "value": value, "step": None, "params": params,
+          "reason": None} for fold in (0, 1) for k, state, value, params in trials]
+    )  # fmt: skip
+    text = rendered(tables, facts)
+    document = Document(text)
+    assert {"learning", "searches"} <= set(document.ids)
+    flat = " ".join(re.sub("<[^>]*>", "", text).split())
+    assert "none random_forest 2 4 2 0 0.700 max_depth: 3" in flat
+
+
+def test_costs_are_told_in_words_with_what_deciding_without_a_model_costs(evaluated: Path) -> None:
+    tables, facts = loaded(evaluated, "zeta")
+    first, second, third = page.costs_said(tables["decisions"], facts)
+    assert first == (
+        "A false positive costs 1, a false negative costs 10, a true positive costs 0 and a true negative costs 0."
+    )
+    share = facts["positives"] / facts["rows"]
+    assert (
+        f"costs {10 * share:.3f} on the mean when no row is called positive and {1 - share:.3f} when every row is"
+        in second
+    )
+    assert "perfect knowledge would cost 0.000" in second
+    assert third.startswith("The cheapest decisions are those of ")
+    column = {"column": "amount", "times": 0.02, "plus": 10}
+    amounts = {**facts, "costs": {**facts["costs"], "false_positive": column}}
+    assert page.costs_said(tables["decisions"], amounts)[0].startswith(
+        "A false positive costs 0.02 \u00d7 amount + 10,"
+    )
+    dear = tables["decisions"].assign(expected_cost=99.0)
+    assert page.costs_said(dear, facts)[2].startswith("No model decides more cheaply than that")
 
 
 NO_DECISIONS = pd.DataFrame(columns=["strategy", "model", "policy", "f1"])
@@ -567,7 +649,8 @@ def test_differences_have_a_sign(value: float, text: str) -> None:
 
 
 def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> None:
-    board, decisions, curves, counts, _ = loaded(evaluated, "digits")
+    tables, _ = loaded(evaluated, "digits")
+    board, decisions, curves, counts = (tables[name] for name in ("leaderboard", "decisions", "curves", "counts"))
     half = decisions[decisions["policy"] == "half"]
     drawings: dict[str, Callable[[], Any]] = {
         "matrix": lambda: figures.confusion_matrix(90, 10, 3, 7, title="one"),
@@ -592,8 +675,8 @@ def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> No
 
 def test_a_confusion_matrix_shows_counts_and_shares_of_the_actual_class() -> None:
     text = figures.svg(figures.confusion_matrix(9_000, 1_000, 25, 75, title="x"))
-    for shown in ("9,000", "1,000", ">25<", ">75<", "90.0 %", "10.0 %", "25.0 %", "75.0 %"):
-        assert shown in text
+    for told in ("9,000", "1,000", ">25<", ">75<", "90.0 %", "10.0 %", "25.0 %", "75.0 %"):
+        assert told in text
     assert "no such row" in figures.svg(figures.confusion_matrix(5, 1, 0, 0, title="x"))
 
 
@@ -629,7 +712,8 @@ def test_measurements_of_one_strategy_are_added_up() -> None:
 
 
 def test_the_plots_hold_the_best_model_of_each_strategy_and_the_decisions_of_the_best_cell(place: Path) -> None:
-    board, decisions, *_ = loaded(place, "digits")
+    tables, _ = loaded(place, "digits")
+    board, decisions = tables["leaderboard"], tables["decisions"]
     curve = files.read_csv(place / "data/plots/digits/precision_recall.csv")
     assert list(curve.columns) == ["strategy", "model", "recall", "precision"]
     best = {s: rows.loc[rows["average_precision"].idxmax(), "model"] for s, rows in board.groupby("strategy")}

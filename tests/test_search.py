@@ -341,6 +341,7 @@ def test_a_trial_may_be_pruned_by_what_it_computes_itself() -> None:
         (MemoryError(), "MemoryError"),
         (FloatingPointError("the loss is nan"), "FloatingPointError: the loss is nan"),
         (RuntimeError("x" * 900), "RuntimeError: " + "x" * 500),
+        (NotApplicable("one class alone"), "NotApplicable: one class alone"),
     ],
 )
 def test_a_trial_that_fails_says_why_and_the_search_goes_on(error: Exception, reason: str) -> None:
@@ -386,15 +387,30 @@ def test_when_every_trial_fails_the_first_reason_is_told_and_the_next_search_tri
     assert search(steady, LINE, 4, 0, journal).value <= 0
 
 
-@pytest.mark.parametrize("error", [NotApplicable("one class alone"), ConfigurationError("no such parameter")], ids=repr)
-def test_what_holds_for_every_trial_goes_through_at_once(error: Exception, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [NotApplicable("two classes"), ValueError("no")], ids=repr)
+def test_rows_that_no_trial_can_be_fitted_on_are_not_applicable_also_after_a_kill(
+    other: Exception, tmp_path: Path
+) -> None:
+    def value(params: dict[str, Any], _: Report) -> float:
+        raise next(answers)
+
+    journal = tmp_path / "journal"
+    answers = iter([NotApplicable("one class"), NotApplicable("one class"), KeyboardInterrupt(), other, other])
+    with pytest.raises(KeyboardInterrupt):
+        search(value, LINE, 4, 0, journal)
+    with pytest.raises((NotApplicable, RuntimeError), match=r"^all 4 trials .* first with NotApplicable: one") as caught:
+        search(value, LINE, 4, 0, journal)
+    assert type(caught.value) is (NotApplicable if isinstance(other, NotApplicable) else RuntimeError)
+
+
+def test_a_mistake_in_the_parameters_goes_through_at_once(tmp_path: Path) -> None:
     def value(params: dict[str, Any], _: Report) -> float:
         nonlocal calls
         calls += 1
         raise error
 
-    calls = 0
-    with pytest.raises(type(error)) as caught:
+    calls, error = 0, ConfigurationError("no such parameter")
+    with pytest.raises(ConfigurationError) as caught:
         search(value, LINE, 4, 0, tmp_path / "journal")
     assert caught.value is error
     assert calls == 1

@@ -237,7 +237,7 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
     assert set(found) == {
         "confusion_matrix.png", "confusion_matrix_tuned.png", "confusion_matrix_cost.png", "confusion_matrix.json",
         "precision_recall.png",
-        "precision_recall.csv", "roc.png", "roc.csv",
+        "precision_recall.csv", "roc.png", "roc.csv", "reliability.png", "score_distribution.png",
     }  # fmt: skip
     for name in found:
         content = Path(complete.client.download_artifacts(run.info.run_id, name)).read_bytes()
@@ -252,8 +252,46 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
 def test_the_comparison_has_the_pictures_side_by_side_and_the_leaderboard(complete: Place) -> None:
     run = complete.run("comparison")
     assert {"confusion_matrices_half.png", "confusion_matrices_tuned.png", "precision_recall.png", "forest.png",
-            "leaderboard.csv"} <= set(complete.artifacts(run))  # fmt: skip
+            "roc.png", "class_counts.png", "reliability.png", "score_distribution.png", "costs.png", "leaderboard.csv",
+            "decisions.csv"} <= set(complete.artifacts(run))  # fmt: skip
     assert run.data.tags["kind"] == "comparison"
+
+
+def test_a_run_says_at_which_level_it_remedies_and_how_its_probabilities_were_put_right(complete: Place) -> None:
+    none, under = (complete.run(f"{strategy}/xgboost").data for strategy in ("none", "random_under"))
+    names = ("level", "plain_model", "correction")
+    assert [none.tags[name] for name in names] == ["none", "xgboost", "none"]
+    assert [under.tags[name] for name in names] == ["data", "xgboost", "exact"]
+    assert under.metrics["log_loss_corrected"] != under.metrics["log_loss"]
+    assert "Against doing nothing with the same model" in under.tags["mlflow.note.content"]
+
+
+def test_fits_that_learn_by_steps_and_searches_are_shown(complete: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(complete.folder)
+    found = items.results("digits", Params.model_validate(PARAMS))
+    cell = {"strategy": "none", "model": "xgboost"}
+    found.tables["learning"] = pd.DataFrame(
+        [{**cell, "series": "validation_loss", "step": k, "mean": 1 / k, "low": 0.5 / k, "high": 2 / k} for k in (1, 5)]
+    )
+    found.tables["trials"] = pd.DataFrame(
+        [{**cell, "repeat": 0, "fold": 0, "trial": k, "state": "complete", "value": 0.5 + k / 10, "step": None,
+          "params": json.dumps({"max_depth": k}), "reason": None} for k in range(3)]
+    )  # fmt: skip
+    made = items.items(found.cell(("none", "xgboost")))
+    curve = [
+        (item.step, item.value)
+        for item in made
+        if isinstance(item, items.Metric) and item.name == "learning.validation_loss"
+    ]
+    assert curve == [(1, 1.0), (5, 0.2)]
+    kept = {item.name: item.content for item in made if isinstance(item, items.Artifact)}
+    assert kept["learning_curves.png"].startswith(b"\x89PNG") and kept["search_history.png"].startswith(b"\x89PNG")
+    assert json.loads(kept["best_trials.json"]) == [
+        {"repeat": 0, "fold": 0, "trial": 2, "value": 0.7, "params": {"max_depth": 2}}
+    ]
+    assert kept["trials.csv"].decode().splitlines()[0] == "repeat,fold,trial,state,value,step,params,reason"
+    other = {item.name for item in items.items(found.cell(("random_under", "xgboost")))}
+    assert not {"learning_curves.png", "trials.csv"} & other
 
 
 def test_metrics_are_the_numbers_of_the_results(complete: Place) -> None:

@@ -48,8 +48,10 @@ class Encoder:
             if self.scale == "power":
                 from sklearn.preprocessing import PowerTransformer
 
-                self._power = PowerTransformer(standardize=False).fit(filled)
-                filled = self._power.transform(filled)
+                self._power = PowerTransformer(standardize=False)
+                if filled.size:
+                    self._power.fit(filled)
+                filled = self._powered(filled)
             self._mean, deviation = filled.mean(axis=0), filled.std(axis=0)
             # a column that varies by rounding alone counts as constant, as in scikit-learn's StandardScaler
             tiny = deviation <= 10 * np.finfo(float).eps * np.abs(self._mean)
@@ -61,7 +63,7 @@ class Encoder:
         if self.impute:
             numbers = np.where(np.isnan(numbers), self._fill, numbers)
         if self.scale == "power":
-            numbers = self._power.transform(numbers)
+            numbers = self._powered(numbers)
         if self.scale:
             numbers = (numbers - self._mean) / self._deviation
         if len(self._categorical) == 0:
@@ -73,6 +75,10 @@ class Encoder:
         return np.hstack(
             [numbers, *(codes[:, [k]] == np.arange(size) for k, size in enumerate(sizes))], dtype=np.float64
         )
+
+    def _powered(self, numbers: Matrix) -> Matrix:
+        """The power transform; scikit-learn's takes no rows less than one, and no table without a number."""
+        return self._power.transform(numbers) if numbers.size else numbers  # type: ignore[no-any-return]
 
     @property
     def is_category(self) -> list[bool]:

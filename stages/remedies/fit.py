@@ -121,6 +121,7 @@ def fit(work: Work, journal: Path | None = None) -> Fitted:
         warnings.simplefilter("always")
         kind = models.kind_of(work.key, work.entry)
         models.make(work.key, work.entry, work.seed)  # imports the library, which is no part of the fit
+        kind.ready()
         start = time.perf_counter()
         encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale).fit(work.X[work.train])
         validation = encoder.transform(work.X[work.validation])
@@ -155,10 +156,7 @@ def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix, j
              if name != models.RATIO or work.searches_ratio}  # fmt: skip
 
     def value(params: dict[str, Any], report: Report) -> float:
-        try:
-            rows = _rows(work, encoder, validation, params.get(models.RATIO))._replace(report=report)
-        except NotApplicable as error:  # at this ratio; at another it may be
-            raise ValueError(str(error)) from None
+        rows = _rows(work, encoder, validation, params.get(models.RATIO))._replace(report=report)
         estimator, _ = _learn(work, _with(work.entry, params), kind, rows)
         return float(average_precision_score(y, models.score(kind, estimator, validation)))
 
@@ -200,19 +198,14 @@ def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None)
     if not 0 < y.sum() < len(y):
         raise NotApplicable("the rows to fit on have one class alone")
     X = encoder.transform(np.vstack([work.X[rows], synthetic]))
-    costed = None
-    if work.stakes is not None and work.entry.costs == "weights":
-        natural_y, natural = work.y[work.train], work.stakes[work.train]
-        costed = weights.cost_weights(y, _stakes(work, rows, synthetic_y), natural_y, natural)
-    return Rows(X, y, validation, work.y[work.validation], encoder.is_category, costed)
-
-
-def _stakes(work: Work, rows: np.ndarray, synthetic_y: Labels) -> Vector:
-    """What is at stake in the rows fitted on; in a synthetic row, what is on average in the training rows of its class."""
-    assert work.stakes is not None
-    y, natural = work.y[work.train], work.stakes[work.train]
-    means = np.stack([natural[y == label].mean(axis=0) for label in (0, 1)])
-    return np.vstack([work.stakes[rows], means[synthetic_y]])
+    encoded = Rows(X, y, validation, work.y[work.validation], encoder.is_category)
+    if work.stakes is None:
+        return encoded
+    natural_y, natural = work.y[work.train], work.stakes[work.train]
+    means = np.stack([natural[natural_y == label].mean(axis=0) for label in (0, 1)])
+    stakes = np.vstack([work.stakes[rows], means[synthetic_y]])  # in a synthetic row, what is on average in its class
+    costed = weights.cost_weights(y, stakes, natural_y, natural) if work.entry.costs == "weights" else None
+    return encoded._replace(weights=costed, stakes=stakes)
 
 
 def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, Learned]:
@@ -222,7 +215,8 @@ def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, 
     from stages.remedies.metacost import MetaCost
 
     relabelling = MetaCost(models.prepared(kind, estimator, rows), random_state=work.seed)
-    relabelling.fit(rows.X, rows.y, stakes=_stakes(work, work.rows, work.synthetic_y))
+    assert rows.stakes is not None
+    relabelling.fit(rows.X, rows.y, stakes=rows.stakes)
     return relabelling.estimator_, Learned({"relabelled": float(sum(relabelling.relabelled_))}, {})
 
 

@@ -30,6 +30,8 @@ class Rows(NamedTuple):
         Which columns hold codes of categories.
     weights : ndarray of shape (n,), optional
     report : callable, optional
+    stakes : ndarray of shape (n, 2), optional
+        What is at stake in each row that is fitted on, for a model that counts costs.
     """
 
     X: Matrix
@@ -39,6 +41,7 @@ class Rows(NamedTuple):
     is_category: list[bool]
     weights: Vector | None = None
     report: Report | None = None
+    stakes: Vector | None = None
 
     @property
     def validation(self) -> tuple[Matrix, Labels] | None:

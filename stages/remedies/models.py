@@ -57,6 +57,9 @@ class ModelKind:
         Parameters that an entry may override.
     fixed : dict
         Parameters that it may not, and why.
+    ready : callable
+        Imports what the class itself imports at its first use, so that no fit is charged with it; `stages.check` does
+        without. Raises NotApplicable where it is not installed.
     """
 
     load: Callable[[], Any]
@@ -71,6 +74,7 @@ class ModelKind:
     alone: str = ""
     defaults: dict[str, Any] = field(default_factory=dict)
     fixed: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    ready: Callable[[], object] = lambda: None
 
     @property
     def name(self) -> str:
@@ -107,6 +111,12 @@ def _autoencoder_before_xgboost() -> Any:
     return AutoencoderXGBClassifier
 
 
+def _keras() -> object:
+    from stages.remedies.networks import keras_on_jax
+
+    return keras_on_jax()
+
+
 def _isolation_forest() -> Any:
     from stages.remedies.anomaly import IsolationForestClassifier
 
@@ -128,7 +138,9 @@ _XGBOOST = ModelKind(
         "callbacks": (None, "they cannot be written in params.yaml"),
     },
 )  # fmt: skip
-_NET = ModelKind(_multilayer_perceptron, learning.net, scale=True, defaults={"loss": "cross_entropy"})
+_NET = ModelKind(
+    _multilayer_perceptron, learning.net, scale=True, defaults={"loss": "cross_entropy"}, ready=_keras,
+)  # fmt: skip
 _BALANCED_RANDOM_FOREST = ModelKind(
     _of("imblearn.ensemble", "BalancedRandomForestClassifier"), margin=None, probabilities=False, weighs=False,
     remedies="random_forest", alone="it resamples within each of its members", fixed=_ONE_THREAD,
@@ -186,7 +198,7 @@ MODELS: dict[str, ModelKind] = {
         _BALANCED_ENSEMBLE, load=_of("imblearn.ensemble", "RUSBoostClassifier"), learn=learning.boosted_under, fixed={},
     ),
     "easy_ensemble": replace(_BALANCED_ENSEMBLE, load=_of("imblearn.ensemble", "EasyEnsembleClassifier")),
-    "autoencoder": replace(_ANOMALY, load=_autoencoder, learn=learning.net, scale=True),
+    "autoencoder": replace(_ANOMALY, load=_autoencoder, learn=learning.net, scale=True, ready=_keras),
     "autoencoder_xgboost": replace(
         _NET, load=_autoencoder_before_xgboost, learn=learning.encoded, weighs=False, remedies="xgboost", defaults={},
     ),

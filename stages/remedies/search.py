@@ -121,8 +121,10 @@ def search(
         When there is nothing to search.
     RuntimeError
         When every trial failed; the journal is gone, so that the next search tries again.
-    NotApplicable, CounterpoiseError
-        As `value` raises them: they hold for every trial.
+    NotApplicable
+        When none of the trials could be fitted on these rows. One that cannot has failed, and others may do.
+    CounterpoiseError
+        As `value` raises it: it holds for every trial.
     """
     import optuna
 
@@ -155,7 +157,10 @@ def search(
     if best is None:
         if journal is not None:
             journal.unlink(missing_ok=True)
-        raise RuntimeError(f"all {trials} trials of the search failed, the first with {done[0].reason}")
+        told_by_all = all(trial.reason.startswith(NotApplicable.__name__) for trial in done)
+        raise (NotApplicable if told_by_all else RuntimeError)(
+            f"all {trials} trials of the search failed, the first with {done[0].reason}"
+        )
     winner = next(trial for trial in done if trial.value == best)
     rows = [_row(trial, params_of(trial.trial, trial.drawn)) for trial in done]
     return Found(params_of(winner.trial, winner.drawn), best, rows)
@@ -180,7 +185,7 @@ def _attempt(n: int, drawn: dict[str, Any], value: Value, params: dict[str, Any]
         return _Trial(n, drawn, "complete", _finite(value(params, report)), steps, "")
     except optuna.TrialPruned:
         return _Trial(n, drawn, "pruned", None, steps, "")
-    except (NotApplicable, CounterpoiseError):
+    except CounterpoiseError:
         raise
     except Exception as error:  # whatever a library raises on these parameters: one trial fails, and says why
         return _Trial(n, drawn, "failed", None, steps, reason_of(error))

@@ -19,7 +19,7 @@ from stages import files, paths
 from stages.config import NONE, Params
 from stages.remedies.outcome import OK
 from stages.tracking.locked import Cell
-from stages.verdict import figures
+from stages.verdict import figures, shown
 from stages.verdict.columns import COUNTED
 from stages.verdict.headline import missing
 
@@ -77,16 +77,18 @@ class CellResults:
     facts: dict[str, Any]
     board: dict[str, Any]
     """The cell's row of the leaderboard."""
-    decisions: pd.DataFrame
-    folds: pd.DataFrame
-    curves: pd.DataFrame
-    counts: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+    """The cell's rows of the other tables, by name."""
     measured: pd.DataFrame
     """Seconds and bytes, a row for each repeat and fold."""
 
     @property
     def name(self) -> str:
         return f"{self.strategy}/{self.model}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.dataset}: {self.strategy} / {self.model}"
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,7 @@ class ComparisonResults:
 
     dataset: str
     facts: dict[str, Any]
-    board: pd.DataFrame
-    decisions: pd.DataFrame
-    curves: pd.DataFrame
-    counts: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
 
     @property
     def name(self) -> str:
@@ -122,24 +121,26 @@ class Results:
             if name != "counts"
         }
         counts = self.tables["counts"]
-        return CellResults(
-            self.params, self.dataset, strategy, model, self.facts,
-            {str(name): value for name, value in mine["leaderboard"].iloc[0].items()},
-            mine["decisions"], mine["folds"], mine["curves"], counts[counts["strategy"] == strategy],
-            _measured(self.dataset, strategy, model),
-        )  # fmt: skip
+        board = {str(name): value for name, value in mine.pop("leaderboard").iloc[0].items()}
+        mine["counts"] = counts[counts["strategy"] == strategy]
+        measured = _measured(self.dataset, strategy, model)
+        return CellResults(self.params, self.dataset, strategy, model, self.facts, board, mine, measured)
 
     @property
     def comparison(self) -> ComparisonResults:
-        names = ("leaderboard", "decisions", "curves", "counts")
-        return ComparisonResults(self.dataset, self.facts, *(self.tables[name] for name in names))
+        return ComparisonResults(self.dataset, self.facts, self.tables)
+
+
+TABLES = (
+    "leaderboard", "decisions", "folds", "curves", "counts", "reliability", "histograms", "learning", "trials",
+)  # fmt: skip
+"""What runs are made of, of what `evaluate` wrote."""
 
 
 def results(dataset: str, params: Params) -> Results:
     """Read a dataset's results."""
     folder = paths.evaluation(dataset)
-    names = ("leaderboard", "decisions", "folds", "curves", "counts")
-    tables = {name: files.read_csv(folder / f"{name}.csv") for name in names}
+    tables = {name: files.read_csv(folder / f"{name}.csv") for name in TABLES}
     return Results(params, dataset, files.read_json(folder / "dataset.json"), tables)
 
 
@@ -163,7 +164,7 @@ def _cell(cell: CellResults) -> Iterator[Item]:
     yield Tag("kind", "cell")
     for name in ("dataset", "strategy", "model"):
         yield Tag(name, getattr(cell, name))
-    for name in ("status", "reason", "notes"):
+    for name in ("status", "reason", "notes", "level", "plain_model", "correction"):
         if not missing(cell.board.get(name)):
             yield Tag(name, str(cell.board[name]))
     not_defined = "; ".join(_not_defined(cell))
@@ -173,6 +174,9 @@ def _cell(cell: CellResults) -> Iterator[Item]:
     if cell.board["status"] == OK:
         yield from _confusion(cell)
         yield from _curves(cell)
+        yield from _probabilities(cell)
+        yield from _learning(cell)
+        yield from _search(cell)
 
 
 def _settings(cell: CellResults) -> Iterator[Param]:
@@ -211,14 +215,16 @@ def _numbers(cell: CellResults) -> Iterator[Metric]:
     for column, value in cell.board.items():
         if column not in NO_METRIC and _is_number(value):
             yield Metric(RENAMED.get(column, column), float(value))
-    for row in cell.decisions.to_dict("records"):
+    for row in cell.tables["decisions"].to_dict("records"):
         for name, number in row.items():
             if _is_number(number):
                 yield Metric(f"{row['policy']}.{name}", float(number))
     for column in COUNTED:
-        if cell.counts[column].notna().all():
-            yield Metric(f"train.{column}", float(cell.counts[column].mean()))
-    for metric, group in cell.folds.sort_values(["repeat", "fold"], kind="stable").groupby("metric", sort=False):
+        if cell.tables["counts"][column].notna().all():
+            yield Metric(f"train.{column}", float(cell.tables["counts"][column].mean()))
+    for metric, group in (
+        cell.tables["folds"].sort_values(["repeat", "fold"], kind="stable").groupby("metric", sort=False)
+    ):
         yield from _steps(f"fold.{metric}", group["value"])
     if cell.board["status"] == OK:
         for column in cell.measured.columns.difference(["repeat", "fold"]):
@@ -235,7 +241,7 @@ def _steps(name: str, values: pd.Series[float]) -> Iterator[Metric]:
 
 
 def _not_defined(cell: CellResults) -> Iterator[str]:
-    for row in cell.decisions.to_dict("records"):
+    for row in cell.tables["decisions"].to_dict("records"):
         if not missing(row.get("reason")):
             yield f"{row['policy']}: {row['reason']}"
 
@@ -246,14 +252,14 @@ COUNTS = ("tn", "fp", "fn", "tp")
 def _confusion(cell: CellResults) -> Iterator[Artifact]:
     """The counts of every policy as JSON, and a picture of each: the first one's is confusion_matrix.png."""
     policies: dict[str, Any] = {}
-    for row in cell.decisions.to_dict("records"):
+    for row in cell.tables["decisions"].to_dict("records"):
         policy = row["policy"]
         if any(missing(row[name]) for name in COUNTS):
             policies[policy] = {"reason": row["reason"]}
             continue
         counts = {name: int(row[name]) for name in COUNTS}
         policies[policy] = {"threshold": float(row["threshold"]), **counts}
-        title = f"{cell.dataset}: {cell.strategy} / {cell.model}\nthreshold {policy}"
+        title = f"{cell.title}\nthreshold {policy}"
         suffix = "" if len(policies) == 1 else f"_{policy}"
         yield Artifact(f"confusion_matrix{suffix}.png", figures.png(figures.confusion_matrix(**counts, title=title)))
     yield _json("confusion_matrix.json", {
@@ -269,43 +275,64 @@ AXES: dict[Literal["precision_recall", "roc"], dict[str, str]] = {
 
 
 def _curves(cell: CellResults) -> Iterator[Artifact]:
-    title = f"{cell.dataset}: {cell.strategy} / {cell.model}"
+    curves, prevalence = cell.tables["curves"], float(cell.facts["prevalence"])
     for curve, axes in AXES.items():
-        picture = figures.curves_overlay(cell.curves, curve, title=title, prevalence=float(cell.facts["prevalence"]))
+        picture = figures.curves_overlay(curves, curve, title=cell.title, prevalence=prevalence)
         yield Artifact(f"{curve}.png", figures.png(picture))
-        yield _csv(f"{curve}.csv", cell.curves.loc[cell.curves["curve"] == curve, ["x", "y"]].rename(columns=axes))
+        yield _csv(f"{curve}.csv", curves.loc[curves["curve"] == curve, ["x", "y"]].rename(columns=axes))
+
+
+def _probabilities(cell: CellResults) -> Iterator[Artifact]:
+    """What the probabilities promise, raw and put right, and how the scores of the classes lie to the thresholds."""
+    points = shown.promised(cell.tables["reliability"], pd.DataFrame([cell.board]))
+    yield Artifact("reliability.png", figures.png(figures.reliability(points, title=cell.title)))
+    thresholds = shown.on_scores(cell.tables["decisions"], cell.facts)
+    picture = figures.score_distribution(cell.tables["histograms"], title=cell.title, thresholds=thresholds)
+    yield Artifact("score_distribution.png", figures.png(picture))
+
+
+def _learning(cell: CellResults) -> Iterator[Metric | Artifact]:
+    """How the fits went, step by step: the mean over folds as a metric's steps, and a picture with their spread."""
+    learning = cell.tables["learning"]
+    if learning.empty:
+        return
+    for row in learning.to_dict("records"):
+        if _is_number(row["mean"]):
+            yield Metric(f"learning.{row['series']}", float(row["mean"]), int(row["step"]))
+    yield Artifact("learning_curves.png", figures.png(figures.learning_curves(learning, title=cell.title)))
+
+
+def _search(cell: CellResults) -> Iterator[Artifact]:
+    """The trials of the cell's searches, the best of each, and how they got there."""
+    trials = cell.tables["trials"]
+    if trials.empty:
+        return
+    yield _csv("trials.csv", trials.drop(columns=["strategy", "model"]))
+    best = [{k: v for k, v in one.items() if k not in ("strategy", "model")} for one in shown.best_trials(trials)]
+    yield _json("best_trials.json", best)
+    yield Artifact("search_history.png", figures.png(figures.search_history(trials, title=cell.title)))
 
 
 def _comparison(all_of_it: ComparisonResults) -> Iterator[Item]:
-    dataset, decisions, curves = all_of_it.dataset, all_of_it.decisions, all_of_it.curves
+    dataset, decisions = all_of_it.dataset, all_of_it.tables["decisions"]
     yield Tag("kind", COMPARISON)
     yield Tag("dataset", dataset)
     yield Tag("status", OK)
     yield Tag(NOTE, _comparison_note(all_of_it))
     yield Metric("prevalence", float(all_of_it.facts["prevalence"]))
-    yield _csv("leaderboard.csv", all_of_it.board)
+    yield _csv("leaderboard.csv", all_of_it.tables["leaderboard"])
     yield _csv("decisions.csv", decisions)
     for policy, mine in decisions.groupby("policy", sort=False):
         if mine[list(COUNTS)].notna().all(axis=1).any():
             picture = figures.confusion_grid(mine, title=f"{dataset}: confusion matrices, threshold {policy}")
             yield Artifact(f"confusion_matrices_{policy}.png", figures.png(picture))
-    for curve in AXES:
-        if (curves["curve"] == curve).any():
-            name = "precision and recall" if curve == "precision_recall" else "ROC"
-            picture = figures.curves_overlay(
-                curves, curve, title=f"{dataset}: {name}", prevalence=float(all_of_it.facts["prevalence"])
-            )
-            yield Artifact(f"{curve}.png", figures.png(picture))
-    if all_of_it.board["delta_average_precision"].notna().any():
-        picture = figures.forest(all_of_it.board, title=f"{dataset}: difference from doing nothing")
-        yield Artifact("forest.png", figures.png(picture))
-    if all_of_it.counts["positives_after"].notna().any():
-        picture = figures.class_counts(all_of_it.counts, title=f"{dataset}: training rows before and after")
-        yield Artifact("class_counts.png", figures.png(picture))
+    for name, picture in shown.pictures(dataset, all_of_it.tables, all_of_it.facts):
+        yield Artifact(f"{name}.png", figures.png(picture))
 
 
 AVERAGE_PRECISION = ("average_precision", "average_precision")
 DELTA = ("delta_average_precision", "delta")
+DELTA_PLAIN = ("delta_plain", "delta_plain")
 """Columns of the leaderboard: the number, and what the names of its interval begin with."""
 
 LEGEND = (
@@ -324,10 +351,13 @@ def _cell_note(cell: CellResults) -> str:
     lines = [
         f"{head}: average precision {_with_interval(board, *AVERAGE_PRECISION)}, in brackets the {level} interval."
     ]
-    if not missing(board["delta_average_precision"]):
+    if board["level"] != NONE and not missing(board["delta_plain"]):
+        plain = "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
+        lines.append(f"Against doing nothing with {plain}: {_with_interval(board, *DELTA_PLAIN, sign='+')}.")
+    if board["plain_model"] != cell.model and not missing(board["delta_average_precision"]):
         lines.append(f"Against `{NONE}` with the same model: {_with_interval(board, *DELTA, sign='+')}.")
     table = ["| threshold | precision | recall | F1 | false positives | false negatives |", "|---|---|---|---|---|---|"]
-    for row in cell.decisions.to_dict("records"):
+    for row in cell.tables["decisions"].to_dict("records"):
         rates = " | ".join(_shown(row[name]) for name in ("precision", "recall", "f1"))
         counts = " | ".join("not defined" if missing(row[name]) else f"{int(row[name]):,}" for name in ("fp", "fn"))
         table.append(f"| {row['policy']} ({_shown(row['threshold'])}) | {rates} | {counts} |")
@@ -335,17 +365,17 @@ def _cell_note(cell: CellResults) -> str:
 
 
 def _comparison_note(all_of_it: ComparisonResults) -> str:
-    board = all_of_it.board
+    board = all_of_it.tables["leaderboard"]
     done = board[board["status"] == OK].sort_values("average_precision", ascending=False, kind="stable")
     head = f"**{all_of_it.dataset}**, all cells side by side: {len(done)} of {len(board)} have results."
     if done.empty:
         return head
     rows = [
         f"| {row['strategy']} | {row['model']} | {_with_interval(row, *AVERAGE_PRECISION)} "
-        f"| {_with_interval(row, *DELTA, sign='+')} |"
+        f"| {_with_interval(row, *DELTA_PLAIN, sign='+')} |"
         for row in done.head(5).to_dict("records")
     ]
-    table = [f"| strategy | model | average precision | against {NONE} |", "|---|---|---|---|", *rows]
+    table = ["| strategy | model | average precision | against doing nothing |", "|---|---|---|---|", *rows]
     return f"{head} The highest average precisions:\n\n" + "\n".join(table)
 
 

@@ -7,7 +7,7 @@ templates; only figures drawn by `stages.verdict.figures` go in as they are.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +157,10 @@ def guessing(prevalence: float) -> dict[str, float]:
     return {"brier": prevalence * rest, "log_loss": log_loss}
 
 
+def have(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
 def on_probabilities(board: pd.DataFrame) -> list[str]:
     """What remedies did to probabilities and what the correction mends, in sentences."""
     rows = records(board[board["status"] == OK])
@@ -170,11 +174,13 @@ def on_probabilities(board: pd.DataFrame) -> list[str]:
         middle = [number(median(one[name] for one, _ in pairs)) for name in sides]
         nothing = number(median(nothing[sides[0]] for _, nothing in pairs))
         said.append(
-            f"By its raw scores, {raw} of {len(pairs)} remedies {'has' if raw == 1 else 'have'} a higher log loss than doing "
-            f"nothing with the plain model; with probabilities put right, {corrected} still {'has' if corrected == 1 else 'have'}. "
+            f"By its raw scores, {raw} of {len(pairs)} remedies {have(raw)} a higher log loss than doing nothing with the "
+            f"plain model; with probabilities put right, {corrected} still {have(corrected)}. "
             f"The median log loss is {middle[0]} raw and {middle[1]} put right, where doing nothing has {nothing}."
         )
-    both = [(row["calibration_intercept"], row["calibration_intercept_corrected"]) for row in rows if row["level"] != NONE]
+    both = [
+        (row["calibration_intercept"], row["calibration_intercept_corrected"]) for row in rows if row["level"] != NONE
+    ]
     both = [pair for pair in both if not any(map(missing, pair))]
     if both:
         before, after = (math.exp(median(abs(pair[k]) for pair in both)) for k in (0, 1))
@@ -264,20 +270,21 @@ def costs_said(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
     said = [told[0].upper() + told[1:]]
     if any(isinstance(cost, Mapping) for cost in costs.values()):
         said[0] += " Names are columns: such a cost is the row's own."
+    no_row, every_row, oracle = (number(known[name]) for name in ("no_row_positive", "every_row_positive", "oracle"))
     said.append(
-        f"Without a model, a decision costs {number(known['no_row_positive'])} on the mean when no row is called positive and "
-        f"{number(known['every_row_positive'])} when every row is; perfect knowledge would cost {number(known['oracle'])}."
+        f"Without a model, a decision costs {no_row} on the mean when no row is called positive and {every_row} when every "
+        f"row is; perfect knowledge would cost {oracle}."
     )
     found = decisions[decisions["expected_cost"].notna()]
     if not found.empty:
-        row = found.loc[found["expected_cost"].astype("float64").idxmin()]
+        row = found.iloc[int(found["expected_cost"].to_numpy(dtype="float64").argmin())]
         cheap, idle = float(row["expected_cost"]), min(known["no_row_positive"], known["every_row_positive"])
         named = f"{row['strategy']} with {row['model']} at the threshold {row['policy']}"
         if cheap < idle:
             share = (idle - cheap) / (idle - known["oracle"])
             said.append(
-                f"The cheapest decisions are those of {named}: {number(cheap)}, which is {percent(share)} of the way from the "
-                "cheaper of the two to perfect knowledge. The lowest of many costs looks better than it is."
+                f"The cheapest decisions are those of {named}: {number(cheap)}, which is {percent(share)} of the way from "
+                "the cheaper of the two to perfect knowledge. The lowest of many costs looks better than it is."
             )
         else:
             said.append(f"No model decides more cheaply than that: the lowest cost is {number(cheap)}, of {named}.")
@@ -320,7 +327,9 @@ def _summed_up(params: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
             told = f"{low:.3g}" if low == high else f"{median(values):.3g} ({low:.3g} to {high:.3g})"
         else:
             counted = Counter(_told("", value) for value in values).most_common()
-            told = ", ".join(f"{text} ({times} of {len(values)})" if len(counted) > 1 else text for text, times in counted)
+            told = ", ".join(
+                f"{text} ({times} of {len(values)})" if len(counted) > 1 else text for text, times in counted
+            )
         result.append((name, told))
     return result
 
@@ -458,7 +467,7 @@ def of_dataset(
         counts=[{"strategy": name, **row, "reason": reasons.get(name)}
                 for name, row in zip(mean_counts.index, records(mean_counts), strict=True)],
         measured=measured,
-        figures={name: Markup(figure) for name, figure in figures.items()},  # noqa: S704  # drawn by us, labels escaped
+        figures=defaultdict(str, {name: Markup(figure) for name, figure in figures.items()}),  # noqa: S704  # drawn by us, labels escaped
     )  # fmt: skip
 
 

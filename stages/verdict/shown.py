@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stages.config import NONE
-from stages.remedies.outcome import OK
 from stages.verdict import figures, headline
 
 Cell = tuple[str, str]
@@ -74,8 +73,11 @@ def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tu
     board, curves, decisions = tables["leaderboard"], tables["curves"], tables["decisions"]
     if not curves.empty:
         prevalence = float(facts["prevalence"])
-        yield "precision_recall", figures.curves_overlay(
-            curves, "precision_recall", title=f"{name}: precision and recall", prevalence=prevalence
+        yield (
+            "precision_recall",
+            figures.curves_overlay(
+                curves, "precision_recall", title=f"{name}: precision and recall", prevalence=prevalence
+            ),
         )
         yield "roc", figures.curves_overlay(curves, "roc", title=f"{name}: ROC", prevalence=prevalence)
     if board["delta_plain"].notna().any():
@@ -87,8 +89,11 @@ def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tu
         points = of_cells(promised(tables["reliability"], board), some)
         yield "reliability", figures.reliability(points, title=f"{name}: what probabilities promise")
         shares = of_cells(tables["histograms"], some)
-        yield "score_distribution", figures.score_distribution(
-            shares, title=f"{name}: scores by class", thresholds=on_scores(decisions, facts)
+        yield (
+            "score_distribution",
+            figures.score_distribution(
+                shares, title=f"{name}: scores by class", thresholds=on_scores(decisions, facts)
+            ),
         )
     if decisions["expected_cost"].notna().any():
         known = {told: facts["costs_without_a_model"][key] for key, told in REFERENCES.items()}
@@ -106,7 +111,7 @@ def best_trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
     for _, mine in trials.groupby(["strategy", "model", "repeat", "fold"], sort=False):
         complete = mine[mine["state"] == "complete"]
         if len(complete):
-            row = complete.loc[complete["value"].astype("float64").idxmax()]
+            row = complete.iloc[int(complete["value"].to_numpy(dtype="float64").argmax())]
             found.append({**{name: row[name] for name in ("strategy", "model")},
                           **{name: int(row[name]) for name in ("repeat", "fold", "trial")},
                           "value": float(row["value"]), "params": json.loads(row["params"])})  # fmt: skip
