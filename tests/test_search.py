@@ -398,7 +398,9 @@ def test_rows_that_no_trial_can_be_fitted_on_are_not_applicable_also_after_a_kil
     answers = iter([NotApplicable("one class"), NotApplicable("one class"), KeyboardInterrupt(), other, other])
     with pytest.raises(KeyboardInterrupt):
         search(value, LINE, 4, 0, journal)
-    with pytest.raises((NotApplicable, RuntimeError), match=r"^all 4 trials .* first with NotApplicable: one") as caught:
+    with pytest.raises(
+        (NotApplicable, RuntimeError), match=r"^all 4 trials .* first with NotApplicable: one"
+    ) as caught:
         search(value, LINE, 4, 0, journal)
     assert type(caught.value) is (NotApplicable if isinstance(other, NotApplicable) else RuntimeError)
 

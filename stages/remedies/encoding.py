@@ -78,7 +78,7 @@ class Encoder:
 
     def _powered(self, numbers: Matrix) -> Matrix:
         """The power transform; scikit-learn's takes no rows less than one, and no table without a number."""
-        return self._power.transform(numbers) if numbers.size else numbers  # type: ignore[no-any-return]
+        return self._power.transform(numbers) if numbers.size else numbers
 
     @property
     def is_category(self) -> list[bool]:
