@@ -154,7 +154,7 @@ def test_metacost_is_searched_and_a_trial_that_leaves_one_class_is_no_end() -> N
     hopeless = work_of("nearest_neighbors", costs="metacost", params={"n_neighbors": 80},
                        search={"trials": 2, "space": neighbours})  # fmt: skip
     with pytest.raises(
-        NotApplicable, match="all 2 trials of the search failed, .* MetaCost made all 150 rows negative"
+        NotApplicable, match=r"all 2 trials of the search failed, .* MetaCost made all 150 rows negative"
     ):
         fit(dataclasses.replace(hopeless, stakes=work.stakes))
 
