@@ -48,7 +48,7 @@ def main() -> None:
     files.write_text(readme, f"{before}{START}\n{table(board, decisions)}\n{END}{after}")
     mine = board[board["dataset"] == DATASET]
     figure = figures.forest(
-        mine, title=f"{DATASET}: what each remedy changes, against doing nothing with the same model"
+        mine, title=f"{DATASET}: what each remedy changes, against doing nothing with the plain model"
     )
     with files.replacing(REPOSITORY / "docs" / f"{DATASET}.png") as file:
         file.write(figures.png(figure))

@@ -17,7 +17,7 @@ from stages.config import NONE, Params
 from stages.data import schemes, sources
 from stages.data.datasets import fetch
 from stages.errors import ConfigurationError, CounterpoiseError
-from stages.remedies import models, samplers
+from stages.remedies import levels, models, samplers
 
 
 def problems(params: Params) -> Iterator[CounterpoiseError]:
@@ -32,11 +32,28 @@ def problems(params: Params) -> Iterator[CounterpoiseError]:
             models.check(key, model)
         except CounterpoiseError as error:
             yield error
+    if all((model.model or key) in models.MODELS for key, model in params.models.items()):
+        yield from _budgets(params)
     for name in params.datasets:
         try:
             _dataset(params, name)
         except CounterpoiseError as error:
             yield error
+
+
+def _budgets(params: Params) -> Iterator[ConfigurationError]:
+    """Remedies that are tuned while doing nothing is not, or the other way round: their difference would be the tuning's."""
+    for key, plain in levels.plain_of(params.models).items():
+        if plain is None or (params.models[key].search is None) == (params.models[plain].search is None):
+            continue
+        one, other = (key, plain) if params.models[plain].search is None else (plain, key)
+        yield ConfigurationError(
+            "A remedy and doing nothing need the same budget of trials.",
+            where=f"{paths.PARAMS}: models.{other}",
+            expected=f"a `search` of as many trials as {one} has, since {key} is compared with {plain}",
+            found="no `search`",
+            todo=f"give {other} a `search` too (of ordinary parameters, for doing nothing), or take that of {one} out.",
+        )
 
 
 def _dataset(params: Params, name: str) -> None:

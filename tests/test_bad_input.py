@@ -281,3 +281,21 @@ def test_check_collects_all_mistakes_at_once(
     status, text = checked(capsys, monkeypatch)
     assert status == 1
     assert "3 to mend; no result was touched." in text
+
+
+@pytest.mark.parametrize("searching", ["xgboost", "xgboost_weighted"])
+def test_a_remedy_and_doing_nothing_need_the_same_budget(
+    searching: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = {"trials": 3, "space": {"max_depth": [2, 3]}}
+    both: dict[str, Any] = {"xgboost": {"search": search}, "xgboost_weighted": {"search": search}}
+    write(changed(models=both))
+    assert checked(capsys, monkeypatch) == (0, "")
+    for key in both:
+        if key != searching:
+            both[key] = {}
+            other = key
+    write(changed(models=both))
+    status, told = checked(capsys, monkeypatch)
+    assert status == 1
+    assert f"models.{other}" in told and "same budget" in told and f"give {other} a `search` too" in told

@@ -115,3 +115,17 @@ def test_the_trials_of_each_model_are_counted() -> None:
         "split": {"scheme": "holdout"}, "thresholds": {}, "costs": {},
     }  # fmt: skip
     assert levels.searched(config.parse(content)) == {"xgboost": 4, "random_forest": 0}
+
+
+def test_what_searches_is_compared_with_doing_nothing_that_searches() -> None:
+    search = {"trials": 3, "space": {"max_depth": [2, 3]}}
+    weights = {"trials": 3, "space": {"scale_pos_weight": [1, 9]}}
+    entries = models_of(
+        xgboost={"params": {"max_depth": 2}},
+        tuned={"model": "xgboost", "search": search},
+        xgboost_weighted={"params": {"max_depth": 2}},
+        tuned_weights={"model": "xgboost", "params": {"max_depth": 2}, "search": weights},
+    )
+    assert levels.plain_of(entries) == {
+        "xgboost": "xgboost", "tuned": "tuned", "xgboost_weighted": "xgboost", "tuned_weights": "tuned",
+    }  # fmt: skip

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stages import config, files
 from stages.paths import REPOSITORY
 from tests.project import Project
 
@@ -67,15 +68,14 @@ def test_the_first_command_runs_without_a_network(fresh: Project) -> None:
     outcome = fresh.run(*shlex.split(command))
     assert outcome.status == 0, outcome.text
     assert (fresh.folder / "reports" / "digits.html").stat().st_size > 10_000
-    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    cells = len(params["strategies"]) * len(params["models"])
+    params = config.load(REPOSITORY / "params.yaml")
     runs = [
         name for experiment, name, status in fresh.current_runs() if experiment == "digits" and status == "FINISHED"
     ]
-    assert len([name for name in runs if name != "comparison"]) == cells
+    assert len([name for name in runs if name != "comparison"]) == len(params.cells)
     # a fold in which tomek_links removes nothing has the same inputs as doing nothing: whoever comes second finds it fitted
     fitted, kept = outcome.fits["digits none"]
-    assert fitted + kept == 10 * len(params["models"])
+    assert fitted + kept == 10 * sum(strategy == "none" for strategy, _ in params.cells)
     assert fitted > 0
 
 
@@ -129,7 +129,6 @@ def test_check_passes_on_what_is_committed(fresh: Project) -> None:
 
 def test_the_readmes_table_shows_the_committed_results() -> None:
     from docs.make_figures import END, START, table
-    from stages import files
 
     reports = REPOSITORY / "reports"
     shown = README.partition(START)[2].partition(END)[0].strip()
@@ -139,8 +138,6 @@ def test_the_readmes_table_shows_the_committed_results() -> None:
 
 def test_the_committed_results_come_from_the_committed_parameters() -> None:
     """Every cell that params.yaml names is in the committed leaderboard, and dvc.lock knows every stage."""
-    from stages import config, files
-
     params = config.load(REPOSITORY / "params.yaml")
     board = files.read_csv(REPOSITORY / "reports" / "leaderboard.csv")
     found = list(board[["dataset", "strategy", "model"]].itertuples(index=False, name=None))
@@ -160,8 +157,6 @@ def test_the_committed_results_come_from_the_committed_parameters() -> None:
 
 
 def test_the_readmes_eight_lines_are_a_valid_dataset() -> None:
-    from stages import config
-
     text = re.search(r"```yaml\n(datasets:\n.*?)```", README, re.DOTALL)
     assert text is not None
     lines = [line for line in text[1].splitlines() if line.strip()]

@@ -144,7 +144,7 @@ def remaining(found: list[Gain], half: str) -> list[str]:
 def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
     """What may be said of a dataset's comparison, sentence by sentence.
 
-    The first sentence is about the remedy with the highest average precision against doing nothing with the same model.
+    The first sentence is about the remedy with the highest average precision against doing nothing.
     """
     level = f"{100 * facts['level']:.0f} %"
     counts, top, remedy, none = statuses(board), best(board), best(remedies(board)), best(doing_nothing(board))
