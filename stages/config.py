@@ -23,8 +23,6 @@ from pydantic import (
     Discriminator,
     Field,
     FiniteFloat,
-    NonNegativeInt,
-    PositiveInt,
     StringConstraints,
     Tag,
     ValidationError,
@@ -55,20 +53,45 @@ Label = Annotated[
     bool | int | float | str, _one_of("one label: a text, a number, true or false", bool, int, float, str)
 ]
 Column = Annotated[str | int, _one_of("the name of a column (yes, no, on and off need quotes around them)", str, int)]
-Chosen = Annotated[
-    Literal["all"] | tuple[str, ...], _one_of("all, or a list such as [none, smote]", list, tuple, word="all")
-]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-ValidationFraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _chosen(value: Any) -> Any:
+    named = isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
+    if not named and value != "all":
+        raise PydanticCustomError("kind", "must be {what}", {"what": "all, or a list such as [none, smote]"})
+    return value
+
+
+Chosen = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_chosen)]
+
+
+def _no_bool(value: Any) -> Any:
+    """To pydantic true is the number 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("kind", "must be {what}", {"what": "a number"})
+    return value
+
+
+_NO_BOOL = BeforeValidator(_no_bool)
+Whole = Annotated[int, _NO_BOOL]
+Real = Annotated[FiniteFloat, _NO_BOOL]
+Fraction = Annotated[Real, Field(gt=0, lt=1)]
+ValidationFraction = Annotated[Real, Field(ge=0, lt=1)]
 Metric = Literal["f1", "mcc", "g_mean", "balanced_accuracy"]
+
+
+def misread(value: Any) -> str:
+    """What to say of a number that YAML reads as a text, such as 1e-3 (it wants a point, and a sign); else nothing."""
+    found = re.fullmatch(r"([-+]?\d+)(\.\d*)?[eE]([-+]?)(\d+)", value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return ""
+    return f"YAML reads {value} as a text; write {found[1]}{found[2] or '.0'}e{found[3] or '+'}{found[4]}"
 
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        what = "a number"
-        if isinstance(value, str) and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", value.strip()):
-            what += f" (YAML reads {value} as a text; write {value.lower().replace('e', '.0e', 1)})"
-        raise PydanticCustomError("kind", "must be {what}", {"what": what})
+        hint = misread(value)
+        raise PydanticCustomError("kind", "must be {what}", {"what": "a number" + (f" ({hint})" if hint else "")})
     return value
 
 
@@ -166,8 +189,8 @@ class StratifiedKFold(Strict):
     """Repeated k-fold in which every fold has the prevalence of the whole."""
 
     scheme: Literal["stratified_kfold"] = "stratified_kfold"
-    folds: Annotated[int, Field(ge=2)] = 5
-    repeats: PositiveInt = 2
+    folds: Annotated[Whole, Field(ge=2)] = 5
+    repeats: Annotated[Whole, Field(ge=1)] = 2
     validation: ValidationFraction = 0.2
 
 
@@ -177,7 +200,7 @@ class Holdout(Strict):
     scheme: Literal["holdout"]
     test_size: Fraction = 0.2
     stratify: bool = True
-    seed: NonNegativeInt | None = None
+    seed: Annotated[Whole, Field(ge=0)] | None = None
     validation: ValidationFraction = 0.2
 
 
@@ -185,7 +208,7 @@ class Temporal(Strict):
     """Train on the past, test on what follows it; needs `time` on the dataset."""
 
     scheme: Literal["temporal"]
-    folds: PositiveInt = 1
+    folds: Annotated[Whole, Field(ge=1)] = 1
     test_size: Fraction = 0.2
     validation: ValidationFraction = 0.2
 
@@ -194,8 +217,8 @@ class Grouped(Strict):
     """Repeated k-fold that keeps rows of one group together: those with the same `group`, or identical feature rows."""
 
     scheme: Literal["grouped"]
-    folds: Annotated[int, Field(ge=2)] = 5
-    repeats: PositiveInt = 2
+    folds: Annotated[Whole, Field(ge=2)] = 5
+    repeats: Annotated[Whole, Field(ge=1)] = 2
     validation: ValidationFraction = 0.2
 
 
@@ -210,7 +233,7 @@ class Thresholds(Strict):
     costs) or `empirical` (the one threshold that costs least on the validation slice).
     """
 
-    half: Annotated[float, Field(ge=0, le=1)] = 0.5
+    half: Annotated[Real, Field(ge=0, le=1)] = 0.5
     tuned: Metric = "f1"
     cost: Literal["expected", "empirical"] = "expected"
 
@@ -219,18 +242,19 @@ class CostOf(Strict):
     """A cost that depends on the row: `times` the value of a column, `plus` a constant."""
 
     column: Column
-    times: FiniteFloat = 1.0
-    plus: FiniteFloat = 0.0
+    times: Real = 1.0
+    plus: Real = 0.0
 
 
 def _cost(value: Any) -> Any:
     """A number of at least 0, a column's name, or a mapping with a column."""
-    if isinstance(value, str):
+    hint = misread(value)
+    if isinstance(value, str) and not hint:
         return {"column": value}
     if isinstance(value, (dict, CostOf)):
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        what = "a number of at least 0, the name of a column, or {column, times, plus}"
+        what = "a number of at least 0, the name of a column, or {column, times, plus}" + (f" ({hint})" if hint else "")
         raise PydanticCustomError("kind", "must be {what}", {"what": what})
     return float(value)
 
@@ -300,12 +324,21 @@ class Dataset(Strict):
     thresholds: Thresholds | None = None
     costs: Costs | None = None
 
+    @model_validator(mode="after")
+    def _costs_do_not_tell_the_label(self) -> Dataset:
+        if self.costs is not None and str(self.target) in self.costs.columns_of():
+            raise PydanticCustomError(
+                "costs", "costs: the column {column} is the target, and a decision that costs what the label says is no "
+                "prediction: give a number, or another column", {"column": repr(str(self.target))},
+            )  # fmt: skip
+        return self
+
 
 class Strategy(Strict):
     """One remedy at the data level: `sampler` defaults to the strategy's key, `params` are imbalanced-learn's own."""
 
     sampler: str | None = None
-    ratio: Annotated[float, Field(gt=0, le=1)] | None = None
+    ratio: Annotated[Real, Field(gt=0, le=1)] | None = None
     scale: bool = True
     params: dict[str, Any] = {}
 
@@ -336,6 +369,16 @@ class Range(Strict):
             raise PydanticCustomError("range", "{wrong}", {"wrong": wrong})
         return self
 
+    @property
+    def whole(self) -> bool:
+        """Whether whole numbers alone are drawn."""
+        return all(isinstance(number, int) for number in (self.low, self.high, self.step) if number is not None)
+
+    @property
+    def ends(self) -> tuple[int | float, int | float]:
+        """The least and the greatest value, as they are drawn."""
+        return (self.low, self.high) if self.whole else (float(self.low), float(self.high))
+
 
 def _kind_of_dimension(value: Any) -> str:
     return "range" if isinstance(value, (dict, Range)) else "choices"
@@ -352,7 +395,7 @@ Dimension = Annotated[
 class Search(Strict):
     """A search of parameters within each fold: `space` gives a range or a list of choices for each, `trials` the budget."""
 
-    trials: PositiveInt
+    trials: Annotated[Whole, Field(ge=1, le=100_000)]
     space: Annotated[dict[str, Dimension], Field(min_length=1)]
 
 
@@ -377,7 +420,7 @@ class Model(Strict):
 class Params(Strict):
     """The whole of params.yaml. Every key has to be there: DVC refuses to run a stage whose parameter is missing."""
 
-    seed: NonNegativeInt
+    seed: Annotated[Whole, Field(ge=0)]
     datasets: Annotated[dict[Key, Dataset], Field(min_length=1)]
     strategies: Annotated[dict[Key, Strategy], Field(min_length=1)]
     models: Annotated[dict[Key, Model], Field(min_length=1)]

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.metrics import average_precision_score, log_loss
 from xgboost import XGBClassifier
 
-from stages.remedies.boosting import LEAST_CURVATURE, Watch, XGBLossClassifier, curvature
+from stages.remedies.boosting import CONSTRAINTS, LEAST_CURVATURE, Watch, XGBLossClassifier, check_booster, curvature
 from stages.remedies.losses import Loss
 from stages.remedies.models import MODELS, score
 
@@ -230,7 +230,7 @@ def test_a_metric_that_is_named_is_xgboosts_own() -> None:
     ("params", "labels", "message"),
     [
         ({"loss_alpha": 1.5}, Y, r"^loss_alpha, .* must be a number above 0 and below 1, .*; found 1\.5$"),
-        ({"loss_gamma": -1}, Y, r"^loss_gamma, .* must be a number of 0 .*; found -1$"),
+        ({"loss_gamma": -1}, Y, r"^loss_gamma, .* must be a number from 0 .*; found -1$"),
         ({"scale_pos_weight": 3}, Y, "expected one of them alone, found scale_pos_weight 3 and loss_alpha 'balanced'"),
         ({"objective": "binary:hinge"}, Y, "expected objective 'binary:logistic', .*; found 'binary:hinge'"),
         ({}, Y * 2, r"^labels must be 0 and 1; found \[0, 2\]$"),
@@ -240,6 +240,44 @@ def test_a_metric_that_is_named_is_xgboosts_own() -> None:
 def test_what_makes_no_sense_is_told(params: dict[str, Any], labels: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         XGBLossClassifier(**params, **BOTH).fit(X, labels)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_estimators": 0}, r"'n_estimators' .* an int in the range \[1, inf\) or None\. Got 0"),
+        ({"n_estimators": -3}, "Got -3"),
+        ({"n_estimators": 10.5}, "Got 10.5"),
+        ({"n_estimators": "ten"}, "Got 'ten'"),
+        ({"n_estimators": True}, "n_estimators must be a number; found True"),
+        ({"early_stopping_rounds": 0}, "Got 0"),
+        ({"early_stopping_rounds": True}, "early_stopping_rounds must be a number; found True"),
+        ({"early_stopping_rounds": 2.5}, "Got 2.5"),
+        ({"max_depth": -1}, "Got -1"),
+        ({"learning_rate": 0}, r"'learning_rate' .* a float in the range \(0\.0, inf\) or None\. Got 0"),
+        ({"learning_rate": "1e-3"}, "Got '1e-3'"),
+        ({"learning_rate": float("nan")}, "Got nan"),
+        ({"subsample": 0}, r"'subsample' .* a float in the range \(0\.0, 1\.0\] or None\. Got 0"),
+        ({"colsample_bytree": 1.5}, "Got 1.5"),
+        ({"base_score": 1}, r"'base_score' .* a float in the range \(0\.0, 1\.0\) or None\. Got 1"),
+        ({"gamma": -1}, "'gamma' .* Got -1"),
+        ({"gamma": float("inf")}, "'gamma' .* Got inf"),
+        ({"scale_pos_weight": 0}, "'scale_pos_weight' .* Got 0"),
+        ({"scale_pos_weight": float("inf")}, "'scale_pos_weight' .* Got inf"),
+    ],
+)
+def test_what_xgboost_would_make_nonsense_of_in_silence_is_told(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_booster(params)
+
+
+def test_what_is_checked_are_parameters_of_xgboost_whose_defaults_are_fine() -> None:
+    params = XGBClassifier().get_params()
+    assert set(CONSTRAINTS) <= set(params)
+    check_booster(params)
+    check_booster(
+        {"max_depth": 0, "max_leaves": 0, "subsample": 1, "reg_alpha": 0, "min_child_weight": 0.5, "device": "x"}
+    )
 
 
 # The eye on the validation slice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,8 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
         ("strategies.smote.ratio", 2, "strategies.smote.ratio: Input should be less than or equal to 1, found 2"),
         ("models.xgboost.strategies", "smote",
          "models.xgboost.strategies: must be all, or a list such as [none, smote], found 'smote'"),
+        ("models.xgboost.strategies", ["none", 3],
+         "models.xgboost.strategies: must be all, or a list such as [none, smote], found ['none', 3]"),
         ("models.xgboost.strategies", ["adasyn"],
          "models.xgboost.strategies names 'adasyn', which is not among the strategies: none, smote"),
         ("datasets.mine.positive", [1],
@@ -104,6 +107,14 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
         ("costs", {"false_positive": float("nan")}, COST + ", found nan"),
         ("costs", {"false_negative": -2}, COST.replace("positive", "negative") + ", found -2"),
         ("costs", {"true_positive": True}, COST.replace("false", "true") + ", found True"),
+        ("costs", {"false_positive": "1e3"}, COST + " (YAML reads 1e3 as a text; write 1.0e+3), found '1e3'"),
+        ("datasets.mine.costs", {"false_negative": "y"},
+         "datasets.mine: costs: the column 'y' is the target, and a decision that costs what the label says is no "
+         "prediction: give a number, or another column"),
+        ("datasets.mine.costs", {"false_negative": {"column": "amount", "times": True}},
+         "datasets.mine.costs.false_negative.times: must be a number, found True"),
+        ("datasets.mine.costs", {"false_negative": {"column": "amount", "plus": float("nan")}},
+         "datasets.mine.costs.false_negative.plus: Input should be a finite number, found nan"),
         ("costs", {"false_positive": 0, "false_negative": 0},
          "costs: no decision costs more than another, so there is nothing to weigh"),
         ("costs", {"true_negative": 2},
@@ -116,7 +127,13 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
          "models.xgboost.costs: Input should be 'weights' or 'metacost', found 'weight'"),
         ("models.xgboost", {"scale": "log"}, "models.xgboost.scale: must be true, false or power, found 'log'"),
         ("models.xgboost", {"search": {"trials": 0, "space": {"max_depth": [1]}}},
-         "models.xgboost.search.trials: Input should be greater than 0, found 0"),
+         "models.xgboost.search.trials: Input should be greater than or equal to 1, found 0"),
+        ("models.xgboost", {"search": {"trials": True, "space": {"max_depth": [1]}}},
+         "models.xgboost.search.trials: must be a number, found True"),
+        ("models.xgboost", {"search": {"trials": 10**9, "space": {"max_depth": [1]}}},
+         "models.xgboost.search.trials: Input should be less than or equal to 100000, found 1000000000"),
+        ("models.xgboost", {"search": {"trials": 2.5, "space": {"max_depth": [1]}}},
+         "models.xgboost.search.trials: Input should be a valid integer, got a number with a fractional part, found 2.5"),
         ("models.xgboost", {"search": {"trials": 3}}, "models.xgboost.search.space: this key is required and missing"),
         ("models.xgboost", {"search": {"trials": 3, "space": {}}},
          "models.xgboost.search.space: Dictionary should have at least 1 item after validation, not 0, found {}"),
@@ -132,15 +149,41 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
          "models.xgboost.search.space.eta: low and high must be finite"),
         ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": "1e-4", "high": 1}}}},
          "models.xgboost.search.space.eta.low: must be a number (YAML reads 1e-4 as a text; write 1.0e-4), found '1e-4'"),
+        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 1, "high": "1e4"}}}},
+         "models.xgboost.search.space.eta.high: must be a number (YAML reads 1e4 as a text; write 1.0e+4), found '1e4'"),
         ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 0, "high": 1, "step": 2}}}},
          "models.xgboost.search.space.eta: step must be above 0 and no larger than the range"),
         ("models.xgboost", {"search": {"trials": 3, "space": {"eta": 0.1}}},
          "models.xgboost.search.space.eta: must be a list of choices, or {low, high, step, log}, found 0.1"),
         ("seed", -1, "seed: Input should be greater than or equal to 0, found -1"),
+        ("seed", True, "seed: must be a number, found True"),
+        ("split", {"scheme": "grouped", "repeats": True}, "split.repeats: must be a number, found True"),
+        ("thresholds", {"half": True}, "thresholds.half: must be a number, found True"),
+        ("strategies.smote.ratio", True, "strategies.smote.ratio: must be a number, found True"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_the_key_what_was_found_and_what_is_allowed(place: str, value: Any, told: str) -> None:
     assert found_in(changed(place, value)) == [told]
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1e3", "1E+3", "-2e05", "1.5e9", "3.e2", "+7e0"])
+def test_a_number_that_yaml_reads_as_a_text_is_told_with_the_way_to_write_it(text: str) -> None:
+    assert isinstance(yaml.safe_load(text), str)
+    (written,) = re.findall(r"write (\S+)$", config.misread(text))
+    assert yaml.safe_load(written) == float(text)
+
+
+@pytest.mark.parametrize("value", ["e", "1e", "amount", "1.0", "1e3x", "0x1e3", 1e3, None, True, ["1e3"]])
+def test_what_is_no_such_number_gets_no_such_hint(value: Any) -> None:
+    assert config.misread(value) == ""
+
+
+def test_the_ends_of_a_range_are_told_as_they_are_drawn() -> None:
+    """One number with a point, the step's among them, and numbers of every kind are drawn."""
+    for content, ends in (({}, (1, 5)), ({"low": 1.0}, (1.0, 5.0)), ({"step": 0.5}, (1.0, 5.0)), ({"step": 2}, (1, 5))):
+        found = config.Range.model_validate({"low": 1, "high": 5, **content})
+        assert list(map(repr, found.ends)) == list(map(repr, ends))
+        assert found.whole is isinstance(ends[0], int)
 
 
 def test_every_mistake_is_told_at_once() -> None:

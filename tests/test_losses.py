@@ -232,8 +232,8 @@ def test_an_alpha_that_makes_no_sense_is_told(alpha: object) -> None:
     assert str(caught.value).endswith(f"found {alpha!r}")
 
 
-@pytest.mark.parametrize("gamma", [-0.1, math.nan, math.inf, None, "2", True])
+@pytest.mark.parametrize("gamma", [-0.1, 21, 1e6, math.nan, math.inf, None, "2", True])
 def test_a_gamma_that_makes_no_sense_is_told(gamma: object) -> None:
-    with pytest.raises(ValueError, match=r"^loss_gamma, .* must be a number of 0 \(cross entropy\) or more") as caught:
+    with pytest.raises(ValueError, match=r"^loss_gamma, .* must be a number from 0 \(cross entropy\) to 20") as caught:
         check_loss(None, gamma)
     assert str(caught.value).endswith(f"found {gamma!r}")

@@ -228,6 +228,8 @@ def test_no_validation_slice_gives_no_validation_scores() -> None:
 
 # params.yaml
 
+WEIGHT = "a number from 1e-09 to 1e+09, or balanced (negatives / positives of the rows fitted on)"
+
 
 @pytest.mark.parametrize(
     ("key", "entry", "what", "expected"),
@@ -246,9 +248,18 @@ def test_no_validation_slice_gives_no_validation_scores() -> None:
          "'validation_fraction' is not for params.yaml to set.", "no validation_fraction: it would be taken from"),
         ("hist_gradient_boosting", {"params": {"early_stopping": "auto"}}, "early_stopping must say yes or no.",
          "true or false"),
-        ("xgboost", {"params": {"scale_pos_weight": "even"}}, "scale_pos_weight makes no sense.", "a number above 0, or "),
-        ("xgboost", {"params": {"scale_pos_weight": 0}}, "scale_pos_weight makes no sense.", "a number above 0, or "),
-        ("xgboost", {"params": {"scale_pos_weight": True}}, "scale_pos_weight makes no sense.", "a number above 0, or "),
+        ("xgboost", {"params": {"scale_pos_weight": "even"}}, "scale_pos_weight makes no sense.", WEIGHT),
+        ("xgboost", {"params": {"scale_pos_weight": 0}}, "scale_pos_weight makes no sense.", WEIGHT),
+        ("xgboost", {"params": {"scale_pos_weight": True}}, "scale_pos_weight makes no sense.", WEIGHT),
+        ("xgboost", {"params": {"scale_pos_weight": float("inf")}}, "scale_pos_weight makes no sense.", WEIGHT),
+        ("balanced_random_forest", {"params": {"class_weight": "balanced"}},
+         "'class_weight' is not for params.yaml to set.", "no class_weight: its members are balanced, and a weight would"),
+        ("xgboost", {"params": {"n_estimators": 0}}, "A model's parameter has a wrong value.", None),
+        ("xgboost_focal", {"params": {"learning_rate": 0}}, "A model's parameter has a wrong value.", None),
+        ("random_forest", {"params": {"n_estimators": True}}, "A model's parameter has a wrong value.", None),
+        ("logistic_regression", {"params": {"C": True}}, "A model's parameter has a wrong value.", None),
+        ("isolation_forest", {"params": {"n_estimators": True}}, "A model's parameter has a wrong value.", None),
+        ("mlp", {"params": {"epochs": 10**9}}, "A model's parameter has a wrong value.", None),
         ("random_forest", {"params": {"n_estimators": 0}}, "A model's parameter has a wrong value.", None),
         ("logistic_regression", {"params": {"C": "1e-3"}}, "A model's parameter has a wrong value.", None),
     ],
@@ -260,6 +271,20 @@ def test_a_mistake_in_a_model_is_told(key: str, entry: dict[str, Any], what: str
     assert error.what == what
     assert str(error.where).startswith(f"params.yaml: models.{key}")
     assert error.expected is None if expected is None else str(error.expected).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "params"),
+    [
+        ("xgboost", {"learning_rate": "1e-3"}), ("mlp", {"learning_rate": "1e-3"}),
+        ("logistic_regression", {"C": "1e-3"}), ("autoencoder_xgboost", {"autoencoder_learning_rate": "1e-3"}),
+    ],
+)  # fmt: skip
+def test_a_number_that_yaml_reads_as_a_text_is_told_with_the_way_to_write_it(key: str, params: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        models.make(key, Model(params=params), 0)
+    assert "Got '1e-3'" in str(caught.value.found)
+    assert caught.value.todo == "YAML reads 1e-3 as a text; write 1.0e-3."
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -294,6 +319,13 @@ def test_warnings_of_a_library_are_notes_without_the_time_of_day() -> None:
     assert "\n" not in note
     (note,) = fit(work_of("xgboost", table, booster="gblinear")).notes
     assert note.startswith("WARNING: ")  # and no "[12:34:56]", which would differ between two runs
+
+
+def test_a_model_that_tells_no_row_from_another_says_so() -> None:
+    table = numeric_table()
+    note = "every test row has the same score"
+    assert fit(work_of("random_forest", table, min_samples_leaf=100)).notes == (note,)
+    assert note not in fit(work_of("random_forest", table)).notes
 
 
 def test_numbers_are_imputed_and_scaled_by_what_the_training_rows_say() -> None:

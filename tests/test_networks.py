@@ -464,7 +464,9 @@ def test_programs_that_are_kept_are_few_and_dropping_them_changes_nothing(monkey
         ({"loss": "hinge"}, "The 'loss' parameter of KerasMLP must be a str among .* Got 'hinge'"),
         ({"loss": "focal", "loss_alpha": 1}, "loss_alpha, the weight of the positive class, must be .* found 1"),
         ({"loss_alpha": "even"}, "loss_alpha, the weight of the positive class, must be .* found 'even'"),
-        ({"loss_gamma": -1}, "loss_gamma, .* must be a number of 0 .* found -1"),
+        ({"loss_gamma": -1}, "loss_gamma, .* must be a number from 0 .* to 20; found -1"),
+        ({"epochs": 10**9}, r"The 'epochs' parameter of KerasMLP must be an int in the range \[1, 100000\]"),
+        ({"chunks": 10**9}, r"The 'chunks' parameter of KerasMLP must be an int in the range \[1, 100000\]"),
         ({"loss": "balanced", "loss_alpha": None}, "loss 'balanced' weighs the classes by loss_alpha, and .* None"),
         ({"loss": "focal", "class_weight": "balanced"},
          "class_weight weighs the classes as loss_alpha does in loss 'focal': expected one of them alone, found"),
@@ -481,6 +483,12 @@ def test_a_wrong_parameter_is_told_before_anything_is_fitted(params: dict[str, A
             check(KerasMLP(**params))
 
 
+@pytest.mark.parametrize("class_weight", [{0: 1e-9, 1: 1e9}, {0: 1e9, 1: 1e-9}])
+def test_the_heaviest_weights_that_there_are_leave_the_scores_finite(class_weight: dict[int, float]) -> None:
+    """Their share is 1 in double precision."""
+    assert np.isfinite(KerasMLP(**MLP, class_weight=class_weight).fit(X, Y).decision_function(HELD_X)).all()
+
+
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [
@@ -495,6 +503,9 @@ def test_a_wrong_parameter_is_told_before_anything_is_fitted(params: dict[str, A
         (AutoencoderXGBClassifier(xgboost={"max_dept": 3}),
          "xgboost takes the parameters of XGBClassifier apart from n_jobs, .*; found 'max_dept'"),
         (AutoencoderXGBClassifier(xgboost={"n_jobs": 2}), "xgboost takes the parameters .*; found 'n_jobs'"),
+        (AutoencoderXGBClassifier(xgboost={"callbacks": [1]}), "xgboost takes the parameters .*; found 'callbacks'"),
+        (AutoencoderXGBClassifier(xgboost={"n_estimators": 0}), "The 'n_estimators' parameter of XGBClassifier .* Got 0"),
+        (AutoencoderXGBClassifier(xgboost={"scale_pos_weight": "balanced"}), "'scale_pos_weight' .* Got 'balanced'"),
         (IsolationForestClassifier(n_estimators=0), "The 'n_estimators' parameter of IsolationForest must be .* Got 0"),
     ],
 )  # fmt: skip

@@ -19,8 +19,8 @@ from stages import config, files, paths
 from stages.config import Model, Strategy
 from stages.data import parts as splits
 from stages.data import schemes, tables
-from stages.errors import ConfigurationError, NotApplicable
-from stages.remedies import costs, models, weights
+from stages.errors import ConfigurationError, NotApplicable, TableError
+from stages.remedies import costs, models, samplers, weights
 from stages.remedies.fit import Fitted, Work, fit
 from tests.conftest import Stage, numeric_table
 
@@ -81,6 +81,23 @@ def test_metacost_makes_a_model_without_weights_call_more_rows_positive_where_mi
     assert costly.facts["relabelled"] > 0
     again = fit(work_of("nearest_neighbors", costs="metacost", strategies=["none"]))
     np.testing.assert_array_equal(costly.test, again.test)
+
+
+def test_costs_that_are_too_large_to_be_added_up_are_told_with_the_row() -> None:
+    amounts = np.ones(240)
+    amounts[[6, 9]] = 1e308
+    table = dataclasses.replace(TABLE, roles={"cost:amount": amounts})
+    for times in (1.0, 1e10):
+        asked = config.Costs.model_validate({"false_negative": {"column": "amount", "times": times}})
+        with pytest.raises(TableError, match="The costs of a false_negative are too large to be added up") as caught:
+            costs.matrix(asked, table, "the costs of datasets.mine")
+        assert caught.value.where == "the costs of datasets.mine, row 7"
+
+
+def test_the_weight_of_a_booster_within_a_model_is_known_to_the_correction() -> None:
+    y = TABLE.y[TRAIN]
+    assert models.weight_ratio({"xgboost": {"scale_pos_weight": 9}}, y) == 9
+    assert models.weight_ratio({"xgboost": None}, y) == 1
 
 
 # Searches
@@ -195,8 +212,21 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
         ("random_forest", {"params": {"class_weight": {0: 1, 2: 5}}}, "class_weight makes no sense.", None),
         ("mlp", {"params": {"class_weight": {1: 5}}}, "class_weight makes no sense.", None),
         ("logistic_regression", {"params": {"class_weight": {0: 1, 1: -5}}}, "class_weight makes no sense.", None),
-        ("xgboost_focal", {"params": {"loss_gamma": -1}}, "The loss makes no sense.", None),
-        ("xgboost_focal", {"params": {"loss_alpha": 1.5}}, "The loss makes no sense.", None),
+        ("xgboost_focal", {"params": {"loss_gamma": -1}}, "A model's parameter has a wrong value.", None),
+        ("xgboost_focal", {"params": {"loss_alpha": 1.5}}, "A model's parameter has a wrong value.", None),
+        ("xgboost_focal", {"params": {"loss_gamma": 1e6}}, "A model's parameter has a wrong value.", None),
+        ("xgboost_focal", {"params": {"scale_pos_weight": 5}}, "'scale_pos_weight' is not for params.yaml to set.",
+         "scale_pos_weight: 5"),
+        ("mlp_focal", {"params": {"class_weight": "balanced"}}, "A model's parameter has a wrong value.", None),
+        ("mlp_weighted", {"params": {"loss": "balanced"}}, "A model's parameter has a wrong value.", None),
+        ("mlp", {"params": {"loss_gamma": 2}}, "loss_gamma says nothing about the loss cross_entropy.",
+         "loss: cross_entropy"),
+        ("mlp", {"params": {"loss_alpha": 0.2}}, "loss_alpha says nothing about the loss cross_entropy.",
+         "loss: cross_entropy"),
+        ("mlp", {"params": {"loss": "balanced", "loss_gamma": 2}}, "loss_gamma says nothing about the loss balanced.",
+         "loss: balanced"),
+        ("mlp", {"search": {"trials": 2, "space": {"loss_gamma": [1, 2]}}},
+         "loss_gamma says nothing about the loss cross_entropy.", "loss: cross_entropy"),
         ("mlp_focal", {"params": {"loss_gamma": -1}}, "A model's parameter has a wrong value.", None),
         ("mlp_focal", {"params": {"loss_alpha": 1}}, "A model's parameter has a wrong value.", None),
         ("mlp", {"params": {"layers": []}}, "A model's parameter has a wrong value.", None),
@@ -207,6 +237,28 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
         ("random_forest", {"search": {"trials": 2, "space": {"n_estimators": {"low": -5, "high": 5}}}},
          "A model's parameter has a wrong value.", None),
         ("xgboost", {"search": {"trials": 2, "space": {"ratio": [0, 1]}}}, "A ratio of the classes is out of range.", "0"),
+        ("xgboost", {"strategies": ["none"], "search": {"trials": 2, "space": {"ratio": [0.5], "max_depth": [1]}}},
+         "Doing nothing has no ratio to look for.", "strategies: [none]"),
+        ("xgboost", {"search": {"trials": 2, "space": {"max_depth": {"low": 1, "high": 5, "step": 0.5}}}},
+         "A model's parameter has a wrong value.", None),
+        ("xgboost", {"search": {"trials": 2, "space": {"learning_rate": {"low": 0, "high": 1}}}},
+         "A model's parameter has a wrong value.", None),
+        ("mlp", {"search": {"trials": 2, "space": {"class_weight.1": {"low": 1, "high": 5}}}},
+         "KerasMLP takes no parameter 'class_weight.1' (did you mean 'class_weight'?).", "'class_weight.1'"),
+        ("isolation_forest", {"strategies": ["none"], "costs": "weights"},
+         "IsolationForestClassifier takes no weights.", "costs: weights"),
+        ("svm", {"strategies": ["none"], "costs": "metacost"},
+         "MetaCost relabels rows by their probability, and this model estimates none.", "SVC"),
+        ("mlp", {"strategies": ["none"], "costs": "metacost", "params": {"loss": "focal", "loss_alpha": None}},
+         "MetaCost relabels rows by their probability, and this model estimates none.", "KerasMLP with focal loss"),
+        ("autoencoder_xgboost", {"strategies": ["none"], "costs": "metacost", "params": {"autoencoder_patience": 3}},
+         "MetaCost fits on bags of the training rows, which have no validation slice.", "autoencoder_patience: 3"),
+        ("autoencoder_xgboost",
+         {"strategies": ["none"], "costs": "metacost", "params": {"xgboost": {"early_stopping_rounds": 3}}},
+         "MetaCost fits on bags of the training rows, which have no validation slice.", "early_stopping_rounds: 3"),
+        ("autoencoder_xgboost",
+         {"strategies": ["none"], "costs": "metacost", "params": {"xgboost": {"scale_pos_weight": 9}}},
+         "The costs would be counted twice.", "scale_pos_weight: 9"),
         ("nearest_neighbors", {"strategies": ["none"], "costs": "metacost", "params": {"n_neighbors": 0}},
          "A model's parameter has a wrong value.", None),
         ("xgboost", {"strategies": ["none"], "costs": "metacost", "params": {"early_stopping_rounds": 5}},
@@ -220,6 +272,26 @@ def test_a_mistake_in_a_remedy_is_told(key: str, entry: dict[str, Any], what: st
     assert str(caught.value.where).startswith(f"params.yaml: models.{key}")
     assert found is None or caught.value.found == found
     assert caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("key", "entry"),
+    [
+        ("mlp", {"params": {"loss_gamma": 2}, "search": {"trials": 2, "space": {"loss": ["cross_entropy", "focal"]}}}),
+        ("mlp_focal", {"params": {"loss_alpha": None, "class_weight": "balanced"}}),
+        ("mlp", {"params": {"loss": "balanced", "loss_alpha": 0.8}}),
+        ("xgboost", {"strategies": ["none", "smote"], "search": {"trials": 2, "space": {"ratio": [0.5]}}}),
+        ("autoencoder_xgboost", {"params": {"xgboost": {"scale_pos_weight": 9}}}),
+    ],
+)
+def test_what_makes_sense_is_let_through(key: str, entry: dict[str, Any]) -> None:
+    models.check(key, Model.model_validate(entry))
+
+
+def test_doing_nothing_does_nothing() -> None:
+    with pytest.raises(ConfigurationError, match="The strategy none is what every other one is weighed against"):
+        samplers.make("none", Strategy(sampler="smote"), 0)
+    assert samplers.make("nothing", Strategy(sampler="none"), 0) is None
 
 
 # Through the stages

@@ -17,6 +17,7 @@ from stages import config, files, paths, train
 from stages.data import parts as splits
 from stages.data import schemes, tables
 from stages.remedies import costs, resampling, store
+from stages.remedies.outcome import reason_of
 from tests.conftest import Stage, mixed_table, numeric_table
 
 MODELS: dict[str, Any] = {
@@ -189,14 +190,28 @@ def test_a_model_draws_the_same_random_numbers_under_every_strategy(made: Path) 
 def test_a_cell_that_fails_says_why_is_not_kept_and_leaves_the_others_alone(
     made: Path, trained: Trained, write_params: WriteParams, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_params({**CONTENT, "models": {**MODELS, "xgboost": {"params": {"max_depth": -3}}}})
+    write_params({**CONTENT, "models": {**MODELS, "xgboost": {"params": {"tree_method": "fast"}}}})
     assert trained() == (CELLS, 0)
     cells = cells_of()
     assert [cells[model]["status"] for model in MODELS] == ["ok", "failed", "ok"]
-    assert "XGBoostError: value -3 for Parameter max_depth" in cells["xgboost"]["reason"]
+    assert cells["xgboost"]["reason"].startswith("XGBoostError: Invalid Input: 'fast', valid values are: {'approx', ")
     assert cells["xgboost"]["reason"].endswith("(repeat 0, fold 0 and 1 more)")
     assert "xgboost.parquet" not in bytes_of()
     assert trained() == (2, CELLS - 2), "the failed cell alone is tried again"
+
+
+@pytest.mark.parametrize(
+    ("raised", "reason"),
+    [
+        ("[06:38:56] /src/gbm.cc:24: Unknown gbm type tree\nStack trace:\n  [bt] (0) /lib/libxgboost.so [0x7f394211031e]",
+         "ValueError: /src/gbm.cc:24: Unknown gbm type tree"),
+        ("Out of range\n\nStack trace:\n  [0x7f394211031e]", "ValueError: Out of range"),
+        ("must be a str among {'sgd', 'adam', 'rmsprop'} or None. Got {'a': 2}.",
+         "ValueError: must be a str among {'adam', 'rmsprop', 'sgd'} or None. Got {'a': 2}."),
+    ],
+)  # fmt: skip
+def test_a_reason_has_nothing_in_it_that_differs_between_two_runs(raised: str, reason: str) -> None:
+    assert reason_of(ValueError(raised)) == reason
 
 
 def test_a_model_that_cannot_be_fitted_is_not_applicable(

@@ -29,8 +29,8 @@ from stages.remedies.networks import (
     usable,
 )
 
-FIXED = ("n_jobs", "objective", "enable_categorical", "feature_types", "missing")
-"""Parameters of XGBClassifier that are known from what it is used for."""
+FIXED = ("n_jobs", "objective", "enable_categorical", "feature_types", "missing", "callbacks")
+"""Parameters of XGBClassifier that are known from what it is used for, or cannot be written down."""
 LEAST_ERROR = float(np.finfo(np.float32).eps) ** 2
 """A squared error below this is the rounding of single precision; it keeps the logarithm of a perfect row finite."""
 
@@ -264,6 +264,9 @@ class AutoencoderXGBClassifier(MarginClassifier):
                 raise ValueError(
                     f"xgboost takes the parameters of XGBClassifier apart from {', '.join(FIXED)}; found {name!r}"
                 )
+        from stages.remedies.boosting import check_booster
+
+        check_booster(self.xgboost or {})
 
     def _autoencoder(self) -> Autoencoder:
         own = {name: value for name, value in self.get_params().items() if name.startswith("autoencoder_")}

@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from xgboost import Booster, DMatrix, XGBClassifier
 from xgboost.callback import TrainingCallback
 
 from stages.remedies.losses import BALANCED, Loss, Values, balanced_alpha, check_loss, positive_share
 from stages.remedies.space import Matrix
+from stages.remedies.weights import LEAST, MOST
 
 LEAST_CURVATURE = 1e-16
 """XGBoost's own floor of the second derivative of its logistic loss."""
+
+_SHARE = [Interval(Real, 0, 1, closed="right"), None]
+_PENALTY = [Interval(Real, 0, None, closed="left"), None]
+_WHOLE = [Interval(Integral, 0, None, closed="left"), None]
+_NATURAL = [Interval(Integral, 1, None, closed="left"), None]
+CONSTRAINTS: dict[str, list[Any]] = {
+    "n_estimators": _NATURAL, "early_stopping_rounds": _NATURAL, "max_depth": _WHOLE, "max_leaves": _WHOLE,
+    "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+    "base_score": [Interval(Real, 0, 1, closed="neither"), None],
+    "scale_pos_weight": [Interval(Real, LEAST, MOST, closed="both"), None],
+    "subsample": _SHARE, "colsample_bytree": _SHARE, "colsample_bylevel": _SHARE, "colsample_bynode": _SHARE,
+    "gamma": _PENALTY, "reg_alpha": _PENALTY, "reg_lambda": _PENALTY, "min_child_weight": _PENALTY,
+    "max_delta_step": _PENALTY,
+}  # fmt: skip
+"""What parameters of XGBClassifier may be."""
+
+
+def check_booster(params: Mapping[str, Any]) -> None:
+    """Hold parameters of XGBClassifier, which takes whatever it is given, against what they may be.
+
+    Without it a fit with no rounds, with a learning rate of 0 or with no rows in its trees gives every row the same score,
+    and does not say so. What else XGBoost refuses by itself when it is fitted is left to it.
+
+    Raises
+    ------
+    ValueError
+        With the parameter's name, what it may be and what was found.
+    """
+    for name, value in params.items():
+        if name in CONSTRAINTS and isinstance(value, bool):  # which is a whole number to Python
+            raise ValueError(f"{name} must be a number; found {value!r}")
+    validate_parameter_constraints(CONSTRAINTS, dict(params), "XGBClassifier")
 
 
 class XGBLossClassifier(XGBClassifier):  # type: ignore[misc]

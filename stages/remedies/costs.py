@@ -49,21 +49,27 @@ def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
     Raises
     ------
     TableError
-        When the values of a column make a cost negative, a wrong decision cheaper than a right one, or no decision about a
-        row cost more than the other.
+        When the values of a column make a cost negative or too large to be added up, a wrong decision cheaper than a right
+        one, or no decision about a row cost more than the other.
     """
 
     def values(cost: Cost) -> Vector:
         if not isinstance(cost, CostOf):
             return np.full(len(table), float(cost))
         amounts = np.asarray(table.roles[COST + str(cost.column)], dtype=np.float64)
-        return cost.times * amounts + cost.plus
+        with np.errstate(over="ignore"):
+            return cost.times * amounts + cost.plus
 
     made = CostMatrix(*(values(getattr(costs, name)) for name in CostMatrix._fields))
     for name, cost in zip(CostMatrix._fields, made, strict=True):
         if (cost < 0).any():
             raise _wrong(f"A {name} has a negative cost.", where, cost < 0, cost, "costs of at least 0",
                          "write a gain as what its absence costs: in the cost of the other decision.")  # fmt: skip
+        with np.errstate(over="ignore"):
+            total = cost.sum()
+        if not np.isfinite(total):
+            raise _wrong(f"The costs of a {name} are too large to be added up.", where, cost == cost.max(), cost,
+                         "costs whose sum is finite", "give all costs in a larger unit.")  # fmt: skip
     for side, (wrong, right) in enumerate((("false_positive", "true_negative"), ("false_negative", "true_positive"))):
         stake = made.stakes[:, side]
         if (stake < 0).any():

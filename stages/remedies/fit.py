@@ -136,7 +136,7 @@ def fit(work: Work, journal: Path | None = None) -> Fitted:
     if not (np.isfinite(test_scores).all() and np.isfinite(validation_scores).all()):
         raise ArithmeticError("the model gives scores that are not finite")
     facts = {"rows_fitted": len(rows.y), "positives_fitted": int(rows.y.sum()), **learned.facts}
-    notes = tuple(sorted({_note(str(w.message)) for w in caught}))
+    notes = tuple(sorted({_note(str(w.message)) for w in caught} | _said_of(test_scores)))
     return Fitted(test_scores, validation_scores, facts, notes, learned.history, found.trials, fitted - start,
                   done - fitted, _peak_bytes())  # fmt: skip
 
@@ -218,6 +218,11 @@ def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, 
     assert rows.stakes is not None
     relabelling.fit(rows.X, rows.y, stakes=rows.stakes)
     return relabelling.estimator_, Learned({"relabelled": float(sum(relabelling.relabelled_))}, {})
+
+
+def _said_of(scores: Scores) -> set[str]:
+    """A model that learned nothing has scores all the same, and says nothing of it."""
+    return {"every test row has the same score"} if len(scores) > 1 and np.ptp(scores) == 0 else set()
 
 
 def _note(text: str) -> str:

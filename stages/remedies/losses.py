@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,8 @@ from scipy.special import expit, log_expit
 Values = NDArray[np.float64]
 
 BALANCED = "balanced"
+MOST_GAMMA = 20
+"""Beyond it a row that the model is unsure of counts less than a millionth, and nothing is learned."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,9 @@ def check_loss(alpha: Any, gamma: Any) -> None:
             "loss_alpha, the weight of the positive class, must be a number above 0 and below 1, "
             f"{BALANCED!r} (the share of the negatives among the rows fitted on) or None (no weights); found {alpha!r}"
         )
-    if not (_is_number(gamma) and 0 <= gamma < math.inf):
+    if not (_is_number(gamma) and 0 <= gamma <= MOST_GAMMA):
         raise ValueError(
-            "loss_gamma, how much less an easy row counts, must be a number of 0 (cross entropy) or more; "
+            f"loss_gamma, how much less an easy row counts, must be a number from 0 (cross entropy) to {MOST_GAMMA}; "
             f"found {gamma!r}"
         )
 

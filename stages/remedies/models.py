@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.config import NONE, Choices, Model, Range, unknown
+from stages.config import NONE, Choices, Model, Range, misread, unknown
 from stages.errors import ConfigurationError
 from stages.remedies import learning, losses, weights
 from stages.remedies.encoding import Encoder
@@ -125,6 +125,7 @@ def _isolation_forest() -> Any:
 
 _ONE_THREAD = {"n_jobs": (1, "cells run side by side, one thread each (LOKY_MAX_CPU_COUNT limits how many)")}
 _WOULD_STOP_ON_RESAMPLED = "it would be taken from the resampled rows; early stopping uses the natural validation slice"
+_STOPS = ("early_stopping_rounds", "early_stopping", "patience", "autoencoder_patience")
 _RELABELS = "MetaCost relabels rows by their probability at the natural prevalence"
 _XGBOOST = ModelKind(
     _of("xgboost", "XGBClassifier"), learning.xgboost, "codes", missing=True, margin="output_margin",
@@ -143,7 +144,8 @@ _NET = ModelKind(
 )  # fmt: skip
 _BALANCED_RANDOM_FOREST = ModelKind(
     _of("imblearn.ensemble", "BalancedRandomForestClassifier"), margin=None, probabilities=False, weighs=False,
-    remedies="random_forest", alone="it resamples within each of its members", fixed=_ONE_THREAD,
+    remedies="random_forest", alone="it resamples within each of its members",
+    fixed={**_ONE_THREAD, "class_weight": (None, "its members are balanced, and a weight would count that twice")},
 )  # fmt: skip
 _BALANCED_ENSEMBLE = replace(_BALANCED_RANDOM_FOREST, remedies="")
 _ANOMALY = ModelKind(
@@ -231,12 +233,14 @@ def check(key: str, entry: Model) -> None:
     check_strategies(key, entry)
     make(key, entry, 0)
     where = f"params.yaml: models.{key}"
-    for name, dimension in (entry.search.space if entry.search is not None else {}).items():
+    space = {} if entry.search is None else entry.search.space
+    for name, dimension in space.items():
         if name == RATIO:
-            _check_ratio(dimension, f"{where}.search.space.{RATIO}")
+            _check_ratio(dimension, entry, f"{where}.search.space.{RATIO}")
             continue
-        for value in (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension:
+        for value in dimension.ends if isinstance(dimension, Range) else dimension:
             make(key, entry.model_copy(update={"params": {**entry.params, name: value}}), 0, within="search.space")
+    _check_loss_is_used(kind_of(key, entry), entry, where)
 
 
 def check_strategies(key: str, entry: Model) -> None:
@@ -257,13 +261,29 @@ def check_strategies(key: str, entry: Model) -> None:
         )
 
 
-def _check_ratio(dimension: Range | Choices, where: str) -> None:
-    values = (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension
-    for value in values:
+def _check_ratio(dimension: Range | Choices, entry: Model, where: str) -> None:
+    if entry.strategies == (NONE,):
+        raise ConfigurationError("Doing nothing has no ratio to look for.", where=where,
+                                 expected="a strategy that resamples", found=f"strategies: [{NONE}]",
+                                 todo=f"take {RATIO} out of the space, or add a strategy.")  # fmt: skip
+    for value in dimension.ends if isinstance(dimension, Range) else dimension:
         if not (type(value) in (int, float) and 0 < value <= 1):
             raise ConfigurationError("A ratio of the classes is out of range.", where=where,
                                      expected="positives / negatives after resampling, above 0 and at most 1",
                                      found=repr(value), todo="correct the space.")  # fmt: skip
+
+
+def _check_loss_is_used(kind: ModelKind, entry: Model, where: str) -> None:
+    """A parameter of the loss that no loss asked for has would do nothing, and nobody would be told."""
+    dimension = None if entry.search is None else entry.search.space.get("loss")
+    asked = {**kind.defaults, **entry.params}.get("loss")
+    possible = {asked, *(dimension if isinstance(dimension, list) else ())}
+    given = [*entry.params, *(() if entry.search is None else entry.search.space)]
+    for name, losses_with_it in (("loss_gamma", {"focal"}), ("loss_alpha", {"focal", BALANCED})):
+        if asked is not None and name in given and not possible & losses_with_it:
+            raise ConfigurationError(f"{name} says nothing about the loss {asked}.", where=where,
+                                     expected=f"loss: {' or '.join(sorted(losses_with_it))} beside it",
+                                     found=f"loss: {asked}", todo=f"name that loss, or take {name} away.")  # fmt: skip
 
 
 def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
@@ -277,18 +297,22 @@ def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
     kind = kind_of(key, entry)
     where = f"params.yaml: models.{key}.{within}"
     estimator = kind.load()()
-    known = sorted(estimator.get_params())
-    for name in entry.params:
+    own = estimator.get_params()
+    known = sorted(own)
+    for name, value in entry.params.items():
         if name in kind.fixed:
             raise ConfigurationError(f"{name!r} is not for params.yaml to set.", where=where,
                                      expected=f"no {name}: {kind.fixed[name][1]}",
-                                     found=f"{name}: {entry.params[name]!r}", todo="take it away.")  # fmt: skip
+                                     found=f"{name}: {value!r}", todo="take it away.")  # fmt: skip
         if name not in known:
             raise unknown(f"{kind.name} takes no parameter {name!r}", name, [k for k in known if k not in kind.fixed],
                           where=where, expected="the library's own: ",
                           todo="correct the name, or take it away.")  # fmt: skip
+        if isinstance(value, bool) and type(own[name]) in (int, float):  # true is the number 1 to libraries
+            raise _wrong(f"{name} must be a number; found {value!r}", where)
     params = {**kind.defaults, **entry.params}
-    _check_weights(kind, entry, params, where)
+    _check_weights(params, where)
+    _check_costs(kind, entry, params, where)
     if kind.learn is learning.histogram and not isinstance(params["early_stopping"], bool):
         raise ConfigurationError("early_stopping must say yes or no.", where=where, expected="true or false",
                                  found=repr(params["early_stopping"]),
@@ -298,38 +322,61 @@ def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
     if "random_state" in known:
         params.setdefault("random_state", seed)
     estimator.set_params(**params)
-    if hasattr(estimator, "_parameter_constraints"):
-        try:
+    try:
+        if kind.learn is learning.xgboost:
+            from stages.remedies.boosting import check_booster
+
+            check_booster({name: value for name, value in params.items() if value != BALANCED})
+            if "loss_gamma" in params:
+                losses.check_loss(params["loss_alpha"], params["loss_gamma"])
+        elif hasattr(estimator, "_parameter_constraints"):
             estimator._validate_params()
-        except ValueError as error:
-            raise ConfigurationError("A model's parameter has a wrong value.", where=where, found=str(error),
-                                     todo="correct the value.") from None  # fmt: skip
+    except ValueError as error:
+        raise _wrong(str(error), where, *params.values()) from None
     return estimator
 
 
-def _check_weights(kind: ModelKind, entry: Model, params: dict[str, Any], where: str) -> None:
+def _wrong(found: str, where: str, *values: Any) -> ConfigurationError:
+    hint = next(filter(None, map(misread, values)), "correct the value")
+    return ConfigurationError("A model's parameter has a wrong value.", where=where, found=found, todo=f"{hint}.")
+
+
+def _within(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters, and beside them those of a booster that is part of the model."""
+    booster = params.get("xgboost")
+    return {**params, **booster} if isinstance(booster, dict) else params
+
+
+def _check_weights(params: dict[str, Any], where: str) -> None:
     weight = params.get("scale_pos_weight")
-    if weight is not None and weight != BALANCED and not (type(weight) in (int, float) and weight > 0):
+    if not (weight is None or weight == BALANCED or weights.is_weight(weight)):
         raise ConfigurationError("scale_pos_weight makes no sense.", where=where,
-                                 expected="a number above 0, or balanced (negatives / positives of the rows fitted on)",
-                                 found=repr(weight), todo="correct the value.")  # fmt: skip
+                                 expected=f"a number from {weights.LEAST:g} to {weights.MOST:g}, or balanced (negatives / "
+                                 "positives of the rows fitted on)", found=repr(weight),
+                                 todo="correct the value.")  # fmt: skip
     if params.get("class_weight") not in (None, BALANCED, "balanced_subsample"):
         try:
             weights.check_class_weight(params["class_weight"])
         except ValueError as error:
             raise ConfigurationError("class_weight makes no sense.", where=where, found=str(error),
                                      todo="correct the value.") from None  # fmt: skip
+
+
+def _check_costs(kind: ModelKind, entry: Model, params: dict[str, Any], where: str) -> None:
+    params = _within(params)
     if entry.costs == "weights" and not kind.weighs:
-        raise ConfigurationError(f"{kind.name} takes no weights.", where=where, expected="costs: metacost",
-                                 found="costs: weights", todo="relabel by the costs instead.")  # fmt: skip
-    if "loss_gamma" in params and kind.learn is learning.xgboost:
-        try:
-            losses.check_loss(params["loss_alpha"], params["loss_gamma"])
-        except ValueError as error:
-            raise ConfigurationError("The loss makes no sense.", where=where, found=str(error),
-                                     todo="correct the value.") from None  # fmt: skip
+        raise ConfigurationError(f"{kind.name} takes no weights.", where=where,
+                                 expected="costs: metacost" if kind.probabilities else "no costs",
+                                 found="costs: weights",
+                                 todo="relabel by the costs instead." if kind.probabilities
+                                 else "take costs away; the threshold policy `cost` heeds them.")  # fmt: skip
     if entry.costs == "metacost":
-        stops = [name for name in ("early_stopping_rounds", "early_stopping", "patience") if params.get(name)]
+        if not kind.probabilities or loss_of(params) == "focal":
+            raise ConfigurationError("MetaCost relabels rows by their probability, and this model estimates none.",
+                                     where=where, expected="a model that estimates probabilities",
+                                     found=kind.name + (" with focal loss" if kind.probabilities else ""),
+                                     todo="take costs away; the threshold policy `cost` heeds them.")  # fmt: skip
+        stops = [name for name in _STOPS if params.get(name)]
         if stops:
             raise ConfigurationError("MetaCost fits on bags of the training rows, which have no validation slice.",
                                      where=where, expected=f"no {stops[0]}", found=f"{stops[0]}: {params[stops[0]]!r}",
@@ -388,7 +435,7 @@ def prepared(kind: ModelKind, estimator: Any, rows: Rows) -> Any:
 
 def weight_ratio(params: dict[str, Any], y: Labels, sample_weights: Vector | None = None) -> float:
     """The mean weight of a positive row over that of a negative one, as parameters and weights of rows give it."""
-    ratio = float(params.get("scale_pos_weight") or 1)
+    ratio = float(_within(params).get("scale_pos_weight") or 1)
     if params.get("class_weight") is not None:
         asked = params["class_weight"]
         negative, positive = weights.class_weights("balanced" if asked == "balanced_subsample" else asked, y)

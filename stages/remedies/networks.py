@@ -398,6 +398,8 @@ def _batches(rows: int, batch: int, random: np.random.Generator) -> Iterator[NDA
 # What both estimators ask of their parameters and rows
 
 _NATURAL = Interval(Integral, 1, None, closed="left")
+_PIECES = Interval(Integral, 1, 100_000, closed="both")
+"""Of a training: each is a point of the learning curve, with a look at the validation slice."""
 TRAINING: dict[str, list[Any]] = {
     "activation": [
         StrOptions({"elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"})
@@ -405,9 +407,9 @@ TRAINING: dict[str, list[Any]] = {
     "optimizer": [StrOptions({"adam", "rmsprop", "sgd"})],
     "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
     "batch_size": [_NATURAL],
-    "epochs": [_NATURAL, None],
+    "epochs": [_PIECES, None],
     "steps": [_NATURAL, None],
-    "chunks": [_NATURAL],
+    "chunks": [_PIECES],
     "patience": [_NATURAL, None],
     "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
 }
@@ -665,13 +667,13 @@ class KerasMLP(MarginClassifier):
         of_loss = (1.0, 1.0) if self.alpha_ is None else (1 - self.alpha_, self.alpha_)
         of_class = np.multiply(of_loss, class_weights(self.class_weight, labels))
         row_weights = of_class[labels] * _checked_weights(sample_weight, len(labels))
-        share = positive_share(labels, row_weights)
+        odds = positive_share(labels, row_weights) / positive_share(1 - labels, row_weights)
         gamma = float(self.loss_gamma) if self.loss == "focal" else 0.0
 
         random = np.random.default_rng(self.random_state)
         self.classes_ = np.array([0, 1])
         self.net_ = Net(self._design(), random, self.learning_rate)
-        self.net_.model.get_layer("output").bias.assign([math.log(share / (1 - share))])
+        self.net_.model.get_layer("output").bias.assign([math.log(odds)])
         course = self.net_.train(
             features,
             labels.astype(np.float32),

@@ -174,6 +174,10 @@ def make(key: str, strategy: Strategy, seed: int) -> Any:
     """
     kind = kind_of(key, strategy)
     where = f"params.yaml: strategies.{key}"
+    if key == NONE and kind is not None:
+        raise ConfigurationError(f"The strategy {NONE} is what every other one is weighed against: it does nothing.",
+                                 where=where, expected=f"{NONE}: {{}}", found=f"sampler: {strategy.sampler}",
+                                 todo="give the sampler a key of its own.")  # fmt: skip
     if kind is None:
         given = [name for name, value in (("ratio", strategy.ratio), ("params", strategy.params)) if value]
         if given:

@@ -216,8 +216,8 @@ def _distributions(space: Space) -> dict[str, BaseDistribution]:
         if not isinstance(dimension, Range):
             return CategoricalDistribution(range(len(dimension)))
         low, high, step = dimension.low, dimension.high, dimension.step
-        if isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None):
-            return IntDistribution(low, high, dimension.log, step or 1)
+        if dimension.whole:
+            return IntDistribution(low, high, dimension.log, step or 1)  # type: ignore[arg-type]
         return FloatDistribution(low, high, dimension.log, step)
 
     with warnings.catch_warnings():

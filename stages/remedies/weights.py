@@ -10,7 +10,6 @@ No other difference of the four costs changes a decision.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -25,6 +24,14 @@ Weights = NDArray[np.float64]
 ClassWeight = Mapping[int, float] | Literal["balanced"] | None
 
 BALANCED = "balanced"
+LEAST, MOST = 1e-9, 1e9
+"""Beyond these a weight is lost in rounding, or all other weights are beside it: libraries reckon in single precision."""
+
+
+def is_weight(value: Any) -> bool:
+    """Whether it is a number that a class may weigh."""
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return number and LEAST <= value <= MOST
 
 
 def check_class_weight(value: Any) -> None:
@@ -46,10 +53,8 @@ def check_class_weight(value: Any) -> None:
     if any(isinstance(key, bool) for key in value) or set(value) != {0, 1}:
         raise ValueError(f"{expected}; found the keys {list(value)!r}")
     for key in (0, 1):
-        weight = value[key]
-        number = isinstance(weight, (int, float, np.integer, np.floating)) and not isinstance(weight, bool)
-        if not (number and 0 < weight < math.inf):
-            raise ValueError(f"{expected}, both finite and above 0; found {weight!r} for class {key}")
+        if not is_weight(value[key]):
+            raise ValueError(f"{expected}, both from {LEAST:g} to {MOST:g}; found {value[key]!r} for class {key}")
 
 
 def class_weights(class_weight: ClassWeight, y: Labels) -> tuple[float, float]:
