@@ -13,9 +13,9 @@ from sklearn.utils._param_validation import Interval, validate_parameter_constra
 from xgboost import Booster, DMatrix, XGBClassifier
 from xgboost.callback import TrainingCallback
 
-from stages.remedies.losses import BALANCED, Loss, Values, balanced_alpha, check_loss, positive_share
+from stages.remedies.losses import Loss, Values, balanced_alpha, check_loss, positive_share
 from stages.remedies.space import Matrix
-from stages.remedies.weights import LEAST, MOST
+from stages.remedies.weights import BALANCED, LEAST, MOST
 
 LEAST_CURVATURE = 1e-16
 """XGBoost's own floor of the second derivative of its logistic loss."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import resource
 import sys
 import time
@@ -19,6 +18,7 @@ from stages.remedies import models, samplers, weights
 from stages.remedies.encoding import Encoder
 from stages.remedies.learning import Labels, Learned, Report, Rows, Vector
 from stages.remedies.models import ModelKind, Scores
+from stages.remedies.outcome import one_line
 from stages.remedies.search import Found, Told, search
 from stages.remedies.space import Matrix
 
@@ -136,7 +136,7 @@ def fit(work: Work, journal: Path | None = None) -> Fitted:
     if not (np.isfinite(test_scores).all() and np.isfinite(validation_scores).all()):
         raise ArithmeticError("the model gives scores that are not finite")
     facts = {"rows_fitted": len(rows.y), "positives_fitted": int(rows.y.sum()), **learned.facts}
-    notes = tuple(sorted({_note(str(w.message)) for w in caught} | _said_of(test_scores)))
+    notes = tuple(sorted({one_line(str(w.message)) for w in caught} | _said_of(test_scores)))
     return Fitted(test_scores, validation_scores, facts, notes, learned.history, found.trials, fitted - start,
                   done - fitted, _peak_bytes())  # fmt: skip
 
@@ -223,11 +223,6 @@ def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, 
 def _said_of(scores: Scores) -> set[str]:
     """A model that learned nothing has scores all the same, and says nothing of it."""
     return {"every test row has the same score"} if len(scores) > 1 and np.ptp(scores) == 0 else set()
-
-
-def _note(text: str) -> str:
-    """A warning in one line, without the time of day that xgboost puts before its own."""
-    return re.sub(r"^\[\d\d:\d\d:\d\d\] ", "", " ".join(text.split()))
 
 
 def _peak_bytes() -> int:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit
 
+from stages.remedies.weights import BALANCED
+
 Values = NDArray[np.float64]
 
-BALANCED = "balanced"
 MOST_GAMMA = 20
 """Beyond it a row that the model is unsure of counts less than a millionth, and nothing is learned."""
 

@@ -16,10 +16,10 @@ from stages.remedies import learning, losses, weights
 from stages.remedies.encoding import Encoder
 from stages.remedies.learning import Labels, Learned, Rows, Vector
 from stages.remedies.space import Matrix
+from stages.remedies.weights import BALANCED
 
 Scores = NDArray[np.float64]
 
-BALANCED = "balanced"
 MOST_CODES = 255
 """The most labels that a histogram of scikit-learn holds; a column with more is spread into indicators."""
 RATIO = "ratio"

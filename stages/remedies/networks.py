@@ -33,8 +33,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from stages.errors import NotApplicable
 from stages.files import write_text
-from stages.remedies.losses import BALANCED, Loss, balanced_alpha, check_loss, positive_share
-from stages.remedies.weights import ClassWeight, check_class_weight, class_weights
+from stages.remedies.losses import Loss, balanced_alpha, check_loss, positive_share
+from stages.remedies.weights import BALANCED, ClassWeight, check_class_weight, class_weights
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -11,11 +11,16 @@ FAILED = "failed"
 """It broke."""
 
 
+def one_line(text: str) -> str:
+    """A text of a library in one line, without the time of day that xgboost puts before its own."""
+    return re.sub(r"^\[\d\d:\d\d:\d\d\] ", "", " ".join(text.split()))
+
+
 def reason_of(error: Exception) -> str:
     """What was raised, in one line and with nothing in it that differs between two runs.
 
     xgboost gives the time of day and addresses in memory with it, scikit-learn the choices of a parameter as a set.
     """
-    text = re.sub(r"^\[\d\d:\d\d:\d\d\] ", "", " ".join(str(error).partition("\nStack trace:")[0].split()))
+    text = one_line(str(error).partition("\nStack trace:")[0])
     text = re.sub(r"\{('[^{}:]*')\}", lambda found: f"{{{', '.join(sorted(found[1].split(', ')))}}}", text)
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
