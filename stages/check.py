@@ -17,7 +17,7 @@ from stages.config import NONE, Params
 from stages.data import schemes, sources
 from stages.data.datasets import fetch
 from stages.errors import ConfigurationError, CounterpoiseError
-from stages.remedies import levels, models, samplers
+from stages.remedies import costs, levels, models, samplers
 
 
 def problems(params: Params) -> Iterator[CounterpoiseError]:
@@ -79,6 +79,7 @@ def _dataset(params: Params, name: str) -> None:
         print(f"{name}: {missing} is not on this machine yet, so its table was not looked at")
         return
     schemes.split(table, params.split_of(name), params.seed, name)
+    costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
 
 
 def main() -> int:

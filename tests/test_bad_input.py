@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import check, fetch, files, resample, split, train
+from stages import check, costs, fetch, files, resample, split, train
 from stages.errors import guarded
 from tests.test_pipeline import own_table
 
@@ -163,8 +163,8 @@ TABLES: list[tuple[Callable[[], None], list[str]]] = [
         ["fewer positive rows than folds", "3 folds"],
     ),
     (
-        table(lambda f: f[["customer", "churned"]].assign(a=1, b="x")),
-        ["Every feature is constant", "2 constant features"],
+        table(lambda f: f[["customer", "churned"]].assign(a=1, b="x", calls=2)),
+        ["Every feature is constant", "3 constant features"],
     ),
     (
         table(lambda f: f.assign(age=f["age"].where(f.index != 4, np.inf))),
@@ -176,6 +176,10 @@ TABLES: list[tuple[Callable[[], None], list[str]]] = [
     ),
     (table(lambda f: f.rename(columns={"customer": "who"}).assign(customer=1)), ["looks like an identifier", "'who'"]),
     (table(lambda f: f.drop(columns="customer")), ["no column 'customer'", "`drop`"]),
+    (
+        table(lambda f: f.assign(calls=f["calls"].where(f.index != 5, -9))),
+        ["A false_negative has a negative cost", "datasets.mine, row 6", "at least 0"],
+    ),
 ]
 
 
@@ -187,12 +191,13 @@ def test_a_table_that_cannot_be_learned_from_is_told_by_check_and_by_the_stages(
     make: Callable[[], None],
     words: list[str],
 ) -> None:
-    write(GOOD)
+    write(changed(datasets__mine__costs={"false_positive": 1, "false_negative": {"column": "calls", "plus": 3}}))
     make()
     status, text = checked(capsys, monkeypatch)
     again, told = staged(fetch, "mine", monkeypatch=monkeypatch, capsys=capsys)
-    if again == 0:  # the table is fine, the split is not
-        again, told = staged(split, "mine", monkeypatch=monkeypatch, capsys=capsys)
+    for next_stage in (split, costs):
+        if again == 0:
+            again, told = staged(next_stage, "mine", monkeypatch=monkeypatch, capsys=capsys)
     assert (status, again) == (1, 1)
     for message in (text, told):
         assert [word for word in words if word not in message] == []

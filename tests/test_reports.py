@@ -289,7 +289,7 @@ def test_texts_from_data_are_escaped(place: Path) -> None:
 
 
 def test_figures_escape_what_they_are_given_and_take_a_dollar_for_a_dollar() -> None:
-    figure = figures.confusion_matrix(1, 2, 3, 4, title='<script> & "$x^$"')
+    figure = figures.confusion_matrix(at_thresholds((1, 2, 3, 4)), title='<script> & "$x^$"')
     text = figures.svg(figure)
     assert "<script>" not in text and "&lt;script&gt;" in text and "$x^$" in text
     assert 'aria-label="&lt;script&gt; &amp; &quot;$x^$&quot;"' in text
@@ -653,7 +653,7 @@ def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> No
     board, decisions, curves, counts = (tables[name] for name in ("leaderboard", "decisions", "curves", "counts"))
     half = decisions[decisions["policy"] == "half"]
     drawings: dict[str, Callable[[], Any]] = {
-        "matrix": lambda: figures.confusion_matrix(90, 10, 3, 7, title="one"),
+        "matrix": lambda: figures.confusion_matrix(at_thresholds((90, 10, 3, 7)), title="one"),
         "grid": lambda: figures.confusion_grid(half, title="all"),
         "precision_recall": lambda: figures.curves_overlay(curves, "precision_recall", title="curves", prevalence=0.1),
         "roc": lambda: figures.curves_overlay(curves, "roc", title="curves", prevalence=0.1),
@@ -673,11 +673,25 @@ def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> No
     assert "pyplot" not in Path(figures.__file__).read_text(), "it would open a window where there is one"
 
 
+def at_thresholds(*counts: tuple[float, float, float, float]) -> pd.DataFrame:
+    """One cell's decisions: true and false negatives and positives at each policy."""
+    frame = pd.DataFrame(counts, columns=["tn", "fp", "fn", "tp"])
+    return frame.assign(policy=["half", "tuned", "cost"][: len(frame)], threshold=[0.5, 0.25, 0.125][: len(frame)])
+
+
 def test_a_confusion_matrix_shows_counts_and_shares_of_the_actual_class() -> None:
-    text = figures.svg(figures.confusion_matrix(9_000, 1_000, 25, 75, title="x"))
-    for told in ("9,000", "1,000", ">25<", ">75<", "90.0 %", "10.0 %", "25.0 %", "75.0 %"):
+    text = figures.svg(figures.confusion_matrix(at_thresholds((9_000, 1_000, 25, 75)), title="x"))
+    for told in ("9,000", "1,000", ">25<", ">75<", "90.0 %", "10.0 %", "25.0 %", "75.0 %", "threshold half: 0.5"):
         assert told in text
-    assert "no such row" in figures.svg(figures.confusion_matrix(5, 1, 0, 0, title="x"))
+    assert "no such row" in figures.svg(figures.confusion_matrix(at_thresholds((5, 1, 0, 0)), title="x"))
+
+
+def test_a_confusion_matrix_has_a_panel_for_each_policy_that_has_counts() -> None:
+    nothing = (np.nan,) * 4
+    text = figures.svg(figures.confusion_matrix(at_thresholds((111, 2, 3, 4), nothing, (113, 0, 4, 3)), title="x"))
+    assert "111" in text and "113" in text and "threshold cost: 0.125" in text
+    assert "tuned" not in text and "nan" not in text
+    assert "No cell has a result" in figures.svg(figures.confusion_matrix(at_thresholds(nothing), title="x"))
 
 
 def test_the_grid_leaves_a_cell_without_counts_empty() -> None:

@@ -235,9 +235,8 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
     run = complete.run("random_under/xgboost")
     found = complete.artifacts(run)
     assert set(found) == {
-        "confusion_matrix.png", "confusion_matrix_tuned.png", "confusion_matrix_cost.png", "confusion_matrix.json",
-        "precision_recall.png",
-        "precision_recall.csv", "roc.png", "roc.csv", "reliability.png", "score_distribution.png",
+        "confusion_matrix.png", "confusion_matrix.json", "precision_recall.png", "precision_recall.csv",
+        "roc.png", "roc.csv", "reliability.png", "score_distribution.png",
     }  # fmt: skip
     for name in found:
         content = Path(complete.client.download_artifacts(run.info.run_id, name)).read_bytes()

@@ -250,18 +250,15 @@ COUNTS = ("tn", "fp", "fn", "tp")
 
 
 def _confusion(cell: CellResults) -> Iterator[Artifact]:
-    """The counts of every policy as JSON, and a picture of each: the first one's is confusion_matrix.png."""
-    policies: dict[str, Any] = {}
-    for row in cell.tables["decisions"].to_dict("records"):
-        policy = row["policy"]
-        if any(missing(row[name]) for name in COUNTS):
-            policies[policy] = {"reason": row["reason"]}
-            continue
-        counts = {name: int(row[name]) for name in COUNTS}
-        policies[policy] = {"threshold": float(row["threshold"]), **counts}
-        title = f"{cell.title}\nthreshold {policy}"
-        suffix = "" if len(policies) == 1 else f"_{policy}"
-        yield Artifact(f"confusion_matrix{suffix}.png", figures.png(figures.confusion_matrix(**counts, title=title)))
+    """The counts of every policy, as JSON and as a picture."""
+    decisions = cell.tables["decisions"]
+    policies = {
+        row["policy"]: {"reason": row["reason"]}
+        if any(missing(row[name]) for name in COUNTS)
+        else {"threshold": float(row["threshold"]), **{name: int(row[name]) for name in COUNTS}}
+        for row in decisions.to_dict("records")
+    }
+    yield Artifact("confusion_matrix.png", figures.png(figures.confusion_matrix(decisions, title=cell.title)))
     yield _json("confusion_matrix.json", {
         "dataset": cell.dataset, "strategy": cell.strategy, "model": cell.model, "policies": policies,
         "counts": "summed over folds and repeats; the positive class is the one that matters",

@@ -119,28 +119,40 @@ def _shorter(path: str) -> str:
     return re.sub(r" ?([MLCQz]) ?", r"\1", path).replace(' d=" ', ' d="')
 
 
-def confusion_matrix(tn: int, fp: int, fn: int, tp: int, *, title: str) -> Figure:
-    """One confusion matrix: counts, and below each count its share of the rows of that actual class."""
+def confusion_matrix(decisions: pd.DataFrame, *, title: str) -> Figure:
+    """One cell's confusion matrices, a panel for each threshold policy.
+
+    Below each count stands its share of the rows of that actual class.
+
+    Parameters
+    ----------
+    decisions : DataFrame of policy, threshold, tn, fp, fn, tp
+        One cell; a policy without counts has no panel.
+    """
+    known = decisions[decisions["tn"].notna()].to_dict("records")
+    if not known:
+        return _nothing(title)
     with _style():
-        figure = _figure(4.6, 3.9, title)
-        axes = figure.add_subplot()
-        rates = _row_rates(np.array([[tn, fp], [fn, tp]], dtype=np.float64))
-        mesh = axes.pcolormesh(rates, vmin=0, vmax=1, cmap=HEAT, edgecolors="white", linewidth=2)
-        for (row, column), count in zip(np.ndindex(2, 2), (tn, fp, fn, tp), strict=True):
-            rate = float(rates[row, column])
-            colour = _on_heat(rate)
-            share = "no such row" if math.isnan(rate) else _percent(rate)
-            name = (("true negatives", "false positives"), ("false negatives", "true positives"))[row][column]
-            axes.text(column + 0.5, row + 0.46, f"{count:,}", ha="center", va="center", color=colour, fontsize=14)
-            axes.text(column + 0.5, row + 0.68, share, ha="center", va="center", color=colour)
-            axes.text(column + 0.5, row + 0.2, name, ha="center", va="center", color=colour, fontsize=8)
-        axes.set_xticks([0.5, 1.5], ["negative", "positive"])
-        axes.set_yticks([0.5, 1.5], ["negative", "positive"])
-        axes.set(xlabel="predicted", ylabel="actual")
-        axes.invert_yaxis()
-        axes.grid(False)
-        axes.tick_params(length=0)
-        _colour_bar(figure, mesh, axes)
+        figure, panels = _panels(known, title, width=3.5, height=3.2, legend=0)
+        for panel, entry in zip(panels, known, strict=True):
+            counts = [int(entry[name]) for name in ("tn", "fp", "fn", "tp")]
+            rates = _row_rates(np.reshape(counts, (2, 2)).astype(np.float64))
+            panel.pcolormesh(rates, vmin=0, vmax=1, cmap=HEAT, edgecolors="white", linewidth=2)
+            for (row, column), count in zip(np.ndindex(2, 2), counts, strict=True):
+                rate = float(rates[row, column])
+                colour = _on_heat(rate)
+                share = "no such row" if math.isnan(rate) else _percent(rate)
+                name = (("true negatives", "false positives"), ("false negatives", "true positives"))[row][column]
+                panel.text(column + 0.5, row + 0.46, f"{count:,}", ha="center", va="center", color=colour, fontsize=14)
+                panel.text(column + 0.5, row + 0.68, share, ha="center", va="center", color=colour)
+                panel.text(column + 0.5, row + 0.2, name, ha="center", va="center", color=colour, fontsize=8)
+            panel.set_title(f"threshold {entry['policy']}: {float(entry['threshold']):.3g}")
+            panel.set_xticks([0.5, 1.5], ["negative", "positive"])
+            panel.set_yticks([0.5, 1.5], ["negative", "positive"])
+            panel.set(ylim=(2, 0))
+            panel.grid(False)
+            panel.tick_params(length=0)
+        _label(panels, "predicted", "actual")
         return _settled(figure)
 
 
@@ -861,7 +873,9 @@ def _figure(width: float, height: float, title: str) -> Figure:
 
 def _settled(figure: Figure) -> Figure:
     """Lay the figure out now and for good: the layout moves with each drawing, and the bytes would with it."""
-    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None and figure.axes:
+        engine.execute(figure)
     figure.set_layout_engine("none")
     return figure
 
