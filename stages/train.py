@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
-import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from joblib.memory import MemorizedFunc
 from tqdm import tqdm
 
 from stages import config, files, paths
-from stages.config import Params, seed_for
+from stages.config import Model, Params, seed_for
 from stages.data import parts as splits
 from stages.data import tables
 from stages.data.parts import Fold, Parts
@@ -71,16 +71,15 @@ def run(jobs: list[tuple[Place, str, Work]], label: str) -> tuple[dict[Place, Ou
     if fresh:
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+        entries = {work.key: work.entry for *_, work in fresh}
         pool = Parallel(
-            n_jobs=-1, return_as="generator_unordered", inner_max_num_threads=1, max_nbytes="1M", backend="loky"
-        )
+            n_jobs=-1, return_as="generator_unordered", inner_max_num_threads=1, max_nbytes="1M", backend="loky",
+            initializer=_ready, initargs=(entries,),
+        )  # fmt: skip
         results = pool(delayed(_one)(kept, *job) for job in fresh)
         bar = tqdm(results, total=len(fresh), desc=f"train {label}", unit="fit", disable=None)
         try:
-            with warnings.catch_warnings():
-                # a process that has just imported Keras looks like one that leaks, and is replaced; nothing is lost
-                warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
-                outcomes |= dict(bar)
+            outcomes |= dict(bar)
         except TerminatedWorkerError as error:
             raise ResultError(
                 "A process that fitted models was killed, most likely because memory ran out.",
@@ -90,6 +89,18 @@ def run(jobs: list[tuple[Place, str, Work]], label: str) -> tuple[dict[Place, Ou
             ) from None
         store.tidy()
     return outcomes, len(fresh)
+
+
+def _ready(entries: dict[str, Model]) -> None:
+    """Import what the models need before a process starts to work.
+
+    A process that imports Keras in its first fit would look to joblib like one that leaks memory, and be replaced by one
+    that has to import it again.
+    """
+    for key, entry in entries.items():
+        with suppress(Exception):  # what cannot be imported is told by the cell
+            models.make(key, entry, 0)
+            models.kind_of(key, entry).ready()
 
 
 def _one(kept: MemorizedFunc, place: Place, key: str, work: Work) -> tuple[Place, Outcome]:
