@@ -6,6 +6,7 @@ This file knows the shape of the parameters. What a sampler's or a model's name 
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import hashlib
 import math
@@ -13,7 +14,7 @@ import re
 from collections.abc import Hashable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -97,6 +98,17 @@ def _number(value: Any) -> Any:
 
 Number = Annotated[int | float, BeforeValidator(_number)]
 
+
+def _day(value: Any) -> Any:
+    """A day as a text: YAML makes a date of one without quotes, and DVC stops at a date."""
+    try:
+        return datetime.date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError):
+        raise PydanticCustomError("kind", "must be {what}", {"what": 'a day in quotes, such as "2018-08-15"'}) from None
+
+
+Day = Annotated[str, BeforeValidator(_day)]
+
 T = TypeVar("T")
 
 NONE = "none"
@@ -132,7 +144,7 @@ class File(Strict):
     """One original file: its name in a mirror, its checksum and the addresses that have it, tried in order.
 
     `sha256` is the sum of the file as published. Where only the sum of the unpacked content is known, give
-    `unpacked_sha256` instead (for a name that ends in .gz).
+    `unpacked_sha256` instead (for a name that ends in .gz); with `member` it is the sum of that member of a .tar.gz.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[^/\\]+$")]
@@ -164,6 +176,17 @@ class Rows(Strict):
         return self
 
 
+class Simulator(Strict):
+    """The sizes of simulated card payments: customers and terminals on a square of 100 x 100, days from 2018-04-01, and how
+    far a customer goes. Fraud strikes three customers and two terminals a day, so there are at least as many.
+    """
+
+    customers: Annotated[Whole, Field(ge=3)] = 5_000
+    terminals: Annotated[Whole, Field(ge=2)] = 10_000
+    days: Annotated[Whole, Field(ge=2)] = 183
+    radius: Annotated[Real, Field(gt=0)] = 5.0
+
+
 class Source(Strict):
     """Where a public dataset's bytes come from; without it the dataset is the user's own file at `path`.
 
@@ -172,6 +195,7 @@ class Source(Strict):
     """
 
     bundled: Literal["digits"] | None = None
+    simulator: Simulator | None = None
     files: tuple[File, ...] = ()
     format: Literal["csv", "npz", "parquet"] = "csv"
     columns: tuple[str, ...] | None = None
@@ -180,18 +204,27 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> Source:
-        if (self.bundled is None) == (not self.files):
-            raise PydanticCustomError("source", "a source needs either files or bundled")
+        given = [name for name in ("files", "bundled", "simulator") if getattr(self, name)]
+        if not given:
+            raise PydanticCustomError("source", "a source needs files, bundled or simulator")
+        if len(given) > 1:
+            raise PydanticCustomError("source", "a source is one of files, bundled and simulator; found {given}",
+                                      {"given": " and ".join(given)})  # fmt: skip
         return self
 
 
 class StratifiedKFold(Strict):
-    """Repeated k-fold in which every fold has the prevalence of the whole."""
+    """Repeated k-fold in which every fold has the prevalence of the whole.
+
+    With `grouped` there is one repeat more, in which rows of one group are kept together; it is shown beside the others and
+    has no part in the verdict.
+    """
 
     scheme: Literal["stratified_kfold"] = "stratified_kfold"
     folds: Annotated[Whole, Field(ge=2)] = 5
     repeats: Annotated[Whole, Field(ge=1)] = 2
     validation: ValidationFraction = 0.2
+    grouped: Annotated[bool, _one_of("true or false", bool)] = False
 
 
 class Holdout(Strict):
@@ -222,7 +255,25 @@ class Grouped(Strict):
     validation: ValidationFraction = 0.2
 
 
-Split = Annotated[StratifiedKFold | Holdout | Temporal | Grouped, Field(discriminator="scheme")]
+class Prequential(Strict):
+    """Train on some days, wait until frauds are known, test on the days after; fold by fold so many test days earlier.
+
+    Needs `time` on the dataset, in dates. `leave_known_out` leaves the groups that are known to be positive by then out of
+    the test part, and needs `group`.
+    """
+
+    scheme: Literal["prequential"]
+    start: Day
+    folds: Annotated[Whole, Field(ge=1)] = 4
+    train_days: Annotated[Whole, Field(ge=1)] = 7
+    delay_days: Annotated[Whole, Field(ge=0)] = 7
+    test_days: Annotated[Whole, Field(ge=1)] = 7
+    leave_known_out: Annotated[bool, _one_of("true or false", bool)] = False
+    validation: ValidationFraction = 0.2
+
+
+AnySplit = StratifiedKFold | Holdout | Temporal | Grouped | Prequential
+Split = Annotated[AnySplit, Field(discriminator="scheme")]
 
 
 class Thresholds(Strict):
@@ -307,7 +358,7 @@ class Dataset(Strict):
 
     `path` is a file of this repository that the table depends on: the user's own CSV or Parquet file, or, where `source`
     says that the bytes come from elsewhere, the dataset's card. A split, thresholds or costs given here stand in place
-    of the top-level ones as a whole.
+    of the top-level ones as a whole. `defects: fail` stops at a serious defect before anything is trained.
     """
 
     path: str
@@ -320,6 +371,7 @@ class Dataset(Strict):
     group: Column | None = None
     weight: Column | None = None
     sentinels: tuple[float, ...] = ()
+    defects: Literal["warn", "fail"] = "warn"
     split: Split | None = None
     thresholds: Thresholds | None = None
     costs: Costs | None = None
@@ -488,7 +540,7 @@ class Params(Strict):
     def strategy(self, name: str) -> Strategy:
         return _entry("strategy", "strategies", name, self.strategies)
 
-    def split_of(self, dataset: str) -> StratifiedKFold | Holdout | Temporal | Grouped:
+    def split_of(self, dataset: str) -> AnySplit:
         return self.dataset(dataset).split or self.split
 
     def thresholds_of(self, dataset: str) -> Thresholds:
@@ -608,7 +660,7 @@ def parse(content: Any, where: str = "params.yaml") -> Params:
 
 def _told(problem: Any) -> str:
     """One validation error as `key: what is allowed, what was found`."""
-    schemes = {"stratified_kfold", "holdout", "temporal", "grouped"}
+    schemes = {name for kind in get_args(AnySplit) for name in get_args(kind.model_fields["scheme"].annotation)}
     tags = {*schemes, "number", "amount", "range", "choices", "[key]"}
     place = ".".join(str(part) for part in problem["loc"] if part not in tags)
     message, kind = problem["msg"], problem["type"]

@@ -6,7 +6,8 @@
      |-- TableError           the bytes are there, but they are no table that can be learned from
      |-- SplitError           the table cannot be split as asked
      |-- ResultError          a result of an earlier stage is missing or does not fit
-     +-- StorageError         a result cannot be written
+     |-- StorageError         a result cannot be written
+     +-- LibraryError         a library that the work needs is not installed
     NotApplicable             a remedy that cannot run on these rows: a result with its reason, never a crash
 
 Every message says what is wrong, where, what was expected, what was found, and what to do.
@@ -72,6 +73,20 @@ class StorageError(CounterpoiseError):
     """A result cannot be written."""
 
 
+class LibraryError(CounterpoiseError):
+    """A library that the work needs is not installed."""
+
+    @classmethod
+    def of(cls, error: ModuleNotFoundError) -> LibraryError:
+        """What to tell where an import fails."""
+        return cls(
+            f"The library {(error.name or 'that is asked for').partition('.')[0]} is not installed.",
+            expected="an environment with all of requirements.lock",
+            found=str(error),
+            todo="`pip install -r requirements.lock` in the environment that runs this.",
+        )
+
+
 class NotApplicable(Exception):
     """A remedy that cannot run on these rows; the text is the reason, as the library gives it where it gives one."""
 
@@ -104,6 +119,8 @@ def guarded(main: Callable[[], int | None], *, bring_back: bool = True) -> Calla
             return main() or 0
         except CounterpoiseError as error:
             message: Exception = error
+        except ModuleNotFoundError as error:
+            message = LibraryError.of(error)
         except OSError as error:
             message = no_space(error, str(error.filename or "")) or error
             if message is error:

@@ -222,7 +222,7 @@ def main() -> None:
         measured = [
             {"model": place[0], "repeat": place[1], "fold": place[2], "fit_seconds": fit.fit_seconds,
              "predict_seconds": fit.predict_seconds, "peak_bytes": fit.peak_bytes}
-            for place, _, _ in jobs if (fit := outcomes[place][2]) is not None
+            for place, _, _ in jobs if place[1] != parts.beside and (fit := outcomes[place][2]) is not None
         ]  # fmt: skip
         print(
             f"{name} {strategy}: {fitted} fits, {len(jobs) - fitted} from the store, {time.perf_counter() - start:.1f} s"

@@ -55,8 +55,11 @@ def from_text(folder: Path, text: str) -> config.Params:
 
 QUOTES = "must be the name of a column (yes, no, on and off need quotes around them)"
 LOWER_CASE = "a key may hold lower-case letters, digits and _ alone, since DVC makes stage names of it"
-SCHEMES = "the schemes are: grouped, holdout, stratified_kfold, temporal"
-DATASET = "path, target, positive, source, drop, categorical, time, group, weight, sentinels, split, thresholds, costs"
+SCHEMES = "the schemes are: grouped, holdout, prequential, stratified_kfold, temporal"
+DATASET = (
+    "path, target, positive, source, drop, categorical, time, group, weight, sentinels, defects, split, "
+    "thresholds, costs"
+)
 ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
 
 
@@ -96,7 +99,7 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
         ("datasets.mine.drop", ["a", False], f"datasets.mine.drop.1: {QUOTES}, found False"),
         ("datasets.index", SMALLEST["datasets"]["mine"],
          "datasets.index: this key is taken by reports/index.html; choose another"),
-        ("datasets.mine.source", {}, "datasets.mine.source: a source needs either files or bundled"),
+        ("datasets.mine.source", {}, "datasets.mine.source: a source needs files, bundled or simulator"),
         ("datasets.mine.source", {"files": [ADDRESSES]},
          "datasets.mine.source.files.0: a file needs either sha256 or unpacked_sha256, so that it can be verified"),
         ("datasets.mine.source", {"bundled": "digits", "rows": {"column": "a"}},

@@ -326,6 +326,17 @@ def test_what_a_strategy_made_survives_being_written(sampler: str, kind: str, tm
     assert any(result.resampled is not None for result in results) or (sampler, kind) in CANNOT
 
 
+def test_a_strategy_that_keeps_no_original_row_is_read_back_too(tmp_path: Path) -> None:
+    table = numeric_table()
+    rows = np.arange(240)
+    everything = Strategy(sampler="cluster_centroids", params={"sampling_strategy": "all"})
+    result = resample(table, Fold(0, 0, rows, rows[:0], rows[:0]), "centroids", everything, 5)
+    assert result.resampled is not None and len(result.resampled.rows) == 0
+    resampling.write(tmp_path, [result], table)
+    for one, other in zip(result.resampled, resampling.read_rows(tmp_path, table)[0, 0], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_the_sampling_space_is_fitted_and_leads_back_to_the_units_of_the_table() -> None:
     table = mixed_table()
     space = SamplingSpace(table.cardinalities).fit(table.X)

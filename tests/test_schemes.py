@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,28 @@ def test_repeats_folds_and_seeds_draw_differently_and_the_same_seed_the_same() -
         assert (parts.codes != other.codes).any()
     first, second = [[fold.test for fold in parts if fold.repeat == repeat] for repeat in (0, 1)]
     assert not any(np.array_equal(one, other) for one in first for other in second)
+
+
+def test_a_second_look_keeps_like_rows_together_and_leaves_the_folds_of_the_comparison_as_they_are(
+    tmp_path: Path,
+) -> None:
+    table = numeric_table(300, 60)
+    table = replace(table, X=np.repeat(table.X[:100], 3, axis=0), y=np.repeat(table.y[:100], 3))
+    plain = schemes.split(table, StratifiedKFold(folds=3, repeats=2), 1, "mine")
+    parts = schemes.split(table, StratifiedKFold(folds=3, repeats=2, grouped=True), 1, "mine")
+    splits.write(tmp_path / "split.parquet", parts)
+    for found in (parts, splits.read(tmp_path / "split.parquet")):
+        assert found.beside == 2 and len(found) == 9
+        assert found.compared.names == plain.names and (found.compared.codes == plain.codes).all()
+        assert found.grouped.names == ((2, 0), (2, 1), (2, 2))
+        tested = np.concatenate([fold.test for fold in found.grouped])
+        assert sorted(tested) == list(range(300))
+        group = np.arange(300) // 3
+        for fold in found.grouped:
+            assert not set(group[fold.test]) & set(group[np.concatenate([fold.train, fold.validation])])
+            assert not set(group[fold.train]) & set(group[fold.validation])
+        assert any(set(group[fold.test]) & set(group[fold.train]) for fold in found.compared)
+    assert len(plain.grouped) == 0 and plain.compared.names == plain.names
 
 
 def test_a_holdout_takes_the_rows_of_train_test_split_in_their_order() -> None:

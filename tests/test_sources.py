@@ -213,7 +213,11 @@ def test_a_packed_file_may_be_known_by_the_sum_of_its_content(
     assert bool(publisher.asked) == at.startswith("publisher")
 
 
-@pytest.mark.parametrize("content", [gzip.compress(CONTENT)[:-9], b"\x1f\x8bno gzip", gzip.compress(b"other")])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(CONTENT)[:-9], b"\x1f\x8bno gzip", gzip.compress(b"other")],
+    ids=["cut", "broken", "another"],  # packed bytes hold the time, and every process has to find the same names
+)
 def test_a_packed_file_that_is_cut_broken_or_another_is_refused(
     content: bytes, no_mirror: None, workplace: Path, publisher: Publisher
 ) -> None:

@@ -16,7 +16,7 @@ from stages import files
 UNUSED, TRAIN, VALIDATION, TEST = range(4)
 PARTS = ("unused", "train", "validation", "test")
 
-ORDER = "order"
+ORDER, REPEAT, GROUPED = "order", "repeat", "grouped"
 
 Index = NDArray[np.int64]
 
@@ -43,11 +43,15 @@ class Parts:
     order : ndarray of shape (n,), int32, optional
         Where each row stands in the drawn order of a holdout. Samplers draw by position, so a published result with a
         shuffled training part comes out exactly only when that order is kept.
+    beside : int, optional
+        The repeat in which like rows are kept together while they are not in the others. It is shown beside the comparison
+        and has no part in it.
     """
 
     codes: NDArray[np.uint8]
     names: tuple[tuple[int, int], ...]
     order: NDArray[np.int32] | None = None
+    beside: int | None = None
 
     def __iter__(self) -> Iterator[Fold]:
         for k, (repeat, fold) in enumerate(self.names):
@@ -60,9 +64,25 @@ class Parts:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def compared(self) -> Parts:
+        """The folds that the comparison goes by."""
+        return self._of([k for k, (repeat, _) in enumerate(self.names) if repeat != self.beside])
+
+    @property
+    def grouped(self) -> Parts:
+        """The folds that are shown beside them; none where the split has no such repeat."""
+        return self._of([k for k, (repeat, _) in enumerate(self.names) if repeat == self.beside])
+
+    def _of(self, kept: list[int]) -> Parts:
+        return Parts(self.codes[:, kept], tuple(self.names[k] for k in kept), self.order)
+
 
 def write(path: Path, parts: Parts) -> None:
-    columns: dict[str, object] = {f"repeat_{r}_fold_{f}": parts.codes[:, k] for k, (r, f) in enumerate(parts.names)}
+    columns: dict[str, object] = {
+        f"{GROUPED if r == parts.beside else REPEAT}_{r}_fold_{f}": parts.codes[:, k]
+        for k, (r, f) in enumerate(parts.names)
+    }
     if parts.order is not None:
         columns[ORDER] = parts.order
     files.write_parquet(path, pd.DataFrame(columns))
@@ -71,5 +91,7 @@ def write(path: Path, parts: Parts) -> None:
 def read(path: Path) -> Parts:
     frame = files.read_parquet(path)
     order = frame.pop(ORDER).to_numpy(dtype=np.int32) if ORDER in frame else None
-    names = tuple((int(r), int(f)) for _, r, _, f in (str(name).split("_") for name in frame.columns))
-    return Parts(frame.to_numpy(dtype=np.uint8), names, order)
+    told = [str(name).split("_") for name in frame.columns]
+    beside = next((int(repeat) for kind, repeat, *_ in told if kind == GROUPED), None)
+    names = tuple((int(repeat), int(fold)) for _, repeat, _, fold in told)
+    return Parts(frame.to_numpy(dtype=np.uint8), names, order, beside)

@@ -20,13 +20,13 @@ from sklearn.model_selection import (
 
 from stages import config
 from stages.config import seed_for
+from stages.data import prequential
 from stages.data.parts import TEST, TRAIN, UNUSED, VALIDATION, Index, Parts
 from stages.data.tables import Table
 from stages.errors import SplitError
 
 
-def split(table: Table, scheme: config.StratifiedKFold | config.Holdout | config.Temporal | config.Grouped, seed: int,
-          dataset: str) -> Parts:  # fmt: skip
+def split(table: Table, scheme: config.AnySplit, seed: int, dataset: str) -> Parts:
     """Split a table as its scheme asks.
 
     Every seed derives from `seed` and the name of the dataset, repeat and fold, unless the scheme names one.
@@ -34,7 +34,8 @@ def split(table: Table, scheme: config.StratifiedKFold | config.Holdout | config
     Raises
     ------
     SplitError
-        When a fold would have no positive row to train or test on, or the scheme needs a column that is not declared.
+        When a fold would have no positive row to train or test on, lies outside of the table's days, or the scheme needs a
+        column that is not declared.
     """
     if isinstance(scheme, config.StratifiedKFold):
         parts = _stratified_kfold(table, scheme, seed, dataset)
@@ -42,6 +43,8 @@ def split(table: Table, scheme: config.StratifiedKFold | config.Holdout | config
         parts = _holdout(table, scheme, seed, dataset)
     elif isinstance(scheme, config.Temporal):
         parts = _temporal(table, scheme, dataset)
+    elif isinstance(scheme, config.Prequential):
+        parts = _prequential(table, scheme, dataset)
     else:
         parts = _grouped(table, scheme, seed, dataset)
     _both_classes(parts, table.y, scheme.scheme, dataset)
@@ -57,7 +60,10 @@ def _stratified_kfold(table: Table, scheme: config.StratifiedKFold, seed: int, d
         for fold, (train, test) in enumerate(folds.split(table.X, table.y)):
             random = seed_for(seed, dataset, "validation", repeat, fold)
             parts.add(repeat, fold, *_slice(train, table.y, scheme.validation, random, dataset), test)
-    return parts.build()
+    if not scheme.grouped:
+        return parts.build()
+    _add_grouped(parts, table, scheme, range(scheme.repeats, scheme.repeats + 1), seed, dataset)
+    return replace(parts.build(), beside=scheme.repeats)
 
 
 def _holdout(table: Table, scheme: config.Holdout, seed: int, dataset: str) -> Parts:
@@ -90,17 +96,12 @@ def _temporal(table: Table, scheme: config.Temporal, dataset: str) -> Parts:
     time = table.roles["time"]
     order = np.argsort(time, kind="stable")
     ordered = time[order]
-
-    def border(position: float) -> int:
-        at = round(position)
-        return int(np.searchsorted(ordered, ordered[at], side="left")) if 0 < at < len(order) else max(at, 0)
-
     n = len(order)
-    starts = [border(n * (1 - scheme.test_size * (scheme.folds - k))) for k in range(scheme.folds)]
+    starts = [_border(ordered, n * (1 - scheme.test_size * (scheme.folds - k))) for k in range(scheme.folds)]
     ends = [*starts[1:], n]
     parts = _Builder(n)
     for fold, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        inner = border(start * (1 - scheme.validation)) if scheme.validation else start
+        inner = _border(ordered, start * (1 - scheme.validation)) if scheme.validation else start
         if not 0 < inner <= start < end or (scheme.validation and inner == start):
             raise _too_small(
                 dataset, f"fold {fold} has {inner} training, {start - inner} validation and {end - start} test rows"
@@ -109,12 +110,80 @@ def _temporal(table: Table, scheme: config.Temporal, dataset: str) -> Parts:
     return parts.build()
 
 
+def _border(ordered: NDArray[np.generic], position: float) -> int:
+    """The first row of the moment at a position in rows ordered by time: no moment is on both sides of it."""
+    at = round(position)
+    return int(np.searchsorted(ordered, ordered[at], side="left")) if 0 < at < len(ordered) else max(at, 0)
+
+
+def _prequential(table: Table, scheme: config.Prequential, dataset: str) -> Parts:
+    """Fold 0 is the newest. The validation slice is the latest part of the training rows, as in the temporal scheme."""
+    if "time" not in table.roles:
+        raise needs("prequential", "time", dataset)
+    if scheme.leave_known_out and "group" not in table.roles:
+        raise needs("prequential", "group", dataset)
+    time = table.roles["time"]
+    if not np.issubdtype(time.dtype, np.integer):
+        raise SplitError(
+            "The scheme prequential counts days, and the time of the rows is a plain number.",
+            where=_place(dataset),
+            expected="dates such as 2026-01-31 or 2026-01-31T23:59:00 in the column that `time` names",
+            found=f"numbers such as {time[0]:g}",
+            todo="write dates into that column, or take the scheme temporal.",
+        )
+    day = prequential.days_of(time)
+    _inside(day, scheme, dataset)
+    group = table.roles["group"].astype(np.int64) if scheme.leave_known_out else None
+    parts = _Builder(len(table))
+    for fold, (train, test) in enumerate(prequential.folds(day, table.y, group, scheme)):
+        ordered = train[np.argsort(time[train], kind="stable")]
+        inner = _border(time[ordered], len(train) * (1 - scheme.validation)) if scheme.validation else len(train)
+        if not (inner and len(test)) or (scheme.validation and inner == len(train)):
+            raise _too_small(
+                dataset, f"fold {fold} has {inner} training, {len(train) - inner} validation and {len(test)} test rows"
+            )
+        parts.add(0, fold, ordered[:inner], ordered[inner:], test)
+    return parts.build()
+
+
+def _inside(day: Index, scheme: config.Prequential, dataset: str) -> None:
+    """Every fold has to lie within the days of the table."""
+    first, last = int(day.min()), int(day.max())
+    newest, oldest = max(prequential.starts(scheme)), min(prequential.starts(scheme))
+    end = newest + prequential.span(scheme) - 1
+    if first <= oldest and end <= last:
+        return
+    earliest, latest = newest + first - oldest, newest + last - end
+    name = prequential.name
+    raise SplitError(
+        "The folds lie outside of the days of the table.",
+        where=_place(dataset),
+        expected=f"days from {name(first)} to {name(last)}",
+        found=f"{scheme.folds} folds from {name(oldest)} to {name(end)}",
+        todo=f"take a start from {name(earliest)} to {name(latest)}."
+        if earliest <= latest
+        else "ask for fewer folds, or for fewer days of training, delay and test.",
+    )
+
+
 def _grouped(table: Table, scheme: config.Grouped, seed: int, dataset: str) -> Parts:
+    parts = _Builder(len(table))
+    _add_grouped(parts, table, scheme, range(scheme.repeats), seed, dataset)
+    return parts.build()
+
+
+def _add_grouped(
+    parts: _Builder,
+    table: Table,
+    scheme: config.Grouped | config.StratifiedKFold,
+    repeats: range,
+    seed: int,
+    dataset: str,
+) -> None:
     groups = groups_of(table)
     _enough(len(np.unique(groups[table.y == 1])), "groups with a positive row", scheme.folds, dataset)
     _enough(len(np.unique(groups)), "groups", scheme.folds, dataset)
-    parts = _Builder(len(table))
-    for repeat in range(scheme.repeats):
+    for repeat in repeats:
         folds = StratifiedGroupKFold(scheme.folds, shuffle=True, random_state=seed_for(seed, dataset, "split", repeat))
         for fold, (train, test) in enumerate(folds.split(table.X, table.y, groups)):
             inner, validation = train, train[:0]
@@ -128,7 +197,6 @@ def _grouped(table: Table, scheme: config.Grouped, seed: int, dataset: str) -> P
                     raise _too_small(dataset, str(error)) from None
                 inner, validation = train[a], train[b]
             parts.add(repeat, fold, inner, validation, test)
-    return parts.build()
 
 
 def groups_of(table: Table) -> Index:

@@ -9,10 +9,13 @@ import glob
 import gzip
 import hashlib
 import os
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO, cast
 
 from stages import files, paths
 from stages.config import File
@@ -70,7 +73,9 @@ def locate(file: File, dataset: str, *, download: bool = True) -> Path:
 
 def _candidates(file: File) -> Iterator[Path]:
     names = [file.name]
-    if file.unpacked_sha256 is not None and file.name.endswith(".gz"):
+    if file.unpacked_sha256 is not None and file.member is not None:
+        names.insert(0, PurePosixPath(file.member).name)  # the member alone is read sooner than found in its archive
+    elif file.unpacked_sha256 is not None and file.name.endswith(".gz"):
         names.append(file.name.removesuffix(".gz"))
     for folder in [*mirrors(), paths.DOWNLOADS]:
         for name in names:
@@ -92,13 +97,30 @@ def _sum(file: File, path: Path) -> str:
             return files.sha256(path, bar.update)
         total = hashlib.sha256()
         try:
-            with gzip.open(path) as stream:
+            with _packed(path, file.member) as stream:
                 while chunk := stream.read(files.CHUNK):
                     total.update(chunk)
                     bar.update(len(chunk))
-        except (OSError, EOFError, zlib.error) as error:
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
             return f"no gzip content ({error})"
         return total.hexdigest()
+
+
+@contextmanager
+def _packed(path: Path, member: str | None) -> Iterator[IO[bytes]]:
+    """What a gzip file holds, or one member of the tar archive in it; nothing is unpacked to the disk."""
+    if member is None:
+        with gzip.open(path) as stream:
+            yield cast(IO[bytes], stream)
+        return
+    with tarfile.open(path, "r:gz") as archive:
+        # by its path, since archives write one file as x and as ./x; a link is no file, wherever it leads
+        found = (entry for entry in archive if entry.isfile() and PurePosixPath(entry.name) == PurePosixPath(member))
+        entry = next(found, None)
+        content = None if entry is None else archive.extractfile(entry)
+        if content is None:
+            raise tarfile.TarError(f"no member {member!r}")
+        yield content
 
 
 def gzipped(path: Path) -> bool:
@@ -159,11 +181,13 @@ def _cause(error: BaseException) -> str:
 
 
 def unpacked(path: Path, file: File) -> Path | tuple[Path, str]:
-    """What a reader opens: the file itself, or (archive, member) for a zip.
+    """What a reader opens: the file itself, or (archive, member) for a zip or tar.gz.
 
     Nothing is extracted to the disk. An archive in which any member's path climbs out of it is refused all the same,
     because somebody has tampered with it.
     """
+    if file.unpacked_sha256 is not None and file.member is not None:
+        return (path, file.member) if gzipped(path) else path
     if path.suffix == ".npz" or not zipfile.is_zipfile(path):  # an npz is a zip that its reader takes whole
         if file.member is not None:
             raise _archive_error(path, f"a zip archive with the member {file.member!r}", "no zip archive")
@@ -198,6 +222,9 @@ def _archive_error(path: Path, expected: str, found: str) -> SourceError:
 def read_bytes(place: Path | tuple[Path, str]) -> bytes:
     """The unpacked bytes of a located file."""
     if isinstance(place, tuple):
+        if gzipped(place[0]):
+            with _packed(*place) as member:
+                return member.read()
         with zipfile.ZipFile(place[0]) as archive, archive.open(place[1]) as stream:
             return stream.read()
     if gzipped(place):

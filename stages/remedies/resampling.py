@@ -87,11 +87,12 @@ def read_rows(folder: Path, table: Table) -> dict[tuple[int, int], tuple[Index, 
     rows, made = files.read_parquet(folder / ROWS), files.read_parquet(folder / SYNTHETIC)
     X = matrix_of(made, table.features, table.categories)
     y = made[TARGET].to_numpy(dtype=np.int8)
-    where = _places(made)
-    empty = np.empty(0, np.int64)
-    return {
-        name: (rows["row"].to_numpy(dtype=np.int64)[at], X[where.get(name, empty)], y[where.get(name, empty)])
-        for name, at in _places(rows).items()
+    kept, synthetic = _places(rows), _places(made)
+    none = np.empty(0, np.int64)
+    positions = rows["row"].to_numpy(dtype=np.int64)
+    return {  # a strategy may keep no original row at all, or make none
+        name: (positions[kept.get(name, none)], X[synthetic.get(name, none)], y[synthetic.get(name, none)])
+        for name in sorted({*kept, *synthetic})
     }
 
 
