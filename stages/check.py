@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stages import config, paths
 from stages.config import NONE, Params
-from stages.data import schemes, sources
+from stages.data import defects, schemes, sources
 from stages.data.datasets import fetch
 from stages.errors import ConfigurationError, CounterpoiseError
 from stages.remedies import costs, levels, models, samplers
@@ -78,8 +78,12 @@ def _dataset(params: Params, name: str) -> None:
     except sources.NotHere as missing:
         print(f"{name}: {missing} is not on this machine yet, so its table was not looked at")
         return
-    schemes.split(table, params.split_of(name), params.seed, name)
+    parts = schemes.split(table, params.split_of(name), params.seed, name)
     costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
+    if entry.defects == "fail":
+        report = defects.find(table, parts.compared, params.split_of(name).scheme, params.seed, name, labels=False)
+        if report.serious:
+            raise defects.refusal(name, report)
 
 
 def main() -> int:

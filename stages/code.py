@@ -14,7 +14,7 @@ from stages import files, paths
 from stages.closure import closure
 from stages.errors import guarded
 
-STAGES = ("fetch", "split", "costs", "resample", "train", "evaluate", "report", "compare")
+STAGES = ("fetch", "split", "defects", "costs", "resample", "train", "evaluate", "report", "compare")
 """The stages whose outs are results; `track` runs every time and makes none."""
 
 

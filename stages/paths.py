@@ -43,6 +43,16 @@ def split(dataset: str) -> Path:
     return DATA / "splits" / f"{dataset}.parquet"
 
 
+def defects(dataset: str) -> Path:
+    """What is wrong with the table."""
+    return DATA / "defects" / f"{dataset}.json"
+
+
+def gate(dataset: str) -> Path:
+    """There when a table was looked at and not refused, the same bytes whatever was found in it."""
+    return DATA / "gates" / f"{dataset}.json"
+
+
 def costs(dataset: str) -> Path:
     """What each decision about each row costs."""
     return DATA / "costs" / f"{dataset}.parquet"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import gzip
+import os
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -20,6 +22,7 @@ import yaml
 
 from stages import check, costs, fetch, files, resample, split, train
 from stages.errors import guarded
+from stages.paths import REPOSITORY
 from tests.test_pipeline import own_table
 
 GOOD: dict[str, Any] = {
@@ -88,7 +91,7 @@ CONFIGURATION = [
     (changed(datasets__mine__targt="x"), ["datasets.mine: unknown key 'targt' (did you mean 'target'?)"]),
     (changed(strategies__smot={}), ["There is no sampler 'smot' (did you mean 'smote'?)", "adasyn", "near_miss_3"]),
     (changed(models__xgbost={}), ["There is no model 'xgbost' (did you mean 'xgboost'?)", "random_forest"]),
-    (changed(split__scheme="kfold"), ["unknown scheme", "grouped, holdout, stratified_kfold, temporal"]),
+    (changed(split__scheme="kfold"), ["unknown scheme", "grouped, holdout, prequential, stratified_kfold, temporal"]),
     (changed(split__folds=1), ["split.folds", "greater than or equal to 2", "found 1"]),
     (changed(**{"datasets__my-data": {}}), ["datasets.my-data: a key may hold lower-case letters, digits and _ alone"]),
     (changed(datasets__index=GOOD["datasets"]["mine"]), ["datasets.index", "taken by reports/index.html"]),
@@ -304,3 +307,19 @@ def test_a_remedy_and_doing_nothing_need_the_same_budget(
     status, told = checked(capsys, monkeypatch)
     assert status == 1
     assert f"models.{other}" in told and "same budget" in told and f"give {other} a `search` too" in told
+
+
+@pytest.mark.parametrize("stage", ["report", "compare"])
+def test_a_missing_library_for_pictures_is_told_without_a_traceback(stage: str, tmp_path: Path) -> None:
+    arguments = ["digits"] if stage == "report" else []
+    code = (
+        "import sys, runpy; sys.modules['matplotlib'] = None; "
+        f"sys.argv = ['{stage}', *{arguments}]; runpy.run_module('stages.{stage}', run_name='__main__')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert "error: The library matplotlib is not installed." in ran.stderr
+    assert "pip install -r requirements.lock" in ran.stderr and "Traceback" not in ran.stderr
