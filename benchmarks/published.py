@@ -219,7 +219,8 @@ LECTURE: dict[str, Any] = {
 def lecture() -> dict[str, Any]:
     """The lecture's example 1 as a whole params.yaml."""
     committed = yaml.safe_load((paths.REPOSITORY / paths.PARAMS).read_text(encoding="utf-8"))
-    return {**LECTURE, "datasets": {"mammography": committed["datasets"]["mammography"]}}
+    entry = {key: value for key, value in committed["datasets"]["mammography"].items() if key != "split"}
+    return {**LECTURE, "datasets": {"mammography": entry}}
 
 
 def lecture_fold(table: Table) -> Fold:

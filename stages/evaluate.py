@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +21,22 @@ from stages import config, files, paths
 from stages.config import Params, seed_for
 from stages.data import parts as splits
 from stages.data import tables
-from stages.data.parts import Parts
+from stages.data.parts import Fold, Parts
+from stages.data.tables import Table
 from stages.errors import guarded
-from stages.remedies import corrections, costs, levels
+from stages.remedies import corrections, costs, levels, resampling
 from stages.remedies.costs import CostMatrix
 from stages.remedies.outcome import OK
 from stages.remedies.thresholds import Confusion
 from stages.verdict import bootstrap, calibration, metrics
-from stages.verdict.board import Entry, leaderboard, measure
-from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, HISTOGRAM, LEARNING, RELIABILITY, TRIALS
-from stages.verdict.decisions import POLICIES, decisions
+from stages.verdict.board import Entry, compared, leaderboard, measure
+from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, GROUPED, HISTOGRAM, LEARNING, RELIABILITY, SWEEP, TRIALS
+from stages.verdict.comparison import draws_for
+from stages.verdict.decisions import POLICIES, decisions, differences
 from stages.verdict.metrics import METRICS, Vector
+from stages.verdict.projection import Projection, project
 from stages.verdict.scored import Cell, FoldScores, fold_scores, pooled, put_right
+from stages.verdict.sweep import points, sweep
 
 GRID = np.linspace(0, 1, 101)
 """Where the mean curves are drawn."""
@@ -94,24 +100,36 @@ def _of_cell(cell: Cell, by_side: dict[str, pd.DataFrame]) -> pd.DataFrame:
     )
 
 
-def learning(folder: Path, cell: Cell) -> pd.DataFrame:
+def learning(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
     """The learning curve of a cell, the mean and the range over folds; empty where its model has none."""
     path = folder / cell[0] / f"{cell[1]}.history.parquet"
     if not path.is_file():
         return pd.DataFrame(columns=LEARNING)
-    curves = files.read_parquet(path).groupby(["series", "step"], sort=True)["value"]
+    stored = files.read_parquet(path)
+    stored = stored[stored["repeat"] != parts.beside]
+    curves = stored.groupby(["series", "step"], sort=True)["value"]
     frame = curves.agg(mean="mean", low="min", high="max").reset_index()
     return frame.assign(strategy=cell[0], model=cell[1])[LEARNING]
 
 
-def trials(folder: Path, cell: Cell) -> pd.DataFrame:
+def trials(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
     """The trials of a cell's searches; empty where there were none."""
     path = folder / cell[0] / f"{cell[1]}.trials.json"
     found = [
         {**trial, "strategy": cell[0], "model": cell[1], "params": json.dumps(trial["params"], sort_keys=True)}
         for trial in (files.read_json(path) if path.is_file() else [])
+        if trial["repeat"] != parts.beside
     ]
     return pd.DataFrame(found, columns=TRIALS)
+
+
+def rows_of(dataset: str, params: Params, table: Table, fold: Fold) -> Projection:
+    """The training rows of one fold in two dimensions, as each strategy that ran there left them."""
+    made = {name: resampling.read_rows(paths.resampled(dataset, name), table) for name in params.strategies}
+    here = {name: folds[fold[:2]] for name, folds in made.items() if fold[:2] in folds}
+    return project(
+        table.X, table.y, table.cardinalities, fold.train, here, seed_for(params.seed, dataset, "projection")
+    )
 
 
 def remove_leftovers(dataset: str, params: Params) -> None:
@@ -124,6 +142,57 @@ def remove_leftovers(dataset: str, params: Params) -> None:
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.name not in params.strategies:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def training_rows(strategies: pd.Series[str], counts: pd.DataFrame) -> dict[str, pd.Series[float]]:
+    """How many rows a strategy is given and hands on, the mean over folds; missing where it ran in none."""
+
+    def mean(when: str) -> pd.Series[float]:
+        rows = counts[f"negatives_{when}"].astype("float64") + counts[f"positives_{when}"].astype("float64")
+        return strategies.map(rows.groupby(counts["strategy"]).mean())
+
+    return {"training_rows_before": mean("before"), "training_rows": mean("after")}
+
+
+def of_parts(stored: dict[str, Any], parts: Parts) -> dict[str, Any]:
+    """What `train` left behind, of some folds alone."""
+
+    def mine(folds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [fold for fold in folds if (fold["repeat"], fold["fold"]) in parts.names]
+
+    return {
+        strategy: {
+            "counts": mine(made["counts"]),
+            "models": {model: {**told, "folds": mine(told["folds"])} for model, told in made["models"].items()},
+        }
+        for strategy, made in stored.items()
+    }
+
+
+def corrected(
+    grid: Mapping[Cell, Entry], y: NDArray[np.int8], stored: dict[str, Any], scores: dict[Cell, list[FoldScores]]
+) -> dict[Cell, list[FoldScores]]:
+    """The scores with their corrected probabilities."""
+    return {
+        cell: put_right(
+            mine, grid[cell].correction, y, stored[cell[0]]["counts"], stored[cell[0]]["models"][cell[1]]["folds"]
+        )
+        for cell, mine in scores.items()
+    }
+
+
+def grouped(
+    dataset: str, params: Params, y: NDArray[np.int8], parts: Parts, facts: dict[str, Any], stored: dict[str, Any],
+    scores: dict[Cell, list[FoldScores]],
+) -> pd.DataFrame:  # fmt: skip
+    """What the leaderboard would be, had like rows been kept together; no rows where the split does not ask for it."""
+    if not len(parts):
+        return pd.DataFrame(columns=GROUPED)
+    grid = entries(params, stored)
+    scores = corrected(grid, y, stored, scores)
+    seed, draws = seed_for(params.seed, dataset, "bootstrap", "grouped"), draws_for(len(compared(grid, scores)))
+    measured = measure(list(scores.values()), parts, y, seed, draws)
+    return leaderboard(dataset, grid, scores, y, measured, facts)[GROUPED]
 
 
 def evaluate(
@@ -140,19 +209,14 @@ def evaluate(
         The scores of the cells whose status is ok.
     """
     grid = entries(params, stored)
-    scores = {
-        cell: put_right(
-            mine, grid[cell].correction, y, stored[cell[0]]["counts"], stored[cell[0]]["models"][cell[1]]["folds"]
-        )
-        for cell, mine in scores.items()
-    }
-    empty = np.empty((0, len(parts), len(METRICS)))
-    seed = seed_for(params.seed, dataset, "bootstrap")
-    folds, draws = measure(list(scores.values()), parts, y, seed) if scores else (empty, empty)
-    rows, limits = [], {}
+    scores = corrected(grid, y, stored, scores)
+    seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
+    measured = measure(list(scores.values()), parts, y, seed, draws_for(len(pairs)))
+    rows, limits, called = [], {}, {}
     for cell, mine in scores.items():
-        decided, limits[cell] = decisions(dataset, cell, mine, y, params.thresholds_of(dataset), matrix)
+        decided, limits[cell], called[cell] = decisions(dataset, cell, mine, y, params.thresholds_of(dataset), matrix)
         rows += decided
+    decided_on = pd.DataFrame(rows, columns=DECISIONS).astype(dict.fromkeys(Confusion._fields, "Int64"))
     counts = [{"strategy": strategy, **count} for strategy in params.strategies for count in stored[strategy]["counts"]]
 
     once = sum(repeat == parts.names[0][0] for repeat, _ in parts.names)  # the folds of the first repeat
@@ -161,10 +225,13 @@ def evaluate(
         made = [table(cell, mine[:many], y)[columns] for cell, mine in scores.items()]
         return pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=columns)
 
+    swept = partial(sweep, at=points(params.thresholds_of(dataset)), costs=matrix)
+    board = leaderboard(dataset, grid, scores, y, measured, facts)
     return {
-        "leaderboard": leaderboard(dataset, grid, scores, y, folds, draws, facts),
-        "decisions": pd.DataFrame(rows, columns=DECISIONS).astype(dict.fromkeys(Confusion._fields, "Int64")),
-        "folds": by_fold(list(scores), parts, folds, limits),
+        "leaderboard": board.assign(**training_rows(board["strategy"], pd.DataFrame(counts))),
+        "decisions": differences(decided_on, called, pairs, parts, y, matrix, seed),
+        "thresholds": of_each(swept, SWEEP),
+        "folds": by_fold(list(scores), parts, measured.folds, limits),
         "curves": of_each(curves, ["strategy", "model", "curve", "x", "y"]),
         "counts": pd.DataFrame(counts).astype(dict.fromkeys(COUNTED, "Int64"))[COUNTS],
         "reliability": of_each(reliability, RELIABILITY, once),
@@ -179,17 +246,23 @@ def main() -> None:
     params = config.load()
     params.dataset(name)
     remove_leftovers(name, params)
-    table, parts, matrix = tables.read(paths.table(name)), splits.read(paths.split(name)), costs.read(paths.costs(name))
+    table, whole, matrix = tables.read(paths.table(name)), splits.read(paths.split(name)), costs.read(paths.costs(name))
+    parts, beside = whole.compared, whole.grouped
     facts = files.read_json(paths.facts(name))
     stored = {strategy: files.read_json(paths.scores(name, strategy) / "cells.json") for strategy in params.strategies}
-    scores = {}
+    scores, scores_beside = {}, {}
     for strategy, model in params.cells:
         if stored[strategy]["models"][model]["status"] == OK:
             path = paths.scores(name, strategy) / f"{model}.parquet"
-            scores[strategy, model] = fold_scores(files.read_parquet(path), parts, str(path))
-    made = evaluate(name, params, table.y, parts, matrix, facts, stored, scores)
+            kept = files.read_parquet(path)
+            scores[strategy, model] = fold_scores(kept, parts, str(path))
+            scores_beside[strategy, model] = fold_scores(kept, beside, str(path))
+    made = evaluate(name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores)
+    picture = rows_of(name, params, table, next(iter(parts)))
+    made["rows"] = picture.points
+    made["grouped"] = grouped(name, params, table.y, beside, facts, of_parts(stored, beside), scores_beside)
     for title, collect, columns in (("learning", learning, LEARNING), ("trials", trials, TRIALS)):
-        found = [frame for cell in scores if len(frame := collect(paths.scores(name), cell))]
+        found = [frame for cell in scores if len(frame := collect(paths.scores(name), cell, whole))]
         made[title] = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
     folder = paths.evaluation(name)
     for title, content in made.items():
@@ -199,7 +272,9 @@ def main() -> None:
         **facts, "dataset": name, "split": params.split_of(name).model_dump(), "folds": len(parts),
         "thresholds": params.thresholds_of(name).model_dump(), "costs": params.costs_of(name).model_dump(),
         "costs_without_a_model": costs.reference(table.y[tested], matrix.of(tested)),
-        "draws": bootstrap.DRAWS, "level": bootstrap.LEVEL,
+        "draws": bootstrap.DRAWS, "level": bootstrap.LEVEL, "grouped_folds": len(beside),
+        "axes": list(picture.shares),
+        "defects": files.read_json(paths.defects(name)),
     })  # fmt: skip
     print(f"{name}: {len(scores)} of {len(params.cells)} cells evaluated")
 

@@ -21,6 +21,7 @@ from stages.errors import ResultError
 from stages.remedies import costs, thresholds
 from stages.verdict import board as boards
 from stages.verdict import bootstrap
+from stages.verdict.columns import GROUPED
 from tests.conftest import Stage, numeric_table
 
 TABLE = numeric_table()
@@ -60,7 +61,8 @@ def store_cells(strategy: str, cells: dict[str, Scores | dict[str, Any]], seed: 
                 ))  # fmt: skip
         files.write_parquet(paths.scores("mine", strategy) / f"{model}.parquet", pd.concat(pieces, ignore_index=True))
         fact = {"rows_fitted": 18, "positives_fitted": 9 if strategy == "smote" else 3}
-        entries[model] = {"status": "ok", "reason": "", "notes": ["a note"], "folds": [fact] * len(parts)}
+        facts = [{"repeat": repeat, "fold": fold, **fact} for repeat, fold in parts.names]
+        entries[model] = {"status": "ok", "reason": "", "notes": ["a note"], "folds": facts}
     counts = [
         {"repeat": repeat, "fold": fold, "status": "ok", "reason": "", "negatives_before": 15, "positives_before": 3,
          "negatives_after": 9, "positives_after": 9, "synthetic": 8}
@@ -70,18 +72,22 @@ def store_cells(strategy: str, cells: dict[str, Scores | dict[str, Any]], seed: 
 
 
 @pytest.fixture
-def place(workplace: Path, write_params: WriteParams, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(workplace: Path, write_params: WriteParams, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a table, its split, and scores of a strategy that helps and of one that half cannot run."""
     write_params(CONTENT)
     tables.write(paths.table("mine"), TABLE)
     files.write_json(paths.facts("mine"), {"rows": 240, "prevalence": 0.125, "positives": 30})
     price()
     split_as(config.load().split)
+    stage("defects", "mine")
+    for strategy in CONTENT["strategies"]:
+        stage("resample", "mine", strategy)
     store_cells("none", {"xgboost": informative(0.2), "random_forest": informative(0.1)})
     store_cells("smote", {"xgboost": informative(0.3), "random_forest": informative(0.1)}, seed=1)
     refused = {"status": "not_applicable", "reason": "too few neighbours"}
     store_cells("enn", {"xgboost": refused, "random_forest": {"status": "failed", "reason": "ValueError: no"}})
     monkeypatch.setattr(bootstrap, "draws", functools.partial(bootstrap.draws, count=DRAWS))
+    monkeypatch.setattr("stages.evaluate.draws_for", lambda comparisons: DRAWS)
     return workplace
 
 
@@ -286,8 +292,8 @@ def test_a_strategy_that_was_taken_out_leaves_nothing_behind(
     files.write_json(paths.measured("mine", "enn") / "train.json", [])
     write_params({**CONTENT, "strategies": {"none": {}, "smote": {}}})
     stage("evaluate", "mine")
-    assert sorted(path.name for path in paths.scores("mine").iterdir()) == ["none", "smote"]
-    assert not list(paths.measured("mine").iterdir())
+    for folder in (paths.scores("mine"), paths.measured("mine"), paths.resampled("mine")):
+        assert sorted(path.name for path in folder.iterdir()) == ["none", "smote"]
     assert set(board().index.get_level_values("strategy")) == {"none", "smote"}
 
 
@@ -324,3 +330,31 @@ def test_curves_start_and_end_where_they_must(place: Path, stage: Stage) -> None
 def test_the_mean_over_folds_leaves_out_what_is_not_defined() -> None:
     values = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])
     np.testing.assert_array_equal(boards.mean_of_folds(values), [2, np.nan])
+
+
+def test_folds_that_keep_like_rows_together_have_a_leaderboard_of_their_own_and_no_part_in_the_other(
+    place: Path, stage: Stage, write_params: WriteParams
+) -> None:
+    stage("evaluate", "mine")
+    before = {name: read(name) for name in ("leaderboard", "decisions", "folds", "curves", "counts")}
+    assert read("grouped").empty
+    content = {**CONTENT, "split": {**CONTENT["split"], "grouped": True}}
+    write_params(content)
+    parts = split_as(config.load().split)
+    store_cells("none", {"xgboost": informative(0.2), "random_forest": informative(0.1)})
+    store_cells("smote", {"xgboost": informative(0.3), "random_forest": informative(0.1)}, seed=1)
+    stage("evaluate", "mine")
+    assert len(pd.read_csv(paths.evaluation("mine") / "rows.csv")) > 100
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(read(name), frame)
+    grouped = read("grouped").set_index(["strategy", "model"])
+    assert list(grouped.columns) == GROUPED[2:]
+    assert grouped["average_precision"].notna().sum() == 4
+    stored = files.read_parquet(paths.scores("mine", "smote") / "xgboost.parquet")
+    mine = stored[(stored["repeat"] == parts.beside) & (stored["part"] == splits.TEST)]
+    expected = np.mean([average_precision_score(TABLE.y[f["row"]], f["score"]) for _, f in mine.groupby("fold")])
+    assert grouped.loc[("smote", "xgboost"), "average_precision"] == pytest.approx(expected, abs=1e-6)
+    none = grouped.loc[("none", "xgboost"), "average_precision"]
+    assert grouped.loc[("smote", "xgboost"), "delta_plain"] == pytest.approx(expected - none, abs=2e-6)
+    facts = files.read_json(paths.evaluation("mine") / "dataset.json")
+    assert (facts["folds"], facts["grouped_folds"]) == (len(parts.compared), len(parts.grouped))

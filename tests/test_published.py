@@ -82,7 +82,7 @@ def test_the_stages_write_the_numbers_of_the_lecture(
     content = published.lecture()
     content["strategies"] = {key: content["strategies"][key] for key in ("none", "random_over")}
     write_params(content)
-    for name in ("fetch", "split", "costs"):
+    for name in ("fetch", "split", "defects", "costs"):
         stage(name, "mammography")
     for strategy in content["strategies"]:
         stage("resample", "mammography", strategy)

@@ -325,6 +325,7 @@ def evaluated(workplace: Path, write_params: WriteParams, stage: Stage) -> dict[
     tables.write(paths.table("mine"), TABLE)
     files.write_json(paths.facts("mine"), {"rows": 240, "prevalence": 0.125, "positives": 30})
     splits.write(paths.split("mine"), schemes.split(TABLE, config.load().split, 1, "mine"))
+    stage("defects", "mine")
     stage("costs", "mine")
     for strategy in CONTENT["strategies"]:
         stage("resample", "mine", strategy)

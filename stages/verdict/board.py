@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,21 +15,41 @@ from stages.config import NONE
 from stages.data.parts import Parts
 from stages.remedies import corrections
 from stages.remedies.corrections import Correction
-from stages.verdict import bootstrap, calibration, metrics
+from stages.verdict import bootstrap, calibration, comparison, metrics
 from stages.verdict.columns import CALIBRATION, EXTRA, LEADERBOARD
 from stages.verdict.metrics import METRICS, Ranking, Vector
+from stages.verdict.multiple import holm
 from stages.verdict.scored import Cell, FoldScores, pooled
 
 
-def measure(cells: Sequence[list[FoldScores]], parts: Parts, y: NDArray[np.int8], seed: int) -> tuple[Vector, Vector]:
+class Measured(NamedTuple):
     """Every metric of every cell, as it is and for each draw of the paired bootstrap.
 
-    Returns
-    -------
+    Attributes
+    ----------
     folds : ndarray of shape (cells, folds, metrics)
-    draws : ndarray of shape (cells, draws, metrics)
+    draws : ndarray of shape (cells, `bootstrap.DRAWS`, metrics)
         Means over folds.
+    ranked : ndarray of shape (cells, draws)
+        The average precision alone, of these draws and as many more as the verdict takes.
+    trained, tested : float
+        Rows of a training and of a test part, the mean over folds.
     """
+
+    folds: Vector
+    draws: Vector
+    ranked: Vector
+    trained: float
+    tested: float
+
+
+def measure(
+    cells: Sequence[list[FoldScores]], parts: Parts, y: NDArray[np.int8], seed: int, count: int = bootstrap.DRAWS
+) -> Measured:
+    """Measure cells, with so many draws for the verdict."""
+    if not cells:
+        empty = np.empty((0, len(parts), len(METRICS)))
+        return Measured(empty, empty, empty[..., 0], 0.0, 0.0)
     names = list(parts.names)
     rankings = [[Ranking.of(f.test, y[f.test], f.test_scores, len(y)) for f in cell] for cell in cells]
     losses = [
@@ -53,11 +73,22 @@ def measure(cells: Sequence[list[FoldScores]], parts: Parts, y: NDArray[np.int8]
             values[:, k, :, 2:] = means.reshape(weights.shape[1], len(cells), -1).transpose(1, 0, 2)
         return values
 
+    def ranks_alone(weights: metrics.Weights) -> Vector:
+        return np.array([[ranking.metrics(weights)[0] for ranking in mine] for mine in rankings])
+
     as_it_is = block(np.ones((len(y), 1), np.float32))[:, :, 0, :]
-    total = -(-bootstrap.DRAWS // bootstrap.BLOCK)
-    blocks = bootstrap.draws(parts, y, seed)
-    drawn = [mean_of_folds(block(w)) for w in tqdm(blocks, total=total, desc="bootstrap", unit="block", disable=None)]
-    return as_it_is, np.concatenate(drawn, axis=1)
+    drawn: list[Vector] = []
+    ranked: list[Vector] = []
+    blocks = tqdm(bootstrap.draws(parts, y, seed, count=count), total=-(-count // bootstrap.BLOCK), desc="bootstrap",
+                  unit="block", disable=None)  # fmt: skip
+    for weights in blocks:
+        if len(drawn) * bootstrap.BLOCK < bootstrap.DRAWS:
+            drawn.append(mean_of_folds(block(weights)))
+            ranked.append(drawn[-1][..., 0])
+        else:
+            ranked.append(mean_of_folds(ranks_alone(weights)))
+    trained, tested = (float(np.mean([len(getattr(fold, part)) for fold in parts])) for part in ("train", "test"))
+    return Measured(as_it_is, np.concatenate(drawn, axis=1), np.concatenate(ranked, axis=1), trained, tested)
 
 
 def mean_of_folds(values: Vector) -> Vector:
@@ -91,18 +122,19 @@ class Entry:
 
 
 def leaderboard(
-    dataset: str, grid: Mapping[Cell, Entry], scores: Mapping[Cell, list[FoldScores]], y: NDArray[np.int8], folds: Vector,
-    draws: Vector, facts: dict[str, Any],
+    dataset: str, grid: Mapping[Cell, Entry], scores: Mapping[Cell, list[FoldScores]], y: NDArray[np.int8],
+    measured: Measured, facts: dict[str, Any],
 ) -> pd.DataFrame:  # fmt: skip
     """One row a cell; a cell that could not run has its status and reason and no numbers.
 
     Parameters
     ----------
     scores : mapping of the cells that ran
-    folds, draws : ndarray
-        What `measure` gives for them, in the same order.
+    measured : Measured
+        Of these cells, in the same order.
     """
-    places = {cell: k for k, cell in enumerate(scores)}
+    folds, draws = measured.folds, measured.draws
+    places, pairs = {cell: k for k, cell in enumerate(scores)}, compared(grid, scores)
     rows = []
     for cell, entry in grid.items():
         strategy, model = cell
@@ -124,18 +156,42 @@ def leaderboard(
         if at is not None:
             row |= _calibration(scores[cell], y)
             reasons += _not_put_right(scores[cell])
-        others = [("delta_average_precision", "delta", model if strategy != NONE else None)]
-        others += [("delta_plain", "delta_plain", entry.plain_model if cell != (NONE, entry.plain_model) else None)]
-        for name, bounds, other in others:
-            row |= dict.fromkeys((name, f"{bounds}_low", f"{bounds}_high"), np.nan)
-            base = places.get((NONE, other)) if other is not None else None
-            if at is not None and base is not None:
-                row[name] = float(np.nanmean(folds[at, :, 0]) - np.nanmean(folds[base, :, 0]))
-                row[f"{bounds}_low"], row[f"{bounds}_high"] = bootstrap.interval(draws[at, :, 0] - draws[base, :, 0])
+            if strategy != NONE and (NONE, model) in places:
+                same, (low, high), *_ = against(measured, at, places[NONE, model])
+                row |= {"delta_average_precision": same, "delta_low": low, "delta_high": high}
+            if cell in pairs:
+                row |= _verdict_on(measured, at, places[pairs[cell]])
         row["reason"] = "; ".join(filter(None, reasons))
         row |= {name: getattr(entry, name) for name in ("level", "correction", "plain_model", "trials")}
         rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(entry.notes)})
+    for row, adjusted in zip(rows, holm([row.get("p_value", np.nan) for row in rows]), strict=True):
+        row |= {"p_adjusted": adjusted, "verdict": comparison.verdict(row.get("delta_plain", np.nan), adjusted)}
     return pd.DataFrame(rows, columns=[*LEADERBOARD, *EXTRA])
+
+
+def compared(grid: Mapping[Cell, Entry], scores: Collection[Cell]) -> dict[Cell, Cell]:
+    """The cells that a verdict is given on, each with the cell that does nothing."""
+    pairs = {cell: (NONE, str(entry.plain_model)) for cell, entry in grid.items() if entry.plain_model is not None}
+    return {cell: plain for cell, plain in pairs.items() if cell != plain and cell in scores and plain in scores}
+
+
+Difference = tuple[float, tuple[float, float], Vector, Vector]
+"""Of two cells in average precision: its value, its interval, and itself in every draw and in every fold."""
+
+
+def against(measured: Measured, cell: int, other: int) -> Difference:
+    """How far a cell lies above another one, both tested on the same rows."""
+    folds = measured.folds[cell, :, 0] - measured.folds[other, :, 0]
+    draws = measured.ranked[cell] - measured.ranked[other]
+    value = float(np.nanmean(measured.folds[cell, :, 0]) - np.nanmean(measured.folds[other, :, 0]))
+    return value, bootstrap.interval(draws), draws, folds
+
+
+def _verdict_on(measured: Measured, cell: int, plain: int) -> dict[str, float]:
+    value, (low, high), draws, folds = against(measured, cell, plain)
+    t = comparison.resampled_t(folds, measured.trained, measured.tested)
+    return {"delta_plain": value, "delta_plain_low": low, "delta_plain_high": high, "p_value": comparison.p_value(draws),
+            "delta_plain_t_low": t.low, "delta_plain_t_high": t.high, "p_value_t": t.p_value}  # fmt: skip
 
 
 def _calibration(cell: list[FoldScores], y: NDArray[np.int8]) -> dict[str, float]:

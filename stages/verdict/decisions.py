@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from stages.config import Thresholds
+from stages.data.parts import Parts
 from stages.remedies import corrections, thresholds
 from stages.remedies.costs import CostMatrix
 from stages.remedies.thresholds import Confusion
+from stages.verdict import bootstrap
+from stages.verdict.columns import DECISIONS
+from stages.verdict.metrics import Vector
 from stages.verdict.scored import Cell, FoldScores
 
 POLICIES = tuple(Thresholds.model_fields)
 
 Decided = tuple[NDArray[np.bool_], float]
 """Which test rows are called positive, and the threshold (the mean, where each row has its own)."""
+
+
+Called = list[NDArray[np.bool_]] | None
+"""Which test rows are called positive, fold after fold; None where a policy decides nothing."""
 
 
 def decide(policy: str, rules: Thresholds, y: NDArray[np.int8], fold: FoldScores, costs: CostMatrix) -> Decided | str:
@@ -40,11 +50,15 @@ def decide(policy: str, rules: Thresholds, y: NDArray[np.int8], fold: FoldScores
 
 def decisions(
     dataset: str, cell: Cell, folds: list[FoldScores], y: NDArray[np.int8], rules: Thresholds, costs: CostMatrix
-) -> tuple[list[dict[str, Any]], list[list[float]]]:
-    """One row a policy: counts summed over folds and repeats, rates of these counts; and the threshold of each fold."""
-    rows, chosen = [], []
+) -> tuple[list[dict[str, Any]], list[list[float]], list[Called]]:
+    """One row a policy: counts summed over folds and repeats, rates of these counts.
+
+    Beside the rows stand the threshold of each fold and the rows called positive, policy after policy.
+    """
+    rows, chosen, called = [], [], list[Called]()
     for policy in POLICIES:
         each = [decide(policy, rules, y, fold, costs) for fold in folds]
+        called.append(None if any(isinstance(one, str) for one in each) else [one[0] for one in each])  # type: ignore[misc]
         chosen.append([float("nan") if isinstance(one, str) else one[1] for one in each])
         row: dict[str, Any] = {"dataset": dataset, "strategy": cell[0], "model": cell[1], "policy": policy}
         refused = [one for one in each if isinstance(one, str)]
@@ -63,4 +77,79 @@ def decisions(
             {**row, "threshold": float(np.mean(chosen[-1])), **{name: int(n) for name, n in total._asdict().items()},
              **values, "expected_cost": cost / sum(total), "reason": reason}
         )  # fmt: skip
-    return rows, chosen
+    return rows, chosen, called
+
+
+class Redrawn(NamedTuple):
+    """F1 and the mean cost of a decision, of each cell and policy in each draw: shape (cells and policies, draws)."""
+
+    f1: Vector
+    cost: Vector
+
+
+def redrawn(
+    called: Sequence[list[NDArray[np.bool_]]], parts: Parts, y: NDArray[np.int8], costs: CostMatrix, seed: int
+) -> Redrawn:
+    """What decisions come to when the tested rows are redrawn, with the draws that the ranking metrics have.
+
+    Counts are summed over folds and repeats first, as they are in the table.
+
+    Parameters
+    ----------
+    called : sequence of lists
+        Of each cell and policy the rows called positive, fold after fold in the order of the rows.
+    """
+    tests = [np.sort(fold.test) for fold in parts]
+    positive_by_fold = [np.array([mine[k] for mine in called], np.float32) for k in range(len(tests))]
+    pieces = []
+    for weights in bootstrap.draws(parts, y, seed):
+        true = np.zeros((len(called), weights.shape[1]))
+        predicted, cost = true.copy(), true.copy()
+        positives, rows = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
+        for test, positive in zip(tests, positive_by_fold, strict=True):
+            here, labels, of_rows = weights[test], y[test].astype(np.float32), costs.of(test)
+            as_negative = np.where(labels == 1, of_rows.false_negative, of_rows.true_negative)
+            as_positive = np.where(labels == 1, of_rows.true_positive, of_rows.false_positive)
+            true += (positive * labels) @ here
+            predicted += positive @ here
+            cost += positive.astype(np.float64) @ (here * (as_positive - as_negative)[:, None]) + as_negative @ here
+            positives += labels @ here
+            rows += here.sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            pieces.append((2 * true / (predicted + positives), cost / rows))
+    return Redrawn(*(np.concatenate(values, axis=1) for values in zip(*pieces, strict=True)))
+
+
+def differences(
+    table: pd.DataFrame, called: Mapping[Cell, list[Called]], pairs: Mapping[Cell, Cell], parts: Parts,
+    y: NDArray[np.int8], costs: CostMatrix, seed: int,
+) -> pd.DataFrame:  # fmt: skip
+    """The table of decisions with the differences in F1 and cost from doing nothing at the same policy.
+
+    Parameters
+    ----------
+    called : mapping
+        Of each cell the rows called positive, policy after policy.
+    pairs : mapping
+        The cell that does nothing, for each cell that is compared.
+    """
+    both = {(*cell, policy): mine for cell, every in called.items()
+            for policy, mine in zip(POLICIES, every, strict=True) if mine is not None}  # fmt: skip
+    if not both:
+        return table.reindex(columns=DECISIONS)
+    drawn = redrawn(list(both.values()), parts, y, costs, seed)
+    places = {name: k for k, name in enumerate(both)}
+    known = {(row["strategy"], row["model"], row["policy"]): row for row in table.to_dict("records")}
+    found = []
+    for name, row in known.items():
+        plain = pairs.get(name[:2])
+        other = None if plain is None else (*plain, name[2])
+        made: dict[str, float] = {}
+        if name in places and other in places:
+            for measure, column, values in (("f1", "delta_f1", drawn.f1), ("expected_cost", "delta_cost", drawn.cost)):
+                made[column] = row[measure] - known[other][measure]
+                low, high = bootstrap.interval(values[places[name]] - values[places[other]])
+                made |= {f"{column}_low": low, f"{column}_high": high}
+        found.append(made)
+    added = pd.DataFrame(found, index=table.index, columns=[c for c in DECISIONS if c.startswith("delta_")])
+    return table.drop(columns=added.columns, errors="ignore").join(added)[DECISIONS]

@@ -14,7 +14,9 @@ from stages.config import NONE
 from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK
 
 Side = Literal["above", "holds", "below"]
-"""Where the interval of a difference lies: above 0, with 0 in it, below 0."""
+"""Where a difference lies, going by its verdict: above doing nothing, not told apart from it, below."""
+
+SIDES: dict[str, Side] = {"win": "above", "tie": "holds", "loss": "below"}
 
 MINUS = "\u2212"
 
@@ -30,6 +32,8 @@ class Best:
     delta, low, high : float or None
         The difference from doing nothing at all, strategy `none` with the plain model, and its interval; None where there
         is nothing to compare with.
+    verdict, p_adjusted : str and float, or None
+        See `stages.verdict.comparison`.
     """
 
     strategy: str
@@ -41,17 +45,17 @@ class Best:
     delta: float | None
     low: float | None
     high: float | None
+    verdict: str | None
+    p_adjusted: float | None
 
     @property
     def side(self) -> Side | None:
-        return side(self.low, self.high)
+        return side(self.verdict)
 
 
-def side(low: Any, high: Any) -> Side | None:
-    """On which side of 0 an interval lies; None for no interval."""
-    if missing(low) or missing(high):
-        return None
-    return "above" if low > 0 else "below" if high < 0 else "holds"
+def side(verdict: Any) -> Side | None:
+    """Where a verdict puts a difference; None for no verdict."""
+    return None if missing(verdict) else SIDES[verdict]
 
 
 def missing(value: Any) -> bool:
@@ -65,9 +69,14 @@ def best(board: pd.DataFrame) -> Best | None:
         return None
     row = scored.iloc[int(scored["average_precision"].to_numpy().argmax())]
     names = ("average_precision_low", "average_precision_high", "delta_plain", "delta_plain_low", "delta_plain_high")
-    values = [None if missing(row[name]) else float(row[name]) for name in names]
-    plain = None if missing(row["plain_model"]) else str(row["plain_model"])
-    return Best(str(row["strategy"]), str(row["model"]), plain, float(row["average_precision"]), *values)
+    ap_low, ap_high, delta, low, high, adjusted = (
+        None if missing(row[name]) else float(row[name]) for name in (*names, "p_adjusted")
+    )
+    plain, verdict = (None if missing(row[name]) else str(row[name]) for name in ("plain_model", "verdict"))
+    return Best(
+        str(row["strategy"]), str(row["model"]), plain, float(row["average_precision"]), ap_low, ap_high, delta, low, high,
+        verdict, adjusted,
+    )  # fmt: skip
 
 
 def remedies(board: pd.DataFrame) -> pd.DataFrame:
@@ -80,8 +89,8 @@ def doing_nothing(board: pd.DataFrame) -> pd.DataFrame:
 
 
 def sides(board: pd.DataFrame) -> dict[Side, int]:
-    """How many of the differences from doing nothing lie above 0, have it in their interval, lie below."""
-    found = [side(row["delta_plain_low"], row["delta_plain_high"]) for row in remedies(board).to_dict("records")]
+    """How many remedies lie above doing nothing, are not told apart from it, lie below."""
+    found = [side(verdict) for verdict in remedies(board)["verdict"]]
     return {name: found.count(name) for name in ("above", "holds", "below")}
 
 
@@ -142,15 +151,12 @@ def remaining(found: list[Gain], half: str) -> list[str]:
 
 
 def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
-    """What may be said of a dataset's comparison, sentence by sentence.
-
-    The first sentence is about the remedy with the highest average precision against doing nothing.
-    """
+    """What may be said of a dataset's comparison, sentence by sentence; the first says what to use."""
     level = f"{100 * facts['level']:.0f} %"
     counts, top, remedy, none = statuses(board), best(board), best(remedies(board)), best(doing_nothing(board))
     if top is None:
         return [f"None of the {len(board)} cells has a result; the table below gives the reason of each."]
-    said = []
+    said = [advice(board)] if sum(sides(board).values()) else []
     if remedy is None:
         said.append("No remedy has a result here, so there is nothing to say about remedies.")
     elif missing(remedy.delta):
@@ -172,9 +178,10 @@ def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
     if total > 1:
         every = round(1 / (1 - facts["level"]))
         said.append(
-            f"Of {total} comparisons with doing nothing, the interval lies above 0 in {seen['above']}, below 0 in "
-            f"{seen['below']} and holds 0 in {seen['holds']}. Even where a remedy changes nothing, about 1 interval in "
-            f"{every} misses 0 by chance, and the best of many looks better than it is."
+            f"Of {total} comparisons with doing nothing, {seen['above']} are won, {seen['below']} lost and {seen['holds']} "
+            f"not told apart, going by p-values of the paired bootstrap with Holm's correction for {total} comparisons. The "
+            f"intervals are not corrected: even where a remedy changes nothing, about 1 in {every} misses 0 by chance, and "
+            "the best of many looks better than it is."
         )
     told = {"not_applicable": "not applicable", "failed": "failed"}
     gained = gains(board, decisions)
@@ -188,11 +195,56 @@ def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
     return said
 
 
+def advice(board: pd.DataFrame) -> str:
+    """What to use, no further than the verdicts reach: a remedy that wins, or doing nothing."""
+    winners, none = remedies(board)[remedies(board)["verdict"] == "win"], best(doing_nothing(board))
+    total = sum(sides(board).values())
+    among = "one comparison" if total == 1 else f"{total} comparisons"
+    won, top = best(winners), best(remedies(board))
+    if won is None:
+        use = f"Use {none.model} as it is" if none is not None else "Use no remedy"
+        left = (
+            f"That proves no remedy useless: {_named(top)}, the highest, may still be up to {signed(top.high)} better."
+            if top is not None and top.high is not None and top.high > 0
+            else ""
+        )
+        return f"{use}, and choose its threshold: in {among}, nothing is shown to beat doing nothing. {left}".rstrip()
+    if none is not None and none.average_precision >= won.average_precision:
+        return (
+            f"Use {none.model} as it is: {_count(len(winners), 'remedy beats', 'remedies beat')} doing nothing with the "
+            f"same model, and none of them reaches the {number(none.average_precision)} of {none.model} without a remedy."
+        )
+    others = f", the highest of {len(winners)} that win" if len(winners) > 1 else ""
+    allowed = "" if total == 1 else f", with all {total} comparisons allowed for"
+    row = winners[(winners["strategy"] == won.strategy) & (winners["model"] == won.model)].iloc[0]
+    before, after = row.get("training_rows_before"), row.get("training_rows")
+    rows = "" if missing(after) or after == before else f" It trains on {after:,.0f} rows in place of {before:,.0f}."
+    return (
+        f"Use {_named(won)}{others}: on these rows it ranks better than doing nothing with {_plain(won)}, by "
+        f"{signed(won.delta)} ({interval(won.low, won.high, signed)}){allowed} "
+        f"({'' if total == 1 else 'adjusted '}p = {probability(won.p_adjusted)}).{rows}"
+    )
+
+
+def _count(many: int, one: str, several: str) -> str:
+    return f"{many} {one if many == 1 else several}"
+
+
+def probability(p: float | None) -> str:
+    """A p-value with two significant digits."""
+    return "" if p is None else "1" if p >= 0.995 else f"{p:.2g}"
+
+
 def _against_nothing(remedy: Best, level: str) -> str:
+    outside = remedy.low is not None and remedy.high is not None and (remedy.low > 0 or remedy.high < 0)
     told = {
-        "above": "the interval lies above 0, so on these rows the remedy ranks better than doing nothing",
-        "below": f"the interval lies below 0: even the best remedy ranks worse than doing nothing with {remedy.plain_model}",
-        "holds": "the interval holds 0, so these data do not tell whether the remedy helps",
+        "above": "a win",
+        "below": f"a loss: even the best remedy ranks worse than doing nothing with {remedy.plain_model}",
+        "holds": (
+            "the interval misses 0, but the best of so many comparisons may do so by chance, so it counts as a tie"
+            if outside
+            else "the interval holds 0, so these data do not tell whether the remedy helps"
+        ),
         None: "the difference has no interval, so nothing can be said about it",
     }[remedy.side]
     if remedy.delta == 0 and remedy.low == 0 and remedy.high == 0:
