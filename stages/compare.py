@@ -10,7 +10,7 @@ import pandas as pd
 from stages import config, files, paths
 from stages.config import Params
 from stages.errors import guarded
-from stages.verdict import headline, measured, page
+from stages.verdict import headline, measured, page, ranks_page
 from stages.verdict.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
 
 
@@ -38,7 +38,9 @@ def together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     return stacked.astype(dict.fromkeys(numbers, "float64"))
 
 
-TEXTS = {"dataset", "strategy", "model", "policy", "status", "reason", "notes", "level", "correction", "plain_model"}
+TEXTS = {
+    "dataset", "strategy", "model", "policy", "status", "reason", "notes", "level", "correction", "plain_model", "verdict"
+}  # fmt: skip
 
 
 def main() -> None:
@@ -61,7 +63,8 @@ def main() -> None:
         {name: headline.numbers(boards[name], d, f) for name, d, f in zip(boards, decisions, facts, strict=True)},
     )
     seconds = measured.for_page(whole, ["dataset", "strategy", "model"])
-    files.write_text(paths.REPORTS / "index.html", page.of_all(boards, decisions, facts, seconds))
+    ranks = ranks_page.section(whole)
+    files.write_text(paths.REPORTS / "index.html", page.of_all(boards, decisions, facts, seconds, ranks))
     print(
         f"{len(boards)} datasets, {len(whole)} cells: {paths.REPORTS / 'leaderboard.csv'}, {paths.REPORTS / 'index.html'}"
     )
