@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -13,20 +14,34 @@ from stages.errors import guarded
 from stages.verdict import figures, headline, measured, page, shown
 from stages.verdict.columns import CONFUSION
 
-TABLES = ("leaderboard", "decisions", "curves", "counts", "reliability", "histograms", "learning", "trials")
+TABLES = (
+    "leaderboard", "decisions", "grouped", "thresholds", "curves", "counts", "reliability", "histograms", "learning",
+    "trials", "rows",
+)  # fmt: skip
 """What a page is made of, of what `evaluate` wrote."""
+
+SIDES = {"raw": "probabilities as the models give them", "corrected": "probabilities put right"}
+"""The sides of reliability, each with a picture of all strategies."""
+
+
+def of_best(board: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table that belong to the best model of each strategy."""
+    found = [headline.best(rows) for _, rows in board.groupby("strategy", sort=False)]
+    return shown.of_cells(table, [(best.strategy, best.model) for best in found if best is not None])
 
 
 def precision_recall(board: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """For each strategy the precision-recall curve of its best model."""
-    mine = curves[curves["curve"] == "precision_recall"]
-    pieces = [pd.DataFrame(columns=["strategy", "model", "recall", "precision"])]
-    for strategy, rows in board.groupby("strategy", sort=False):
-        best = headline.best(rows)
-        if best is not None:
-            curve = mine[(mine["strategy"] == strategy) & (mine["model"] == best.model)]
-            pieces.append(curve.rename(columns={"x": "recall", "y": "precision"})[list(pieces[0].columns)])
-    return pd.concat(pieces[1:], ignore_index=True) if len(pieces) > 1 else pieces[0]
+    mine = of_best(board, curves[curves["curve"] == "precision_recall"]).rename(
+        columns={"x": "recall", "y": "precision"}
+    )
+    return mine[["strategy", "model", "recall", "precision"]]
+
+
+def reliability(board: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+    """For each strategy what the corrected probabilities of its best model promise, and what is observed."""
+    mine = of_best(board, points[points["side"] == "corrected"])
+    return mine[["strategy", "model", "mean_probability", "observed", "rows"]]
 
 
 def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
@@ -43,6 +58,21 @@ def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["actual", "predicted", "count", "cell"])
 
 
+def page_of(name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], seconds: Mapping[str, Any]) -> str:
+    """A dataset's page: what the results say, with all pictures of them."""
+    curves, points = tables["curves"], tables["reliability"]
+    seen = figures.looks(curves)
+    drawn = {picture: figures.svg(figure) for picture, figure in shown.pictures(name, tables, facts)}
+    for side, told in SIDES.items():
+        mine = points[points["side"] == side]
+        if not mine.empty:
+            overlay = figures.reliability_overlay(mine, seen, title=f"{name}: {told}")
+            drawn[f"reliability_{side}"] = figures.svg(overlay)
+    toggles = {str(strategy): figures.swatch(seen.get(strategy)) for strategy in curves["strategy"].unique()}
+    means, best = figures.mean_counts(tables["counts"]), shown.best_trials(tables["trials"])
+    return page.of_dataset(tables, means, best, facts, seconds, drawn, toggles)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.report", description=__doc__)
     parser.add_argument("dataset", help="a key of params.yaml: datasets")
@@ -52,13 +82,12 @@ def main() -> None:
     folder = paths.evaluation(name)
     tables = {table: files.read_csv(folder / f"{table}.csv") for table in TABLES}
     facts = files.read_json(folder / "dataset.json")
-    drawn = {picture: figures.svg(figure) for picture, figure in shown.pictures(name, tables, facts)}
     seconds = measured.for_page(measured.read(name, params.strategies), ["strategy", "model"])
-    means, best = figures.mean_counts(tables["counts"]), shown.best_trials(tables["trials"])
-    text = page.of_dataset(tables, means, best, facts, seconds, drawn)
+    text = page_of(name, tables, facts, seconds)
     files.write_text(paths.page(name), text)
     board = tables["leaderboard"]
     files.write_csv(paths.plots(name) / "precision_recall.csv", precision_recall(board, tables["curves"]))
+    files.write_csv(paths.plots(name) / "reliability.csv", reliability(board, tables["reliability"]))
     files.write_csv(paths.plots(name) / "confusion.csv", confusion(board, tables["decisions"]))
     print(f"{name}: {paths.page(name)}, {len(text.encode()) / 1e6:.1f} MB")
 

@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import compare, config, costs, evaluate, fetch, files, report, resample, same, split, train
+from stages import compare, config, costs, defects, evaluate, fetch, files, report, resample, same, split, train
 from stages.paths import REPOSITORY
-from stages.verdict import figures, headline, measured, page, shown
+from stages.verdict import figures, headline, measured, page
 from stages.verdict.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
 from tests.conftest import numeric_table
 
@@ -64,6 +64,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in PARAMS["datasets"]:
             run(fetch, name)
             run(split, name)
+            run(defects, name)
             run(costs, name)
             for strategy in PARAMS["strategies"]:
                 run(resample, name, strategy)
@@ -285,7 +286,7 @@ def test_texts_from_data_are_escaped(place: Path) -> None:
         text = (place / "reports" / name).read_text()
         assert "&lt;script&gt;alert(" in text
         assert "<script>alert" not in text and "<img" not in text
-        assert len(Document(text).scripts) == 2
+        assert len(Document(text).scripts) == (2 if name == "index.html" else 3)
 
 
 def test_figures_escape_what_they_are_given_and_take_a_dollar_for_a_dollar() -> None:
@@ -437,9 +438,40 @@ def loaded(folder: Path, name: str) -> Parts:
 
 
 def rendered(tables: dict[str, pd.DataFrame], facts: dict[str, Any]) -> str:
-    drawn = {name: figures.svg(figure) for name, figure in shown.pictures("zeta", tables, facts)}
-    best = shown.best_trials(tables["trials"])
-    return page.of_dataset(tables, figures.mean_counts(tables["counts"]), best, facts, {}, drawn)
+    return report.page_of("zeta", tables, facts, {})
+
+
+@pytest.mark.parametrize("name", PARAMS["datasets"])
+def test_at_the_threshold_half_the_table_of_thresholds_holds_the_decisions(evaluated: Path, name: str) -> None:
+    tables, facts = loaded(evaluated, name)
+    columns = ["strategy", "model", "tn", "fp", "fn", "tp", "expected_cost"]
+    swept, decisions = tables["thresholds"], tables["decisions"]
+    half = decisions[(decisions["policy"] == "half") & decisions["tn"].notna()]
+    at_half = swept[swept["threshold"] == facts["thresholds"]["half"]]
+    pd.testing.assert_frame_equal(
+        at_half[columns].reset_index(drop=True),
+        half[columns].reset_index(drop=True),
+        check_dtype=False,
+        check_exact=True,
+    )
+    assert len(half) == (4 if name == "zeta" else 6)
+
+
+def test_a_page_holds_the_counts_of_all_thresholds_as_whole_numbers(evaluated: Path) -> None:
+    tables, facts = loaded(evaluated, "digits")
+    held = json.loads(Document(rendered(tables, facts)).scripts[1])
+    assert len(held["cells"]) == 6 and (held["negatives"], held["positives"]) == (1623, 174)
+    for cell in held["cells"]:
+        mine = tables["thresholds"].query("strategy == @cell['strategy'] and model == @cell['model']")
+        assert held["thresholds"] == mine["threshold"].tolist()
+        assert (cell["fp"], cell["fn"]) == (mine["fp"].tolist(), mine["fn"].tolist())
+        assert all(isinstance(cost, int) for cost in cell["cost"])
+        assert np.array(cell["cost"]) / held["scale"] == pytest.approx(mine["expected_cost"].to_numpy(), abs=1e-9)
+        assert [policy for policy, *_ in cell["policies"]] == ["half", "tuned", "cost"]
+    gains = {(cell["strategy"], cell["model"]): cell["gain"] for cell in held["cells"]}
+    board = tables["leaderboard"].set_index(["strategy", "model"])
+    assert gains["none", "random_forest"] == 0
+    assert gains["random_over", "random_forest"] == board.loc[("random_over", "random_forest"), "delta_plain"]
 
 
 def failed(board: pd.DataFrame) -> pd.DataFrame:
@@ -467,7 +499,7 @@ def test_without_the_strategy_none_nothing_is_compared_with_it(evaluated: Path) 
     tables, facts = loaded(evaluated, "zeta")
     tables = {n: frame[frame["strategy"] != "none"] if "strategy" in frame else frame for n, frame in tables.items()}
     tables["leaderboard"] = tables["leaderboard"].assign(
-        delta_plain=np.nan, delta_plain_low=np.nan, delta_plain_high=np.nan
+        delta_plain=np.nan, delta_plain_low=np.nan, delta_plain_high=np.nan, verdict=None
     )
     text = rendered(tables, facts)
     assert "cannot be compared with doing nothing" in text and "comparisons with doing nothing" not in text
@@ -566,88 +598,6 @@ def test_costs_are_told_in_words_with_what_deciding_without_a_model_costs(evalua
     assert page.costs_said(dear, facts)[2].startswith("No model decides more cheaply than that")
 
 
-NO_DECISIONS = pd.DataFrame(columns=["strategy", "model", "policy", "f1"])
-
-
-def test_the_reading_says_how_much_of_a_gain_in_f1_remains_when_both_sides_tune_their_thresholds() -> None:
-    """Counted by hand: +0.30 of which +0.06 remains, +0.10 of which nothing does."""
-    board = pd.DataFrame([cell("none", 0.5, None, None, None), cell("smote", 0.5, 0.0, -0.1, 0.1),
-                          cell("adasyn", 0.4, -0.1, -0.2, 0.1)])  # fmt: skip
-    f1 = {"none": (0.4, 0.5), "smote": (0.7, 0.56), "adasyn": (0.5, 0.5)}
-    decisions = pd.DataFrame(
-        [{"strategy": strategy, "model": "forest", "policy": policy, "f1": value}
-         for strategy, values in f1.items() for policy, value in zip(("half", "tuned"), values, strict=True)]
-    )  # fmt: skip
-    facts = {"level": 0.95, "prevalence": 0.02, "thresholds": {"half": 0.5}}
-    text = " ".join(headline.reading(board, decisions, facts))
-    assert (
-        "At the threshold 0.5, smote with forest gains most in F1 over doing nothing with forest: +0.300. When both sides "
-        "tune their thresholds on the validation slice, +0.060 of it remains (20 %)."
-    ) in text
-    assert (
-        "Of 2 remedies with a higher F1 than doing nothing at 0.5, 1 still have one when both sides tune theirs; their "
-        "median gain goes from +0.200 to +0.030."
-    ) in text
-    lower = decisions.assign(f1=decisions["f1"].where(decisions["strategy"] == "none", 0.1))
-    text = " ".join(headline.reading(board, lower, facts))
-    assert "At the threshold 0.5, no remedy has a higher F1 than doing nothing." in text
-
-
-def cell(
-    strategy: str, score: float, delta: float | None, low: float | None, high: float | None, **other: Any
-) -> dict[str, Any]:
-    return {"strategy": strategy, "model": "forest", "status": "ok", "average_precision": score,
-            "average_precision_low": score - 0.1, "average_precision_high": score + 0.1,
-            "delta_plain": delta, "delta_plain_low": low, "delta_plain_high": high, "plain_model": "forest",
-            "level": "none" if strategy == "none" else "data", **other}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("delta", "low", "high", "side", "said", "unsaid"),
-    [
-        (0.05, 0.01, 0.09, "above", "the interval lies above 0", "do not tell"),
-        (0.05, -0.01, 0.11, "holds", "these data do not tell whether the remedy helps", "better than doing nothing"),
-        (-0.05, -0.09, -0.01, "below", "ranks worse than doing nothing", "helps"),
-        (0.0, 0.0, 0.0, "holds", "ranks the rows exactly as doing nothing does", "helps"),
-        (0.05, 0.0, 0.09, "holds", "do not tell", "better than doing nothing"),
-    ],
-)
-def test_the_reading_claims_no_more_than_the_interval_allows(
-    delta: float, low: float, high: float, side: str, said: str, unsaid: str
-) -> None:
-    board = pd.DataFrame([cell("none", 0.5, None, None, None), cell("smote", 0.5 + delta, delta, low, high)])
-    facts = {"level": 0.95, "prevalence": 0.02, "rows": 100, "positives": 2}
-    first = headline.reading(board, NO_DECISIONS, facts)[0]
-    assert said in first and unsaid not in first
-    best = headline.best(headline.remedies(board))
-    assert best is not None and best.side == side
-
-
-def test_the_reading_counts_the_comparisons_and_warns_of_their_number() -> None:
-    rows = [cell("none", 0.5, None, None, None)]
-    rows += [cell(f"s{k}", 0.5 + d, d, d - 0.01, d + 0.01) for k, d in enumerate((0.1, 0.2, 0.0, -0.3))]
-    rows.append(cell("broken", float("nan"), None, None, None, status="failed"))
-    text = " ".join(headline.reading(pd.DataFrame(rows), NO_DECISIONS, {"level": 0.95, "prevalence": 0.02}))
-    assert "Of 4 comparisons with doing nothing, the interval lies above 0 in 2, below 0 in 1 and holds 0 in 1." in text
-    assert "about 1 interval in 20 misses 0 by chance" in text
-    assert "Of 6 cells, 1 failed" in text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.123456, "0.123"), (0.0017274, "0.0017"), (0.0, "0.000"), (-0.25, "\u22120.250"), (None, ""), (float("nan"), ""),
-     (1234.5, "1,234.500"), (0.0000004, "0.000")],
-)  # fmt: skip
-def test_numbers_have_digits_that_can_be_read(value: float | None, text: str) -> None:
-    assert headline.number(value) == text
-
-
-@pytest.mark.parametrize(("value", "text"), [(0.1, "+0.100"), (-0.1, "\u22120.100"), (0.0, "0.000"), (0.00096, "+0.001"),
-                                             (-0.0004, "\u22120.0004")])  # fmt: skip
-def test_differences_have_a_sign(value: float, text: str) -> None:
-    assert headline.signed(value) == text
-
-
 def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> None:
     tables, _ = loaded(evaluated, "digits")
     board, decisions, curves, counts = (tables[name] for name in ("leaderboard", "decisions", "curves", "counts"))
@@ -709,8 +659,30 @@ def test_more_strategies_than_colours_are_grey_but_never_doing_nothing() -> None
     frame = pd.concat([pd.DataFrame({"strategy": s, "model": "a", "curve": "roc", "x": x, "y": x * k / 31})
                        for k, s in enumerate(names)])  # fmt: skip
     text = figures.svg(figures.curves_overlay(frame, "roc", title="x", prevalence=0.1))
-    assert ">none<" in text and ">19 others<" in text
-    assert ">s29<" in text and ">s3<" not in text, "the ones that lie highest have a colour"
+    assert ">none</text>" in text and ">19 others</text>" in text
+    assert ">s29</text>" in text and ">s3</text>" not in text, "the ones that lie highest have a colour"
+    assert all(f'<g data-strategy="{name}"><title>{name}</title>' in text for name in names), "grey ones are named too"
+
+
+def test_a_strategy_looks_the_same_in_all_curves_and_on_its_check_box(evaluated: Path) -> None:
+    tables, _ = loaded(evaluated, "digits")
+    curves, points = tables["curves"], tables["reliability"]
+    seen = figures.looks(curves)
+    drawn = [
+        figures.svg(figures.curves_overlay(curves, kind, title="x", prevalence=0.1))
+        for kind in ("roc", "precision_recall")
+    ]
+    drawn += [figures.svg(figures.reliability_overlay(points[points["side"] == side], seen, title="x"))
+              for side in ("raw", "corrected")]  # fmt: skip
+    for name in PARAMS["strategies"]:
+        assert [text.count(f'data-strategy="{name}"') for text in drawn] == [4] * 4, (
+            "two models, and a line and a name below"
+        )
+    colour = seen["smote_wide"]["color"]
+    assert all(f"stroke: {colour}" in text for text in drawn)
+    assert f'stroke="{colour}"' in figures.swatch(seen["smote_wide"])
+    assert 'stroke="currentColor"' in figures.swatch(seen["none"])
+    assert figures.QUIET in figures.swatch(None), "one of many has no look of its own"
 
 
 def test_measurements_of_one_strategy_are_added_up() -> None:

@@ -15,9 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
-import matplotlib.style
 import numpy as np
 import pandas as pd
+
+from stages.errors import LibraryError
+
+try:
+    import matplotlib.style
+except ModuleNotFoundError as missing:  # before a script's own guard stands: told here, without a traceback
+    raise SystemExit(f"\nerror: {LibraryError.of(missing)}") from None
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -69,6 +75,12 @@ CHEAPEST = 20
 Cell = tuple[str, str]
 """A strategy and a model."""
 
+Look = dict[str, Any]
+"""How a line is drawn: matplotlib's colour, style and width."""
+
+OTHER: Look = {"color": QUIET, "alpha": 0.35, "linewidth": 0.8}
+"""The look of strategies for which colours and dashes do not suffice."""
+
 
 @contextmanager
 def _style() -> Iterator[None]:
@@ -89,7 +101,8 @@ def svg(figure: Figure) -> str:
     """The figure as one `<svg>` element that can stand in a page beside others, without date or version.
 
     Identifiers that nothing points to are dropped and the others made the figure's own, since two figures in one page must
-    not share any. The ground is transparent and ink is the page's colour of text.
+    not share any. What belongs to one strategy says so, for the page's check boxes. The ground is transparent and ink is the
+    page's colour of text.
     """
     content = io.StringIO()
     with _style():
@@ -103,6 +116,7 @@ def svg(figure: Figure) -> str:
     text = re.sub(r' d="[^"]*"', lambda m: _shorter(m[0]), text)
     name = f"f{files.digest(text)[:8]}"
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', text))
+    text = re.sub(r'<g id="of:([^"]*)">', r'<g data-strategy="\1"><title>\1</title>', text)
     text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
     text = re.sub(r'(url\(|href=")#', lambda m: f"{m[1]}#{name}-", text)
     width, height = (round(float(v), 1) for v in 72 * figure.get_size_inches())
@@ -222,30 +236,69 @@ def curves_overlay(curves: pd.DataFrame, curve: Curve, *, title: str, prevalence
     strategies, models = _order(mine, "strategy"), _order(mine, "model")
     if not models:
         return _nothing(title)
-    looks, others = _looks(mine, strategies)
+    seen = looks(curves)
     groups = dict(iter(mine.groupby(["model", "strategy"], sort=False)))
     with _style():
-        figure, panels = _panels(models, title, width=3.0, height=2.7, legend=len(looks) + bool(others))
+        figure, panels = _panels(models, title, width=3.0, height=2.7, legend=len(seen) + 1)
         for panel, model in zip(panels, models, strict=True):
             panel.set_title(model)
             baseline = [prevalence, prevalence] if curve == "precision_recall" else [0, 1]
             panel.plot([0, 1], baseline, color=QUIET, linestyle=":", linewidth=1.2)
-            for strategy in [*others, *sorted(looks, key=lambda name: name == NONE)]:
+            for strategy in sorted(strategies, key=lambda name: (name in seen, name == NONE)):
                 if (model, strategy) in groups:
                     group = groups[model, strategy]
-                    look = looks.get(strategy, {"color": QUIET, "alpha": 0.35, "linewidth": 0.8})
-                    panel.plot(group["x"], group["y"], **look)
+                    panel.plot(group["x"], group["y"], gid=f"of:{strategy}", **seen.get(strategy, OTHER))
             panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
             panel.xaxis.set_major_locator(MaxNLocator(5))
             panel.yaxis.set_major_locator(MaxNLocator(5))
         x, y = ("recall", "precision") if curve == "precision_recall" else ("false positive rate", "recall")
         _label(panels, x, y)
-        handles = [Line2D([], [], label=name, **looks[name]) for name in strategies if name in looks]
-        if others:
-            handles.append(Line2D([], [], color=QUIET, alpha=0.35, linewidth=0.8, label=f"{len(others)} others"))
         guess = f"guessing: precision {prevalence:.2g}" if curve == "precision_recall" else "guessing"
-        handles.append(Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label=guess))
-        _legend(figure, handles, panels)
+        _legend_of_strategies(figure, strategies, seen, guess, panels)
+        return _settled(figure)
+
+
+def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title: str) -> Figure:
+    """The reliability curves of one side (raw or corrected) laid over each other: one panel a model, one colour a strategy.
+
+    Axes are those of `reliability`, which has the intervals and the numbers of rows that are left out here.
+
+    Parameters
+    ----------
+    points : DataFrame of strategy, model, mean_probability, observed
+        Lines without a probability are left out.
+    seen : mapping of strategy to look
+        What `looks` gives, so that a strategy looks the same as in the other curves.
+    """
+    known = points[points["mean_probability"].notna() & points["observed"].notna()]
+    strategies, models = _order(known, "strategy"), _order(known, "model")
+    if not models:
+        return _nothing(title)
+    groups = dict(iter(known.groupby(["model", "strategy"], sort=False)))
+    least, most = _ends(known[["mean_probability", "observed"]].to_numpy(dtype=np.float64))
+    low, high = _logit(least), _logit(most)
+    ticks = _ticks(least, most)
+    across = _apart(ticks, 2.5 / (high - low))
+    room = 0.03 * (high - low)
+    with _style():
+        figure, panels = _panels(models, title, width=3.0, height=2.9, legend=len(seen) + 1)
+        for panel, model in zip(panels, models, strict=True):
+            panel.set_title(model)
+            panel.plot([low, high], [low, high], color=QUIET, linestyle=":", linewidth=1.2)
+            for strategy in sorted(strategies, key=lambda name: (name in seen, name == NONE)):
+                if (model, strategy) in groups:
+                    group = groups[model, strategy]
+                    x, y = (
+                        _logit(np.clip(group[name].to_numpy(dtype=np.float64), least, most))
+                        for name in ("mean_probability", "observed")
+                    )
+                    look = {**seen.get(strategy, OTHER), "marker": "o", "markersize": 2.5}
+                    panel.plot(x, y, gid=f"of:{strategy}", **look)
+            panel.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
+            panel.set_xticks(_logit(across), [_plain(v) for v in across], fontsize=8)
+            panel.set_yticks(_logit(ticks), [_plain(v) for v in ticks], fontsize=8)
+        _label(panels, "mean probability", "share of positives")
+        _legend_of_strategies(figure, strategies, seen, "as promised", panels)
         return _settled(figure)
 
 
@@ -272,7 +325,8 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
     longest = max(len(name) for _, lines in blocks for name, _ in lines)
     lines_down = max(sum(map(_height, column)) for column in columns)
     with _style():
-        figure = _figure((2.6 + 0.07 * longest) * len(columns), 1.5 + 0.2 * lines_down, title)
+        width = max(4.6, (2.6 + 0.07 * longest) * len(columns))
+        figure = _figure(width, 1.5 + 0.2 * lines_down, title)
         panels = figure.subplots(1, len(columns), sharex=True, squeeze=False)[0]
         for panel, column in zip(panels, columns, strict=True):
             at, names = 0, {}
@@ -303,7 +357,7 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
             for level, (marker, told) in LEVELS.items()
             if (board["level"] == level).any()
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5)
+        figure.legend(handles=handles, loc="outside lower center", ncols=3 if width >= 6.4 else 2, fontsize=8.5)
         return _settled(figure)
 
 
@@ -694,7 +748,7 @@ def search_history(frame: pd.DataFrame, *, title: str, value: str = "average pre
     looks = {**STATES, "other": (".", QUIET, "other")}
     seen = [name for name in looks if (frame["state"] == name).any()]
     with _style():
-        figure, panels = _panels(cells, title, width=3.0, height=2.2, legend=len(seen) + 2)
+        figure, panels = _panels(cells, title, width=3.0, height=2.2, legend=len(seen) + 1)
         for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
             panel.set_title(name)
             mine = frame[(frame["strategy"] == cell[0]) & (frame["model"] == cell[1])]
@@ -917,21 +971,51 @@ def _legend(figure: Figure, handles: list[Any], panels: Sequence[Axes]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=8.5)
 
 
-def _looks(curves: pd.DataFrame, strategies: Sequence[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """How each strategy's line looks, and the strategies for which no look of their own is left."""
+def _legend_of_strategies(
+    figure: Figure, strategies: Sequence[str], seen: Mapping[str, Look], guess: str, panels: list[Axes]
+) -> None:
+    """Name the lines of strategies, and the dotted one."""
+    mine = [name for name in strategies if name in seen]
+    handles = [Line2D([], [], label=name, **seen[name]) for name in mine]
+    if len(mine) < len(strategies):
+        handles.append(Line2D([], [], label=f"{len(strategies) - len(mine)} others", **OTHER))
+    handles.append(Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label=guess))
+    _legend(figure, handles, panels)
+    (legend,) = figure.legends
+    for name, line, text in zip(mine, legend.get_lines(), legend.get_texts(), strict=False):
+        line.set_gid(f"of:{name}")
+        text.set_gid(f"of:{name}")
+
+
+def looks(curves: pd.DataFrame) -> dict[str, Look]:
+    """How each strategy's line looks in all curves; a strategy for which no look of its own is left is not in it."""
+    strategies = _order(curves, "strategy")
     room = len(PALETTE) * len(DASHES)
     remedies = [name for name in strategies if name != NONE]
     if len(remedies) > room:
         height = curves.groupby("strategy", sort=False)["y"].mean()
         best = sorted(remedies, key=lambda name: (-float(height[name]), name))[: room - 1]
         remedies = [name for name in remedies if name in best]
-    looks: dict[str, dict[str, Any]] = {
+    found: dict[str, Look] = {
         name: {"color": PALETTE[k % len(PALETTE)], "linestyle": DASHES[k // len(PALETTE)], "linewidth": 1.3}
         for k, name in enumerate(remedies)
     }
     if NONE in strategies:
-        looks = {NONE: {"color": INK, "linewidth": 1.9}, **looks}
-    return looks, [name for name in strategies if name not in looks]
+        found = {NONE: {"color": INK, "linewidth": 1.9}, **found}
+    return found
+
+
+def swatch(look: Mapping[str, Any] | None) -> str:
+    """A short piece of a strategy's line as an `<svg>` element, for the check box that stands for it."""
+    look = look or OTHER
+    style = look.get("linestyle", "-")
+    parts = () if style == "-" else style[1]
+    dash = f' stroke-dasharray="{" ".join(str(part) for part in parts)}"' if parts else ""
+    colour = "currentColor" if look["color"] == INK else look["color"]
+    return (
+        f'<svg class="swatch" viewBox="0 0 26 8" width="26" height="8" aria-hidden="true"><path d="M0 4H26" fill="none" '
+        f'stroke="{colour}" stroke-width="{1.3 * look["linewidth"]:g}"{dash}/></svg>'
+    )
 
 
 def _row_rates(counts: NDArray[np.float64]) -> NDArray[np.float64]:

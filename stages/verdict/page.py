@@ -7,6 +7,7 @@ templates; only figures drawn by `stages.verdict.figures` go in as they are.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from stages.config import NONE
 from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK
-from stages.verdict import headline
+from stages.verdict import alike, defects, headline, interactive
 from stages.verdict.columns import CONFUSION
 from stages.verdict.headline import MINUS, Best, interval, missing, number, side, signed
 
@@ -59,6 +60,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     made.filters |= {
         "number": number,
         "signed": signed,
@@ -68,11 +70,17 @@ def environment() -> jinja2.Environment:
         "plain": plain,
         "chosen": chosen,
         "breakable": breakable,
+        "coded": coded,
         "row_class": row_class,
     }
     made.globals |= {"interval": interval, "signed_interval": signed_interval, "SIDES": SIDES, "STATUSES": STATUSES,
                      "CORRECTIONS": CORRECTIONS, "NONE": NONE, "MARK": Markup(MARK)}  # noqa: S704  # fmt: skip
     return made
+
+
+def coded(text: str) -> Markup:
+    """A text of ours in which `such` words are code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped first
 
 
 def is_ours(path: Path) -> bool:
@@ -137,7 +145,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def ranked(board: pd.DataFrame) -> list[dict[str, Any]]:
     """Every cell, the highest average precision first and those without a result last."""
     ordered = board.sort_values("average_precision", ascending=False, kind="stable", na_position="last")
-    return [{**row, "side": side(row["delta_plain_low"], row["delta_plain_high"])} for row in records(ordered)]
+    return [{**row, "side": side(row["verdict"])} for row in records(ordered)]
 
 
 def without(board: pd.DataFrame) -> list[dict[str, Any]]:
@@ -365,7 +373,7 @@ FACTS = {
 
 def told_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name and text of each fact of a dataset."""
-    elsewhere = {"dataset", "split", "thresholds", "costs", "costs_without_a_model"}
+    elsewhere = {"dataset", "split", "thresholds", "costs", "costs_without_a_model", "defects", "grouped_folds", "axes"}
     names = [*(name for name in FACTS if name in facts), *sorted(set(facts) - set(FACTS) - elsewhere)]
     return [(FACTS.get(name, label(name)), _told(name, facts[name])) for name in names]
 
@@ -400,6 +408,7 @@ def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any])
         "remedy": remedy,
         "side": remedy.side if remedy else None,
         "reading": headline.reading(board, decisions, dict(facts))[0],
+        "defects": defects.counted(facts["defects"]),
     }
 
 
@@ -421,7 +430,7 @@ def best_of(boards: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
 
 def of_dataset(
     tables: Mapping[str, pd.DataFrame], mean_counts: pd.DataFrame, best: Sequence[Mapping[str, Any]],
-    facts: Mapping[str, Any], measured: Mapping[str, Any], figures: Mapping[str, str],
+    facts: Mapping[str, Any], measured: Mapping[str, Any], figures: Mapping[str, str], toggles: Mapping[str, str],
 ) -> str:  # fmt: skip
     """The page of one dataset.
 
@@ -437,6 +446,8 @@ def of_dataset(
         Seconds and memory; they stand in one element of the page and nowhere else.
     figures : mapping of name to `<svg>` element
         A figure that is not there had nothing to show.
+    toggles : mapping of strategy to `<svg>` element
+        The strategies with curves, and a piece of the line of each.
     """
     board, decisions, counts = (tables[name] for name in ("leaderboard", "decisions", "counts"))
     reasons = counts[counts["status"] != OK].groupby("strategy", sort=False)["reason"].first().to_dict()
@@ -468,20 +479,26 @@ def of_dataset(
                 for name, row in zip(mean_counts.index, records(mean_counts), strict=True)],
         measured=measured,
         figures=defaultdict(str, {name: Markup(figure) for name, figure in figures.items()}),  # noqa: S704  # drawn by us, labels escaped
+        toggles={name: Markup(swatch) for name, swatch in toggles.items()},  # noqa: S704  # drawn by us, without texts
+        results=interactive.content(tables["thresholds"], decisions, board),
+        defects=defects.shown(facts["defects"]),
+        counted=defects.counted(facts["defects"]),
+        alike=alike.summary(board, tables["grouped"], facts),
     )  # fmt: skip
 
 
 def of_all(
     boards: Mapping[str, pd.DataFrame], decisions: Sequence[pd.DataFrame], facts: Sequence[Mapping[str, Any]],
-    measured: Mapping[str, Any],
+    measured: Mapping[str, Any], ranks: Mapping[str, Any] | None = None,
 ) -> str:  # fmt: skip
-    """The page of all datasets."""
+    """The page of all datasets; `ranks` is the section of `stages.verdict.ranks_page`."""
     cells = [row for board in boards.values() for row in ranked(board)]
     return environment().get_template("index.html.j2").render(
         title="Counterpoise",
         cards=[card(*one) for one in zip(boards.values(), decisions, facts, strict=True)],
         datasets=list(boards),
         best_of=best_of(boards),
+        ranks=ranks,
         level=facts[0]["level"],
         cells=cells,
         measured=measured,

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stages.config import NONE
-from stages.verdict import figures, headline
+from stages.verdict import figures, headline, rows_figure
 
 Cell = tuple[str, str]
 """A strategy and a model."""
@@ -84,6 +84,13 @@ def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tu
         yield "forest", figures.forest(board, title=f"{name}: difference from doing nothing")
     if tables["counts"]["positives_after"].notna().any():
         yield "class_counts", figures.class_counts(tables["counts"], title=f"{name}: training rows before and after")
+    if not tables["rows"].empty:
+        yield (
+            "rows",
+            rows_figure.rows_overlay(
+                tables["rows"], title=f"{name}: the rows that strategies work on", shares=facts["axes"]
+            ),
+        )
     some = worth_a_look(board)
     if some:
         points = of_cells(promised(tables["reliability"], board), some)

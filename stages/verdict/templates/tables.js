@@ -1,13 +1,11 @@
-"use strict";
+// Tables that are sorted by any column and filtered by words and choices.
 (() => {
-  const measured = JSON.parse(document.getElementById("measured").textContent);
-  const seconds = (value) => (value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(3));
   for (const row of document.querySelectorAll("tr[data-cell]")) {
-    const mine = measured[row.dataset.cell] || {};
+    const mine = page.measured[row.dataset.cell] || {};
     for (const cell of row.querySelectorAll("[data-measured]")) {
       const value = mine[cell.dataset.measured];
       if (value === undefined) continue;
-      cell.textContent = cell.dataset.measured.endsWith("_bytes") ? (value / 1e6).toFixed(0) : seconds(value);
+      cell.textContent = cell.dataset.measured.endsWith("_bytes") ? (value / 1e6).toFixed(0) : page.seconds(value);
     }
   }
 
@@ -43,19 +41,48 @@
     });
   }
 
+  // What a choice goes by: the first word of a status, else the whole text; what is left empty has a name in the head.
+  const choice = (cell, empty) => (cell.querySelector(".status") ?? cell).textContent.trim() || empty;
+
   for (const input of document.querySelectorAll("input[data-filter]")) {
     const table = document.getElementById(input.dataset.filter);
+    const bar = input.closest(".filter");
     const shown = document.getElementById(input.dataset.filter + "-shown");
-    const rows = [...table.tBodies[0].rows].map((row) => [row, row.textContent.toLowerCase()]);
-    input.parentElement.hidden = false;
-    input.addEventListener("input", () => {
+    const rows = [...table.tBodies[0].rows].map((row) => ({ row, text: row.textContent.toLowerCase() }));
+    const chosen = [];
+    const filter = () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const wanted = chosen.filter(({ select }) => select.value !== "");
       let count = 0;
-      for (const [row, text] of rows) {
-        row.hidden = !words.every((word) => text.includes(word));
+      for (const { row, text } of rows) {
+        row.hidden = !words.every((word) => text.includes(word))
+          || !wanted.every(({ select, of }) => of.get(row) === select.value);
         count += row.hidden ? 0 : 1;
       }
-      shown.textContent = words.length ? count + " of " + rows.length + " rows" : "";
+      const narrowed = words.length + wanted.length > 0;
+      clear.hidden = !narrowed;
+      shown.textContent = narrowed ? count + " of " + rows.length + " rows" : "";
+    };
+    [...table.tHead.rows[0].cells].forEach((head, column) => {
+      if (!("choice" in head.dataset)) return;
+      const of = new Map(rows.map(({ row }) => [row, choice(row.cells[column], head.dataset.choice)]));
+      const values = [...new Set(of.values())].filter(Boolean).sort((a, b) => a.localeCompare(b, "en"));
+      if (values.length < 2) return;
+      const name = head.querySelector("button").textContent.trim();
+      const select = page.html("select", {}, page.html("option", { value: "" }, "all"));
+      select.append(...values.map((value) => page.html("option", { value }, value)));
+      select.addEventListener("change", filter);
+      chosen.push({ select, of });
+      bar.insertBefore(page.html("label", {}, name + " ", select), shown);
     });
+    const clear = page.html("button", { type: "button", hidden: "" }, "show all rows");
+    clear.addEventListener("click", () => {
+      input.value = "";
+      for (const { select } of chosen) select.value = "";
+      filter();
+      input.focus();
+    });
+    bar.append(clear);
+    input.addEventListener("input", filter);
   }
 })();
