@@ -54,7 +54,7 @@ def publish(made: Locked, target: Store) -> str:
     pieces |= {key: results.cell(cell) for cell, key in made.keys.items()}
     publisher = Publisher(store=target, dataset=made.dataset, wanted=made.wanted)
     with publisher.opened() as first, drawn([pieces[key] for key in first.publish]) as contents:
-        origin = list(provenance(made)) if first.publish else []
+        origin = [*provenance(made), items.dataset_input(results, made.data)] if first.publish else []
         bar = tqdm(first.publish, desc=f"track {made.dataset}", unit="run", disable=None)
         for key, content in zip(bar, contents, strict=True):
             publisher.publish(pieces[key].name, key, [*content, *origin])

@@ -72,6 +72,7 @@ def computed(params: dict[str, Any]) -> None:
         ("code",),
         ("fetch", "digits"),
         ("split", "digits"),
+        ("defects", "digits"),
         ("costs", "digits"),
         *(("resample", "digits", s) for s in strategies),
         *(("train", "digits", s) for s in strategies),
@@ -104,7 +105,7 @@ PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 def lock_of(params: dict[str, Any]) -> dict[str, Any]:
     """The stages of dvc.lock, with the dependencies that dvc.yaml declares."""
     made: dict[str, Any] = {}
-    for name in ("fetch", "split", "costs", "resample", "train", "evaluate"):
+    for name in ("fetch", "split", "defects", "costs", "resample", "train", "evaluate"):
         definition = PIPELINE[name].get("do", PIPELINE[name])
         for strategy in params["strategies"] if name in ("resample", "train") else [None]:
 
@@ -246,6 +247,15 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
     assert sum(matrix["policies"]["half"][count] for count in ("tn", "fp", "fn", "tp")) == 1797
     curve = pd.read_csv(complete.client.download_artifacts(run.info.run_id, "precision_recall.csv"))
     assert list(curve.columns) == ["recall", "precision"]
+
+
+def test_a_run_names_the_dataset_that_it_stands_on_by_the_md5_of_dvc(complete: Place) -> None:
+    for name in ("random_under/xgboost", "comparison"):
+        run = complete.run(name)
+        (found,) = run.inputs.dataset_inputs
+        assert (found.dataset.name, found.dataset.digest) == ("digits", run.data.tags["data_md5"])
+        assert json.loads(found.dataset.profile)["rows"] == 1797
+        assert json.loads(found.dataset.source)["uri"] == PARAMS["datasets"]["digits"]["path"]
 
 
 def test_the_comparison_has_the_pictures_side_by_side_and_the_leaderboard(complete: Place) -> None:

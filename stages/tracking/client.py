@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
@@ -15,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from stages.errors import CounterpoiseError, StorageError
-from stages.tracking.items import Artifact, Item, Metric, Param, Tag
+from stages.tracking.items import Artifact, Input, Item, Metric, Param, Tag
 from stages.tracking.runs import CURRENT, FINISHED, KEY, PUBLISHER, Plan, Seen, plan, publisher
 from stages.tracking.store import VARIABLE, Store, masked, unusable
 
@@ -97,6 +98,7 @@ class Publisher:
         metrics = [entities.Metric(one.name, one.value, now, one.step) for one in content if isinstance(one, Metric)]
         params = [entities.Param(one.name, one.value) for one in content if isinstance(one, Param)]
         tags = [entities.RunTag(one.name, one.value) for one in content if isinstance(one, Tag)]
+        inputs = [_dataset_input(one) for one in content if isinstance(one, Input)]
         with self._told(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
             for item in content:
                 if isinstance(item, Artifact):
@@ -107,6 +109,8 @@ class Publisher:
             while metrics or params or tags:
                 self._client.log_batch(run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE])
                 del metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
+            if inputs:
+                self._client.log_inputs(run, inputs)
             if any(Path(folder).iterdir()):
                 self._client.log_artifacts(run, folder)
             self._client.set_terminated(run, FINISHED)
@@ -217,6 +221,14 @@ class Publisher:
                 f"did, install that, or move the file away and `dvc repro track@{self.dataset}` writes a new one."
             )
         return StorageError(what, where=self.store.shown, expected=expected, found=found, todo=todo)
+
+
+def _dataset_input(one: Input) -> Any:
+    from mlflow import entities
+
+    source = json.dumps({"uri": one.source})
+    dataset = entities.Dataset(one.name, one.digest, "local", source, profile=one.profile)
+    return entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", "evaluation")])
 
 
 def _version() -> str:

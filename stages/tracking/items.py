@@ -21,7 +21,7 @@ from stages.remedies.outcome import OK
 from stages.tracking.locked import Cell
 from stages.verdict import figures, shown
 from stages.verdict.columns import COUNTED
-from stages.verdict.headline import missing
+from stages.verdict.headline import advice, missing, probability
 
 COMPARISON = "comparison"
 """The name of the run that shows a dataset's cells side by side."""
@@ -63,7 +63,27 @@ class Artifact:
     content: bytes
 
 
-Item = Param | Metric | Tag | Artifact
+@dataclass(frozen=True)
+class Input:
+    """The dataset that a run stands on, as MLflow lists it among a run's inputs.
+
+    Attributes
+    ----------
+    digest : str
+        DVC's md5 of the table: runs of the same bytes have the same one. MLflow takes at most 36 characters.
+    source : str
+        The file that the dataset's entry names.
+    profile : str
+        JSON of its rows, positives and prevalence.
+    """
+
+    name: str
+    digest: str
+    source: str
+    profile: str
+
+
+Item = Param | Metric | Tag | Artifact | Input
 
 
 @dataclass(frozen=True)
@@ -118,7 +138,7 @@ class Results:
         mine = {
             name: table[(table["strategy"] == strategy) & (table["model"] == model)]
             for name, table in self.tables.items()
-            if name != "counts"
+            if name not in OF_STRATEGIES
         }
         counts = self.tables["counts"]
         board = {str(name): value for name, value in mine.pop("leaderboard").iloc[0].items()}
@@ -132,9 +152,12 @@ class Results:
 
 
 TABLES = (
-    "leaderboard", "decisions", "folds", "curves", "counts", "reliability", "histograms", "learning", "trials",
+    "leaderboard", "decisions", "grouped", "folds", "curves", "counts", "reliability", "histograms", "learning", "trials",
+    "rows",
 )  # fmt: skip
 """What runs are made of, of what `evaluate` wrote."""
+OF_STRATEGIES = ("counts", "rows")
+"""The tables that know no models."""
 
 
 def results(dataset: str, params: Params) -> Results:
@@ -142,6 +165,13 @@ def results(dataset: str, params: Params) -> Results:
     folder = paths.evaluation(dataset)
     tables = {name: files.read_csv(folder / f"{name}.csv") for name in TABLES}
     return Results(params, dataset, files.read_json(folder / "dataset.json"), tables)
+
+
+def dataset_input(results: Results, digest: str) -> Input:
+    """What the runs of a dataset stand on."""
+    facts = {name: results.facts[name] for name in ("rows", "positives", "prevalence")}
+    path = results.params.dataset(results.dataset).path
+    return Input(results.dataset, digest, str(path), files.canonical(files.rounded(facts)))
 
 
 def _measured(dataset: str, strategy: str, model: str) -> pd.DataFrame:
@@ -164,7 +194,7 @@ def _cell(cell: CellResults) -> Iterator[Item]:
     yield Tag("kind", "cell")
     for name in ("dataset", "strategy", "model"):
         yield Tag(name, getattr(cell, name))
-    for name in ("status", "reason", "notes", "level", "plain_model", "correction"):
+    for name in ("status", "reason", "notes", "level", "plain_model", "correction", "verdict"):
         if not missing(cell.board.get(name)):
             yield Tag(name, str(cell.board[name]))
     not_defined = "; ".join(_not_defined(cell))
@@ -206,19 +236,24 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 RENAMED = {"delta_low": "delta_average_precision_low", "delta_high": "delta_average_precision_high"}
-NO_METRIC = {"rows", "folds", "trials"}
-"""Numbers of the leaderboard that are no result."""
+NO_METRIC = {"rows", "folds", "trials", "training_rows", "training_rows_before"}
+"""Numbers of the leaderboard that are no result, or stand among the class counts."""
 
 
 def _numbers(cell: CellResults) -> Iterator[Metric]:
     """What evaluate found, what the folds found (as steps), the class counts, and what it cost."""
-    for column, value in cell.board.items():
+    # MLflow compares runs by the first metric unless told otherwise, and the prevalence is the same for all
+    for column, value in sorted(cell.board.items(), key=lambda item: item[0] == "prevalence"):
         if column not in NO_METRIC and _is_number(value):
             yield Metric(RENAMED.get(column, column), float(value))
     for row in cell.tables["decisions"].to_dict("records"):
         for name, number in row.items():
             if _is_number(number):
                 yield Metric(f"{row['policy']}.{name}", float(number))
+    for row in cell.tables["grouped"].to_dict("records"):
+        for name, number in row.items():
+            if _is_number(number):
+                yield Metric(f"grouped.{name}", float(number))
     for column in COUNTED:
         if cell.tables["counts"][column].notna().all():
             yield Metric(f"train.{column}", float(cell.tables["counts"][column].mean()))
@@ -316,6 +351,7 @@ def _comparison(all_of_it: ComparisonResults) -> Iterator[Item]:
     yield Tag("dataset", dataset)
     yield Tag("status", OK)
     yield Tag(NOTE, _comparison_note(all_of_it))
+    yield from _defects(all_of_it.facts["defects"])
     yield Metric("prevalence", float(all_of_it.facts["prevalence"]))
     yield _csv("leaderboard.csv", all_of_it.tables["leaderboard"])
     yield _csv("decisions.csv", decisions)
@@ -325,6 +361,22 @@ def _comparison(all_of_it: ComparisonResults) -> Iterator[Item]:
             yield Artifact(f"confusion_matrices_{policy}.png", figures.png(picture))
     for name, picture in shown.pictures(dataset, all_of_it.tables, all_of_it.facts):
         yield Artifact(f"{name}.png", figures.png(picture))
+
+
+def _defects(content: dict[str, Any]) -> Iterator[Item]:
+    """What is wrong with the dataset: a tag for each kind with its severity and count, and the whole as a file."""
+    for severity in ("serious", "warning", "note"):
+        kinds = [finding["kind"] for finding in content["findings"] if finding["severity"] == severity]
+        yield Tag(f"defects.{severity}", str(len(kinds)))
+    told: dict[str, list[str]] = {}
+    for finding in content[
+        "findings"
+    ]:  # a kind may have several, one for each number that stands for a missing value, say
+        text = f"{finding['severity']}: {finding['count']} of {finding['of']}"
+        told.setdefault(finding["kind"], []).append(text)
+    for kind, texts in told.items():
+        yield Tag(f"defect.{kind}", "; ".join(texts))
+    yield _json("defects.json", content)
 
 
 AVERAGE_PRECISION = ("average_precision", "average_precision")
@@ -350,7 +402,9 @@ def _cell_note(cell: CellResults) -> str:
     ]
     if board["level"] != NONE and not missing(board["delta_plain"]):
         plain = "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
-        lines.append(f"Against doing nothing with {plain}: {_with_interval(board, *DELTA_PLAIN, sign='+')}.")
+        adjusted = probability(board["p_adjusted"])
+        sure = "" if missing(board["verdict"]) else f", a {board['verdict']} (adjusted p = {adjusted})"
+        lines.append(f"Against doing nothing with {plain}: {_with_interval(board, *DELTA_PLAIN, sign='+')}{sure}.")
     if board["plain_model"] != cell.model and not missing(board["delta_average_precision"]):
         lines.append(f"Against `{NONE}` with the same model: {_with_interval(board, *DELTA, sign='+')}.")
     table = ["| threshold | precision | recall | F1 | false positives | false negatives |", "|---|---|---|---|---|---|"]
@@ -369,11 +423,16 @@ def _comparison_note(all_of_it: ComparisonResults) -> str:
         return head
     rows = [
         f"| {row['strategy']} | {row['model']} | {_with_interval(row, *AVERAGE_PRECISION)} "
-        f"| {_with_interval(row, *DELTA_PLAIN, sign='+')} |"
+        f"| {_with_interval(row, *DELTA_PLAIN, sign='+')} | {'' if missing(row['verdict']) else row['verdict']} |"
         for row in done.head(5).to_dict("records")
     ]
-    table = ["| strategy | model | average precision | against doing nothing |", "|---|---|---|---|", *rows]
-    return f"{head} The highest average precisions:\n\n" + "\n".join(table)
+    table = [
+        "| strategy | model | average precision | against doing nothing | verdict |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
+    said = f"{advice(board)}\n\n" if board["verdict"].notna().any() else ""
+    return f"{head}\n\n{said}The highest average precisions:\n\n" + "\n".join(table)
 
 
 def _with_interval(row: dict[str, Any] | dict[Any, Any], name: str, bounds: str, sign: str = "") -> str:
