@@ -49,6 +49,20 @@ def test_the_committed_numbers_come_out_again(project: Project) -> None:
     assert ours["rows"].tolist() == [11_183] * len(ours)
 
 
+def test_the_page_says_how_many_rows_are_alike_and_shows_results_as_is_and_grouped(project: Project) -> None:
+    text = (project.folder / "reports" / "mammography.html").read_text()
+    assert "7,849 of 11,183 rows are distinct, 7,848 by their features alone" in text
+    assert "the most frequent features stand 3,329 times, with 7 positives among them" in text
+    table = text.partition('<table id="as-is-and-grouped"')[2].partition("</table>")[0]
+    folder = project.folder / "data" / "evaluations" / "mammography"
+    as_is, grouped = (files.read_csv(folder / f"{name}.csv") for name in ("leaderboard", "grouped"))
+    assert len(as_is) == len(grouped) == table.count("<tr class=")
+    for frame in (as_is, grouped):
+        for value in frame["average_precision"]:
+            assert f"<td>{value:.3f} <small" in table
+    assert (as_is["average_precision"] != grouped["average_precision"]).all()
+
+
 def test_the_runs_are_published(project: Project) -> None:
     names = {name for _, name, status in project.current_runs() if status == "FINISHED"}
     assert names == {"comparison", *(f"{strategy}/{model}" for strategy in STRATEGIES for model in MODELS)}

@@ -71,7 +71,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_the_first_run_makes_everything(project: Project) -> None:
     outcome = project.repro()
     assert {stage.split("@")[0] for stage in outcome.stages} == {
-        "code", "fetch", "split", "costs", "resample", "train", "evaluate", "report", "compare", "track"
+        "code", "fetch", "split", "defects", "costs", "resample", "train", "evaluate", "report", "compare", "track"
     }  # fmt: skip
     assert outcome.fits["digits none"] == (9, 0)
     for page in ("index", "digits", "mine"):
