@@ -59,9 +59,10 @@ def reading(lines: list[dict[str, Any]], folds: int) -> list[str]:
     )
     lower = sum(line["average_precision"] < line[f"average_precision{AS_IS}"] for line in lines)
     said = [
-        f"As is, copies of a row may be trained on and tested on; grouped, they are all on one side, in {folds} other test "
-        f"parts. The median average precision of {len(lines)} cells is {number(before)} as is and {number(after)} grouped; "
-        f"{lower} of them {'is' if lower == 1 else 'are'} lower grouped."
+        f"As is, copies of a row may be trained on and tested on; grouped, they are all on one side. The median average "
+        f"precision of {len(lines)} cells is {number(before)} as is and {number(after)} grouped; {lower or 'none'} of them "
+        f"{'is' if lower <= 1 else 'are'} lower grouped. Grouped test parts are {folds} others, with other shares of "
+        "positives, so compare differences from doing nothing rather than levels."
     ]
     judged = [line for line in lines if not missing(line["verdict"]) and not missing(line[f"verdict{AS_IS}"])]
     if judged:

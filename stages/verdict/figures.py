@@ -416,7 +416,9 @@ def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[floa
         return
     edge, arrow, shift, side = (low, "<", 8, "left") if middle < low else (high, ">", -8, "right")
     panel.plot([edge], [at], arrow, color=colour, markersize=5, clip_on=False)
-    panel.annotate(f"{middle:+.2f}".replace("-", "\u2212"), (edge, at), xytext=(shift, 0),
+    # past what is seen of the interval, or it would strike the number through
+    beside = max(edge, most) if edge == low else min(edge, least)
+    panel.annotate(f"{middle:+.2f}".replace("-", "\u2212"), (beside, at), xytext=(shift, 0),
                    textcoords="offset points", ha=side, va="center", fontsize=7.5)  # fmt: skip
 
 

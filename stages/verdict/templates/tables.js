@@ -68,7 +68,7 @@
       const of = new Map(rows.map(({ row }) => [row, choice(row.cells[column], head.dataset.choice)]));
       const values = [...new Set(of.values())].filter(Boolean).sort((a, b) => a.localeCompare(b, "en"));
       if (values.length < 2) return;
-      const name = head.querySelector("button").textContent.trim();
+      const name = head.dataset.named ?? head.querySelector("button").textContent.trim();
       const select = page.html("select", {}, page.html("option", { value: "" }, "all"));
       select.append(...values.map((value) => page.html("option", { value }, value)));
       select.addEventListener("change", filter);
