@@ -332,8 +332,8 @@ def test_a_random_split_of_what_has_a_time_says_how_the_positive_share_moves() -
     assert order.severity == "warning"
     assert 0.99 * order.of < order.count < order.of
     lowest, highest = y[:300].mean(), y[-300:].mean()
-    assert f"between {lowest:.2%}" in order.sentence or lowest > y[300:600].mean()
-    assert f"{highest:.2%}" in order.sentence or highest < y[-600:-300].mean()
+    assert f"between {100 * lowest:.2f} %" in order.sentence or lowest > y[300:600].mean()
+    assert f"{100 * highest:.2f} %" in order.sentence or highest < y[-600:-300].mean()
     steady = replace(drifting, y=labels(3_000, 300, random))
     assert the(look(steady, labels=False), "time_order").severity == "note"
     assert not of_kind(look(drifting, config.Temporal(scheme="temporal"), labels=False), "time_order")

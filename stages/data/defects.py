@@ -246,11 +246,11 @@ def twins(table: Table, parts: Parts, groups: Index) -> Iterator[Finding]:
         "twins",
         "serious" if share_copied >= COPIED else "warning" if share >= WORTH_A_WARNING else "note",
         len(rows), tested, (), _numbers(rows),
-        f"{_many(len(rows), 'test row')} of {tested:,} ({share:.1%}) {_has(len(rows), 'has', 'have')} a twin with the same "
-        f"features among the training rows of the fold; {copied:,} of {_many(positives, 'positive test row')} "
+        f"{_many(len(rows), 'test row')} of {tested:,} ({_percent(share, 1)}) {_has(len(rows), 'has', 'have')} a twin "
+        f"with the same features among the training rows of the fold; {copied:,} of {_many(positives, 'positive test row')} "
         f"{_has(copied, 'has', 'have')} one there and no negative twin.",
-        "Compare under `split: {scheme: grouped}` as well, which keeps twins together: a model that remembers rows gains by "
-        "them here.",
+        "Compare with twins kept together as well (`grouped: true` on the split shows both): a model that remembers rows "
+        "gains by them here.",
     )  # fmt: skip
 
 
@@ -267,8 +267,8 @@ def contradictions(table: Table, groups: Index) -> Iterator[Finding]:
     severity: Severity = "note" if coarse or count / of < WORTH_A_WARNING else "warning"
     yield Finding(
         "contradictions", severity, count, of, (), _examples(hit),
-        f"{_many(count, 'positive row')} of {of:,} ({count / of:.1%}) {_has(count, 'has', 'have')} the very features of "
-        f"{_many(negatives, 'negative row')}, so that no model can tell them apart.",
+        f"{_many(count, 'positive row')} of {of:,} ({_percent(count / of, 1)}) {_has(count, 'has', 'have')} the very "
+        f"features of {_many(negatives, 'negative row')}, so that no model can tell them apart.",
         "Look these rows up: one of the labels is wrong, or a column is missing that tells them apart.",
     )  # fmt: skip
 
@@ -395,7 +395,7 @@ def constants(columns: Sequence[Column]) -> Iterator[Finding]:
     if nearly:
         yield Finding("nearly_constant", "note", len(nearly), len(columns), tuple(nearly), _examples(odd),
                       f"{_many(len(nearly), 'column')} {_has(len(nearly), 'has', 'have')} another value than the usual one "
-                      f"in {1 - NEARLY:.1%} of the rows at most: {_quoted(nearly)}.",
+                      f"in {_percent(1 - NEARLY, 1)} of the rows at most: {_quoted(nearly)}.",
                       "List it under `drop` unless the rare value matters: some folds may lack it.")  # fmt: skip
 
 
@@ -475,10 +475,10 @@ def time_order(table: Table, parts: Parts, scheme: str) -> Iterator[Finding]:
     share = positives / rows
     yield Finding(
         "time_order", "warning" if moves else "note", early, tested, (), (),
-        f"{early:,} of {tested:,} tests ({early / tested:.0%}) are of rows older than some training row, since the scheme "
-        f"is {scheme}; over time, in {_many(len(blocks), 'part')} of about equal size, the share of positives lies between "
-        f"{share.min():.2%} and {share.max():.2%}, which is {'more than' if moves else 'what'} chance would make of "
-        f"{table.y.mean():.2%}.",
+        f"{early:,} of {tested:,} tests ({_percent(early / tested, 0)}) are of rows older than some training row, since the "
+        f"scheme is {scheme}; over time, in {_many(len(blocks), 'part')} of about equal size, the share of positives lies "
+        f"between {_percent(share.min(), 2)} and {_percent(share.max(), 2)}, which is "
+        f"{'more than' if moves else 'what'} chance would make of {_percent(table.y.mean(), 2)}.",
         "Compare under `split: {scheme: temporal}` as well: in use a model never knows the future.",
     )  # fmt: skip
 
@@ -518,6 +518,10 @@ def _numbers(rows: Index) -> tuple[int, ...]:
 
 def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _percent(share: float, digits: int) -> str:
+    return f"{100 * share:.{digits}f} %"
 
 
 def _times(count: int) -> str:
