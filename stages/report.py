@@ -45,16 +45,14 @@ def reliability(board: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
 
 
 def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """The decisions of the cell with the highest average precision, one row a count, at each threshold policy."""
-    best = headline.best(board)
+    """For each strategy the decisions of its best model, one row a count, at each threshold policy."""
+    mine = of_best(board, decisions[decisions["tn"].notna()])
     rows: list[dict[str, Any]] = []
-    if best is not None:
-        mine = decisions[(decisions["strategy"] == best.strategy) & (decisions["model"] == best.model)]
-        for entry in mine[mine["tn"].notna()].to_dict("records"):
-            cell = f"{best.strategy}/{best.model}, {entry['policy']}"
-            classes = itertools.product(("negative", "positive"), repeat=2)  # in the order of CONFUSION
-            for (actual, predicted), name in zip(classes, CONFUSION, strict=True):
-                rows.append({"actual": actual, "predicted": predicted, "count": int(entry[name]), "cell": cell})
+    for entry in mine.to_dict("records"):
+        cell = f"{entry['strategy']}/{entry['model']}, {entry['policy']}"
+        classes = itertools.product(("negative", "positive"), repeat=2)  # in the order of CONFUSION
+        for (actual, predicted), name in zip(classes, CONFUSION, strict=True):
+            rows.append({"actual": actual, "predicted": predicted, "count": int(entry[name]), "cell": cell})
     return pd.DataFrame(rows, columns=["actual", "predicted", "count", "cell"])
 
 

@@ -697,7 +697,7 @@ def test_measurements_of_one_strategy_are_added_up() -> None:
     ]  # fmt: skip
 
 
-def test_the_plots_hold_the_best_model_of_each_strategy_and_the_decisions_of_the_best_cell(place: Path) -> None:
+def test_the_plots_hold_the_curve_and_the_decisions_of_the_best_model_of_each_strategy(place: Path) -> None:
     tables, _ = loaded(place, "digits")
     board, decisions = tables["leaderboard"], tables["decisions"]
     curve = files.read_csv(place / "data/plots/digits/precision_recall.csv")
@@ -707,24 +707,31 @@ def test_the_plots_hold_the_best_model_of_each_strategy_and_the_decisions_of_the
     assert (curve.groupby("strategy")["recall"].agg(["min", "max", "count"]) == [0, 1, 101]).all(axis=None)
     confusion = files.read_csv(place / "data/plots/digits/confusion.csv")
     assert list(confusion.columns) == ["actual", "predicted", "count", "cell"]
-    top = board.loc[board["average_precision"].idxmax()]
-    mine = decisions[(decisions["strategy"] == top["strategy"]) & (decisions["model"] == top["model"])]
-    assert set(confusion["cell"]) == {
-        f"{top['strategy']}/{top['model']}, {policy}" for policy in ("half", "tuned", "cost")
+    cells = {
+        f"{strategy}/{model}, {policy}": (strategy, model, policy)
+        for strategy, model in best.items()
+        for policy in ("half", "tuned", "cost")
     }
-    half = confusion[confusion["cell"].str.endswith("half")].set_index(["actual", "predicted"])["count"]
-    row = mine[mine["policy"] == "half"].iloc[0]
-    assert half["positive", "negative"] == row["fn"] and half["negative", "positive"] == row["fp"]
-    assert half["positive", "positive"] == row["tp"] and half["negative", "negative"] == row["tn"]
+    assert set(confusion["cell"]) == set(cells)
+    counted = decisions.set_index(["strategy", "model", "policy"])
+    for cell, key in cells.items():
+        found, row = confusion[confusion["cell"] == cell].set_index(["actual", "predicted"])["count"], counted.loc[key]
+        assert found["positive", "negative"] == row["fn"] and found["negative", "positive"] == row["fp"]
+        assert found["positive", "positive"] == row["tp"] and found["negative", "negative"] == row["tn"]
 
 
 @pytest.mark.parametrize(
-    ("template", "x", "y"), [("precision_recall", "recall", "precision"), ("confusion_counts", "actual", "predicted")]
+    ("template", "x", "y"),
+    [
+        ("precision_recall", "recall", "precision"),
+        ("reliability", "mean_probability", "observed"),
+        ("confusion_counts", "actual", "predicted"),
+    ],
 )
 def test_the_plot_templates_are_filled_by_dvc(place: Path, template: str, x: str, y: str) -> None:
     from dvc_render.vega import VegaRenderer
 
-    name = "precision_recall" if template == "precision_recall" else "confusion"
+    name = "confusion" if template == "confusion_counts" else template
     rows = pd.read_csv(place / f"data/plots/digits/{name}.csv", dtype=str).to_dict("records")
     points = [{**row, "rev": rev} for rev in ("workspace", "HEAD") for row in rows]
     renderer = VegaRenderer(
@@ -735,6 +742,6 @@ def test_the_plot_templates_are_filled_by_dvc(place: Path, template: str, x: str
     assert "DVC_METRIC" not in text and len(filled["data"]["values"]) == len(points)
     fields = set(re.findall(r'"field": "(\w+)"', json.dumps({k: v for k, v in filled.items() if k != "data"})))
     assert {"rev", x, y} <= fields
-    assert ("strategy" if name == "precision_recall" else "cell") in fields
+    assert ("cell" if name == "confusion" else "strategy") in fields
     if name == "confusion":  # dvc's own template counts rows; here each row holds a count
         assert {"op": "sum", "field": "number", "as": "rows"} in filled["spec"]["transform"][1]["aggregate"]
