@@ -26,6 +26,7 @@ from scipy import stats
 from stages import files
 from stages.config import NONE
 from stages.remedies.outcome import OK
+from stages.verdict.headline import signed
 from stages.verdict.multiple import holm
 
 ALPHA = 0.05
@@ -297,8 +298,9 @@ def _against_nothing(found: Ranked) -> Iterator[str]:
     best = found.pair(str(found.average.drop(NONE).index[0]), NONE)
     yield (
         f"The best ranked remedy, {best.first}, has the higher average precision on {best.wins} datasets, the lower on "
-        f"{best.losses}{f', the same on {best.ties}' if best.ties else ''}; the median difference is {best.median:+.3f}."
-    ).replace("-0.", "\u22120.")
+        f"{best.losses}{f', the same on {best.ties}' if best.ties else ''}; the median difference is "
+        f"{signed(best.median)}."
+    )
 
 
 def p_of(value: float) -> str:
