@@ -59,6 +59,8 @@ class Setting(NamedTuple):
     gain: float
     remedies: int
     correlation: float
+    unrest: float = 0.0
+    """How far models of one kind differ by chance of their training: the deviation of the separation from fold to fold."""
 
 
 def judge(setting: Setting, apart: Sequence[float], seed: int) -> pd.DataFrame:
@@ -73,6 +75,9 @@ def judge(setting: Setting, apart: Sequence[float], seed: int) -> pd.DataFrame:
     for label in (0, 1):
         mine = np.flatnonzero(y == label)
         fold[random.permutation(mine)] = np.arange(len(mine)) % FOLDS
+    if setting.unrest:
+        for k in range(FOLDS):
+            made[:, (fold == k) & (y == 1)] += random.normal(0, setting.unrest, (len(made), 1))
     codes = np.where(fold[:, None] == np.arange(FOLDS), TEST, TRAIN).astype(np.uint8)
     parts = Parts(codes, tuple((0, k) for k in range(FOLDS)))
     rankings = [[Ranking.of(f.test, y[f.test], one[f.test], len(y)) for f in parts] for one in made]
@@ -112,7 +117,7 @@ def summary(setting: Setting, judged: Sequence[pd.DataFrame]) -> dict[str, float
 def settings(rows: int, prevalence: float, base: float) -> list[Setting]:
     nothing = [Setting(rows, prevalence, base, 0.0, many, 0.95) for many in (1, 10)]
     gains = [Setting(rows, prevalence, base, 0.05, 1, correlation) for correlation in (0.95, 0.8, 0.5)]
-    return [*nothing, *gains]
+    return [*nothing, *gains, nothing[0]._replace(unrest=0.1)]
 
 
 def simulated(setting: Setting, repetitions: int, seed: int = 1) -> dict[str, float]:
@@ -120,7 +125,7 @@ def simulated(setting: Setting, repetitions: int, seed: int = 1) -> dict[str, fl
     pool = Parallel(n_jobs=-1, return_as="generator", inner_max_num_threads=1, backend="loky")
     apart = [separation(setting.base + gain, setting.prevalence) for gain in (0, setting.gain)]
     jobs = pool(delayed(judge)(setting, apart, 1000 * seed + k) for k in range(repetitions))
-    label = f"{setting.remedies} remedies, gain {setting.gain:g}, correlation {setting.correlation:g}"
+    label = ", ".join(f"{name} {value:g}" for name, value in setting._asdict().items())
     return summary(setting, list(tqdm(jobs, total=repetitions, desc=label, unit="dataset", disable=None)))
 
 
@@ -132,7 +137,13 @@ def main() -> None:
     parser.add_argument("--base", type=float, default=0.5, help="average precision of doing nothing (.5)")
     asked = parser.parse_args()
     lines = [
-        {"remedies": s.remedies, "gain": s.gain, "correlation": s.correlation, **simulated(s, asked.repetitions)}
+        {
+            "remedies": s.remedies,
+            "gain": s.gain,
+            "correlation": s.correlation,
+            "unrest": s.unrest,
+            **simulated(s, asked.repetitions),
+        }
         for s in settings(asked.rows, asked.prevalence, asked.base)
     ]
     print(

@@ -17,7 +17,7 @@ from stages import paths
 from stages.paths import REPOSITORY
 
 DATASET = "mammography"
-SIZE = (1280, 860)
+WIDTH = 1280
 
 
 def asked(address: str, call: str, **content: object) -> dict[str, list[dict[str, dict[str, str]]]]:
@@ -32,6 +32,7 @@ def asked(address: str, call: str, **content: object) -> dict[str, list[dict[str
 def of_report(page: Page) -> None:
     """What the numbers say, and the head of the leaderboard."""
     page.goto(paths.page(DATASET).resolve().as_uri())
+    page.set_viewport_size({"width": WIDTH, "height": 1400})
     page.screenshot(path=REPOSITORY / "docs" / "report.png")
 
 
@@ -47,6 +48,7 @@ def of_mlflow(page: Page, address: str) -> None:
     close = page.get_by_role("button", name="Close")  # of the assistant beside the page
     if close.count():
         close.first.click()
+    page.get_by_text("Path:").first.evaluate("told => { told.style.visibility = 'hidden'; }")  # of a machine
     page.wait_for_timeout(1_000)
     page.screenshot(path=REPOSITORY / "docs" / "mlflow.png")
 
@@ -59,9 +61,9 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
-        page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
-        of_report(page)
+        page = browser.new_page(viewport={"width": WIDTH, "height": 640})
         of_mlflow(page, address)
+        of_report(page)
         browser.close()
 
 

@@ -71,8 +71,11 @@ def _dataset(params: Params, name: str) -> None:
         raise ConfigurationError("A dataset's `path` lies among the results.", where=f"{where}.path",
                                  expected="a file outside of data/tables/", found=entry.path,
                                  todo="keep your own tables directly in data/.")  # fmt: skip
-    if params.split_of(name).scheme == "temporal" and entry.time is None:
-        raise schemes.needs("temporal", "time", name)
+    scheme = params.split_of(name)
+    if scheme.scheme in ("temporal", "prequential") and entry.time is None:
+        raise schemes.needs(scheme.scheme, "time", name)
+    if isinstance(scheme, config.Prequential) and scheme.leave_known_out and entry.group is None:
+        raise schemes.needs("prequential", "group", name)
     try:
         table, _ = fetch(name, entry, download=False)
     except sources.NotHere as missing:

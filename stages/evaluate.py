@@ -125,8 +125,11 @@ def trials(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
 
 def rows_of(dataset: str, params: Params, table: Table, fold: Fold) -> Projection:
     """The training rows of one fold in two dimensions, as each strategy that ran there left them."""
-    made = {name: resampling.read_rows(paths.resampled(dataset, name), table) for name in params.strategies}
-    here = {name: folds[fold[:2]] for name, folds in made.items() if fold[:2] in folds}
+    here = {}
+    for name in params.strategies:  # one after the other: all folds of all strategies would fill the memory
+        found = resampling.read_rows(paths.resampled(dataset, name), table).get(fold[:2])
+        if found is not None:
+            here[name] = found
     return project(
         table.X, table.y, table.cardinalities, fold.train, here, seed_for(params.seed, dataset, "projection")
     )
@@ -167,6 +170,11 @@ def of_parts(stored: dict[str, Any], parts: Parts) -> dict[str, Any]:
         }
         for strategy, made in stored.items()
     }
+
+
+def fitted(told: dict[str, Any]) -> set[tuple[int, int]]:
+    """The folds in which a model was fitted."""
+    return {(fold["repeat"], fold["fold"]) for fold in told["folds"]}
 
 
 def corrected(
@@ -256,7 +264,8 @@ def main() -> None:
             path = paths.scores(name, strategy) / f"{model}.parquet"
             kept = files.read_parquet(path)
             scores[strategy, model] = fold_scores(kept, parts, str(path))
-            scores_beside[strategy, model] = fold_scores(kept, beside, str(path))
+            if all(place in fitted(stored[strategy]["models"][model]) for place in beside.names):
+                scores_beside[strategy, model] = fold_scores(kept, beside, str(path))
     made = evaluate(name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores)
     picture = rows_of(name, params, table, next(iter(parts)))
     made["rows"] = picture.points
@@ -273,6 +282,7 @@ def main() -> None:
         "thresholds": params.thresholds_of(name).model_dump(), "costs": params.costs_of(name).model_dump(),
         "costs_without_a_model": costs.reference(table.y[tested], matrix.of(tested)),
         "draws": bootstrap.DRAWS, "level": bootstrap.LEVEL, "grouped_folds": len(beside),
+        "grouped_by": "group" if "group" in table.roles else "rows",
         "axes": list(picture.shares),
         "defects": files.read_json(paths.defects(name)),
     })  # fmt: skip

@@ -42,6 +42,8 @@ def works(
     A model's seed does not depend on the strategy: two strategies that are compared draw the same random numbers.
     """
     for fold in parts:
+        if fold[:2] not in made:
+            continue
         rows, synthetic, synthetic_y = made[fold.repeat, fold.fold]
         for key in params.models_of(strategy):
             seed = seed_for(params.seed, dataset, key, "fit", fold.repeat, fold.fold)
@@ -153,11 +155,15 @@ def trials(fits: Fits) -> list[dict[str, Any]]:
     return [{"repeat": repeat, "fold": fold, **trial} for (repeat, fold), fit in fits for trial in fit.trials]
 
 
-def summary(key: str, outcomes: dict[Place, Outcome]) -> dict[str, Any]:
-    """The status of one cell over its folds, with the reason, the notes and the facts of its fits."""
-    mine = [(place, outcome) for place, outcome in sorted(outcomes.items()) if place[0] == key]
+def summary(key: str, outcomes: dict[Place, Outcome], beside: int | None = None) -> dict[str, Any]:
+    """The status of one cell over its folds, with the reason, the notes and the facts of its fits.
+
+    The repeat `beside` has facts alone: a cell that fails nowhere else is in the comparison.
+    """
+    every = [(place, outcome) for place, outcome in sorted(outcomes.items()) if place[0] == key]
+    facts = [{"repeat": p[1], "fold": p[2], **o[2].facts} for p, o in every if o[2] is not None]
+    mine = [(place, outcome) for place, outcome in every if place[1] != beside]
     bad = [(place, outcome) for place, outcome in mine if outcome[0] != OK]
-    facts = [{"repeat": p[1], "fold": p[2], **o[2].facts} for p, o in mine if o[2] is not None]
     notes = sorted({note for _, outcome in mine if outcome[2] is not None for note in outcome[2].notes})
     if not bad:
         return {"status": OK, "reason": "", "notes": notes, "folds": facts}
@@ -191,8 +197,8 @@ def main() -> None:
     start = time.perf_counter()
     cells: dict[str, Any] = {}
     measured: list[dict[str, Any]] = []
-    counts = resampling.read_counts(paths.resampled(name, strategy))
-    refused = not_resampled(counts)
+    counts, parts = resampling.read_counts(paths.resampled(name, strategy)), splits.read(paths.split(name))
+    refused = not_resampled([count for count in counts if count["repeat"] != parts.beside])
     folder = paths.scores(name, strategy)
     if refused is not None:
         cells = {
@@ -201,13 +207,13 @@ def main() -> None:
         }
         print(f"{name} {strategy}: {refused[0]}: {refused[1]}")
     else:
-        table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
+        table = tables.read(paths.table(name))
         made = resampling.read_rows(paths.resampled(name, strategy), table)
         stakes = costs.read(paths.costs(name)).stakes
         jobs = list(keyed(works(params, name, strategy, table, parts, made, stakes)))
         outcomes, fitted = run(jobs, f"{name} {strategy}")
         for key in params.models_of(strategy):
-            cells[key] = summary(key, outcomes)
+            cells[key] = summary(key, outcomes, parts.beside)
             if cells[key]["status"] == OK:
                 pieces = [scores_of(work, *place[1:], fit) for place, _, work in jobs
                           if place[0] == key and (fit := outcomes[place][2]) is not None]  # fmt: skip

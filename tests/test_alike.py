@@ -15,7 +15,7 @@ def facts(rows: int, distinct: int, often: int = 1, positives: int = 0) -> dict[
     most = {"rows": often, "positives": positives, "first": 1}
     both = distinct + (0 < positives < often)
     found = {"rows": rows, "distinct": distinct, "distinct_with_label": both, "most_frequent": most}
-    return {"defects": {"distinct": found}, "grouped_folds": 5}
+    return {"defects": {"distinct": found}, "grouped_folds": 5, "grouped_by": "rows"}
 
 
 def board(*cells: tuple[str, float | None, float | None, str | None]) -> pd.DataFrame:

@@ -43,12 +43,14 @@ def test_holm_is_what_the_paper_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("difference", "adjusted", "expected"),
-    [(0.1, 0.01, "win"), (-0.1, 0.01, "loss"), (0.1, 0.05, "tie"), (0.0, 0.001, "tie"), (math.nan, 0.01, None),
-     (0.1, math.nan, None)],
+    ("difference", "reach", "adjusted", "expected"),
+    [(0.1, 0.05, 0.01, "win"), (-0.1, 0.05, 0.01, "loss"), (0.1, 0.05, 0.05, "tie"), (0.0, 0.0, 0.001, "tie"),
+     (0.1, 0.1001, 0.04, "tie"), (math.nan, math.nan, 0.01, None), (0.1, 0.05, math.nan, None)],
 )  # fmt: skip
-def test_a_verdict_needs_a_small_adjusted_p_value(difference: float, adjusted: float, expected: str | None) -> None:
-    assert comparison.verdict(difference, adjusted) == expected
+def test_a_verdict_needs_a_small_adjusted_p_value_and_an_interval_without_0(
+    difference: float, reach: float, adjusted: float, expected: str | None
+) -> None:
+    assert comparison.verdict(difference, difference - reach, difference + reach, adjusted) == expected
 
 
 def test_the_corrected_t_interval_is_wider_than_the_plain_one_by_the_known_factor() -> None:

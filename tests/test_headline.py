@@ -75,7 +75,8 @@ def test_where_nothing_wins_the_advice_is_to_do_nothing_and_it_says_what_remains
                           cell("adasyn", 0.4, -0.1, -0.2, 0.1)])  # fmt: skip
     assert headline.advice(board) == (
         "Use forest as it is, and choose its threshold: in 2 comparisons, nothing is shown to beat doing nothing. That "
-        "proves no remedy useless: smote with forest, the highest, may still be up to +0.050 better."
+        "proves no remedy useless: smote with forest, the highest, may still be up to +0.050 better than doing nothing with the "
+        "same model."
     )
 
 

@@ -140,7 +140,7 @@ def find(table: Table, parts: Parts, scheme: str, seed: int, dataset: str, *, la
     columns = columns_of(table)
     found = [
         *duplicates(table, groups),
-        *twins(table, parts, groups),
+        *twins(table, parts, groups, scheme),
         *contradictions(table, groups),
         *leaks(columns, table.y, seed),
         *identifiers(columns),
@@ -223,7 +223,7 @@ def duplicates(table: Table, groups: Index) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def twins(table: Table, parts: Parts, groups: Index) -> Iterator[Finding]:
+def twins(table: Table, parts: Parts, groups: Index, scheme: str) -> Iterator[Finding]:
     """Test rows whose features stand among the training rows of their fold too, in the first repeat.
 
     A copy has the label of its original, while rows that coincide because the columns are coarse have now this label and
@@ -242,6 +242,10 @@ def twins(table: Table, parts: Parts, groups: Index) -> Iterator[Finding]:
     if not len(rows):
         return
     share, share_copied = len(rows) / tested, copied / max(positives, 1)
+    both = scheme == "stratified_kfold" and "group" not in table.roles
+    together = (
+        "`grouped: true` on the split shows both" if both else "`split: {scheme: grouped}` does, without a `group`"
+    )
     yield Finding(
         "twins",
         "serious" if share_copied >= COPIED else "warning" if share >= WORTH_A_WARNING else "note",
@@ -249,8 +253,7 @@ def twins(table: Table, parts: Parts, groups: Index) -> Iterator[Finding]:
         f"{_many(len(rows), 'test row')} of {tested:,} ({_percent(share, 1)}) {_has(len(rows), 'has', 'have')} a twin "
         f"with the same features among the training rows of the fold; {copied:,} of {_many(positives, 'positive test row')} "
         f"{_has(copied, 'has', 'have')} one there and no negative twin.",
-        "Compare with twins kept together as well (`grouped: true` on the split shows both): a model that remembers rows "
-        "gains by them here.",
+        f"Compare with twins kept together as well ({together}): a model that remembers rows gains by them here.",
     )  # fmt: skip
 
 

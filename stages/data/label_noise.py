@@ -130,16 +130,19 @@ def out_of_fold(table: Table, rows: Index, folds: Index, seed: int) -> Vector:
     if len(features) > MOST_FEATURES:
         features = np.sort(np.random.default_rng(seed).choice(features, MOST_FEATURES, replace=False))
     X, y = table.X[np.ix_(rows, features)], table.y[rows]
-    categorical = [0 < table.cardinalities[k] <= MOST_LABELS for k in features]
+    categorical = np.array([0 < table.cardinalities[k] <= MOST_LABELS for k in features])
     positive = np.full(len(rows), float(y.mean()))
     with threadpool_limits(1):  # sums are the same whatever the number of cores
         for fold in range(FOLDS):
             test = folds == fold
             if not test.any() or len(np.unique(y[~test])) < 2:
                 continue  # where all positives are copies of one row, its fold keeps the prevalence
+            known = ~np.isnan(X[~test]).all(axis=0)  # the model takes no column without a value
+            if not known.any():
+                continue
             model = HistGradientBoostingClassifier(
                 max_iter=50, max_leaf_nodes=15, early_stopping=False, random_state=seed,
-                categorical_features=categorical if any(categorical) else None,
+                categorical_features=categorical[known] if categorical[known].any() else None,
             )  # fmt: skip
-            positive[test] = model.fit(X[~test], y[~test]).predict_proba(X[test])[:, 1]
+            positive[test] = model.fit(X[~test][:, known], y[~test]).predict_proba(X[test][:, known])[:, 1]
     return positive

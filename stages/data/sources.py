@@ -183,8 +183,8 @@ def _cause(error: BaseException) -> str:
 def unpacked(path: Path, file: File) -> Path | tuple[Path, str]:
     """What a reader opens: the file itself, or (archive, member) for a zip or tar.gz.
 
-    Nothing is extracted to the disk. An archive in which any member's path climbs out of it is refused all the same,
-    because somebody has tampered with it.
+    Nothing is extracted to the disk. A zip in which any member's path climbs out of it is refused all the same, because
+    somebody has tampered with it.
     """
     if file.unpacked_sha256 is not None and file.member is not None:
         return (path, file.member) if gzipped(path) else path

@@ -21,7 +21,7 @@ from stages.remedies.outcome import OK
 from stages.tracking.locked import Cell
 from stages.verdict import figures, shown
 from stages.verdict.columns import COUNTED
-from stages.verdict.headline import advice, missing, probability
+from stages.verdict.headline import advice, missing
 
 COMPARISON = "comparison"
 """The name of the run that shows a dataset's cells side by side."""
@@ -194,7 +194,7 @@ def _cell(cell: CellResults) -> Iterator[Item]:
     yield Tag("kind", "cell")
     for name in ("dataset", "strategy", "model"):
         yield Tag(name, getattr(cell, name))
-    for name in ("status", "reason", "notes", "level", "plain_model", "correction", "verdict"):
+    for name in ("status", "reason", "notes", "level", "plain_model", "correction"):
         if not missing(cell.board.get(name)):
             yield Tag(name, str(cell.board[name]))
     not_defined = "; ".join(_not_defined(cell))
@@ -236,8 +236,8 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 RENAMED = {"delta_low": "delta_average_precision_low", "delta_high": "delta_average_precision_high"}
-NO_METRIC = {"rows", "folds", "trials", "training_rows", "training_rows_before"}
-"""Numbers of the leaderboard that are no result, or stand among the class counts."""
+NO_METRIC = {"rows", "folds", "trials", "training_rows", "training_rows_before", "p_value", "p_adjusted"}
+"""Numbers of the leaderboard that are no result, stand among the class counts, or depend on which other cells there are."""
 
 
 def _numbers(cell: CellResults) -> Iterator[Metric]:
@@ -252,7 +252,7 @@ def _numbers(cell: CellResults) -> Iterator[Metric]:
                 yield Metric(f"{row['policy']}.{name}", float(number))
     for row in cell.tables["grouped"].to_dict("records"):
         for name, number in row.items():
-            if _is_number(number):
+            if name not in NO_METRIC and _is_number(number):
                 yield Metric(f"grouped.{name}", float(number))
     for column in COUNTED:
         if cell.tables["counts"][column].notna().all():
@@ -402,9 +402,10 @@ def _cell_note(cell: CellResults) -> str:
     ]
     if board["level"] != NONE and not missing(board["delta_plain"]):
         plain = "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
-        adjusted = probability(board["p_adjusted"])
-        sure = "" if missing(board["verdict"]) else f", a {board['verdict']} (adjusted p = {adjusted})"
-        lines.append(f"Against doing nothing with {plain}: {_with_interval(board, *DELTA_PLAIN, sign='+')}{sure}.")
+        lines.append(
+            f"Against doing nothing with {plain}: {_with_interval(board, *DELTA_PLAIN, sign='+')}. The verdict, which "
+            f"depends on how many remedies are compared, is in the run `{COMPARISON}`."
+        )
     if board["plain_model"] != cell.model and not missing(board["delta_average_precision"]):
         lines.append(f"Against `{NONE}` with the same model: {_with_interval(board, *DELTA, sign='+')}.")
     table = ["| threshold | precision | recall | F1 | false positives | false negatives |", "|---|---|---|---|---|---|"]

@@ -50,7 +50,14 @@ def both(board: pd.DataFrame, grouped: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def reading(lines: list[dict[str, Any]], folds: int) -> list[str]:
+TOGETHER = {
+    "rows": "copies of a row may be trained on and tested on; grouped, they are all on one side",
+    "group": "rows of one group may be trained on and tested on; grouped, they are all on one side",
+}
+"""What grouped folds keep together: the declared group where there is one."""
+
+
+def reading(lines: list[dict[str, Any]], folds: int, by: str = "rows") -> list[str]:
     """What may be said of the two, sentence by sentence; nothing where no cell was fitted twice."""
     if not lines:
         return []
@@ -59,10 +66,10 @@ def reading(lines: list[dict[str, Any]], folds: int) -> list[str]:
     )
     lower = sum(line["average_precision"] < line[f"average_precision{AS_IS}"] for line in lines)
     said = [
-        f"As is, copies of a row may be trained on and tested on; grouped, they are all on one side. The median average "
-        f"precision of {len(lines)} cells is {number(before)} as is and {number(after)} grouped; {lower or 'none'} of them "
-        f"{'is' if lower <= 1 else 'are'} lower grouped. Grouped test parts are {folds} others, with other shares of "
-        "positives, so compare differences from doing nothing rather than levels."
+        f"As is, {TOGETHER[by]}. The median average precision of {len(lines)} cells is {number(before)} as is and "
+        f"{number(after)} grouped; {lower or 'none'} of them {'is' if lower <= 1 else 'are'} "
+        f"lower grouped. Grouped test parts are {folds} others, with other shares of positives, so compare differences from "
+        "doing nothing rather than levels."
     ]
     judged = [line for line in lines if not missing(line["verdict"]) and not missing(line[f"verdict{AS_IS}"])]
     if judged:
@@ -88,4 +95,8 @@ def reading(lines: list[dict[str, Any]], folds: int) -> list[str]:
 def summary(board: pd.DataFrame, grouped: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What a template shows of them."""
     lines = both(board, grouped)
-    return {"distinct": distinct(facts), "lines": lines, "reading": reading(lines, int(facts["grouped_folds"]))}
+    return {
+        "distinct": distinct(facts),
+        "lines": lines,
+        "reading": reading(lines, int(facts["grouped_folds"]), str(facts["grouped_by"])),
+    }

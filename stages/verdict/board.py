@@ -74,7 +74,7 @@ def measure(
         return values
 
     def ranks_alone(weights: metrics.Weights) -> Vector:
-        return np.array([[ranking.metrics(weights)[0] for ranking in mine] for mine in rankings])
+        return np.array([[ranking.average_precision(weights) for ranking in mine] for mine in rankings])
 
     as_it_is = block(np.ones((len(y), 1), np.float32))[:, :, 0, :]
     drawn: list[Vector] = []
@@ -165,7 +165,8 @@ def leaderboard(
         row |= {name: getattr(entry, name) for name in ("level", "correction", "plain_model", "trials")}
         rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(entry.notes)})
     for row, adjusted in zip(rows, holm([row.get("p_value", np.nan) for row in rows]), strict=True):
-        row |= {"p_adjusted": adjusted, "verdict": comparison.verdict(row.get("delta_plain", np.nan), adjusted)}
+        value, low, high = (float(row.get(f"delta_plain{end}", np.nan)) for end in ("", "_low", "_high"))
+        row |= {"p_adjusted": adjusted, "verdict": comparison.verdict(value, low, high, adjusted)}
     return pd.DataFrame(rows, columns=[*LEADERBOARD, *EXTRA])
 
 
@@ -184,7 +185,8 @@ def against(measured: Measured, cell: int, other: int) -> Difference:
     folds = measured.folds[cell, :, 0] - measured.folds[other, :, 0]
     draws = measured.ranked[cell] - measured.ranked[other]
     value = float(np.nanmean(measured.folds[cell, :, 0]) - np.nanmean(measured.folds[other, :, 0]))
-    return value, bootstrap.interval(draws), draws, folds
+    # by the draws that every grid has, so that an interval does not move with how many cells there are
+    return value, bootstrap.interval(draws[: bootstrap.DRAWS]), draws, folds
 
 
 def _verdict_on(measured: Measured, cell: int, plain: int) -> dict[str, float]:

@@ -61,11 +61,15 @@ def p_value(draws: Vector) -> float:
     return min(1.0, 2 * beyond / (len(known) + 1))
 
 
-def verdict(difference: float, adjusted: float, level: float = LEVEL) -> Verdict | None:
-    """Win or loss where the adjusted p-value is below 1 - level, else a tie; None where there was nothing to compare."""
+def verdict(difference: float, low: float, high: float, adjusted: float, level: float = LEVEL) -> Verdict | None:
+    """Win or loss where the adjusted p-value is below 1 - level, else a tie; None where there was nothing to compare.
+
+    A difference whose interval holds 0 is a tie too: interval and p-value are of different numbers of draws, and at the
+    border one of them may say more than the other.
+    """
     if math.isnan(difference) or math.isnan(adjusted):
         return None
-    if difference == 0 or adjusted + level >= 1:
+    if adjusted + level >= 1 or low <= 0 <= high:
         return "tie"
     return "win" if difference > 0 else "loss"
 

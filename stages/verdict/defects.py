@@ -28,6 +28,8 @@ class Shown(NamedTuple):
     sentence: str
     todo: str
     rows: tuple[int, ...] = ()
+    more: bool = False
+    """Whether there are rows that are not named."""
 
 
 def counted(content: Mapping[str, Any]) -> str:
@@ -43,7 +45,15 @@ def shown(content: Mapping[str, Any]) -> list[Shown]:
     What could not be looked at is said too, so that silence means that nothing was found.
     """
     found = [
-        Shown(f["severity"], TITLES[f["kind"]], f["sentence"], f["todo"], tuple(f["rows"])) for f in content["findings"]
+        Shown(
+            f["severity"],
+            TITLES[f["kind"]],
+            f["sentence"],
+            f["todo"],
+            tuple(f["rows"]),
+            0 < len(f["rows"]) < f["count"],
+        )
+        for f in content["findings"]
     ]
     return found + [
         Shown("note", TITLES[kind], f"This was not looked for: {reason}.", "Nothing: no other finding depends on it.")

@@ -347,9 +347,9 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
         handles = [
             Line2D([], [], color=colour, linewidth=2, label=label)
             for colour, label in (
-                (BETTER, "interval above 0"),
-                (QUIET, "interval holds 0"),
-                (WORSE, "interval below 0"),
+                (BETTER, "win"),
+                (QUIET, "not told apart"),
+                (WORSE, "loss"),
             )
         ]
         handles += [
@@ -409,7 +409,7 @@ def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[floa
         panel.annotate(told, (x, at), xycoords=("axes fraction", "data"), ha=side, va="center", color=QUIET, fontsize=7,
                        style="italic")  # fmt: skip
         return
-    colour = BETTER if least > 0 else WORSE if most < 0 else QUIET
+    colour = {"win": BETTER, "loss": WORSE}.get(entry["verdict"], QUIET)
     panel.plot([least, most], [at, at], color=colour, linewidth=2, solid_capstyle="butt")
     if low <= middle <= high:
         panel.plot([middle], [at], LEVELS[entry["level"]][0], color=colour, markersize=4.5)

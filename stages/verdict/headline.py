@@ -133,7 +133,8 @@ def remaining(found: list[Gain], half: str) -> list[str]:
     top = gaining[0]
     share = top.tuned / top.half
     left = (
-        f"{signed(top.tuned)} of it remains ({100 * share:.0f} %)" if top.tuned > 0
+        f"the gain is {signed(top.tuned)}" if top.tuned >= top.half
+        else f"{signed(top.tuned)} of it remains ({100 * share:.0f} %)" if top.tuned > 0
         else f"nothing of it remains ({signed(top.tuned)})"
     )  # fmt: skip
     still = sum(gain.tuned > 0 for gain in gaining)
@@ -195,6 +196,14 @@ def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
     return said
 
 
+def advised(board: pd.DataFrame) -> Best | None:
+    """The remedy that the advice is about: the highest that wins, unless doing nothing is as high; else the highest."""
+    won, none = best(remedies(board)[remedies(board)["verdict"] == "win"]), best(doing_nothing(board))
+    if won is not None and (none is None or none.average_precision < won.average_precision):
+        return won
+    return best(remedies(board))
+
+
 def advice(board: pd.DataFrame) -> str:
     """What to use, no further than the verdicts reach: a remedy that wins, or doing nothing."""
     winners, none = remedies(board)[remedies(board)["verdict"] == "win"], best(doing_nothing(board))
@@ -204,7 +213,8 @@ def advice(board: pd.DataFrame) -> str:
     if won is None:
         use = f"Use {none.model} as it is" if none is not None else "Use no remedy"
         left = (
-            f"That proves no remedy useless: {_named(top)}, the highest, may still be up to {signed(top.high)} better."
+            f"That proves no remedy useless: {_named(top)}, the highest, may still be up to {signed(top.high)} better than "
+            f"doing nothing with {_plain(top)}."
             if top is not None and top.high is not None and top.high > 0
             else ""
         )
@@ -222,7 +232,18 @@ def advice(board: pd.DataFrame) -> str:
     return (
         f"Use {_named(won)}{others}: on these rows it ranks better than doing nothing with {_plain(won)}, by "
         f"{signed(won.delta)} ({interval(won.low, won.high, signed)}){allowed} "
-        f"({'' if total == 1 else 'adjusted '}p = {probability(won.p_adjusted)}).{rows}"
+        f"({'' if total == 1 else 'adjusted '}p = {probability(won.p_adjusted)}).{_fits(row)}{rows}"
+    )
+
+
+def _fits(row: pd.Series[Any]) -> str:
+    """A warning where the interval by folds, which allows for other training rows, holds 0."""
+    low, high = (row.get(f"delta_plain_t_{end}", math.nan) for end in ("low", "high"))
+    if missing(low) or missing(high) or low > 0 or high < 0:
+        return ""
+    return (
+        f" That is of the models as they were fitted: by folds the interval is {interval(low, high, signed)}, so other "
+        "training rows may turn it."
     )
 
 

@@ -39,6 +39,7 @@ def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -
                 "strategy": strategy,
                 "model": model,
                 "level": entry["level"],
+                "score": float(entry["average_precision"]),
                 "gain": gain(entry),
                 "side": side(entry["verdict"]),
                 "fp": mine["fp"].astype(int).tolist(),

@@ -68,6 +68,20 @@ class Ranking:
         sums = csr_matrix((ones, (line[inside], rows[inside])), shape=(3 * k, n))
         return cls(sums, rows[~positive])
 
+    def average_precision(self, weights: Weights) -> Vector:
+        """Average precision alone, see `metrics`."""
+        return self._step_wise(np.asarray(self.sums @ weights, dtype=np.float64))[0]
+
+    @staticmethod
+    def _step_wise(sums: Vector) -> tuple[Vector, Vector]:
+        """Average precision, and the negatives at or above each distinct score of a positive."""
+        k = len(sums) // 3
+        positive, between, tied = sums[:k], sums[k : 2 * k], sums[2 * k :]
+        true, false = np.cumsum(positive, axis=0), np.cumsum(between + tied, axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.where(true > 0, true / (true + false), 0.0)
+            return (positive * precision).sum(axis=0) / positive.sum(axis=0), false
+
     def metrics(self, weights: Weights) -> tuple[Vector, Vector]:
         """Average precision and area under the ROC curve for each column of weights.
 
@@ -80,15 +94,12 @@ class Ranking:
         """
         sums = np.asarray(self.sums @ weights, dtype=np.float64)
         k = len(sums) // 3
-        positive, between, tied = sums[:k], sums[k : 2 * k], sums[2 * k :]
-        true, false = np.cumsum(positive, axis=0), np.cumsum(between + tied, axis=0)
-        total = positive.sum(axis=0)
+        average_precision, false = self._step_wise(sums)
+        positive, tied = sums[:k], sums[2 * k :]
         negatives = weights[self.negatives].sum(axis=0, dtype=np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
-            precision = np.where(true > 0, true / (true + false), 0.0)
-            average_precision = (positive * precision).sum(axis=0) / total
             below = negatives - false + tied / 2
-            roc_auc = (positive * below).sum(axis=0) / (total * negatives)
+            roc_auc = (positive * below).sum(axis=0) / (positive.sum(axis=0) * negatives)
         return average_precision, roc_auc
 
 

@@ -356,6 +356,11 @@ def split_sentence(split: Mapping[str, Any], folds: int) -> str:
         said = f"one test part of {chosen(split['test_size'])} of the rows"
     elif scheme == "temporal":
         said = "one test on what follows the training rows in time" if folds == 1 else f"{folds} {what}"
+    elif scheme == "prequential":
+        said = (
+            f"{folds} test{'' if folds == 1 else 's'} on {split['test_days']} days that follow {split['train_days']} of "
+            f"training and {split['delay_days']} of waiting"
+        )
     else:
         said = f"{folds // repeats} {what}" + (f", {repeats} times over" if repeats > 1 else "")
     return f"{said}; {chosen(split['validation'])} of each training part is kept for the choice of thresholds"
@@ -365,7 +370,7 @@ FACTS = {
     "rows": "rows", "positives": "positive rows", "prevalence": "prevalence", "target": "target column",
     "positive": "positive label", "features": "features", "categorical": "categorical features",
     "missing_values": "missing values", "sentinels_replaced": "sentinels read as missing", "constant": "constant features",
-    "no_features": "columns that are no features", "draws": "draws of the bootstrap",
+    "no_features": "columns that are no features", "draws": "draws of the intervals",
     "level": "level of the intervals", "folds": "test parts",
 }  # fmt: skip
 """Facts of a dataset in the order in which a page tells them; others follow under their own names."""
@@ -373,7 +378,17 @@ FACTS = {
 
 def told_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name and text of each fact of a dataset."""
-    elsewhere = {"dataset", "split", "thresholds", "costs", "costs_without_a_model", "defects", "grouped_folds", "axes"}
+    elsewhere = {
+        "dataset",
+        "split",
+        "thresholds",
+        "costs",
+        "costs_without_a_model",
+        "defects",
+        "grouped_folds",
+        "grouped_by",
+        "axes",
+    }
     names = [*(name for name in FACTS if name in facts), *sorted(set(facts) - set(FACTS) - elsewhere)]
     return [(FACTS.get(name, label(name)), _told(name, facts[name])) for name in names]
 
@@ -397,7 +412,7 @@ def _told(name: str, value: Any) -> str:
 
 def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the page of all datasets tells of one."""
-    remedy = headline.best(headline.remedies(board))
+    remedy, advised = headline.best(headline.remedies(board)), headline.advised(board)
     return {
         "dataset": facts["dataset"],
         "rows": facts["rows"],
@@ -406,7 +421,7 @@ def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any])
         "statuses": headline.statuses(board),
         "top": headline.best(board),
         "remedy": remedy,
-        "side": remedy.side if remedy else None,
+        "side": advised.side if advised else None,
         "reading": headline.reading(board, decisions, dict(facts))[0],
         "defects": defects.counted(facts["defects"]),
     }
@@ -451,7 +466,7 @@ def of_dataset(
     """
     board, decisions, counts = (tables[name] for name in ("leaderboard", "decisions", "counts"))
     reasons = counts[counts["status"] != OK].groupby("strategy", sort=False)["reason"].first().to_dict()
-    remedy = headline.best(headline.remedies(board))
+    remedy = headline.advised(board)
     cells = ranked(board)
     levels = {(row["strategy"], row["model"]): row["level"] for row in cells}
     return environment().get_template("dataset.html.j2").render(

@@ -26,6 +26,7 @@ def shown(found: Ranked) -> dict[str, Any]:
     diagram = ranks_figures.critical_difference(found, title=title(found))
     return {
         "name": found.name,
+        "first": found.name == BEST,
         "title": title(found),
         "reading": over_datasets.reading(found),
         "lines": lines(found),

@@ -50,9 +50,9 @@
   text("seconds: resampling, fitting, predicting (log scale)", { x: (LEFT + RIGHT) / 2, y: HEIGHT - 8, "text-anchor": "middle" });
   text("difference in average precision", { x: 0, y: 0, "text-anchor": "middle", transform: "translate(14 " + (TOP + BOTTOM) / 2 + ") rotate(-90)" });
 
-  // Those that lose nothing, and for which no other is as quick and gains as much.
-  const front = points.filter((point) => point.gain >= 0).sort((a, b) => a.seconds - b.seconds || b.gain - a.gain)
-    .reduce((kept, point) => (kept.length && point.gain <= kept[kept.length - 1].gain ? kept : [...kept, point]), []);
+  // Those for which no other is as quick and ranks as well; gains are over different models and cannot be held together.
+  const front = [...points].sort((a, b) => a.seconds - b.seconds || b.score - a.score)
+    .reduce((kept, point) => (kept.length && point.score <= kept[kept.length - 1].score ? kept : [...kept, point]), []);
 
   const shapes = {
     none: (cx, cy) => page.svg("circle", { cx, cy, r: 5, class: "hollow" }),
@@ -82,7 +82,8 @@
 
   const list = document.getElementById("time-front");
   for (const point of front) {
-    const told = point.level === "none" ? "doing nothing" : signed(point.gain);
-    list.append(page.html("li", {}, page.html("strong", {}, point.name), ": " + page.seconds(point.seconds) + " s, " + told));
+    const told = point.level === "none" ? "doing nothing" : signed(point.gain) + " over doing nothing";
+    const text = ": " + page.seconds(point.seconds) + " s, average precision " + page.number(point.score) + ", " + told;
+    list.append(page.html("li", {}, page.html("strong", {}, point.name), text));
   }
 })();
