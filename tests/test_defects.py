@@ -586,3 +586,13 @@ def test_the_pipeline_stops_at_the_gate_and_a_changed_report_reruns_nothing_behi
     before = (project.folder / paths.defects("mine")).read_bytes()
     assert project.repro("train@mine-none").computing == {"code", "defects@mine"}
     assert (project.folder / paths.defects("mine")).read_bytes() != before
+
+
+@pytest.mark.parametrize("values", [0, 1, 3])
+def test_a_column_with_no_value_or_hardly_one_stops_nothing(values: int) -> None:
+    random = np.random.default_rng(8)
+    y = labels(400, 60, random)
+    X = np.column_stack([random.normal(size=400) + 2 * y, random.normal(size=400), np.full(400, np.nan)])
+    X[:values, 2] = 1.0
+    report = look(Table(("a", "b", "empty"), X, y))
+    assert not report.unchecked

@@ -356,5 +356,15 @@ def test_folds_that_keep_like_rows_together_have_a_leaderboard_of_their_own_and_
     assert grouped.loc[("smote", "xgboost"), "average_precision"] == pytest.approx(expected, abs=1e-6)
     none = grouped.loc[("none", "xgboost"), "average_precision"]
     assert grouped.loc[("smote", "xgboost"), "delta_plain"] == pytest.approx(expected - none, abs=2e-6)
+    told = files.read_json(paths.scores("mine", "smote") / "cells.json")
+    told["models"]["xgboost"]["folds"] = [f for f in told["models"]["xgboost"]["folds"] if f["repeat"] != parts.beside]
+    files.write_json(paths.scores("mine", "smote") / "cells.json", told)
+    stage("evaluate", "mine")
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(read(name), frame)
+    grouped = read("grouped").set_index(["strategy", "model"])
+    assert pd.isna(grouped.loc[("smote", "xgboost"), "average_precision"]), (
+        "not fitted in every fold of the second look"
+    )
     facts = files.read_json(paths.evaluation("mine") / "dataset.json")
     assert (facts["folds"], facts["grouped_folds"]) == (len(parts.compared), len(parts.grouped))

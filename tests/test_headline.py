@@ -75,8 +75,8 @@ def test_where_nothing_wins_the_advice_is_to_do_nothing_and_it_says_what_remains
                           cell("adasyn", 0.4, -0.1, -0.2, 0.1)])  # fmt: skip
     assert headline.advice(board) == (
         "Use forest as it is, and choose its threshold: in 2 comparisons, nothing is shown to beat doing nothing. That "
-        "proves no remedy useless: smote with forest, the highest, may still be up to +0.050 better than doing nothing with the "
-        "same model."
+        "proves no remedy useless: smote with forest, the highest, may still be up to +0.050 better than doing nothing "
+        "with the same model."
     )
 
 
@@ -92,6 +92,36 @@ def test_a_remedy_that_wins_is_advised_with_its_adjusted_p_value_unless_another_
     assert headline.advice(pd.DataFrame(rows)) == (
         "Use booster as it is: 1 remedy beats doing nothing with the same model, and none of them reaches the 0.700 of "
         "booster without a remedy."
+    )
+
+
+def test_a_win_that_other_training_rows_may_turn_says_so() -> None:
+    won = cell("smote", 0.6, 0.1, 0.05, 0.15, verdict="win", p_adjusted=0.01)
+    for low, high, warned in ((-0.02, 0.22, True), (0.01, 0.19, False)):
+        board = pd.DataFrame(
+            [cell("none", 0.5, None, None, None), {**won, "delta_plain_t_low": low, "delta_plain_t_high": high}]
+        )
+        text = headline.advice(board)
+        assert text.startswith("Use smote with forest") and ("other training rows may turn it" in text) == warned
+        assert ("\u22120.020 to +0.220" in text) == warned
+
+
+def test_the_badge_is_of_the_remedy_that_the_advice_is_about() -> None:
+    rows = [cell("none", 0.5, None, None, None), cell("smote", 0.6, 0.1, 0.05, 0.15, verdict="win", p_adjusted=0.01),
+            cell("adasyn", 0.65, 0.15, -0.05, 0.35)]  # fmt: skip
+    advised = headline.advised(pd.DataFrame(rows))
+    assert advised is not None and (advised.strategy, advised.side) == ("smote", "above")
+    rows.append({**cell("none", 0.7, None, None, None), "model": "booster", "plain_model": "booster"})
+    advised = headline.advised(pd.DataFrame(rows))
+    assert advised is not None and (advised.strategy, advised.side) == ("adasyn", "holds")
+
+
+def test_a_gain_that_grows_when_both_sides_tune_has_no_share_that_remains() -> None:
+    gain = headline.Gain("smote", "forest", "forest", 0.1, 0.3)
+    (first,) = headline.remaining([gain], "0.5")
+    assert (
+        "When both sides tune their thresholds on the validation slice, the gain is +0.300." in first
+        and "%" not in first
     )
 
 

@@ -745,3 +745,10 @@ def test_the_plot_templates_are_filled_by_dvc(place: Path, template: str, x: str
     assert ("cell" if name == "confusion" else "strategy") in fields
     if name == "confusion":  # dvc's own template counts rows; here each row holds a count
         assert {"op": "sum", "field": "number", "as": "rows"} in filled["spec"]["transform"][1]["aggregate"]
+
+
+def test_a_prequential_split_is_told_in_words() -> None:
+    split = {"scheme": "prequential", "train_days": 7, "delay_days": 7, "test_days": 7, "validation": 0.2}
+    assert page.split_sentence(split, 4).startswith(
+        "4 tests on 7 days that follow 7 of training and 7 of waiting; 20 %"
+    )

@@ -258,6 +258,14 @@ def test_a_run_names_the_dataset_that_it_stands_on_by_the_md5_of_dvc(complete: P
         assert json.loads(found.dataset.source)["uri"] == PARAMS["datasets"]["digits"]["path"]
 
 
+def test_what_depends_on_the_other_cells_stands_in_the_comparison_alone(complete: Place) -> None:
+    run = complete.run("random_under/xgboost")
+    assert "delta_plain_low" in run.data.metrics and "p_value_t" in run.data.metrics
+    assert not {"p_value", "p_adjusted"} & set(run.data.metrics) and "verdict" not in run.data.tags
+    tags = complete.run("comparison").data.tags
+    assert tags["defects.serious"] == "0" and tags["defect.constant"] == "note: 3 of 64"
+
+
 def test_the_comparison_has_the_pictures_side_by_side_and_the_leaderboard(complete: Place) -> None:
     run = complete.run("comparison")
     assert {"confusion_matrices_half.png", "confusion_matrices_tuned.png", "precision_recall.png", "forest.png",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,6 +18,7 @@ from stages import config, files, paths, train
 from stages.data import parts as splits
 from stages.data import schemes, tables
 from stages.remedies import costs, resampling, store
+from stages.remedies.fit import Fitted
 from stages.remedies.outcome import reason_of
 from tests.conftest import Stage, mixed_table, numeric_table
 
@@ -292,3 +294,13 @@ def test_the_measured_values_are_apart_from_the_results(made: Path, trained: Tra
     assert len(measured) == CELLS
     assert all(entry["fit_seconds"] >= 0 and entry["peak_bytes"] > 10**6 for entry in measured)
     assert "seconds" not in (paths.scores("mine", "none") / "cells.json").read_text()
+
+
+def test_a_cell_that_fails_in_the_second_look_alone_is_in_the_comparison() -> None:
+    nothing = np.empty(0)
+    fine = Fitted(nothing, nothing, {"rows_fitted": 5}, (), {}, [], 0.0, 0.0, None)
+    refused = ("not_applicable", "too few", None)
+    outcomes = {("forest", 0, 0): ("ok", "", fine), ("forest", 1, 0): refused}
+    told = train.summary("forest", outcomes, beside=1)
+    assert told == {"status": "ok", "reason": "", "notes": [], "folds": [{"repeat": 0, "fold": 0, "rows_fitted": 5}]}
+    assert train.summary("forest", outcomes)["status"] == "not_applicable"
