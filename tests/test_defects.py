@@ -596,3 +596,4 @@ def test_a_column_with_no_value_or_hardly_one_stops_nothing(values: int) -> None
     X[:values, 2] = 1.0
     report = look(Table(("a", "b", "empty"), X, y))
     assert not report.unchecked
+    assert bool(of_kind(report, "empty")) == (values == 0)

@@ -381,15 +381,22 @@ def _names_rows(column: Column) -> Severity | None:
 
 
 def constants(columns: Sequence[Column]) -> Iterator[Finding]:
-    """Columns in which all rows, or nearly all, have one value; a missing one counts as a value."""
-    same, nearly, odd = [], [], np.zeros(len(columns[0].codes), bool)
+    """Columns without any value, and those in which all rows, or nearly all, have one; a missing one counts as a value."""
+    empty, same, nearly, odd = [], [], [], np.zeros(len(columns[0].codes), bool)
     for column in columns:
         often = np.append(column.counts, column.missing)
-        if often.max() == len(odd):
+        if column.missing == len(odd):
+            empty.append(column.name)
+        elif often.max() == len(odd):
             same.append(column.name)
         elif often.max() >= NEARLY * len(odd):
             nearly.append(column.name)
             odd |= column.codes != (-1 if often[-1] == often.max() else int(often.argmax()))
+    if empty:
+        yield Finding("empty", "warning", len(empty), len(columns), tuple(empty), (),
+                      f"{_many(len(empty), 'column')} {_has(len(empty), 'has', 'have')} no value in any row: "
+                      f"{_quoted(empty)}.",
+                      "List it under `drop`: some models cannot be fitted where a column is empty.")  # fmt: skip
     if same:
         yield Finding("constant", "note", len(same), len(columns), tuple(same), (),
                       f"{_many(len(same), 'column')} {_has(len(same), 'has', 'have')} one value in all rows: "

@@ -12,6 +12,7 @@ TITLES = {
     "contradictions": "One row, both labels",
     "leak": "A feature that tells the label",
     "id": "Columns that number or name the rows",
+    "empty": "Empty columns",
     "constant": "Constant columns",
     "nearly_constant": "Nearly constant columns",
     "sentinel": "A number that may mean missing",

@@ -219,8 +219,8 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
         axes.tick_params(length=0)
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        axes.set_xlabel("each matrix: actual negatives above, positives below; predicted negative left, positive right",
-                        color=QUIET, fontsize=8)  # fmt: skip
+        told = ("each matrix: actual negatives above, positives below;", "predicted negative left, positive right")
+        axes.set_xlabel((" " if len(models) > 8 else "\n").join(told), color=QUIET, fontsize=8)
         if mesh is not None:
             _colour_bar(figure, mesh, axes)
         return _settled(figure)

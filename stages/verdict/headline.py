@@ -298,7 +298,8 @@ def _best_of_nothing(remedy: Best, none: Best) -> str:
 
 
 def _named(cell: Best) -> str:
-    return f"{cell.strategy} with {cell.model}"
+    """A cell in words; a remedy inside the model works on the rows as they are and needs no strategy named."""
+    return cell.model if cell.strategy == NONE else f"{cell.strategy} with {cell.model}"
 
 
 def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> dict[str, Any]:
