@@ -277,7 +277,8 @@ def test_constant_columns_and_nearly_constant_ones() -> None:
     planted = with_column(with_column(table, "rare", rare), "same", np.full(2_000, 3))
     planted = with_column(planted, "empty", np.full(2_000, np.nan))
     report = look(planted, labels=False)
-    assert the(report, "constant").columns == ("same", "empty")
+    assert the(report, "constant").columns == ("same",)
+    assert the(report, "empty").columns == ("empty",) and the(report, "empty").severity == "warning"
     assert the(report, "nearly_constant").columns == ("rare",)
     assert the(report, "nearly_constant").rows == (42,)
 
