@@ -368,10 +368,8 @@ def _defects(content: dict[str, Any]) -> Iterator[Item]:
     for severity in ("serious", "warning", "note"):
         kinds = [finding["kind"] for finding in content["findings"] if finding["severity"] == severity]
         yield Tag(f"defects.{severity}", str(len(kinds)))
-    told: dict[str, list[str]] = {}
-    for finding in content[
-        "findings"
-    ]:  # a kind may have several, one for each number that stands for a missing value, say
+    told: dict[str, list[str]] = {}  # a kind may have several, one for each number that stands for a missing value, say
+    for finding in content["findings"]:
         text = f"{finding['severity']}: {finding['count']} of {finding['of']}"
         told.setdefault(finding["kind"], []).append(text)
     for kind, texts in told.items():
