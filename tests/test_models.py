@@ -366,3 +366,16 @@ def test_more_labels_than_a_histogram_holds_are_spread_into_indicators() -> None
     for name in set(MODELS) - {"rus_boost"}:  # whose first member is no better than chance on noise
         scores = fit(work_of(name, Table(("many", "x"), X, numeric_table().y, {"many": labels}))).test
         assert np.isfinite(scores).all(), name
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_a_column_without_a_value_in_the_rows_fitted_on_hinders_no_model_and_tells_nothing(name: str) -> None:
+    table = numeric_table()
+    X = np.column_stack([table.X, np.full(len(table), np.nan)])
+    work = work_of(name, Table((*table.features, "empty"), X, table.y))
+    scores = fit(work).test
+    assert np.isfinite(scores).all()
+    other = X.copy()
+    other[work.test, -1] = 7.0  # a value where none was seen in training
+    if not models.kind_of(name, Model()).scale:  # to those a column that never varied is still a number
+        np.testing.assert_array_equal(fit(dataclasses.replace(work, X=other)).test, scores)

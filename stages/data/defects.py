@@ -396,7 +396,7 @@ def constants(columns: Sequence[Column]) -> Iterator[Finding]:
         yield Finding("empty", "warning", len(empty), len(columns), tuple(empty), (),
                       f"{_many(len(empty), 'column')} {_has(len(empty), 'has', 'have')} no value in any row: "
                       f"{_quoted(empty)}.",
-                      "List it under `drop`: some models cannot be fitted where a column is empty.")  # fmt: skip
+                      "List it under `drop`: it tells nothing, and every fit pays for it.")  # fmt: skip
     if same:
         yield Finding("constant", "note", len(same), len(columns), tuple(same), (),
                       f"{_many(len(same), 'column')} {_has(len(same), 'has', 'have')} one value in all rows: "

@@ -102,8 +102,38 @@ class Fitted:
     peak_bytes: int
 
 
-def fit(work: Work, journal: Path | None = None) -> Fitted:
-    """Fit and score, after a search for parameters where the entry asks for one.
+@dataclass(frozen=True)
+class Trained:
+    """A fitted model with all that it needs to score rows of the table.
+
+    Attributes
+    ----------
+    kind : ModelKind
+    encoder : Encoder
+        Fitted on the training rows.
+    estimator : object
+        The library's, fitted.
+    params : dict
+        The parameters that a search found; empty where there was none.
+    facts, history, trials
+        As in `Fitted`.
+    """
+
+    kind: ModelKind
+    encoder: Encoder
+    estimator: Any
+    params: dict[str, Any]
+    facts: dict[str, float]
+    history: dict[str, list[float]]
+    trials: list[dict[str, Any]]
+
+    def score(self, X: Matrix) -> Scores:
+        """The probability of the positive class as the model gives it, of rows in the table's own units."""
+        return models.score(self.kind, self.estimator, self.encoder.transform(X))
+
+
+def train(work: Work, journal: Path | None = None) -> Trained:
+    """Fit, after a search for parameters where the entry asks for one.
 
     Parameters
     ----------
@@ -115,29 +145,33 @@ def fit(work: Work, journal: Path | None = None) -> Fitted:
     NotApplicable
         When the model cannot be fitted on these rows, with the reason.
     """
+    kind = models.kind_of(work.key, work.entry)
+    encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale).fit(work.X[work.train])
+    validation = encoder.transform(work.X[work.validation])
+    found = _search(work, kind, encoder, validation, journal)
+    rows = _rows(work, encoder, validation, found.params.get(models.RATIO))
+    estimator, learned = _learn(work, _with(work.entry, found.params), kind, rows)
+    facts = {"rows_fitted": len(rows.y), "positives_fitted": int(rows.y.sum()), **learned.facts}
+    return Trained(kind, encoder, estimator, found.params, facts, learned.history, found.trials)
+
+
+def fit(work: Work, journal: Path | None = None) -> Fitted:
+    """Fit and score; see `train`."""
     from threadpoolctl import threadpool_limits
 
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
-        kind = models.kind_of(work.key, work.entry)
         models.make(work.key, work.entry, work.seed)  # imports the library, which is no part of the fit
-        kind.ready()
+        models.kind_of(work.key, work.entry).ready()
         start = time.perf_counter()
-        encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale).fit(work.X[work.train])
-        validation = encoder.transform(work.X[work.validation])
-        found = _search(work, kind, encoder, validation, journal)
-        entry = _with(work.entry, found.params)
-        rows = _rows(work, encoder, validation, found.params.get(models.RATIO))
-        estimator, learned = _learn(work, entry, kind, rows)
+        trained = train(work, journal)
         fitted = time.perf_counter()
-        test_scores = models.score(kind, estimator, encoder.transform(work.X[work.test]))
-        validation_scores = models.score(kind, estimator, validation)
+        test_scores, validation_scores = trained.score(work.X[work.test]), trained.score(work.X[work.validation])
         done = time.perf_counter()
     if not (np.isfinite(test_scores).all() and np.isfinite(validation_scores).all()):
         raise ArithmeticError("the model gives scores that are not finite")
-    facts = {"rows_fitted": len(rows.y), "positives_fitted": int(rows.y.sum()), **learned.facts}
     notes = tuple(sorted({one_line(str(w.message)) for w in caught} | _said_of(test_scores)))
-    return Fitted(test_scores, validation_scores, facts, notes, learned.history, found.trials, fitted - start,
+    return Fitted(test_scores, validation_scores, trained.facts, notes, trained.history, trained.trials, fitted - start,
                   done - fitted, _peak_bytes())  # fmt: skip
 
 
@@ -197,7 +231,7 @@ def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None)
     y = np.concatenate([work.y[rows], synthetic_y])
     if not 0 < y.sum() < len(y):
         raise NotApplicable("the rows to fit on have one class alone")
-    X = encoder.transform(np.vstack([work.X[rows], synthetic]))
+    X = models.valued(models.kind_of(work.key, work.entry), encoder.transform(np.vstack([work.X[rows], synthetic])))
     encoded = Rows(X, y, validation, work.y[work.validation], encoder.is_category)
     if work.stakes is None:
         return encoded

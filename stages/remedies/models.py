@@ -243,6 +243,12 @@ def check(key: str, entry: Model) -> None:
     _check_loss_is_used(kind_of(key, entry), entry, where)
 
 
+def needs_validation(key: str, entry: Model) -> bool:
+    """Whether its fit looks at the validation slice: it stops early by it, or searches on it."""
+    params = _within(make(key, entry, 0).get_params())
+    return entry.search is not None or any(params.get(name) for name in _STOPS)
+
+
 def check_strategies(key: str, entry: Model) -> None:
     """Hold the strategies of an entry against what its kind can run with; cheap, since it imports no library.
 
@@ -431,6 +437,15 @@ def prepared(kind: ModelKind, estimator: Any, rows: Rows) -> Any:
     elif kind.learn is learning.histogram:
         estimator.set_params(categorical_features=np.array(rows.is_category))
     return estimator
+
+
+def valued(kind: ModelKind, X: Matrix) -> Matrix:
+    """Rows to fit on, with 0 in each column that has no value in any of them, for a library that refuses such columns.
+
+    A column that is constant among the rows fitted on is never split on, so that its values in other rows do not matter.
+    """
+    empty = np.isnan(X).all(axis=0) if kind.learn is learning.histogram else np.zeros(X.shape[1], bool)
+    return np.where(empty, 0.0, X) if empty.any() else X
 
 
 def weight_ratio(params: dict[str, Any], y: Labels, sample_weights: Vector | None = None) -> float:
