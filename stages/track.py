@@ -10,8 +10,11 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -20,8 +23,8 @@ from stages.config import Params
 from stages.errors import StorageError, guarded
 from stages.tracking import locked, peek, store
 from stages.tracking.locked import Locked
-from stages.tracking.revision import UNKNOWN, revision
-from stages.tracking.runs import plan
+from stages.tracking.revision import UNKNOWN, Maker, maker, revision
+from stages.tracking.runs import Seen, plan
 from stages.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -41,6 +44,21 @@ def nothing_to_do(made: Locked, target: Store) -> bool:
     return seen is not None and plan(seen, made.wanted).nothing
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run that should be there."""
+
+    piece: items.CellResults | items.ComparisonResults
+    maker: Maker
+
+
+def runs_of(made: Locked, results: items.Results) -> dict[str, Run]:
+    """What should be there, by key, the comparison last."""
+    known = {md5: maker(md5) for md5 in {*made.scores.values(), made.evaluation}}
+    cells = {key: Run(results.cell(cell), known[made.scores[cell[0]]]) for cell, key in made.keys.items()}
+    return cells | {made.comparison: Run(results.comparison, known[made.evaluation])}
+
+
 def publish(made: Locked, target: Store) -> str:
     """Publish what is missing, mark what is current, and tell what was done."""
     from tqdm import tqdm
@@ -50,43 +68,90 @@ def publish(made: Locked, target: Store) -> str:
 
     locked.hold_against_disk(made)
     results = items.results(made.dataset, made.params)
-    pieces: dict[str, items.CellResults | items.ComparisonResults] = {made.comparison: results.comparison}
-    pieces |= {key: results.cell(cell) for cell, key in made.keys.items()}
-    publisher = Publisher(store=target, dataset=made.dataset, wanted=made.wanted)
-    with publisher.opened() as first, drawn([pieces[key] for key in first.publish]) as contents:
+    runs = runs_of(made, results)
+    publisher = Publisher(store=target, dataset=made.dataset, wanted=made.wanted, made=runs[made.comparison].maker.at)
+    published = 0
+    with publisher.opened() as first, drawn({key: runs[key].piece for key in first.publish}) as pictures:
         origin = [*provenance(made), items.dataset_input(results, made.data)] if first.publish else []
-        bar = tqdm(first.publish, desc=f"track {made.dataset}", unit="run", disable=None)
-        for key, content in zip(bar, contents, strict=True):
-            publisher.publish(pieces[key].name, key, [*content, *origin])
+
+        def write(key: str) -> None:
+            nonlocal published
+            run = runs[key]
+            content = [*pictures.take(key), *maker_tags(run.maker), *origin]
+            if key == made.comparison:
+                content.append(items.cells(made.keys))
+            publisher.publish(run.piece.name, key, content, run.maker.at)
+            published += 1
+            bar.update()
+
+        with tqdm(desc=f"track {made.dataset}", total=len(first.publish), unit="run", disable=None) as bar:
+            for key in first.publish:
+                if key != made.comparison and not publisher.taken(key):
+                    write(key)
+                elif key != made.comparison:
+                    pictures.drop(key)
+                    bar.update()
+            # what another publisher was about to write comes again where it was killed, and the comparison when all is there
+            for key in publisher.lacking() if first.publish else ():
+                write(key)
         last = publisher.settle()
     counts = {
-        "published": len(first.publish),
-        "unfinished or doubled removed": len(first.remove) + len(last.remove),
-        "current again": len(last.mark),
-        "no longer current": len(last.unmark),
+        "published": published,
+        "published by others meanwhile": len(first.publish) - published,
+        "unfinished or doubled removed": len(first.remove) + last.removed,
+        "current now": last.marked,
+        "no longer current": last.unmarked,
     }
-    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to publish"
-    return f"{made.dataset}: {told}; {len(made.wanted)} current runs at {target.shown}"
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count > 0) or "nothing to publish"
+    return f"{made.dataset}: {told}; {len(made.wanted)} runs at {target.shown}" + newer_told(last.newer)
+
+
+def newer_told(newer: Seen | None) -> str:
+    """What to say where the results that were published are not the newest on the server."""
+    if newer is None:
+        return ""
+    at = datetime.fromtimestamp(newer.made / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"\n  current are newer results there, made {at} (their commit and maker are tags of the run `comparison`)"
+
+
+class Pictures:
+    """The items of runs, by key; with a pool they are made ahead."""
+
+    def __init__(
+        self, pieces: Mapping[str, items.CellResults | items.ComparisonResults], pool: Executor | None
+    ) -> None:
+        from stages.tracking import items
+
+        self._pieces, self._make = pieces, items.items
+        self._ahead = {key: pool.submit(self._make, piece) for key, piece in pieces.items()} if pool else {}
+
+    def take(self, key: str) -> list[items.Item]:
+        ahead = self._ahead.pop(key, None)
+        return self._make(self._pieces[key]) if ahead is None else ahead.result()
+
+    def drop(self, key: str) -> None:
+        """Not wanted, unless it is taken after all."""
+        ahead = self._ahead.pop(key, None)
+        if ahead is not None:
+            ahead.cancel()
 
 
 @contextmanager
-def drawn(pieces: list[items.CellResults | items.ComparisonResults]) -> Iterator[Iterator[list[items.Item]]]:
-    """The items of several runs, in order; their pictures are most of the work."""
+def drawn(pieces: Mapping[str, items.CellResults | items.ComparisonResults]) -> Iterator[Pictures]:
+    """The items of several runs; their pictures are most of the work, and of many runs all cores draw them."""
     from concurrent.futures import ProcessPoolExecutor
 
     from joblib import cpu_count
 
-    from stages.tracking import items
-
     if len(pieces) < MANY:
-        yield map(items.items, pieces)
+        yield Pictures(pieces, None)
         return
     # not forked: mlflow's threads may hold a lock. An interrupt is the parent's to answer.
     pool = ProcessPoolExecutor(
         min(cpu_count(), len(pieces)), get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
     )
     try:
-        yield pool.map(items.items, pieces)
+        yield Pictures(pieces, pool)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -95,14 +160,24 @@ def provenance(made: Locked) -> Iterator[items.Item]:
     """What the runs were made from, as tags that they have in common."""
     from stages.tracking.items import Tag
 
-    commit, dirty = revision()
-    yield Tag("git_commit", commit)
-    yield Tag("git_dirty", dirty)
-    if commit != UNKNOWN:
-        yield Tag("mlflow.source.git.commit", commit)
+    found = revision()
+    yield Tag("git_commit", found.commit)
+    yield Tag("git_branch", found.branch)
+    yield Tag("git_dirty", found.dirty)
+    if found.commit != UNKNOWN:
+        yield Tag("mlflow.source.git.commit", found.commit)
     yield Tag("mlflow.source.name", f"python -m stages.track {made.dataset}")
     yield Tag("data_md5", made.data)
     yield Tag("requirements_lock", made.requirements)
+
+
+def maker_tags(maker: Maker) -> Iterator[items.Item]:
+    """Who made a run's results, and when."""
+    from stages.tracking.items import Tag
+
+    yield Tag("made_by", maker.name)
+    yield Tag("made_at", datetime.fromtimestamp(maker.at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    yield Tag("mlflow.user", maker.name)
 
 
 def changed_since(made: Locked, now: Params) -> bool:

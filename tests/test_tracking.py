@@ -410,12 +410,10 @@ def test_what_the_look_sees_is_what_mlflow_tells(place: Place) -> None:
     place.client.delete_run(place.run("none/xgboost").info.run_id)
     seen = peek.seen(place.database, "digits")
     assert seen is not None
-    told = [
-        Seen(r.info.run_id, r.data.tags["cell_key"], r.info.status, r.data.tags["current"] == "true", r.info.start_time,
-             r.data.tags["publisher"])
-        for r in place.runs()
-    ]  # fmt: skip
+    told = [Seen.of(run.info.run_id, run.info.status, run.info.start_time, run.data.tags) for run in place.runs()]
     assert set(seen) == set(told)
+    assert {run.publisher.split(":")[0] for run in seen} == {HERE}
+    assert all(run.made <= run.published <= time.time() * 1000 for run in seen)
     assert len(seen) == len(NAMES) - 1
     assert peek.seen(place.folder / "nothing.db", "digits") is None
     assert not (place.folder / "nothing.db").exists()
@@ -495,8 +493,8 @@ def test_of_doubled_runs_the_one_that_started_first_stays(place: Place) -> None:
     kept = place.run("none/xgboost")
     copies = [
         place.client.create_run(
-            place.experiment, run_name="none/xgboost", start_time=kept.info.start_time + late,
-            tags={**kept.data.tags, "current": "true"},
+            place.experiment, run_name="none/xgboost",
+            tags={**kept.data.tags, "current": "true", "published_ms": str(int(kept.data.tags["published_ms"]) + late)},
         ).info.run_id
         for late in (0, 1, -1)
     ]  # fmt: skip
@@ -553,6 +551,28 @@ def test_a_run_that_somebody_is_writing_is_left_alone(told: str, run: Seen) -> N
 )
 def test_a_half_run_that_nobody_finishes_is_removed(told: str, run: Seen) -> None:
     assert plan([run], ["k"]) == runs.Plan(publish=("k",), remove=("a",), mark=(), unmark=()), told
+
+
+def comparison_of(key: str, made: int, status: str = "FINISHED", run_id: str = "a") -> Seen:
+    return Seen(run_id, key, status, False, NOW, "", "comparison", made)
+
+
+def test_the_newest_results_are_those_made_last_whoever_published_when() -> None:
+    one, two = comparison_of("k1", 10, run_id="a"), comparison_of("k2", 11, run_id="b")
+    half = comparison_of("k3", 12, "RUNNING")
+    cell = Seen("c", "k4", "FINISHED", True, NOW, "", "cell", 13)
+    for seen in ([one, two, half, cell], [cell, half, two, one]):
+        assert runs.newest(seen) == two
+    assert runs.newest([half, cell]) is None
+    assert runs.newest([one, replace(two, made=10)]) == runs.newest([replace(two, made=10), one]), "whatever the order"
+
+
+def test_what_somebody_else_is_writing_is_attended_to_and_what_a_killed_one_left_is_not() -> None:
+    lives = Seen("a", "k", "RUNNING", False, NOW, f"{HERE}:{os.getppid()}")
+    assert not runs.unattended([lives], "k")
+    assert not runs.unattended([replace(lives, status="FINISHED", publisher="")], "k")
+    assert runs.unattended([replace(lives, publisher=f"{HERE}:4194999")], "k")
+    assert runs.unattended([lives], "other")
 
 
 # ----------------------------------------------------------------- the key of a cell
@@ -788,22 +808,62 @@ def test_the_commit_is_told_and_what_dvc_writes_makes_no_tree_dirty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert revision.revision() == ("unknown", "unknown")
+    nothing = revision.Revision("unknown", "unknown", "unknown")
+    assert revision.revision() == nothing
     for name in ("params.yaml", "dvc.lock", "reports/leaderboard.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("a\n")
     git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
+    for command in (["init", "-qb", "main"], ["add", "-A"], ["commit", "-qm", "start"]):
         subprocess.run([*git, *command], check=True)
     (tmp_path / "dvc.lock").write_text("b\n")
     (tmp_path / "reports" / "leaderboard.csv").write_text("b\n")
-    commit, dirty = revision.revision()
-    assert len(commit) == 40
-    assert dirty == "false"
+    found = revision.revision()
+    assert (len(found.commit), found.branch, found.dirty) == (40, "main", "false")
     (tmp_path / "params.yaml").write_text("b\n")
-    assert revision.revision() == (commit, "true")
+    assert revision.revision() == replace(found, dirty="true")
     monkeypatch.setenv("PATH", "")
-    assert revision.revision() == ("unknown", "unknown")
+    assert revision.revision() == nothing
+
+
+def test_a_result_is_its_makers_whoever_publishes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def git(who: str, when: int, *command: str) -> None:
+        identity = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
+                    for what, value in (("NAME", who), ("EMAIL", "x@example.org"), ("DATE", f"@{when} +0000"))}  # fmt: skip
+        subprocess.run(["git", *command], check=True, env={**os.environ, **identity}, capture_output=True)
+
+    def lock(*sums: str) -> None:
+        Path("dvc.lock").write_text("".join(f"md5: {one}\n" for one in sums))
+
+    def commit(who: str, when: int, *sums: str) -> None:
+        lock(*sums)
+        git(who, when, "commit", "-qam", who)
+
+    lock("aaa", "bbb")
+    git("Ann", 1_000_000, "init", "-qb", "main")
+    git("Ann", 1_000_000, "add", "-A")
+    git("Ann", 1_000_000, "commit", "-qm", "start")
+    git("Ann", 1_000_000, "branch", "side")
+    commit("Ben", 2_000_000, "aaa", "ccc")
+    assert revision.maker("aaa") == revision.Maker("Ann", 1_000_000_000)
+    assert revision.maker("ccc") == revision.Maker("Ben", 2_000_000_000)
+    git("Cid", 3_000_000, "switch", "-q", "side")
+    commit("Cid", 3_000_000, "ddd", "bbb")
+    git("Ann", 4_000_000, "switch", "-q", "main")
+    git("Ann", 4_000_000, "merge", "-q", "-s", "ours", "--no-commit", "side")
+    lock("ddd", "ccc", "eee")
+    git("Ann", 4_000_000, "commit", "-qam", "merged, and made eee of both")
+    assert revision.maker("ddd") == revision.Maker("Cid", 3_000_000_000), "a merge makes nothing of what it brings in"
+    assert revision.maker("eee") == revision.Maker("Ann", 4_000_000_000)
+    commit("Ann", 5_000_000, "aaa", "ccc")
+    assert revision.maker("aaa") == revision.Maker("Ann", 5_000_000_000), "the same again after others is new"
+    lock("fff")
+    os.utime("dvc.lock", (6_000_000, 6_000_000))
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Dan")
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "d@example.org")
+    assert revision.maker("fff") == revision.Maker("Dan", 6_000_000_000), "not committed yet"
 
 
 def test_mlflow_shows_the_experiment_as_models_that_were_trained(place: Place) -> None:

@@ -10,14 +10,28 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from stages.errors import CounterpoiseError, StorageError
-from stages.tracking.items import Artifact, Input, Item, Metric, Param, Tag
-from stages.tracking.runs import CURRENT, FINISHED, KEY, PUBLISHER, Plan, Seen, plan, publisher
+from stages.tracking.items import CELLS, Artifact, Input, Item, Metric, Param, Tag
+from stages.tracking.runs import (
+    CURRENT,
+    FINISHED,
+    KEY,
+    MADE,
+    PUBLISHED,
+    PUBLISHER,
+    Plan,
+    Seen,
+    newest,
+    plan,
+    publisher,
+    unattended,
+)
 from stages.tracking.store import VARIABLE, Store, masked, unusable
 
 SETTINGS = {
@@ -30,6 +44,9 @@ SETTINGS = {
 }
 """How MLflow is to behave where the user's environment does not say."""
 
+PATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+"""The same once a server has answered: several publishers at once keep it busy."""
+
 PATIENCE = 600.0
 """Seconds to wait for another publisher on the same SQLite file."""
 
@@ -39,8 +56,33 @@ KIND = {"mlflow.experimentKind": "custom_model_development"}
 PAGE = 500
 """Runs that are asked for at a time."""
 
+RECENT = 2.0
+"""Seconds for which a look at the runs of a server tells what other publishers are at."""
+
+ROUNDS = 20
+"""Looks that a publisher takes at what others undo, before it leaves the rest to them."""
+
 METRICS_AT_ONCE, OTHERS_AT_ONCE = 800, 100
 """MLflow takes 100 parameters, 100 tags and 1,000 items in all in one request."""
+
+
+class Settled(NamedTuple):
+    """What was done to the runs that were there.
+
+    Attributes
+    ----------
+    newer : Seen or None
+        The comparison of newer results, whose cells stay the current ones.
+    """
+
+    removed: int
+    marked: int
+    unmarked: int
+    newer: Seen | None
+
+    def plus(self, one: Plan) -> Settled:
+        return Settled(self.removed + len(one.remove), self.marked + len(one.mark), self.unmarked + len(one.unmark),
+                       self.newer)  # fmt: skip
 
 
 class Publisher:
@@ -53,7 +95,9 @@ class Publisher:
     dataset : str
         The experiment's name.
     wanted : sequence of str
-        The keys of the runs that should be there.
+        The keys of the runs that should be there, the comparison last.
+    made : int
+        When these results were made, in milliseconds since 1970.
 
     Attributes
     ----------
@@ -68,11 +112,13 @@ class Publisher:
         When there can be no such store.
     """
 
-    def __init__(self, *, store: Store, dataset: str, wanted: Sequence[str]) -> None:
-        self.store, self.dataset, self.wanted, self.missing = store, dataset, tuple(wanted), len(wanted)
+    def __init__(self, *, store: Store, dataset: str, wanted: Sequence[str], made: int) -> None:
+        self.store, self.dataset, self.wanted, self.made = store, dataset, tuple(wanted), made
+        self.missing = len(wanted)
         self._client: Any = None
         self._experiment = ""
         self._asked = False
+        self._looked: tuple[float, list[Seen]] = 0.0, []
 
     @contextmanager
     def opened(self) -> Iterator[Plan]:
@@ -86,16 +132,43 @@ class Publisher:
                 first = plan(self._seen(), self.wanted)
                 self._asked, self.missing = True, len(first.publish)
                 for run in first.remove:
-                    self._client.delete_run(run)
+                    self._remove(run)
+                if self.store.database is None and first.publish:
+                    # publishers who begin at once begin at different cells; the comparison is the last of all of them
+                    *cells, last = first.publish
+                    at = os.getpid() % max(len(cells), 1)
+                    first = replace(first, publish=(*cells[at:], *cells[:at], last))
             yield first
 
-    def publish(self, name: str, key: str, items: Iterable[Item]) -> None:
-        """Write one run; it is visible as finished, and only then as current, when all of it is there."""
+    def taken(self, key: str) -> bool:
+        """Whether another publisher has published a key since this one began, or is about to; told from a recent look."""
+        if self.store.database is not None:
+            return False
+        with self._told():
+            at, seen = self._looked
+            if time.monotonic() - at > RECENT:
+                seen = self._seen()
+            return not unattended(seen, key)
+
+    def lacking(self) -> tuple[str, ...]:
+        """The wanted keys of which the store has no finished run, now."""
+        with self._told():
+            found = plan(self._seen(), self.wanted).publish
+        self.missing = len(found)
+        return found
+
+    def publish(self, name: str, key: str, items: Iterable[Item], made: int) -> None:
+        """Write one run; it is visible as finished only when all of it is there, and becomes current by `settle`.
+
+        Parameters
+        ----------
+        made : int
+            When the results that it shows were made: runs are listed in this order, whenever they are published.
+        """
         from mlflow import entities
 
         content = list(items)
-        now = int(time.time() * 1000)
-        metrics = [entities.Metric(one.name, one.value, now, one.step) for one in content if isinstance(one, Metric)]
+        metrics = [entities.Metric(one.name, one.value, made, one.step) for one in content if isinstance(one, Metric)]
         params = [entities.Param(one.name, one.value) for one in content if isinstance(one, Param)]
         tags = [entities.RunTag(one.name, one.value) for one in content if isinstance(one, Tag)]
         inputs = [_dataset_input(one) for one in content if isinstance(one, Input)]
@@ -104,8 +177,9 @@ class Publisher:
                 if isinstance(item, Artifact):
                     (Path(folder) / item.name).write_bytes(item.content)
             # the tags by which a half-written run is known come with the run itself
-            known = {KEY: key, CURRENT: "false", PUBLISHER: publisher()}
-            run = self._client.create_run(self._experiment, tags=known, run_name=name).info.run_id
+            begun = int(time.time() * 1000)
+            known = {KEY: key, CURRENT: "false", PUBLISHER: publisher(), PUBLISHED: str(begun), MADE: str(made)}
+            run = self._client.create_run(self._experiment, start_time=made, tags=known, run_name=name).info.run_id
             while metrics or params or tags:
                 self._client.log_batch(run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE])
                 del metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
@@ -113,21 +187,65 @@ class Publisher:
                 self._client.log_inputs(run, inputs)
             if any(Path(folder).iterdir()):
                 self._client.log_artifacts(run, folder)
-            self._client.set_terminated(run, FINISHED)
-            self._client.set_tag(run, CURRENT, "true")
+            took = int(time.time() * 1000) - begun
+            self._client.set_terminated(run, FINISHED, end_time=made + took)
         self.missing -= 1
 
-    def settle(self) -> Plan:
-        """Mark the runs that are wanted as current and no others, and remove copies that another publisher made."""
+    def settle(self) -> Settled:
+        """Mark the runs of the newest results as current and no others, and remove copies that another publisher made.
+
+        An SQLite file is one person's and shows the working tree. On a server the results made last are the current ones,
+        and a publisher with older ones leaves them so. Whoever wrote looks again, until a look finds nothing to do.
+        """
+        done = Settled(0, 0, 0, None)
         with self._told():
-            last = plan(self._seen(), self.wanted)
-            for run in last.remove:
-                self._client.delete_run(run)
-            for run in last.mark:
-                self._client.set_tag(run, CURRENT, "true")
-            for run in last.unmark:
-                self._client.set_tag(run, CURRENT, "false")
+            for _ in range(ROUNDS):
+                seen = self._seen()
+                newer = self._newer(seen)
+                last = plan(seen, self.wanted, self.wanted if newer is None else self._cells_of(newer))
+                done = done._replace(newer=newer)
+                if not (last.remove or last.mark or last.unmark):
+                    break
+                for run in last.remove:
+                    self._remove(run)
+                for run in last.mark:
+                    self._set(run, CURRENT, "true")
+                for run in last.unmark:
+                    self._set(run, CURRENT, "false")
+                done = done.plus(last)
+        return done
+
+    def _newer(self, seen: Sequence[Seen]) -> Seen | None:
+        """The comparison of newer results; None where these are the newest, or the store is one person's."""
+        if self.store.database is not None:
+            return None
+        for run in seen:
+            if run.key == self.wanted[-1] and run.status == FINISHED and run.made < self.made:
+                self._set(run.run_id, MADE, str(self.made))  # the same results again, made after others
+        last = newest(seen)
+        if last is None or last.key == self.wanted[-1] or last.made <= self.made or not self._cells_of(last):
+            return None
         return last
+
+    def _cells_of(self, comparison: Seen) -> tuple[str, ...]:
+        """The keys of a comparison's runs, its own among them; none where it does not tell."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+                path = self._client.download_artifacts(comparison.run_id, CELLS, folder)
+                cells = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (MlflowException, OSError):
+            return ()
+        return (*cells.values(), comparison.key)
+
+    def _remove(self, run: str) -> None:
+        with _unless_gone():
+            self._client.delete_run(run)
+
+    def _set(self, run: str, tag: str, value: str) -> None:
+        with _unless_gone():
+            self._client.set_tag(run, tag, value)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -174,6 +292,9 @@ class Publisher:
         if found.lifecycle_stage != "active":
             self._client.restore_experiment(found.experiment_id)
         self._experiment = found.experiment_id
+        for name, value in PATIENT.items():  # it answers: from here on it may be busy
+            if os.environ.get(name) == SETTINGS[name]:
+                os.environ[name] = value
 
     def _seen(self) -> list[Seen]:
         """Our runs; those that a person made in the same experiment have no key and are left alone."""
@@ -181,14 +302,10 @@ class Publisher:
         token = None
         while True:
             page = self._client.search_runs([self._experiment], f"tags.{KEY} != ''", max_results=PAGE, page_token=token)
-            for run in page:
-                tags, info = run.data.tags, run.info
-                runs.append(
-                    Seen(info.run_id, tags[KEY], info.status, tags.get(CURRENT) == "true", info.start_time or 0,
-                         tags.get(PUBLISHER, ""))
-                )  # fmt: skip
+            runs += [Seen.of(r.info.run_id, r.info.status, r.info.start_time or 0, r.data.tags) for r in page]
             token = page.token
             if not token:
+                self._looked = time.monotonic(), runs
                 return runs
 
     @contextmanager
@@ -221,6 +338,19 @@ class Publisher:
                 f"did, install that, or move the file away and `dvc repro track@{self.dataset}` writes a new one."
             )
         return StorageError(what, where=self.store.shown, expected=expected, found=found, todo=todo)
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Do something to a run, unless another publisher has removed it in the meantime."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        gone = error.error_code == "RESOURCE_DOES_NOT_EXIST" or "must be in" in str(error)
+        if not gone:
+            raise
 
 
 def _dataset_input(one: Input) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal
@@ -19,12 +19,13 @@ from stages import files, paths
 from stages.config import NONE, Params
 from stages.remedies.outcome import OK
 from stages.tracking.locked import Cell
+from stages.tracking.runs import COMPARISON
 from stages.verdict import figures, shown
 from stages.verdict.columns import COUNTED
 from stages.verdict.headline import advice, missing
 
-COMPARISON = "comparison"
-"""The name of the run that shows a dataset's cells side by side."""
+CELLS = "cells.json"
+"""The artifact of the comparison that has the key of every cell."""
 
 NOTE = "mlflow.note.content"
 """The tag that MLflow shows as a run's description."""
@@ -172,6 +173,11 @@ def dataset_input(results: Results, digest: str) -> Input:
     facts = {name: results.facts[name] for name in ("rows", "positives", "prevalence")}
     path = results.params.dataset(results.dataset).path
     return Input(results.dataset, digest, str(path), files.canonical(files.rounded(facts)))
+
+
+def cells(keys: Mapping[Cell, str]) -> Artifact:
+    """Which runs a comparison shows: the key of each, by its name."""
+    return _json(CELLS, {f"{strategy}/{model}": key for (strategy, model), key in keys.items()})
 
 
 def _measured(dataset: str, strategy: str, model: str) -> pd.DataFrame:

@@ -43,6 +43,8 @@ class Locked:
         Other models have no part in it.
     comparison : str
         The key of the run that shows the cells side by side: a hash of the results themselves.
+    scores : mapping of str to str
+        For each strategy the md5 of its models' scores.
     """
 
     dataset: str
@@ -52,11 +54,12 @@ class Locked:
     evaluation: str
     keys: Mapping[Cell, str]
     comparison: str
+    scores: Mapping[str, str]
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The keys of the runs that should be there."""
-        return (self.comparison, *self.keys.values())
+        """The keys of the runs that should be there; the comparison last, since it says that the others are complete."""
+        return (*self.keys.values(), self.comparison)
 
 
 def read(dataset: str) -> Locked:
@@ -101,8 +104,12 @@ def read(dataset: str) -> Locked:
             "fitted by": code[strategy],
         }
         keys[strategy, model] = digest(canonical(shared | own))
+    scores = {
+        strategy: _md5(_stage(stages, f"train@{dataset}-{strategy}", dataset)["outs"], paths.scores(dataset, strategy))
+        for strategy in params.strategies
+    }
     comparison = digest("comparison", dataset, evaluation)
-    return Locked(dataset, params, table, _md5(evaluate["deps"], Path(LOCK)), evaluation, keys, comparison)
+    return Locked(dataset, params, table, _md5(evaluate["deps"], Path(LOCK)), evaluation, keys, comparison, scores)
 
 
 def _model(key: str, entry: Model) -> list[Any]:

@@ -6,27 +6,27 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from stages.tracking.runs import CURRENT, KEY, PUBLISHER, Seen
+from stages.tracking.runs import CURRENT, KEY, KIND, MADE, PUBLISHED, PUBLISHER, Seen
 
-QUERY = """
-SELECT r.run_uuid, k.value, r.status, c.value = 'true', r.start_time, p.value
+TAGS = (CURRENT, PUBLISHER, PUBLISHED, KIND, MADE)
+QUERY = f"""
+SELECT r.run_uuid, r.status, r.start_time, k.value, {", ".join(f"t{n}.value" for n in range(len(TAGS)))}
 FROM experiments e
 JOIN runs r ON r.experiment_id = e.experiment_id
 JOIN tags k ON k.run_uuid = r.run_uuid AND k.key = ?
-LEFT JOIN tags c ON c.run_uuid = r.run_uuid AND c.key = ?
-LEFT JOIN tags p ON p.run_uuid = r.run_uuid AND p.key = ?
+{"".join(f"LEFT JOIN tags t{n} ON t{n}.run_uuid = r.run_uuid AND t{n}.key = ? " for n in range(len(TAGS)))}
 WHERE e.name = ? AND e.lifecycle_stage = 'active' AND r.lifecycle_stage = 'active'
-"""
+"""  # noqa: S608 (names of our own)
 
 
 def seen(database: Path, dataset: str) -> list[Seen] | None:
     """Our runs of one dataset; None when the file cannot tell, and MLflow has to be asked."""
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            rows = connection.execute(QUERY, (KEY, CURRENT, PUBLISHER, dataset)).fetchall()
+            rows = connection.execute(QUERY, (KEY, *TAGS, dataset)).fetchall()
     except sqlite3.Error:
         return None
     return [
-        Seen(run_id, key, status, bool(current), started or 0, publisher or "")
-        for run_id, key, status, current, started, publisher in rows
+        Seen.of(run_id, status, started or 0, {KEY: key, **dict(zip(TAGS, values, strict=True))})
+        for run_id, status, started, key, *values in rows
     ]
