@@ -112,9 +112,13 @@ INI
   export MLFLOW_BACKEND_STORE_URI="$BACKEND_STORE" MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true
   export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false # nothing here runs jobs, and the runners take 0.5 GB
   unset ADMIN_PASSWORD SECRET_KEY
+  local tls=()
+  if [ -n "${TLS_CERTIFICATE:-}" ]; then
+    tls=(--uvicorn-opts "--ssl-certfile $TLS_CERTIFICATE --ssl-keyfile ${TLS_KEY:?}")
+  fi
   cd "$private" # MLflow leaves files where it stands
   mlflow server --app-name basic-auth --host "$HOST" --port "$PORT" --workers "$WORKERS" \
-    --artifacts-destination "$ARTIFACTS" --allowed-hosts "$ALLOWED_HOSTS" &
+    --artifacts-destination "$ARTIFACTS" --allowed-hosts "$ALLOWED_HOSTS" "${tls[@]}" &
   local server=$!
   trap 'kill "$server" 2>/dev/null || true' INT TERM
   wait "$server" || wait "$server" || return $? # a signal ends the first wait, the server's end the second
@@ -166,7 +170,8 @@ upgrade() {
 
 user() {
   tools curl
-  local name="$1" password answer admin="${ADMIN_PASSWORD:-}"
+  local name="$1" password answer admin="${ADMIN_PASSWORD:-}" address="http://$HOST:$PORT"
+  if [ -n "${TLS_CERTIFICATE:-}" ]; then address="https://$HOST:$PORT" CURL_CA_BUNDLE="$TLS_CERTIFICATE" && export CURL_CA_BUNDLE; fi
   [ -n "$admin" ] || fail "The administrator's password is not known." "a value for ADMIN_PASSWORD" "none" \
     "set it in the environment for this command."
   if [ -t 0 ]; then read -rsp "password of $name: " password && echo; else read -r password; fi
@@ -175,7 +180,7 @@ user() {
   trap "rm -f '$secret'" EXIT
   ask() { # method and path; the body comes from standard input, so that no process shows a password
     curl --silent --show-error --config "$secret" --header 'Content-Type: application/json' --data @- \
-      --write-out '\n%{http_code}' --request "$1" "http://$HOST:$PORT/api/2.0/mlflow/users/$2" 2>&1 || true
+      --write-out '\n%{http_code}' --request "$1" "$address/api/2.0/mlflow/users/$2" 2>&1 || true
   }
   body() { python -c 'import json, sys; print(json.dumps({"username": sys.argv[1], "password": sys.stdin.read()}))' "$name"; }
   answer="$(printf '%s' "$password" | body | ask POST create)"
@@ -187,7 +192,7 @@ user() {
         fail "The password was not taken." "a password that MLflow takes" "${answer%$'\n'*}" "try another."
       echo "$name has a new password" ;;
     *)
-      fail "The user was not added." "a server at http://$HOST:$PORT that takes the password of $ADMIN_USER, and this one" \
+      fail "The user was not added." "a server at $address that takes the password of $ADMIN_USER, and this one" \
         "${answer%$'\n'*}" "start the server, or correct the password."
       ;;
   esac

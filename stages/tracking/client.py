@@ -66,6 +66,19 @@ METRICS_AT_ONCE, OTHERS_AT_ONCE = 800, 100
 """MLflow takes 100 parameters, 100 tags and 1,000 items in all in one request."""
 
 
+REFUSALS = (
+    ("error code 401", "a user name and a password that the server takes",
+     "correct MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (in the environment, never in a file that git has)."),
+    ("Invalid Host header", "a name under which the server wants to be reached",
+     "add the host and port of this address to ALLOWED_HOSTS in the server's settings (`--allowed-hosts` of mlflow)."),
+    ("error code 403", "a user who may write the runs of this experiment, and remove half-written ones",
+     "ask the server's administrator for the permission MANAGE."),
+    ("CERTIFICATE_VERIFY_FAILED", "a certificate that this machine trusts, for the host in the address",
+     "MLFLOW_TRACKING_SERVER_CERT_PATH names the certificate of a server, or of who signed it; ask its administrator."),
+)  # fmt: skip
+"""What a server that refuses says, what it wants, and the way out."""
+
+
 class Settled(NamedTuple):
     """What was done to the runs that were there.
 
@@ -334,9 +347,13 @@ class Publisher:
         elif "out-of-date database schema" in str(error) or "Can't locate revision" in str(error):
             expected, found = f"a database of this MLflow ({_version()})", "one that another version of MLflow made"
             todo = (
-                f"if an older MLflow made it: copy the file, then `mlflow db upgrade {self.store.shown}`; if a newer one "
-                f"did, install that, or move the file away and `dvc repro track@{self.dataset}` writes a new one."
+                f"if an older MLflow made it: copy it, then `mlflow db upgrade {self.store.shown}`; if a newer one did, "
+                f"install that, or name another and `dvc repro track@{self.dataset}` fills it."
             )
+        for sign, what_it_wants, way_out in REFUSALS:
+            if sign in str(error):
+                expected, todo = what_it_wants, f"{way_out} {todo[0].upper()}{todo[1:]}"
+                break
         return StorageError(what, where=self.store.shown, expected=expected, found=found, todo=todo)
 
 
