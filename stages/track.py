@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 # they are needed
 
 STRICT = "COUNTERPOISE_TRACK_STRICT"
-MANY = 8
-"""From so many runs on, all cores draw their pictures."""
+MANY = 16
+"""From so many runs on, all cores draw their pictures: with fewer, starting processes takes longer than drawing."""
 
 
 def nothing_to_do(made: Locked, target: Store) -> bool:

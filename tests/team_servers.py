@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -67,23 +68,21 @@ class Postgres:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[Postgres]:
-    """Start a cluster in a folder; PostgreSQL refuses to run as root, and then runs as the user postgres."""
+def postgres() -> Iterator[Postgres]:
+    """Start a cluster in a folder of its own; PostgreSQL refuses to run as root, and then runs as the user postgres."""
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # not below pytest's, which are for their owner alone
     server = Postgres(folder, free_port())
-    data = folder / "data"
-    data.mkdir(parents=True)
+    data, first = folder / "data", folder / "password"
+    data.mkdir()
+    first.write_text(DATABASE_PASSWORD)
     server.passwords.write_text(f"{LOOPBACK}:{server.port}:*:*:{DATABASE_PASSWORD}\n")
     server.passwords.chmod(0o600)
-    first = folder / "password"
-    first.write_text(DATABASE_PASSWORD)
     as_user: list[str] = []
     if os.geteuid() == 0:
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+        folder.chmod(0o755)
         for path in (data, first):
             shutil.chown(path, "postgres", "postgres")
-        for parent in (folder, *folder.parents):  # pytest's folders are for their owner alone
-            if parent.stat().st_uid == 0 and parent != parent.parent and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
 
     def call(*command: str) -> None:
         done = subprocess.run(
@@ -113,6 +112,7 @@ def postgres(folder: Path) -> Iterator[Postgres]:
         yield server
     finally:
         call(*control, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
 
 
 @dataclass

@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import collections
 import os
-import random
-import shutil
-import signal
-import ssl
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,8 +17,6 @@ from typing import Any
 
 import pytest
 
-from stages.paths import REPOSITORY
-from stages.tracking import runs
 from tests.project import Outcome, Project
 from tests.services import Sshd, sshd
 from tests.team_servers import ADMIN_PASSWORD, Postgres, TrackingServer, postgres
@@ -32,6 +25,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what MLflow warns of while it is imported is not ours
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", NO_PROXY="127.0.0.1,localhost", no_proxy="127.0.0.1,localhost")
     import mlflow
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # what MLflow asks of SQLAlchemy
 
 PARAMS = {
     "seed": 7,
@@ -105,8 +100,8 @@ class View:
                 content = Path(self.client.download_artifacts(run.run_id, name)).read_bytes()
                 assert len(content) > 100 and (not name.endswith(".png") or content.startswith(b"\x89PNG")), name
 
-    def remove_everything(self) -> None:
-        for run in self.runs():
+    def remove(self, which: Callable[[Run], bool]) -> None:
+        for run in filter(which, self.runs()):
             self.client.delete_run(run.run_id)
 
 
@@ -128,7 +123,7 @@ class Team:
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder = tmp_path_factory.mktemp("team")
-    with postgres(folder / "postgres") as database, sshd(folder / "ssh") as ssh:
+    with postgres() as database, sshd(folder / "ssh") as ssh:
         server = TrackingServer(folder / "server", database.create("mlflow"), database.passwords)
         server.settings["ALLOWED_HOSTS"] = f"127.0.0.1:{server.port}"
         server.start()
@@ -151,15 +146,17 @@ def as_person(name: str, tracking: str = "") -> dict[str, str]:
     """The environment of one of the two."""
     identity = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
                 for what, value in (("NAME", name), ("EMAIL", f"{name.lower()}@example.org"))}  # fmt: skip
-    return {**identity, "MLFLOW_TRACKING_URI": tracking, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    return {
+        **identity,
+        "MLFLOW_TRACKING_URI": tracking,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
 
 
-def with_remote(project: Project, team: Team, storage: Path) -> Project:
-    """Set up the team's remote: its address is everybody's, the key is one's own."""
-    project.dvc("remote", "modify", "--local", "team", "keyfile", str(team.ssh.key))
-    if ["team"] != [line.split()[0] for line in project.dvc("remote", "list").text.splitlines()]:
-        assert project.dvc("remote", "add", "-d", "team", team.ssh.url(storage)).status == 0
-        assert project.dvc("remote", "modify", "--local", "team", "keyfile", str(team.ssh.key)).status == 0
+def with_key(project: Project, team: Team) -> Project:
+    """The team's remote is in .dvc/config, which git has; the key is one's own."""
+    assert project.dvc("remote", "modify", "--local", "team", "keyfile", str(team.ssh.key)).status == 0
     return project
 
 
@@ -182,9 +179,252 @@ def alice(team: Team, origin: Path, tmp_path_factory: pytest.TempPathFactory) ->
     for name in ("leaderboard.csv", "decisions.csv", "metrics.json"):
         (project.folder / "reports" / name).unlink(missing_ok=True)
     (project.folder / "dvc.lock").unlink(missing_ok=True)
-    with_remote(project, team, tmp_path_factory.mktemp("storage"))
+    remote = team.ssh.url(tmp_path_factory.mktemp("storage"))
+    assert project.dvc("remote", "add", "-d", "team", remote).status == 0
+    with_key(project, team)
     committed(project, "our data and remedies")
     assert project.stage("merge", "--install").status == 0
     project.git("remote", "add", "origin", str(origin))
     project.repro()
     return project
+
+
+# ----------------------------------------------------------------- two people
+
+
+def test_eight_publishers_at_once_make_each_cell_once(team: Team, alice: Project) -> None:
+    """Half of them are Alice's, half Bob's; the server is new, so that they also race for the experiment."""
+    command = [sys.executable, "-m", "stages.track", "digits"]
+    everybody = [
+        subprocess.Popen(
+            command, cwd=alice.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**alice.environment, **as_person(*who), "COUNTERPOISE_TRACK_STRICT": "1"},
+        )
+        for who in [("Alice", team.alice), ("Bob", team.bob)] * (MANY // 2)
+    ]  # fmt: skip
+    for publisher in everybody:
+        said, wrong = publisher.communicate(timeout=300)
+        assert (publisher.returncode, wrong) == (0, ""), said + wrong
+    assert set(team.admin.current()) == NAMES
+    assert len(team.admin.runs()) == len(NAMES)
+    team.admin.hold_complete()
+
+
+def test_a_colleague_pulls_recomputes_nothing_and_sees_the_same_runs(team: Team, alice: Project, bob: Project) -> None:
+    outcome = bob.repro()
+    assert (outcome.computing, outcome.fits) == (set(), {})
+    own = View(f"sqlite:///{bob.folder / 'mlflow.db'}")
+    assert own.current() == team.admin.current()
+    own.hold_complete()
+    assert {run.made_by for run in own.runs()} == {"Alice"}, "whoever publishes it"
+    made = {run.started for run in own.runs()}
+    assert made == {int(alice.git("log", "-1", "--format=%ct", "--", "dvc.lock")) * 1000}
+    published = bob.stage("track", "digits", MLFLOW_TRACKING_URI=team.bob, COUNTERPOISE_TRACK_STRICT="1")
+    assert published.status == 0 and "nothing to publish" in published.text, published.text
+
+
+def test_both_change_a_strategy_and_after_the_merge_no_cell_is_computed_again(
+    team: Team, alice: Project, bob: Project
+) -> None:
+    strategy_changed(alice, "random_over", {"ratio": 0.5})
+    outcome = alice.dvc("repro", MLFLOW_TRACKING_URI=team.alice)
+    assert set(outcome.fits) == {"digits random_over"}, outcome.text
+    shared(alice, "half as many copies")
+    strategy_changed(bob, "smote", {"params": {"k_neighbors": 4}})
+    outcome = bob.dvc("repro", MLFLOW_TRACKING_URI=team.bob)
+    assert set(outcome.fits) == {"digits smote"}, outcome.text
+    assert bob.dvc("push", "-q", "--run-cache").status == 0
+    committed(bob, "one neighbour more")
+
+    bob.git("pull", "-q", "--no-rebase", "--no-edit", "origin", "main")
+    assert bob.dvc("pull", "-q", "--run-cache", "--allow-missing").status == 0
+    outcome = bob.dvc("repro", MLFLOW_TRACKING_URI=team.bob)
+    assert outcome.status == 0, outcome.text
+    assert outcome.fits == {}, "no cell is computed again"
+    assert outcome.computing == {"evaluate@digits", "report@digits", "compare"}
+    shared(bob, "results of both")
+
+    alice.git("pull", "-q", "origin", "main")
+    assert alice.dvc("pull", "-q", "--run-cache", "--allow-missing").status == 0
+    outcome = alice.dvc("repro", MLFLOW_TRACKING_URI=team.alice)
+    assert (outcome.status, outcome.computing) == (0, set()), outcome.text
+    assert "nothing to publish" in outcome.text
+    assert set(team.admin.current()) == NAMES
+    team.admin.hold_complete()
+    by = {run.name: run.made_by for run in team.admin.runs() if run.current}
+    assert [by[f"{strategy}/xgboost"] for strategy in STRATEGIES] == ["Alice", "Alice", "Alice", "Bob"]
+
+
+def shared(project: Project, message: str) -> None:
+    """Everything that a colleague needs: bytes first, then the commit that names them."""
+    assert project.dvc("push", "-q", "--run-cache").status == 0
+    committed(project, message)
+    project.git("push", "-q", "origin", "main")
+
+
+@pytest.fixture(scope="module")
+def bob(team: Team, alice: Project, origin: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Bob's clone, with all that Alice has shared."""
+    shared(alice, "first results")
+    folder = tmp_path_factory.mktemp("bob") / "project"
+    alice.git("clone", "-q", str(origin), str(folder))
+    project = with_key(Project(folder, as_person("Bob")), team)
+    assert project.stage("merge", "--install").status == 0
+    pulled = project.dvc("pull", "-q", "--run-cache", "--allow-missing")
+    assert pulled.status == 0, pulled.text
+    return project
+
+
+def test_older_work_published_later_takes_nothing_from_newer_work(team: Team, bob: Project) -> None:
+    """As if the work of that commit had been done on a train, and published after all else."""
+    before = team.admin.current()
+    team.admin.remove(lambda run: not run.current)
+    bob.git("switch", "-q", "--detach", bob.git("log", "-1", "--format=%H", "--grep=^half as many copies").strip())
+    assert bob.dvc("checkout", "-q").status == 0
+    older = bob.stage("track", "digits", MLFLOW_TRACKING_URI=team.bob)
+    assert older.status == 0 and "current are newer results there, made " in older.text, older.text
+    assert team.admin.current() == before
+    found = sorted(team.admin.runs(), key=lambda run: run.started)
+    assert [run.name for run in found if not run.current] == [
+        "smote/logistic_regression",
+        "smote/xgboost",
+        "comparison",
+    ]
+    newest = max(run.started for run in found if not run.current)
+    assert all(run.current for run in found if run.started > newest), "listed in the order in which they were made"
+    bob.git("switch", "-q", "main")
+    assert bob.dvc("checkout", "-q").status == 0
+    assert "nothing to publish" in bob.stage("track", "digits", MLFLOW_TRACKING_URI=team.bob).text
+    assert team.admin.current() == before
+
+
+def test_a_dirty_tree_is_said(team: Team, bob: Project) -> None:
+    strategy_changed(bob, "random_under", {"ratio": 0.5})
+    outcome = bob.dvc("repro", "track@digits", MLFLOW_TRACKING_URI=team.bob)
+    assert outcome.status == 0, outcome.text
+    (run,) = [run for run in team.admin.runs() if run.name == "random_under/xgboost" and run.current]
+    wanted = {
+        "git_dirty": "true",
+        "git_branch": "main",
+        "made_by": "Bob",
+        "git_commit": bob.git("rev-parse", "HEAD").strip(),
+    }
+    assert wanted.items() <= run.tags.items()
+    (other,) = [run for run in team.admin.runs() if run.name == "smote/xgboost" and run.current]
+    assert other.tags["git_dirty"] == "false"
+    bob.git("checkout", "-q", ".")
+    assert bob.dvc("checkout", "-q").status == 0
+
+
+# ----------------------------------------------------------------- killed, stopped, refused
+
+
+PUBLISHER_WITHOUT_IMPORTS = """
+import os, random, signal, sys, time, warnings
+warnings.simplefilter("ignore")
+import mlflow, pandas, matplotlib.pyplot
+from stages import track
+from stages.tracking import client, items
+
+track.MANY = 1000  # no other processes draw the pictures: a kill ends all of it
+sys.argv = ["track", "digits"]
+store = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+experiment = store.get_experiment_by_name("digits").experiment_id
+chance = random.Random(5)
+
+def begun():
+    child = os.fork()
+    if child == 0:
+        os._exit(track.main())
+    return child
+
+def clear():
+    for run in store.search_runs([experiment]):
+        store.delete_run(run.info.run_id)
+
+clear()
+start = time.monotonic()
+assert os.waitpid(begun(), 0)[1] == 0
+whole = time.monotonic() - start
+clear()
+killed = halves = 0
+while killed < {kills}:
+    child = begun()
+    time.sleep(chance.uniform(0, 0.9 * whole))
+    if os.waitpid(child, os.WNOHANG)[0]:
+        clear()
+        continue
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    killed += 1
+    halves += any(run.info.status == "RUNNING" for run in store.search_runs([experiment]))
+print(killed, halves)
+"""
+"""Publishes again and again, each time in a process that has imported everything already: time goes into publishing."""
+
+
+def test_a_publisher_killed_at_twenty_random_moments_leaves_each_cell_once(team: Team, bob: Project) -> None:
+    """All runs are removed whenever they are complete, so that every kill meets a publisher at work."""
+    publishing = PUBLISHER_WITHOUT_IMPORTS.format(kills=KILLS)
+    done = bob.run(sys.executable, "-c", publishing, **as_person("Bob", team.bob), COUNTERPOISE_TRACK_STRICT="1")
+    assert done.status == 0, done.text
+    killed, halves = map(int, done.text.split()[-2:])
+    assert killed == KILLS
+    assert halves > 0, "no kill left a half-written run, so nothing was tried"
+    assert bob.stage("track", "digits", MLFLOW_TRACKING_URI=team.bob, COUNTERPOISE_TRACK_STRICT="1").status == 0
+    assert set(team.admin.current()) == NAMES
+    assert len(team.admin.runs()) == len(NAMES)
+    team.admin.hold_complete()
+
+
+def test_the_server_stops_in_the_middle_of_a_run_and_nothing_is_lost(team: Team, bob: Project) -> None:
+    strategy_changed(bob, "random_under", {"ratio": 0.6})
+    outcome = repro_while(bob, team, team.server.stop, at="Running stage 'train@digits-random_under'")
+    assert outcome.status == 0, outcome.text
+    assert {"train@digits-random_under", "evaluate@digits", "report@digits", "compare"} <= outcome.computing
+    assert "could not be published" in outcome.text or "are not published" in outcome.text
+    assert "the-word-of-bob" not in outcome.text
+    strict = bob.dvc("repro", MLFLOW_TRACKING_URI=team.bob, COUNTERPOISE_TRACK_STRICT="1")
+    assert (strict.status != 0, strict.computing) == (True, set()), strict.text
+    team.server.start()
+    again = bob.dvc("repro", MLFLOW_TRACKING_URI=team.bob)
+    assert (again.status, again.computing) == (0, set()), again.text
+    assert set(team.admin.current()) == NAMES
+    team.admin.hold_complete()
+
+
+def repro_while(project: Project, team: Team, event: Callable[[], None], at: str) -> Outcome:
+    """`dvc repro`, and something that happens when it says so."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "dvc", "repro"], cwd=project.folder, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, env={**project.environment, **as_person("Bob", team.bob)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if at in line:
+            event()
+    return Outcome(process.wait(), "".join(said))
+
+
+@pytest.mark.parametrize(
+    ("address", "expected", "todo"),
+    [
+        ("http://bob:wrong-password@127.0.0.1:{port}", "a user name and a password that the server takes",
+         "MLFLOW_TRACKING_USERNAME"),
+        ("http://127.0.0.1:{port}", "a user name and a password", "MLFLOW_TRACKING_PASSWORD"),
+        ("http://bob:the-word-of-bob@localhost:{port}", "a name under which the server wants to be reached",
+         "ALLOWED_HOSTS"),
+        ("{database}", "a password", "x"),
+    ],
+)  # fmt: skip
+def test_a_server_that_refuses_says_why_and_what_to_do(
+    team: Team, bob: Project, address: str, expected: str, todo: str
+) -> None:
+    address = address.format(port=team.server.port, database=team.database.address("mlflow"))
+    told = bob.stage("track", "digits", MLFLOW_TRACKING_URI=address)
+    assert told.status == 0
+    assert "Traceback" not in told.text and "the-word-of-bob" not in told.text and "wrong-password" not in told.text
+    assert expected in told.text and todo in told.text, told.text
+    assert f"{len(NAMES)} runs of digits could not be published" in told.text

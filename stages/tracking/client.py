@@ -197,7 +197,7 @@ class Publisher:
                 self._client.log_batch(run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE])
                 del metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
             if inputs:
-                self._client.log_inputs(run, inputs)
+                self._inputs(run, inputs)
             if any(Path(folder).iterdir()):
                 self._client.log_artifacts(run, folder)
             took = int(time.time() * 1000) - begun
@@ -251,6 +251,18 @@ class Publisher:
         except (MlflowException, OSError):
             return ()
         return (*cells.values(), comparison.key)
+
+    def _inputs(self, run: str, inputs: list[Any]) -> None:
+        """Name the dataset; of several publishers who name a new one at once a database refuses all but the first."""
+        from mlflow.exceptions import MlflowException
+
+        for left in reversed(range(3)):
+            try:
+                self._client.log_inputs(run, inputs)
+                break
+            except MlflowException as error:
+                if "UniqueViolation" not in str(error) and "UNIQUE constraint" not in str(error) or not left:
+                    raise
 
     def _remove(self, run: str) -> None:
         with _unless_gone():
