@@ -261,7 +261,7 @@ class Publisher:
                 self._client.log_inputs(run, inputs)
                 break
             except MlflowException as error:
-                if "UniqueViolation" not in str(error) and "UNIQUE constraint" not in str(error) or not left:
+                if ("UniqueViolation" not in str(error) and "UNIQUE constraint" not in str(error)) or not left:
                     raise
 
     def _remove(self, run: str) -> None:
