@@ -112,13 +112,11 @@ INI
   export MLFLOW_BACKEND_STORE_URI="$BACKEND_STORE" MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true
   export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false # nothing here runs jobs, and the runners take 0.5 GB
   unset ADMIN_PASSWORD SECRET_KEY
-  local tls=()
-  if [ -n "${TLS_CERTIFICATE:-}" ]; then
-    tls=(--uvicorn-opts "--ssl-certfile $TLS_CERTIFICATE --ssl-keyfile ${TLS_KEY:?}")
-  fi
+  local options="--timeout-graceful-shutdown 5" # a browser that keeps its connection open holds no stop up
+  if [ -n "${TLS_CERTIFICATE:-}" ]; then options="$options --ssl-certfile $TLS_CERTIFICATE --ssl-keyfile ${TLS_KEY:?}"; fi
   cd "$private" # MLflow leaves files where it stands
   mlflow server --app-name basic-auth --host "$HOST" --port "$PORT" --workers "$WORKERS" \
-    --artifacts-destination "$ARTIFACTS" --allowed-hosts "$ALLOWED_HOSTS" "${tls[@]}" &
+    --artifacts-destination "$ARTIFACTS" --allowed-hosts "$ALLOWED_HOSTS" --uvicorn-opts "$options" &
   local server=$!
   trap 'kill "$server" 2>/dev/null || true' INT TERM
   wait "$server" || wait "$server" || return $? # a signal ends the first wait, the server's end the second

@@ -131,7 +131,7 @@ class TrackingServer:
 
     @property
     def address(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"{'https' if self.settings.get('TLS_CERTIFICATE') else 'http'}://{LOOPBACK}:{self.port}"
 
     @property
     def artifacts(self) -> Path:
@@ -178,7 +178,8 @@ class TrackingServer:
 
     def answers(self) -> bool:
         try:
-            return requests.get(f"{self.address}/health", timeout=5).status_code == 200
+            trusted = self.settings.get("TLS_CERTIFICATE") or True
+            return requests.get(f"{self.address}/health", timeout=5, verify=trusted).status_code == 200
         except requests.RequestException:
             return False
 
