@@ -112,7 +112,7 @@ INI
   export MLFLOW_BACKEND_STORE_URI="$BACKEND_STORE" MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true
   export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false # nothing here runs jobs, and the runners take 0.5 GB
   unset ADMIN_PASSWORD SECRET_KEY
-  local options="--timeout-graceful-shutdown 5" # a browser that keeps its connection open holds no stop up
+  local options="--timeout-graceful-shutdown 2" # a browser that keeps its connection open holds no stop up
   if [ -n "${TLS_CERTIFICATE:-}" ]; then options="$options --ssl-certfile $TLS_CERTIFICATE --ssl-keyfile ${TLS_KEY:?}"; fi
   cd "$private" # MLflow leaves files where it stands
   mlflow server --app-name basic-auth --host "$HOST" --port "$PORT" --workers "$WORKERS" \

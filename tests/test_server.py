@@ -147,17 +147,22 @@ def test_a_server_that_refuses_is_told_with_the_way_out(
     assert "wrong" not in told and "word" not in told.replace("password", "").replace("PASSWORD", "")
 
 
-def test_a_name_that_the_server_does_not_want_to_be_reached_under_is_told(server: TrackingServer) -> None:
-    """Over a second server without a certificate, since the certificate would refuse the name before."""
+def test_a_name_or_a_user_that_the_server_does_not_want_is_told(server: TrackingServer) -> None:
+    """By a second server without a certificate, since that would refuse the name before; its users may only look."""
     plain = TrackingServer(server.folder.parent / "plain", server.database, server.passwords)
-    plain.settings = {"ALLOWED_HOSTS": f"127.0.0.1:{plain.port}"}
+    plain.settings = {"ALLOWED_HOSTS": f"127.0.0.1:{plain.port}", "TEAM_PERMISSION": "READ"}
     plain.start()
     try:
         told = told_by(f"http://ann:the%20word%20of%20ann@localhost:{plain.port}")
+        looks = store.Store(plain.user("eve", "the-word-of-eve"))
+        publisher = Publisher(store=looks, dataset="digits", wanted=("a", "b"), made=0)
+        with pytest.raises(StorageError) as refused, publisher.opened():
+            publisher.publish("none/xgboost", "a", [], made=0)
     finally:
         plain.stop()
-    assert "a name under which the server wants to be reached" in told
-    assert "ALLOWED_HOSTS" in told
+    assert "a name under which the server wants to be reached" in told and "ALLOWED_HOSTS" in told
+    assert "2 of the 2 runs of digits are not published." in str(refused.value)
+    assert "the permission MANAGE" in str(refused.value) and "the-word-of-eve" not in str(refused.value)
 
 
 def test_a_user_gets_a_new_password_and_a_bad_one_is_refused(server: TrackingServer) -> None:
