@@ -1,0 +1,146 @@
+"""Fit the champion: the cell's strategy and model on all rows, with what the held-out scores say of probability and threshold."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.config import AnySplit, Params, seed_for
+from stages.data.schemes import groups_of
+from stages.data.tables import Table
+from stages.errors import NotApplicable, ResultError
+from stages.remedies import corrections, models, samplers
+from stages.remedies.corrections import Counts
+from stages.remedies.fit import Trained, Work, train
+from stages.remedies.learning import Vector
+from stages.remedies.outcome import one_line, reason_of
+
+Index = NDArray[np.int64]
+Cell = tuple[str, str]
+"""A strategy and a model."""
+
+
+class Seeds(NamedTuple):
+    """What draws the rows of the sampler, and what the model."""
+
+    sampler: int
+    model: int
+
+
+class Refitted(NamedTuple):
+    """A fit on given rows.
+
+    Attributes
+    ----------
+    factor : float
+        By how much the remedy multiplied the odds of a positive.
+    notes : tuple of str
+        Warnings of the library.
+    """
+
+    trained: Trained
+    factor: float
+    notes: tuple[str, ...]
+
+
+def refit(
+    params: Params, cell: Cell, table: Table, train_rows: Index, validation: Index, seeds: Seeds, stakes: Vector
+) -> Refitted:
+    """Resample and fit as the stages `resample` and `train` do in a fold.
+
+    Parameters
+    ----------
+    train_rows, validation : ndarray of int64
+        Positions in the table; the validation slice is for early stopping and searches alone.
+    stakes : ndarray of shape (n, 2)
+        What is at stake in each row of the table, for models that count costs.
+
+    Raises
+    ------
+    NotApplicable
+        When the strategy or the model cannot run on these rows.
+    """
+    from threadpoolctl import threadpool_limits
+
+    (key, model), y = cell, table.y[train_rows]
+    strategy, entry = params.strategies[key], params.models[model]
+    with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
+        warnings.simplefilter("always")
+        made = samplers.resample(key, strategy, table.X[train_rows], y, table.cardinalities, seeds.sampler)
+        models.kind_of(model, entry).ready()
+        work = Work(
+            model, entry, seeds.model, table.X, table.y, table.cardinalities, train_rows, validation, train_rows[:0],
+            train_rows[made.rows], made.synthetic, made.synthetic_y, (key, strategy),
+            stakes if entry.costs is not None else None,
+        )  # fmt: skip
+        trained = train(work)
+    before = float((y == 0).sum()), float((y == 1).sum())
+    notes = tuple(sorted({one_line(str(warning.message)) for warning in caught}))
+    return Refitted(trained, factor(before, trained.facts), notes)
+
+
+def factor(before: Counts, facts: dict[str, float]) -> float:
+    """By how much a fit's resampling and weights multiplied the odds, as `stages.verdict.scored.put_right` reckons it."""
+    positives = facts["positives_fitted"]
+    after = facts["rows_fitted"] - positives, positives
+    return corrections.odds_factor(before, after, facts.get("weight_ratio", 1.0))
+
+
+def on_all_rows(params: Params, dataset: str, cell: Cell, table: Table, stakes: Vector) -> tuple[Refitted, Index]:
+    """Fit on all rows, but for a validation slice where the model needs one; returns the slice too.
+
+    Raises
+    ------
+    ResultError
+        When the strategy or the model cannot run on these rows.
+    """
+    strategy, model = cell
+    seed = seed_for(params.seed, dataset, strategy, model, "champion")
+    train_rows, validation = np.arange(len(table)), np.empty(0, np.int64)
+    try:
+        if models.needs_validation(model, params.models[model]):
+            train_rows, validation = aside(table, params.split_of(dataset), seed)
+        return refit(params, cell, table, train_rows, validation, Seeds(seed, seed), stakes), validation
+    except NotApplicable as reason:
+        told = str(reason)
+    except (MemoryError, ArithmeticError) as error:
+        told = reason_of(error)
+    raise ResultError(
+        f"The champion {strategy}/{model} cannot be fitted on all rows of {dataset}.",
+        where=f"{len(table):,} rows, {int(table.y.sum()):,} positives",
+        found=told,
+        todo="name another cell with --strategy and --model.",
+    )
+
+
+def aside(table: Table, scheme: AnySplit, seed: int) -> tuple[Index, Index]:
+    """The rows to fit on and the validation slice, of the share and the kind that the dataset's split asks for.
+
+    The latest rows where the split goes by time, whole groups where it goes by groups, else a stratified draw.
+
+    Raises
+    ------
+    NotApplicable
+        When there is no such slice.
+    """
+    from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
+
+    rows, share = np.arange(len(table)), scheme.validation
+    if not share:
+        raise NotApplicable("the model needs a validation slice, and split.validation gives none")
+    if scheme.scheme in ("temporal", "prequential"):
+        time = table.roles["time"]
+        border = np.sort(time)[round(len(time) * (1 - share))]  # a moment is on one side of it alone
+        return rows[time < border], rows[time >= border]
+    try:
+        if scheme.scheme == "grouped":
+            draw = GroupShuffleSplit(1, test_size=share, random_state=seed).split(rows, groups=groups_of(table))
+        else:
+            draw = StratifiedShuffleSplit(1, test_size=share, random_state=seed).split(rows, table.y)
+        kept, held = next(draw)
+    except ValueError as error:
+        raise NotApplicable(f"no validation slice can be taken: {error}") from None
+    return rows[kept], rows[held]
