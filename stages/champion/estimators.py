@@ -87,7 +87,7 @@ def load(name: str, folder: Path) -> Any:
     """
     if name not in FORMATS:
         raise ResultError("A champion has a format that is not known here.", where=str(folder),
-                          expected=", ".join(FORMATS), found=name, todo="a later version of Counterpoise reads it.")  # fmt: skip
+                          expected=", ".join(FORMATS), found=name, todo="use the version that made it.")  # fmt: skip
     return FORMATS[name].load(folder)
 
 
@@ -182,24 +182,24 @@ def _load_net(content: dict[str, Any], folder: Path) -> Any:
     return autoencoder
 
 
-def _save_skops(estimator: Any, folder: Path) -> None:
-    import skops.io
+def _skops() -> Any:
+    import skops.io  # type: ignore[import-untyped]
 
-    skops.io.dump(estimator, folder / ARCHIVE, compression=zipfile.ZIP_DEFLATED)
+    return skops.io
+
+
+def _save_skops(estimator: Any, folder: Path) -> None:
+    _skops().dump(estimator, folder / ARCHIVE, compression=zipfile.ZIP_DEFLATED)
     _hold_against_trusted(folder)
 
 
 def _load_skops(folder: Path) -> Any:
-    import skops.io
-
     _hold_against_trusted(folder)
-    return skops.io.load(folder / ARCHIVE, trusted=list(TRUSTED))
+    return _skops().load(folder / ARCHIVE, trusted=list(TRUSTED))
 
 
 def _hold_against_trusted(folder: Path) -> None:
-    import skops.io
-
-    others = sorted(set(skops.io.get_untrusted_types(file=folder / ARCHIVE)) - set(TRUSTED))
+    others = sorted(set(_skops().get_untrusted_types(file=folder / ARCHIVE)) - set(TRUSTED))
     if others:
         raise ResultError(
             "A model holds types that are not trusted, and reading it might run code.",

@@ -1,4 +1,4 @@
-"""Fit the champion: the cell's strategy and model on all rows, with what the held-out scores say of probability and threshold."""
+"""Fit the champion: a cell's strategy and model, as the stages fit them in a fold, on all rows."""
 
 from __future__ import annotations
 

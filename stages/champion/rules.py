@@ -70,17 +70,17 @@ class PutRight:
             if not 0 < factor < np.inf:
                 raise _not_possible(f"the remedy multiplied the odds by {factor:g}")
             return cls(kind, factor=factor)
+        if not 0 < y.sum() < len(y):
+            raise _not_possible("rows of one class alone")
         values = corrections.log_odds(scores)
         low, high = corrections.finite_range(values)
         values = corrections.drawn_in(values, low, high)
-        try:
-            if kind == "sigmoid":
+        if kind == "sigmoid":
+            try:
                 slope, intercept = corrections.fit_sigmoid(y, values)
-                return cls(kind, low=low, high=high, slope=slope, intercept=intercept)
-            if not 0 < y.sum() < len(y):
-                raise NotApplicable("the rows have one class alone")
-        except NotApplicable as reason:
-            raise _not_possible(str(reason)) from None
+            except NotApplicable as reason:
+                raise _not_possible(str(reason)) from None
+            return cls(kind, low=low, high=high, slope=slope, intercept=intercept)
         from sklearn.isotonic import IsotonicRegression
 
         least, most = corrections.smoothed(y)
@@ -92,7 +92,7 @@ class PutRight:
         """The log odds, put right, of a model's probabilities."""
         values = corrections.log_odds(scores)
         if self.kind not in ("sigmoid", "isotonic"):
-            return values - np.log(self.factor)
+            return np.asarray(values - np.log(self.factor))
         values = corrections.drawn_in(values, self.low, self.high)
         if self.kind == "sigmoid":
             return np.asarray(self.slope * values + self.intercept)
