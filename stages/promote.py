@@ -1,0 +1,204 @@
+"""Make a dataset's best cell its champion, if it beats the present one on the same rows.
+
+The cell is the one that the report tells to use, or one that is named. It is fitted anew on all rows, with probabilities put
+right and a threshold, saved in files that run no code when they are read, and registered in MLflow with the alias `champion`
+and a model card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages import config, files, paths
+from stages.config import Params, seed_for
+from stages.data import tables
+from stages.errors import ResultError, guarded
+from stages.tracking import locked, store
+from stages.tracking.locked import Locked
+from stages.tracking.revision import revision
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stages.champion.bundle import Champion, Identity
+    from stages.champion.card import Shown
+    from stages.champion.contest import Outcome
+    from stages.champion.making import Made
+    from stages.champion.rules import Policy
+    from stages.data.tables import Table
+    from stages.tracking.registry import Registry
+
+# pandas, scikit-learn and mlflow take seconds to import: a mistake in the command line is told before
+
+EXAMPLES = 5
+"""Rows of the table that the registered model has as an example."""
+
+
+def identity_of(made: Locked, cell: tuple[str, str], table: str, split: str) -> Identity:
+    """What the champion is going to be."""
+    from stages.champion.bundle import Identity
+
+    (strategy, model), params = cell, made.params
+    entry = params.dataset(made.dataset)
+    used = {"strategy": params.strategies[strategy].model_dump(exclude_none=True),
+            "model": params.models[model].model_dump(exclude_none=True, exclude={"strategies"})}  # fmt: skip
+    return Identity(
+        made.dataset, str(entry.target), str(entry.positive), strategy, model, used, made.keys[cell], made.data, table,
+        split, params.seed, revision()[0],
+    )  # fmt: skip
+
+
+def promote(
+    made: Locked, registry: Registry, *, strategy: str | None, model: str | None, policy: Policy, replace: bool
+) -> str:
+    """Choose, compare, fit, prove and register; tells what was done."""
+    from stages.champion.card import Shown, card
+    from stages.champion.choice import chosen
+    from stages.champion.contest import judge
+    from stages.champion.evidence import Evidence
+    from stages.champion.making import make, prove
+    from stages.remedies import costs
+    from stages.tracking.registry import Entry
+
+    name, folder = made.dataset, paths.evaluation(made.dataset)
+    board, decisions = files.read_csv(folder / "leaderboard.csv"), files.read_csv(folder / "decisions.csv")
+    cell = chosen(board, name, strategy, model)
+    shown = Shown.of(board, decisions, files.read_json(folder / "dataset.json"), cell, policy)
+    table = tables.read(paths.table(name))
+    evidence = Evidence.read(name, cell, table, float(shown.board["average_precision"]))
+    identity = identity_of(made, cell, evidence.table, evidence.split)
+    with registry.entered():
+        before = registry.present()
+        present = None if before is None else _read(registry, before, replace=replace)
+        seed = seed_for(made.params.seed, name, "champion")
+        outcome = judge(identity.cell, identity.cell_key, evidence, table, present, seed)
+        if before is not None and present is None:
+            outcome = _unread(identity.cell, before.version)
+        print(outcome.told)
+        if not (outcome.wins or replace):
+            return f"{name}: nothing is registered"
+        champion = make(made.params, identity, table, evidence, costs.read(paths.costs(name)), policy)
+        with tempfile.TemporaryDirectory(prefix="counterpoise-") as place:
+            bundle = Path(place) / "bundle"
+            champion.champion.save(bundle)
+            prove(champion.champion, bundle, table)
+            replaced = replace and not outcome.wins
+            entry = Entry(
+                champion.champion, bundle, example(champion.champion, table),
+                card(champion, shown, outcome, replaced=replaced), metrics(shown, policy, outcome),
+                tags(champion, outcome, replaced=replaced),
+            )  # fmt: skip
+            version = registry.register(entry)
+    rule = champion.champion.rule
+    told = f"a score of {rule.threshold:.6g}" if rule.threshold is not None else "a threshold of each row's own"
+    return (
+        f"{name}: {identity.cell} is the champion now, {version.name} version {version.version} at {registry.store.shown}; "
+        f"it decides by {told} (policy {policy})"
+    )
+
+
+def _read(registry: Registry, version: Any, *, replace: bool) -> Champion | None:
+    """The present champion; None where it cannot be read and is to be replaced in any case."""
+    try:
+        return registry.champion(version)
+    except ResultError:
+        if replace:
+            return None
+        raise
+
+
+def _unread(cell: str, version: str) -> Outcome:
+    from stages.champion.contest import Outcome
+
+    return Outcome(
+        "not comparable", f"{cell} is not compared with the champion, version {version}, which cannot be read."
+    )
+
+
+def example(champion: Champion, table: Table) -> pd.DataFrame:
+    """Some rows as a request may have them."""
+    from stages.data.tables import COST, frame_of
+
+    frame = frame_of(table.X[:EXAMPLES], table.features, table.categories)
+    for name in champion.schema.texts:
+        frame[name] = frame[name].astype(object)
+    for name in champion.schema.amounts:
+        frame[name] = table.roles[COST + name][:EXAMPLES]
+    return frame[list(champion.schema.names)]
+
+
+def metrics(shown: Shown, policy: Policy, outcome: Outcome) -> dict[str, float]:
+    """The numbers of the card."""
+    from stages.champion.card import MEASURES
+    from stages.verdict.headline import missing
+
+    found = {f"{name}{end}": shown.board[f"{name}{end}"] for name in MEASURES for end in ("", "_low", "_high")}
+    found |= {f"{policy}.{name}": shown.decision[name] for name in
+              ("threshold", "tn", "fp", "fn", "tp", "precision", "recall", "f1", "mcc", "expected_cost")}  # fmt: skip
+    if outcome.difference is not None:
+        found |= {"delta_champion": outcome.difference.value, "delta_champion_low": outcome.difference.low,
+                  "delta_champion_high": outcome.difference.high}  # fmt: skip
+    return {name: float(value) for name, value in found.items() if not missing(value)}
+
+
+def tags(made: Made, outcome: Outcome, *, replaced: bool) -> dict[str, str]:
+    """By which a version is found. The key of the cell has a name of its own: what bears `cell_key` is a run of `track`."""
+    identity = made.champion.identity
+    return {
+        "dataset": identity.dataset,
+        "strategy": identity.strategy,
+        "model": identity.model,
+        "policy": made.champion.rule.policy,
+        "format": made.champion.format,
+        "promoted_cell_key": identity.cell_key,
+        "data_md5": identity.data_md5,
+        "git_commit": identity.commit,
+        "contest": outcome.kind,
+        "replaced": str(replaced).lower(),
+    }
+
+
+def changed_since(made: Locked, now: Params) -> bool:
+    """Whether params.yaml asks for other results of this dataset than those that are there."""
+    name, then = made.dataset, made.params
+    return (then.seed, then.strategies, then.models, then.dataset(name), then.split_of(name)) != (
+        now.seed, now.strategies, now.models, now.dataset(name), now.split_of(name)
+    )  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.promote", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("dataset", help="a key of params.yaml: datasets")
+    parser.add_argument(
+        "--strategy", help="with --model: the cell to promote, instead of the one the report tells to use"
+    )
+    parser.add_argument("--model", help="with --strategy")
+    parser.add_argument("--policy", choices=("half", "tuned", "cost"), default="tuned",
+                        help="how the threshold is chosen (params.yaml: thresholds); default: tuned")  # fmt: skip
+    parser.add_argument("--replace", action="store_true",
+                        help="promote it even if it does not beat the present champion; the card tells so")  # fmt: skip
+    asked = parser.parse_args()
+    params = config.load()
+    params.dataset(asked.dataset)
+    target = store.chosen(os.environ)
+    made = locked.read(asked.dataset)
+    locked.hold_against_disk(made)
+    if changed_since(made, params):
+        print(f"{asked.dataset}: {paths.PARAMS} has changed since; the champion is made as its results were")
+    from stages.tracking.registry import Registry
+
+    registry = Registry(store=target, dataset=asked.dataset)
+    print(
+        promote(made, registry, strategy=asked.strategy, model=asked.model, policy=asked.policy, replace=asked.replace)
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(guarded(main, bring_back=False)())
