@@ -80,7 +80,7 @@ def promote(
             outcome = _unread(identity.cell, before.version)
         print(outcome.told)
         if not (outcome.wins or replace):
-            return f"{name}: nothing is registered"
+            return f"{name}: the champion stays, nothing is registered"
         champion = make(made.params, identity, table, evidence, costs.read(paths.costs(name)), policy)
         with tempfile.TemporaryDirectory(prefix="counterpoise-") as place:
             bundle = Path(place) / "bundle"

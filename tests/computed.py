@@ -1,4 +1,4 @@
-"""Results in the working directory, made by the project's own stages in this process, with the dvc.lock that DVC would write."""
+"""Results in the working directory, made by the project's own stages, with the dvc.lock that DVC would write."""
 
 from __future__ import annotations
 

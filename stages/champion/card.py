@@ -70,7 +70,7 @@ def card(made: Made, shown: Shown, outcome: Outcome, *, replaced: bool) -> str:
         "## Data",
         f"{facts['rows']:,} rows, {facts['positives']:,} of them positive ({facts['prevalence']:.2%}), "
         f"{len(champion.schema.columns)} features ({_kinds(made)}), {facts['missing_values']:,} missing values. "
-        f"DVC's md5 of the table is `{identity.data_md5}`, the commit `{identity.commit}`. {_defects(facts)}",
+        f"DVC's md5 of the table is `{identity.data_md5}`, the commit `{identity.commit}`.{_defects(facts)}",
         "## Remedy and model",
         f"- strategy `{identity.strategy}`: `{canonical(used['strategy'])}`",
         f"- model `{identity.model}`: `{canonical(used['model'])}`"
@@ -128,7 +128,7 @@ def _kinds(made: Made) -> str:
 
 def _defects(facts: dict[str, Any]) -> str:
     serious = [f["kind"] for f in facts.get("defects", {}).get("findings", []) if f["severity"] == "serious"]
-    return f"Serious defects of the table: {', '.join(dict.fromkeys(serious))}." if serious else ""
+    return f" Serious defects of the table: {', '.join(dict.fromkeys(serious))}." if serious else ""
 
 
 def _fitted(made: Made) -> str:

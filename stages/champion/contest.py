@@ -99,7 +99,7 @@ def _outcome(name: str, present: Champion, found: Difference, rows: str) -> Outc
     champion = present.identity.cell
     return Outcome(
         "not better",
-        f"{name} does not beat the champion {champion}, which stays: {numbers}; it takes an interval above 0.",
+        f"{name} does not beat the champion {champion}: {numbers}; it takes an interval above 0.",
         found,
     )
 

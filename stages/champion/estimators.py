@@ -217,7 +217,7 @@ FORMATS = {
     "autoencoder_xgboost": Format(
         _save_autoencoder_xgboost, _load_autoencoder_xgboost, ("keras", "jax", "xgboost-cpu", "xgboost", "scikit-learn")
     ),
-    "skops": Format(_save_skops, _load_skops, ("skops", "scikit-learn", "imbalanced-learn")),
+    "skops": Format(_save_skops, _load_skops, ("skops", "scikit-learn")),
 }  # fmt: skip
 
 OF_CLASS = {

@@ -184,7 +184,8 @@ def _parquet(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> I
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(source) as file:
+        # read ahead, the whole file would be in memory
+        with pq.ParquetFile(source, pre_buffer=False, buffer_size=files.CHUNK) as file:
             _columns(file.schema_arrow.names, schema, keep, str(source), told)
             wanted = [*dict.fromkeys([*schema.names, *keep])]
             batches = file.iter_batches(_batch(len(wanted)), columns=wanted)

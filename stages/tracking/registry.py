@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,7 +130,8 @@ class Registry(Publisher):
             mlflow.set_registry_uri(self.store.uri)
             tags = {**entry.tags, "kind": ALIAS, NOTE: _cut(entry.card)}
             run = self._client.create_run(self._experiment, tags=tags, run_name=f"{ALIAS} {identity.cell}").info.run_id
-            with mlflow.start_run(run_id=run):
+            with mlflow.start_run(run_id=run), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # MLflow's own, about its use of pandas
                 for name, value in entry.metrics.items():
                     self._client.log_metric(run, name, value, int(time.time() * 1000))
                 self._client.log_text(run, entry.card, CARD)
