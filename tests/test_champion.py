@@ -11,7 +11,7 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions, requires
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from stages.remedies.models import MODELS
 from stages.tracking import locked, registry, store
 from stages.verdict.decisions import decide
 from stages.verdict.scored import fold_scores, put_right
-from tests.champions import ENTRY, PARAMS, REFUSED, raw_rows, small, standing_in
+from tests.champions import ENTRY, PARAMS, REFUSED, outside, raw_rows, small, standing_in
 from tests.computed import computed
 from tests.conftest import TABLES, mixed_table, numeric_table
 
@@ -485,46 +485,57 @@ def test_the_first_champion_is_registered_with_all_that_it_needs(
     assert info.saved_input_example_info["serving_input_path"]
 
 
-def test_what_scoring_imports_is_among_the_pinned_requirements(place: Path, client: Any, tmp_path: Path) -> None:
-    """Loaded and asked in a process of its own, without this repository."""
-    target = store.Store(f"sqlite:///{place / 'mlflow.db'}", place / "mlflow.db")
-    folder = registry.fetch("models:/counterpoise-mine@champion", target, tmp_path).parents[1]
-    code = (
-        "import sys, mlflow.pyfunc as p\n"
-        f"model = p.load_model({str(folder)!r})\n"
-        "before = set(sys.modules)\n"
-        "print(model.predict(model.input_example).to_json())\n"
-        "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
-        "print(sys.modules['stages'].__path__[0])"
-    )
-    from tests.champions import outside
+ASK_WITHOUT = """
+import importlib.abc, json, sys
 
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, env=outside(), text=True,
-                          capture_output=True, check=False)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    *_, modules, at = done.stdout.splitlines()
-    assert Path(at) == folder / "code" / "stages"
-    pinned = (folder / "requirements.txt").read_text()
-    lines = re.findall(r"^([a-z0-9._-]+)==([^ \n]+)", pinned, re.MULTILINE)
-    assert {"xgboost-cpu", "mlflow", "pandas"} <= {name for name, _ in lines}
-    assert "keras" not in pinned
-    allowed, pending = set[str](), [name for name, _ in lines]
+class Refused(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {refused!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Refused())
+sys.path.insert(0, "code")
+import mlflow.pyfunc.scoring_server
+import pandas
+from stages.tracking.served import _load_pyfunc
+rows = pandas.DataFrame(json.loads({rows!r}))
+print(json.dumps(_load_pyfunc("bundle").predict(rows)["probability"].tolist()))
+"""
+
+
+@pytest.mark.parametrize("model", ["xgboost_focal", "balanced_random_forest", "mlp"])
+def test_a_model_scores_with_its_requirements_and_the_code_beside_it_alone(model: str, tmp_path: Path) -> None:
+    """In a process in which nothing can be imported but what requirements.txt asks for, and what that depends on."""
+    champion = small(model, table := mixed_table())
+    champion.save(tmp_path / "bundle")
+    registry.with_code(tmp_path / "code")
+    pinned = registry.requirements(champion)
+    names = [re.split("==", line)[0] for line in pinned]
+    assert {"mlflow", "pandas", "scikit-learn"} <= set(names)
+    assert [name in names for name in ("xgboost-cpu", "imbalanced-learn", "skops", "keras")] == [
+        champion.format == "xgboost", champion.format == "skops", champion.format == "skops", champion.format == "keras"
+    ]  # fmt: skip
+    assert not [line for line in pinned if not re.match(r"^[a-z0-9.-]+==[0-9.]+( ;.*)?$", line)]
+    allowed, pending = set[str](), names
     while pending:
         name = pending.pop().lower().replace("_", "-")
         if name not in allowed:
             allowed.add(name)
-            with contextlib.suppress(ModuleNotFoundError):
+            with contextlib.suppress(PackageNotFoundError):  # for another platform
                 pending += [
                     re.split(r"[ ;<>=!~\[(]", text)[0] for text in requires(name) or [] if "extra ==" not in text
                 ]
-    owners = packages_distributions()
-    found = {
-        owner.lower().replace("_", "-")
-        for module in modules.split()
-        for owner in owners.get(module, [])
-        if module != "stages"
-    }
-    assert found <= allowed | {"pip", "setuptools"}, found - allowed
+    refused = {
+        module for module, owners in packages_distributions().items()
+        if not allowed & {owner.lower().replace("_", "-") for owner in owners} and module not in ("stages", "tests")
+    }  # fmt: skip
+    assert {"pytest", "dvc", "optuna"} <= refused
+    frame = tables.frame_of(table.X, table.features, table.categories).astype(object)
+    rows = json.dumps(frame.where(frame.notna(), None).to_dict("list"))
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", ASK_WITHOUT.format(refused=refused, rows=rows)],
+                          cwd=tmp_path, env=outside(), text=True, capture_output=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(json.loads(done.stdout.splitlines()[-1]), champion.score(frame, "here", Noted())[1])
 
 
 def test_only_what_beats_it_takes_its_place_unless_it_is_replaced(place: Path, client: Any) -> None:

@@ -140,7 +140,7 @@ class Registry(Publisher):
                     name=MODEL,
                     loader_module=LOADER,
                     data_path=str(entry.folder),
-                    code_paths=[str(_code(Path(folder)))],
+                    code_paths=[str(with_code(Path(folder)))],
                     signature=ModelSignature(inputs=inputs, outputs=outputs),
                     input_example=entry.example,
                     pip_requirements=requirements(entry.champion),
@@ -270,8 +270,8 @@ def requirements(champion: Champion) -> list[str]:
     return [line for line, name in pinned if name in needed]
 
 
-def _code(folder: Path) -> Path:
-    """The source files that scoring stands on, as the package `stages`."""
+def with_code(folder: Path) -> Path:
+    """Put the source files that scoring stands on into a folder, as the package `stages`; returns that of the package."""
     for path in closure(LOADER):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(paths.REPOSITORY / path, folder / path)
