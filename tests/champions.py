@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,27 @@ def raw_rows(rows: int = 800) -> pd.DataFrame:
 
 
 @contextlib.contextmanager
-def standing_in(folder: Path) -> Iterator[Path]:
-    """Results in a folder, and a store of its own there."""
+def standing_in(folder: Path, strategies: Collection[str] = tuple(PARAMS["strategies"])) -> Iterator[Path]:
+    """Results of some strategies in a folder, and a store of its own there."""
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
         raw_rows().to_csv("mine.csv", index=False)
-        computed(PARAMS)
+        computed(of_strategies(strategies))
         yield folder
+
+
+def of_strategies(names: Collection[str]) -> dict[str, Any]:
+    """The parameters with these strategies alone."""
+    models = {
+        key: {**entry, "strategies": [name for name in entry.get("strategies", PARAMS["strategies"]) if name in names]}
+        for key, entry in PARAMS["models"].items()
+    }
+    strategies = {name: entry for name, entry in PARAMS["strategies"].items() if name in names}
+    return {
+        **PARAMS,
+        "strategies": strategies,
+        "models": {key: entry for key, entry in models.items() if entry["strategies"]},
+    }
 
 
 def champion_of(work: Work, table: Table, *, put_right: PutRight | None = None, rule: Rule | None = None,

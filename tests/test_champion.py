@@ -115,13 +115,6 @@ def test_an_archive_with_a_type_that_is_not_named_is_not_read(tmp_path: Path) ->
     assert "subprocess.Popen" in str(caught.value)
 
 
-def test_what_is_trusted_beyond_skops_has_a_model_that_needs_it() -> None:
-    """The list holds no more types than the models above, and distances and trees that parameters ask for."""
-    assert not [
-        name for name in estimators.TRUSTED if not name.startswith(("imblearn", "sklearn", "stages", "functools"))
-    ]
-
-
 def test_a_folder_without_a_champion_and_one_of_another_version_are_told(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="no champion in this folder"):
         Champion.load(tmp_path)

@@ -228,7 +228,7 @@ def _to_parquet(file: IO[bytes], keep: Sequence[str]) -> Iterator[_Write]:
     def write(frame: pd.DataFrame) -> None:
         nonlocal writer
         if writer is None:
-            schema = pa.Schema.from_pandas(frame, preserve_index=False)
+            schema = pa.Schema.from_pandas(frame, preserve_index=False).remove_metadata()  # pandas' names of types
             writer = pq.ParquetWriter(file, schema, compression="zstd")
         writer.write_table(pa.Table.from_pandas(frame, schema=writer.schema, preserve_index=False))
 
