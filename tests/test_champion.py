@@ -221,6 +221,13 @@ def test_a_wrong_value_is_told_with_its_column_and_row(value: Any, told: str) ->
     assert caught.value.where == "new.csv, column 'income', row 1,005"
 
 
+def test_a_list_in_place_of_a_label_is_told() -> None:
+    frame = pd.DataFrame({"age": [1.0, 2.0], "income": 2.0, "region": ["east", ["east"]], "plan": "a", "active": True})
+    with pytest.raises(TableError, match="holds lists") as caught:
+        Schema.of(mixed_table(), ENTRY).rows(frame, "the request", Noted())
+    assert caught.value.where == "the request, column 'region', row 2"
+
+
 def test_unseen_labels_are_missing_and_counted_over_batches() -> None:
     schema, noted = Schema.of(mixed_table(), ENTRY), Noted()
     frame = pd.DataFrame({"age": [1.0] * 4, "income": 2.0, "region": ["mars", "east", "mars", None], "plan": "a",

@@ -106,7 +106,8 @@ def card(made: Made, shown: Shown, outcome: Outcome, *, replaced: bool) -> str:
         *_of_kind(made),
         "## Files",
         f"The model is kept in {FORMATS[champion.format]} All else is JSON and Parquet. MLflow's own loader imports the "
-        "scoring code that is kept beside the model; `python -m stages.score` uses that of its own repository.",
+        "scoring code that is kept beside the model; `python -m stages.score` uses that of its own repository. The folder "
+        "also holds some rows of the table as an example of a request.",
     ]  # fmt: skip
     return _paragraphs(lines) + "\n"
 

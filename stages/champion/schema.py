@@ -215,7 +215,7 @@ class Schema:
                 numbers = _numbers(values, column.name, where, first)
                 X[:, k] = np.where(np.isin(numbers, self.sentinels), np.nan, numbers) if self.sentinels else numbers
             else:
-                X[:, k] = _codes(values, column, noted)
+                X[:, k] = _codes(values, column, where, first, noted)
         amounts = {}
         for name in self.amounts:
             amounts[name] = _numbers(frame[name], name, where, first)
@@ -258,10 +258,16 @@ def _numbers(values: pd.Series[Any], name: str, where: str, first: int) -> Matri
     return numbers
 
 
-def _codes(values: pd.Series[Any], column: Column, noted: Noted) -> Matrix:
+def _codes(values: pd.Series[Any], column: Column, where: str, first: int, noted: Noted) -> Matrix:
     """A column of labels as codes; what is missing or no label as NaN."""
-    if not types.is_string_dtype(values.dtype):
-        values = values.astype(object).map(str, na_action="ignore")
+    if not isinstance(values.dtype, pd.StringDtype):
+        values = values.astype(object)
+        many = values.map(lambda value: isinstance(value, (list, tuple, set, dict, np.ndarray))).to_numpy(dtype=bool)
+        if many.any():
+            raise _wrong("A column of labels holds lists.", column.name, where, first, many,
+                         repr(values.iloc[int(np.argmax(many))]), "one label, or an empty field for a missing one",
+                         "correct the value; no row was left out.")  # fmt: skip
+        values = values.map(str, na_action="ignore")
     places, texts = pd.factorize(values)
     known = np.empty(len(texts) + 1)
     known[-1] = np.nan  # where a missing value's place, -1, points
