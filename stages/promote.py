@@ -48,7 +48,7 @@ def identity_of(made: Locked, cell: tuple[str, str], table: str, split: str) -> 
             "model": params.models[model].model_dump(exclude_none=True, exclude={"strategies"})}  # fmt: skip
     return Identity(
         made.dataset, str(entry.target), str(entry.positive), strategy, model, used, made.keys[cell], made.data, table,
-        split, params.seed, revision()[0],
+        split, params.seed, revision().commit,
     )  # fmt: skip
 
 

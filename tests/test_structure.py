@@ -150,7 +150,7 @@ def test_nothing_but_the_room_of_tracking_imports_mlflow() -> None:
         for p in (REPOSITORY / "stages").rglob("*.py")
         if pattern.search(p.read_text())
     }
-    assert found == {f"stages/tracking/{name}.py" for name in ("client", "registry", "served")}
+    assert found == {f"stages/tracking/{name}.py" for name in ("client", "connection", "registry", "served")}
 
 
 def test_every_script_answers_to_help() -> None:

@@ -1,22 +1,18 @@
-"""The one place that talks to MLflow; nothing else imports it, and this module does so only when there is work."""
+"""The runs of `track` in MLflow: what is missing is written, what is doubled or left half-written removed."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
-import sqlite3
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
-
-from stages.errors import CounterpoiseError, StorageError
+from stages.tracking.connection import Connection
 from stages.tracking.items import CELLS, Artifact, Input, Item, Metric, Param, Tag
 from stages.tracking.runs import (
     CURRENT,
@@ -32,26 +28,7 @@ from stages.tracking.runs import (
     publisher,
     unattended,
 )
-from stages.tracking.store import VARIABLE, Store, masked, unusable
-
-SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # A server that does not answer is said within half a minute; MLflow's own settings take many.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-}
-"""How MLflow is to behave where the user's environment does not say."""
-
-PATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
-"""The same once a server has answered: several publishers at once keep it busy."""
-
-PATIENCE = 600.0
-"""Seconds to wait for another publisher on the same SQLite file."""
-
-KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""The kind of experiment, as MLflow's pages know it: models that are trained, not the traces of an application."""
+from stages.tracking.store import Store
 
 PAGE = 500
 """Runs that are asked for at a time."""
@@ -64,19 +41,6 @@ ROUNDS = 20
 
 METRICS_AT_ONCE, OTHERS_AT_ONCE = 800, 100
 """MLflow takes 100 parameters, 100 tags and 1,000 items in all in one request."""
-
-
-REFUSALS = (
-    ("error code 401", "a user name and a password that the server takes",
-     "correct MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (in the environment, never in a file that git has)."),
-    ("Invalid Host header", "a name under which the server wants to be reached",
-     "add the host and port of this address to ALLOWED_HOSTS in the server's settings (`--allowed-hosts` of mlflow)."),
-    ("error code 403", "a user who may write the runs of this experiment, and remove half-written ones",
-     "ask the server's administrator for the permission MANAGE."),
-    ("CERTIFICATE_VERIFY_FAILED", "a certificate that this machine trusts, for the host in the address",
-     "MLFLOW_TRACKING_SERVER_CERT_PATH names the certificate of a server, or of who signed it; ask its administrator."),
-)  # fmt: skip
-"""What a server that refuses says, what it wants, and the way out."""
 
 
 class Settled(NamedTuple):
@@ -98,7 +62,7 @@ class Settled(NamedTuple):
                        self.newer)  # fmt: skip
 
 
-class Publisher:
+class Publisher(Connection):
     """The runs of one dataset in one store.
 
     Parameters
@@ -126,22 +90,16 @@ class Publisher:
     """
 
     def __init__(self, *, store: Store, dataset: str, wanted: Sequence[str], made: int) -> None:
-        self.store, self.dataset, self.wanted, self.made = store, dataset, tuple(wanted), made
-        self.missing = len(wanted)
-        self._client: Any = None
-        self._experiment = ""
+        super().__init__(store=store, dataset=dataset)
+        self.wanted, self.made, self.missing = tuple(wanted), made, len(wanted)
         self._asked = False
         self._looked: tuple[float, list[Seen]] = 0.0, []
 
     @contextmanager
     def opened(self) -> Iterator[Plan]:
-        """Connect, remove what killed publishers left behind, and say what is to be published.
-
-        An SQLite file has one publisher at a time: of four that migrate a fresh one at once, three crash.
-        """
-        with self._alone():
+        """Connect, remove what killed publishers left behind, and say what is to be published."""
+        with self._connected():
             with self._told():
-                self._connect()
                 first = plan(self._seen(), self.wanted)
                 self._asked, self.missing = True, len(first.publish)
                 for run in first.remove:
@@ -272,55 +230,6 @@ class Publisher:
         with _unless_gone():
             self._client.set_tag(run, tag, value)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if self.store.database is None:
-            yield
-            return
-        with self._told():
-            self.store.database.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{self.store.database}.lock", timeout=PATIENCE)
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def _connect(self) -> None:
-        if self.store.database is not None:
-            # MLflow tries for two minutes to open a file that cannot be opened
-            with closing(sqlite3.connect(self.store.database)) as connection:
-                connection.execute("PRAGMA schema_version")
-        for name, value in SETTINGS.items():
-            os.environ.setdefault(name, value)
-        import mlflow
-        import mlflow.store.db.utils as databases
-
-        for name in ("mlflow", "alembic", "urllib3"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        if hasattr(databases, "MAX_RETRY_COUNT"):
-            databases.MAX_RETRY_COUNT = 3
-        try:
-            self._client = mlflow.MlflowClient(tracking_uri=self.store.uri)
-        except ImportError as error:
-            raise unusable(self.store.uri, f"{error}; install the driver of this database") from error
-        except mlflow.tracking.registry.UnsupportedModelRegistryStoreURIException as error:
-            raise unusable(self.store.uri, "no kind of store that MLflow knows") from error
-        found = self._client.get_experiment_by_name(self.dataset)
-        if found is None:
-            try:
-                self._client.create_experiment(self.dataset, self.store.artifacts(self.dataset), KIND)
-            except mlflow.exceptions.MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # somebody else was faster
-                    raise
-            found = self._client.get_experiment_by_name(self.dataset)
-        if found.lifecycle_stage != "active":
-            self._client.restore_experiment(found.experiment_id)
-        self._experiment = found.experiment_id
-        for name, value in PATIENT.items():  # it answers: from here on it may be busy
-            if os.environ.get(name) == SETTINGS[name]:
-                os.environ[name] = value
-
     def _seen(self) -> list[Seen]:
         """Our runs; those that a person made in the same experiment have no key and are left alone."""
         runs: list[Seen] = []
@@ -333,40 +242,16 @@ class Publisher:
                 self._looked = time.monotonic(), runs
                 return runs
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Whatever a store, its driver or its artifacts' store raises: the results are complete without it."""
-        try:
-            yield
-        except CounterpoiseError:
-            raise
-        except Exception as error:
-            raise self._unpublished(error) from error
-
-    def _unpublished(self, error: Exception) -> StorageError:
+    def _undone(self) -> tuple[str, str]:
         what = f"The {len(self.wanted)} runs of {self.dataset} could not be published."
         if self._asked:
             what = f"{self.missing} of the {len(self.wanted)} runs of {self.dataset} are not published."
         if not self.missing:
             what = f"The runs of {self.dataset} are published, but which of them are current could not be settled."
-        expected, found = "an MLflow store that answers", _short(error)
-        todo = (
+        return what, (
             f"nothing is lost, the results do not need it: once the store answers, `dvc repro track@{self.dataset}` "
-            f"completes it. {VARIABLE} says which store, and COUNTERPOISE_TRACK_STRICT=1 makes this a failure."
+            "completes it. COUNTERPOISE_TRACK_STRICT=1 makes this a failure, and"
         )
-        if isinstance(error, Timeout):
-            found = f"another publisher has held {self.store.database}.lock for {PATIENCE:.0f} s"
-        elif "out-of-date database schema" in str(error) or "Can't locate revision" in str(error):
-            expected, found = f"a database of this MLflow ({_version()})", "one that another version of MLflow made"
-            todo = (
-                f"if an older MLflow made it: copy it, then `mlflow db upgrade {self.store.shown}`; if a newer one did, "
-                f"install that, or name another and `dvc repro track@{self.dataset}` fills it."
-            )
-        for sign, what_it_wants, way_out in REFUSALS:
-            if sign in str(error):
-                expected, todo = what_it_wants, f"{way_out} {todo[0].upper()}{todo[1:]}"
-                break
-        return StorageError(what, where=self.store.shown, expected=expected, found=found, todo=todo)
 
 
 @contextmanager
@@ -388,16 +273,3 @@ def _dataset_input(one: Input) -> Any:
     source = json.dumps({"uri": one.source})
     dataset = entities.Dataset(one.name, one.digest, "local", source, profile=one.profile)
     return entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", "evaluation")])
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("mlflow")
-
-
-def _short(error: Exception) -> str:
-    """The error in one line: its innermost reason, without passwords."""
-    text = " ".join(str(error).split())
-    reason = masked(text.rpartition("(Caused by ")[2].removesuffix(")") if "(Caused by " in text else text)
-    return f"{type(error).__name__}: {reason if len(reason) <= 400 else reason[:397] + '...'}"

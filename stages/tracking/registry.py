@@ -24,7 +24,7 @@ from stages.champion.estimators import FORMATS
 from stages.champion.schema import Schema
 from stages.closure import closure
 from stages.errors import CounterpoiseError, ResultError, StorageError
-from stages.tracking.client import SETTINGS, Publisher, _short
+from stages.tracking.connection import SETTINGS, Connection, short
 from stages.tracking.items import NOTE
 from stages.tracking.store import VARIABLE, Store
 
@@ -78,7 +78,7 @@ class Entry:
     tags: Mapping[str, str]
 
 
-class Registry(Publisher):
+class Registry(Connection):
     """The champion of one dataset in one store.
 
     Raises
@@ -90,15 +90,13 @@ class Registry(Publisher):
     """
 
     def __init__(self, *, store: Store, dataset: str) -> None:
-        super().__init__(store=store, dataset=dataset, wanted=())
+        super().__init__(store=store, dataset=dataset)
         self.name = name_of(dataset)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Connect; an SQLite file has one user at a time who writes models."""
-        with self._alone():
-            with self._told():
-                self._connect()
+        """Connect."""
+        with self._connected():
             yield
 
     def present(self) -> Version | None:
@@ -165,14 +163,10 @@ class Registry(Publisher):
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    def _unpublished(self, error: Exception) -> StorageError:
-        return StorageError(
+    def _undone(self) -> tuple[str, str]:
+        return (
             f"The champion of {self.dataset} could not be asked for or registered.",
-            where=self.store.shown,
-            expected="an MLflow store that answers",
-            found=_short(error),
-            todo=f"run it again once the store answers: a champion changes only when its version is complete. {VARIABLE} "
-            "says which store.",
+            "run it again once the store answers: a champion changes only when its version is complete.",
         )
 
 
@@ -199,10 +193,10 @@ def fetch(uri: str, store: Store, folder: Path) -> Path:
         raise
     except Exception as error:
         if isinstance(error, MlflowException) and error.error_code in ABSENT:
-            raise _no_model(uri, store, _short(error)) from None
+            raise _no_model(uri, store, short(error)) from None
         raise StorageError(
             "The champion cannot be fetched.", where=store.shown, expected="an MLflow store that answers",
-            found=_short(error), todo=f"try again once it does; {VARIABLE} says which store. A folder needs none.",
+            found=short(error), todo=f"try again once it does; {VARIABLE} says which store. A folder needs none.",
         ) from error  # fmt: skip
 
 
