@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from stages.data import formats
 from tests.project import Outcome, Project
 from tests.services import Sshd, sshd
 from tests.team_servers import ADMIN_PASSWORD, Postgres, TrackingServer, postgres
@@ -70,13 +72,13 @@ class View:
         return mlflow.MlflowClient(tracking_uri=self.address)
 
     def runs(self, dataset: str = "digits") -> list[Run]:
-        """Every run of an experiment that is not deleted."""
+        """Every run of `track` in an experiment that is not deleted."""
         experiment = self.client.get_experiment_by_name(dataset)
         assert experiment is not None, f"{self.address} has no experiment {dataset}"
         return [
             Run(r.info.run_name, r.data.tags.get("cell_key", ""), r.info.status, r.data.tags.get("current") == "true",
                 r.data.tags.get("made_by", ""), r.info.run_id, r.info.start_time, r.data.tags)
-            for r in self.client.search_runs([experiment.experiment_id], max_results=1000)
+            for r in self.client.search_runs([experiment.experiment_id], "tags.cell_key != ''", max_results=1000)
         ]  # fmt: skip
 
     def current(self) -> dict[str, str]:
@@ -275,6 +277,24 @@ def bob(team: Team, alice: Project, origin: Path, tmp_path_factory: pytest.TempP
     pulled = project.dvc("pull", "-q", "--run-cache", "--allow-missing")
     assert pulled.status == 0, pulled.text
     return project
+
+
+def test_a_champion_that_one_promotes_is_used_by_the_other(
+    team: Team, alice: Project, bob: Project, tmp_path: Path
+) -> None:
+    promoted = alice.stage("promote", "digits", MLFLOW_TRACKING_URI=team.alice)
+    assert promoted.status == 0 and "is the champion now, counterpoise-digits version 1" in promoted.text, promoted.text
+    again = bob.stage("promote", "digits", MLFLOW_TRACKING_URI=team.bob)
+    assert again.status == 0 and "is the champion already" in again.text, again.text
+    formats.digits().to_csv(tmp_path / "new.csv", index=False)
+    scored = bob.stage("score", "digits", str(tmp_path / "new.csv"), str(tmp_path / "scored.csv"),
+                       MLFLOW_TRACKING_URI=team.bob)  # fmt: skip
+    assert scored.status == 0, scored.text
+    found = pd.read_csv(tmp_path / "scored.csv")
+    assert list(found.columns) == ["probability", "decision"] and len(found) == 1797
+    eights = formats.digits()["digit"] == 8
+    assert found.loc[eights, "probability"].mean() > 5 * found.loc[~eights, "probability"].mean()
+    team.admin.hold_complete()
 
 
 def test_older_work_published_later_takes_nothing_from_newer_work(team: Team, bob: Project) -> None:
