@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -126,8 +127,8 @@ class ObjectStore:
 
     address: str
     bucket: str = "counterpoise"
-    access_key: str = "team:alice"
-    secret: str = "only-for-tests"
+    access_key: str = field(default_factory=lambda: f"team:{token_hex(8)}")
+    secret: str = field(default_factory=lambda: token_hex(16))
 
     @property
     def variables(self) -> dict[str, str]:
