@@ -18,12 +18,11 @@ from stages.sharing import conflicts, lock
 from stages.sharing.conflicts import Versions, git
 
 NEXT = (
-    "dvc pull --run-cache --allow-missing   # what either side has computed; without a remote, leave it out",
-    "dvc repro                              # what follows from both sides together",
+    "dvc pull --allow-missing   # what either side has computed",
+    "dvc repro --pull           # what follows from both together (without --pull where there is no remote)",
     f"git add {paths.DVC_LOCK} {paths.REPORTS}",
     "git commit",
 )
-
 HINT = "   # `python -m stages.check` looks at it"
 
 

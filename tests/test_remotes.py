@@ -295,7 +295,7 @@ def corrupt(objects: Path, name: str) -> Path:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    path.chmod(0o444)
+    path.chmod(0o444)  # DVC looks again at what is not, and takes this for a sign that it has looked
     return path
 
 
@@ -381,7 +381,7 @@ def test_a_corrupted_list_of_a_folder_is_repaired_over_ssh(base: Project, ssh_wa
     project = shared(base, ssh_way, tmp_path / "a")
     ran(project, "push")
     locked = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]["evaluate@digits"]["outs"][0]
-    corrupt(tmp_path / "remote", locked["md5"])
+    corrupt(tmp_path / "remote", locked["md5"]).write_text("[")
     refused = joined(project, ssh_way, tmp_path / "b").dvc("pull", "--allow-missing")
     assert refused.status != 0
     documented(".dir is corrupted", refused.text)
@@ -391,6 +391,26 @@ def test_a_corrupted_list_of_a_folder_is_repaired_over_ssh(base: Project, ssh_wa
     )
     assert project.stage("remote", "--repair").status == 0
     ran(project, "push")
+
+
+def test_verify_lets_a_list_pass_that_names_other_files_and_status_does_not(
+    project: Project, remote: Path, tmp_path: Path
+) -> None:
+    """Somebody puts one strategy's list in the place of another's: every file is what its name says, in the wrong folder."""
+    stages = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]
+    one, other = (
+        out["md5"]
+        for strategy in ("none", "random_over")
+        for out in stages[f"train@digits-{strategy}"]["outs"]
+        if out["md5"].endswith(".dir")
+    )
+    corrupt(remote, one).write_bytes((remote / "files" / "md5" / other[:2] / other[2:]).read_bytes())
+    clone = colleague(project, tmp_path / "b")
+    ran(clone, "pull")
+    assert object_of(clone, CELL) == object_of(project, CELL.replace("none", "random_over"))
+    assert "modified:           data/scores/digits/none" in clone.dvc("status", STAGE).text
+    assert f"{one} corrupted in the remote: data/scores/digits/none of {STAGE}" in clone.stage("remote").text
+    assert project.stage("remote", "--repair").status == 0
 
 
 def test_a_corrupted_file_that_no_stage_makes_is_left_where_it_is(project: Project, remote: Path) -> None:
