@@ -408,7 +408,7 @@ def test_verify_lets_a_list_pass_that_names_other_files_and_status_does_not(
     clone = colleague(project, tmp_path / "b")
     ran(clone, "pull")
     assert object_of(clone, CELL) == object_of(project, CELL.replace("none", "random_over"))
-    assert "modified:           data/scores/digits/none" in clone.dvc("status", STAGE).text
+    assert "not in cache:       data/scores/digits/none" in clone.dvc("status", STAGE).text
     assert f"{one} corrupted in the remote: data/scores/digits/none of {STAGE}" in clone.stage("remote").text
     assert project.stage("remote", "--repair").status == 0
 
