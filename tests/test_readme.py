@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from stages import config, files
+from stages.data import formats
 from stages.paths import REPOSITORY
 from tests.project import Project
 
@@ -47,8 +48,15 @@ def test_no_command_stands_in_the_readme_untested() -> None:
         "dvc metrics diff",
         "dvc plots show",
         "COUNTERPOISE_MIRROR=/path/to/files dvc repro",
-        "dvc pull --allow-missing",
-        "dvc push",
+        # tests/test_remotes.py and tests/test_team.py
+        "dvc push --run-cache",
+        "dvc pull --run-cache --allow-missing",
+        "dvc repro --pull",
+        "deploy/server.sh start",
+        # below, and tests/test_scoring.py
+        "python -m stages.promote digits",
+        "python -m stages.score digits new.csv scored.csv",
+        "mlflow models serve -m models:/counterpoise-digits@champion --env-manager local",
     }
     assert set(COMMANDS) <= known
 
@@ -120,6 +128,17 @@ def test_the_ui_opens_on_the_runs(fresh: Project) -> None:
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+def test_the_champion_of_the_first_command_scores_a_file(fresh: Project) -> None:
+    formats.digits().to_csv(fresh.folder / "new.csv", index=False)
+    for command in COMMANDS:
+        if command.startswith(("python -m stages.promote", "python -m stages.score")):
+            outcome = fresh.run(*shlex.split(command))
+            assert outcome.status == 0, outcome.text
+    scored = files.read_csv(fresh.folder / "scored.csv")
+    assert list(scored.columns) == ["probability", "decision"]
+    assert (scored["decision"] == (formats.digits()["digit"] == 8)).mean() > 0.95
 
 
 def test_check_passes_on_what_is_committed(fresh: Project) -> None:
