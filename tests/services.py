@@ -44,10 +44,16 @@ def program(name: str, package: str) -> str:
 
 @contextmanager
 def serving(command: list[str], port: int, log: Path, environment: Mapping[str, str] | None = None) -> Iterator[None]:
-    """A server that answers at the port, from when the block begins to when it ends."""
+    """A server that answers at the port, from when the block begins to when it ends, or this process is killed."""
+    bound = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     with log.open("wb") as written:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=written, stderr=written, env=environment, start_new_session=True
+            [*bound, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=written,
+            env=environment,
+            start_new_session=True,
         )
     try:
         end = time.monotonic() + SECONDS
