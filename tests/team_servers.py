@@ -142,14 +142,15 @@ class TrackingServer:
         return (self.folder / "log").read_text()
 
     def written(self) -> Path:
-        """The settings as a file."""
+        """The settings as a file: the example, and what is other here."""
         chosen = {
             "BACKEND_STORE": self.database, "PGPASSFILE": str(self.passwords), "ARTIFACTS": str(self.artifacts),
             "PORT": str(self.port), "WORKERS": "2", "ADMIN_PASSWORD": ADMIN_PASSWORD, "SECRET_KEY": "of the tests",
             **self.settings,
         }  # fmt: skip
         path = self.folder / "server.env"
-        path.write_text("".join(f"{name}='{value}'\n" for name, value in chosen.items()))
+        own = "".join(f"{name}='{value}'\n" for name, value in chosen.items())
+        path.write_text((SCRIPT.parent / "server.env.example").read_text() + own)
         path.chmod(0o600)
         return path
 

@@ -133,6 +133,13 @@ def test_the_commands_of_the_page_are_those_that_the_tests_run() -> None:
         "dvc pull --allow-missing", "dvc repro --pull", "git add dvc.lock reports", "git commit",
         "dvc exp run -S strategies.random_over.ratio=0.5 -n half", "dvc exp push origin half", "dvc exp list origin",
         "dvc exp pull origin half", "dvc exp apply half",
+        # test_server and test_team
+        "createuser --pwprompt mlflow && createdb --owner mlflow mlflow", "deploy/server.sh start",
+        "cp deploy/server.env.example deploy/server.env && chmod 600 deploy/server.env", "deploy/server.sh user alice",
+        "export MLFLOW_TRACKING_URI=https://mlflow.example.org:5000",
+        "export MLFLOW_TRACKING_USERNAME=alice MLFLOW_TRACKING_PASSWORD=...", "dvc repro",
+        "deploy/server.sh backup backups/2026-11-24", "deploy/server.sh restore backups/2026-11-24",
+        "deploy/server.sh backup backups/before-the-upgrade && deploy/server.sh upgrade",
         # here
         *(f"bash docs/ci/steps.sh {name}" for name in STEPS[:-1]),
         "bash docs/ci/steps.sh comment origin/main comment.md",

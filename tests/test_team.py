@@ -222,7 +222,10 @@ def test_a_colleague_pulls_recomputes_nothing_and_sees_the_same_runs(team: Team,
     assert {run.made_by for run in own.runs()} == {"Alice"}, "whoever publishes it"
     made = {run.started for run in own.runs()}
     assert made == {int(alice.git("log", "-1", "--format=%ct", "--", "dvc.lock")) * 1000}
-    published = bob.stage("track", "digits", MLFLOW_TRACKING_URI=team.bob, COUNTERPOISE_TRACK_STRICT="1")
+    published = bob.stage(
+        "track", "digits", MLFLOW_TRACKING_URI=team.server.address, MLFLOW_TRACKING_USERNAME="bob",
+        MLFLOW_TRACKING_PASSWORD="the-word-of-bob", COUNTERPOISE_TRACK_STRICT="1",
+    )  # fmt: skip
     assert published.status == 0 and "nothing to publish" in published.text, published.text
 
 
