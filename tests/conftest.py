@@ -24,6 +24,14 @@ settings.register_profile("same-every-time", derandomize=True, deadline=None, ma
 settings.load_profile("same-every-time")
 
 
+LONG = ("test_team", "test_readme", "test_pipeline", "test_merge", "test_remotes", "test_browser")
+"""Files that take minutes each: they begin first, so that no worker has one to itself at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def mirror() -> Path:
     """The folder with datasets' original bytes; a test that needs it fails without it instead of being skipped."""
