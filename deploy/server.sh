@@ -20,9 +20,10 @@ fail() { # what, expected, found, what to do
 }
 
 settings() {
-  local file="${COUNTERPOISE_SERVER_ENV:-$here/server.env}"
+  local file="${COUNTERPOISE_SERVER_ENV:-$here/server.env}" given="${ADMIN_PASSWORD:-}"
   [ -f "$file" ] || fail "There are no settings." "a file like deploy/server.env.example" "no file $file" \
     "copy the example, or name yours in COUNTERPOISE_SERVER_ENV."
+  file="$(realpath "$file")"
   if [ -n "$(find "$file" -maxdepth 0 -perm /077)" ]; then
     fail "The settings can be read by others." "a file for its owner alone" "$(stat -c %A "$file") $file" "chmod 600 $file"
   fi
@@ -30,14 +31,22 @@ settings() {
   # shellcheck disable=SC1090
   . "$file"
   set +a
+  if [ -n "$given" ]; then ADMIN_PASSWORD="$given"; fi # what is said for this one command goes before
   : "${HOST:=127.0.0.1}" "${PORT:=5000}" "${WORKERS:=4}" "${ADMIN_USER:=admin}" "${TEAM_PERMISSION:=MANAGE}"
   : "${ALLOWED_HOSTS:=localhost,localhost:$PORT,127.0.0.1:$PORT}"
   local name
   for name in BACKEND_STORE ARTIFACTS; do
     [ -n "${!name:-}" ] || fail "A setting is missing." "a value for $name" "none in $file" "see deploy/server.env.example."
   done
+  for name in ARTIFACTS PGPASSFILE TLS_CERTIFICATE TLS_KEY; do
+    case "${!name:-/}" in
+      /*) ;;
+      *) fail "$name is no absolute path." "a path that begins with /" "${!name}" \
+        "write the whole path: the server works in a folder of its own." ;;
+    esac
+  done
   case "$BACKEND_STORE" in
-    postgresql://*:*@*) fail "A password stands in BACKEND_STORE." "postgresql://USER@HOST:PORT/DATABASE" "one with a password" \
+    postgresql://*:*@* | *[?\&]password=*) fail "A password stands in BACKEND_STORE." "postgresql://USER@HOST:PORT/DATABASE" "one with a password" \
       "put it into the file that PGPASSFILE names: processes show their arguments to everybody." ;;
     postgresql://*) ;;
     *) fail "BACKEND_STORE is no PostgreSQL database." "postgresql://USER@HOST:PORT/DATABASE" "${BACKEND_STORE%%:*}:..." \
@@ -64,21 +73,39 @@ asked() {
 
 tables() { asked "select count(*) from information_schema.tables where table_schema = current_schema()"; }
 
-has() { [ "$(asked "select to_regclass('$1') is not null")" = t ]; }
-
-# Which schema MLflow here wants, and which the database has.
-wanted_schema() {
-  python -W ignore -c 'from mlflow.store.db.utils import _get_latest_schema_revision as latest; print(latest())'
+has() {
+  local there
+  there="$(asked "select to_regclass('$1') is not null")" || exit 1
+  [ "$there" = t ]
 }
 
-found_schema() { if has alembic_version; then asked "select version_num from alembic_version"; fi; }
+# Which schemas MLflow here wants, and which the database has: of the runs, and of the users.
+wanted_schema() {
+  python -W ignore - <<'PY'
+from pathlib import Path
+
+import mlflow
+from alembic.script import ScriptDirectory
+
+root = Path(mlflow.__file__).parent
+folders = root / "store" / "db_migrations", root / "server" / "auth" / "db" / "migrations"
+print("+".join(ScriptDirectory(str(folder)).get_current_head() for folder in folders))
+PY
+}
+
+found_schema() {
+  local runs="" users=""
+  if has alembic_version; then runs="$(asked "select version_num from alembic_version")" || exit 1; fi
+  if has alembic_version_auth; then users="$(asked "select version_num from alembic_version_auth")" || exit 1; fi
+  if [ -n "$runs$users" ]; then echo "$runs+$users"; fi
+}
 
 hold_schema() {
   local found wanted
   found="$(found_schema)"
   [ -n "$found" ] || return 0 # a fresh database: MLflow makes its tables
   wanted="$(wanted_schema)"
-  [ "$found" = "$wanted" ] || fail "The database was made by another version of MLflow." \
+  [ "$found" = "$wanted" ] || [ "$found" = "${wanted%+*}+" ] || fail "The database was made by another version of MLflow." \
     "schema $wanted, of MLflow $(python -c 'from importlib.metadata import version as v; print(v("mlflow"))')" "schema $found" \
     "if an older MLflow made it: $0 backup FOLDER, then $0 upgrade. If a newer one did, install that."
 }
@@ -101,7 +128,7 @@ start() {
   cat >"$private/users.ini" <<INI
 [mlflow]
 default_permission = $TEAM_PERMISSION
-database_uri = $BACKEND_STORE
+database_uri = ${BACKEND_STORE//%/%%}
 admin_username = $ADMIN_USER
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 grant_default_workspace_access = false
@@ -124,7 +151,7 @@ INI
 
 backup() {
   tools pg_dump tar sha256sum
-  local folder="$1"
+  local folder="${1%/}"
   [ ! -e "$folder" ] || fail "The folder of the backup is there already." "a new folder" "$folder" "name another."
   [ "$(tables)" != 0 ] || fail "There is nothing to keep." "a database with tables" "an empty one" "start the server first."
   local part="$folder.part"
@@ -140,7 +167,7 @@ backup() {
 
 restore() {
   tools pg_restore tar sha256sum
-  local folder="$1"
+  local folder="${1%/}" part="$ARTIFACTS.part"
   [ -f "$folder/SHA256SUMS" ] || fail "This is no backup." "a folder that $0 backup made" "$folder" "name the right one."
   local told
   told="$(cd "$folder" && sha256sum --check --quiet SHA256SUMS 2>&1)" ||
@@ -150,9 +177,13 @@ restore() {
   mkdir -p "$ARTIFACTS"
   [ -z "$(ls -A "$ARTIFACTS")" ] || fail "The artifact folder is not empty." "an empty folder" "$ARTIFACTS" \
     "name another in ARTIFACTS: nothing is overwritten."
-  tar --extract --file="$folder/artifacts.tar" --directory="$ARTIFACTS"
+  rm -rf "$part"
+  mkdir "$part"
+  tar --extract --file="$folder/artifacts.tar" --directory="$part"
   pg_restore --no-password --no-owner --no-privileges --exit-on-error --single-transaction --dbname="$BACKEND_STORE" \
     "$folder/database.dump"
+  rmdir "$ARTIFACTS"
+  mv "$part" "$ARTIFACTS"
   echo "restored from $folder: $(asked "select count(*) from runs") runs; schema $(found_schema)"
 }
 
@@ -167,17 +198,22 @@ upgrade() {
 }
 
 user() {
-  tools curl
-  local name="$1" password answer admin="${ADMIN_PASSWORD:-}" address="http://$HOST:$PORT"
-  if [ -n "${TLS_CERTIFICATE:-}" ]; then address="https://$HOST:$PORT" CURL_CA_BUNDLE="$TLS_CERTIFICATE" && export CURL_CA_BUNDLE; fi
+  tools curl python
+  local name="$1" password="" answer admin="${ADMIN_PASSWORD:-}" scheme=http connect="$HOST"
+  local known="${ALLOWED_HOSTS%%,*}" # as whom the server wants to be reached; the way to it is HOST
   [ -n "$admin" ] || fail "The administrator's password is not known." "a value for ADMIN_PASSWORD" "none" \
     "set it in the environment for this command."
-  if [ -t 0 ]; then read -rsp "password of $name: " password && echo; else read -r password; fi
-  printf 'user = "%s:%s"\n' "$ADMIN_USER" "$admin" >"${secret:=$(mktemp)}"
+  if [ "$HOST" = 0.0.0.0 ]; then connect=127.0.0.1; fi
+  if [ -n "${TLS_CERTIFICATE:-}" ]; then scheme=https CURL_CA_BUNDLE="$TLS_CERTIFICATE" && export CURL_CA_BUNDLE; fi
+  local address="$scheme://${known%%:*}:$PORT"
+  if [ -t 0 ]; then IFS= read -rsp "password of $name: " password && echo; else IFS= read -r password || true; fi
+  admin="${admin//\\/\\\\}"
+  printf 'user = "%s:%s"\n' "$ADMIN_USER" "${admin//\"/\\\"}" >"${secret:=$(mktemp)}"
   # shellcheck disable=SC2064
   trap "rm -f '$secret'" EXIT
   ask() { # method and path; the body comes from standard input, so that no process shows a password
-    curl --silent --show-error --config "$secret" --header 'Content-Type: application/json' --data @- \
+    curl --silent --show-error --noproxy '*' --config "$secret" --connect-to "::$connect:$PORT" --header "Host: $known" \
+      --header 'Content-Type: application/json' --data @- \
       --write-out '\n%{http_code}' --request "$1" "$address/api/2.0/mlflow/users/$2" 2>&1 || true
   }
   body() { python -c 'import json, sys; print(json.dumps({"username": sys.argv[1], "password": sys.stdin.read()}))' "$name"; }

@@ -10,13 +10,13 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from stages import config, paths
 from stages.config import Params
@@ -54,13 +54,19 @@ class Run:
 
 def runs_of(made: Locked, results: items.Results) -> dict[str, Run]:
     """What should be there, by key, the comparison last."""
-    known = {md5: maker(md5) for md5 in {*made.scores.values(), made.evaluation}}
-    cells = {key: Run(results.cell(cell), known[made.scores[cell[0]]]) for cell, key in made.keys.items()}
-    return cells | {made.comparison: Run(results.comparison, known[made.evaluation])}
+    of = {strategy: maker(md5, paths.scores(made.dataset, strategy)) for strategy, md5 in made.scores.items()}
+    cells = {key: Run(results.cell(cell), of[cell[0]]) for cell, key in made.keys.items()}
+    return cells | {made.comparison: Run(results.comparison, maker(made.evaluation, paths.evaluation(made.dataset)))}
 
 
-def publish(made: Locked, target: Store) -> str:
-    """Publish what is missing, mark what is current, and tell what was done."""
+def publish(made: Locked, target: Store, *, changed: bool = False) -> str:
+    """Publish what is missing, mark what is current, and tell what was done.
+
+    Parameters
+    ----------
+    changed : bool
+        Whether params.yaml asks for other results than those that are there.
+    """
     from tqdm import tqdm
 
     from stages.tracking import items
@@ -71,8 +77,8 @@ def publish(made: Locked, target: Store) -> str:
     runs = runs_of(made, results)
     publisher = Publisher(store=target, dataset=made.dataset, wanted=made.wanted, made=runs[made.comparison].maker.at)
     published = 0
-    with publisher.opened() as first, drawn({key: runs[key].piece for key in first.publish}) as pictures:
-        origin = [*provenance(made), items.dataset_input(results, made.data)] if first.publish else []
+    with publisher.opened() as first, drawn({key: run.piece for key, run in runs.items()}, first.publish) as pictures:
+        origin = [*provenance(made, changed=changed), items.dataset_input(results, made.data)]
 
         def write(key: str) -> None:
             nonlocal published
@@ -94,7 +100,11 @@ def publish(made: Locked, target: Store) -> str:
             # what another publisher was about to write comes again where it was killed, and the comparison when all is there
             for key in publisher.lacking() if first.publish else ():
                 write(key)
-        last = publisher.settle()
+            last = publisher.settle()
+            while last.lacking and published < 2 * len(runs):  # somebody has removed one meanwhile
+                for key in last.lacking:
+                    write(key)
+                last = publisher.settle()
     counts = {
         "published": published,
         "published by others meanwhile": len(first.publish) - published,
@@ -114,16 +124,17 @@ def newer_told(newer: Seen | None) -> str:
     return f"\n  current are newer results there, made {at} (their commit and maker are tags of the run `comparison`)"
 
 
-class Pictures:
-    """The items of runs, by key; with a pool they are made ahead."""
+Pieces: TypeAlias = "Mapping[str, items.CellResults | items.ComparisonResults]"
 
-    def __init__(
-        self, pieces: Mapping[str, items.CellResults | items.ComparisonResults], pool: Executor | None
-    ) -> None:
+
+class Pictures:
+    """The items of runs, by key; with a pool those that are wanted are made ahead."""
+
+    def __init__(self, pieces: Pieces, wanted: Sequence[str] = (), pool: Executor | None = None) -> None:
         from stages.tracking import items
 
         self._pieces, self._make = pieces, items.items
-        self._ahead = {key: pool.submit(self._make, piece) for key, piece in pieces.items()} if pool else {}
+        self._ahead = {key: pool.submit(self._make, pieces[key]) for key in wanted} if pool else {}
 
     def take(self, key: str) -> list[items.Item]:
         ahead = self._ahead.pop(key, None)
@@ -137,33 +148,33 @@ class Pictures:
 
 
 @contextmanager
-def drawn(pieces: Mapping[str, items.CellResults | items.ComparisonResults]) -> Iterator[Pictures]:
-    """The items of several runs; their pictures are most of the work, and of many runs all cores draw them."""
+def drawn(pieces: Pieces, wanted: Sequence[str]) -> Iterator[Pictures]:
+    """The items of runs; their pictures are most of the work, and where many are wanted all cores draw them."""
     from concurrent.futures import ProcessPoolExecutor
 
     from joblib import cpu_count
 
-    if len(pieces) < MANY:
-        yield Pictures(pieces, None)
+    if len(wanted) < MANY:
+        yield Pictures(pieces)
         return
     # not forked: mlflow's threads may hold a lock. An interrupt is the parent's to answer.
     pool = ProcessPoolExecutor(
-        min(cpu_count(), len(pieces)), get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+        min(cpu_count(), len(wanted)), get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
     )
     try:
-        yield Pictures(pieces, pool)
+        yield Pictures(pieces, wanted, pool)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def provenance(made: Locked) -> Iterator[items.Item]:
-    """What the runs were made from, as tags that they have in common."""
+def provenance(made: Locked, *, changed: bool) -> Iterator[items.Item]:
+    """What the runs were made from, as tags that they have in common; parameters changed since make any tree dirty."""
     from stages.tracking.items import Tag
 
     found = revision()
     yield Tag("git_commit", found.commit)
     yield Tag("git_branch", found.branch)
-    yield Tag("git_dirty", found.dirty)
+    yield Tag("git_dirty", "true" if changed else found.dirty)
     if found.commit != UNKNOWN:
         yield Tag("mlflow.source.git.commit", found.commit)
     yield Tag("mlflow.source.name", f"python -m stages.track {made.dataset}")
@@ -176,7 +187,8 @@ def maker_tags(maker: Maker) -> Iterator[items.Item]:
     from stages.tracking.items import Tag
 
     yield Tag("made_by", maker.name)
-    yield Tag("made_at", datetime.fromtimestamp(maker.at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    if maker.at:
+        yield Tag("made_at", datetime.fromtimestamp(maker.at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     yield Tag("mlflow.user", maker.name)
 
 
@@ -196,13 +208,14 @@ def main() -> int:
     params.dataset(name)
     target = store.chosen(os.environ)
     made = locked.read(name)
-    if changed_since(made, params):
+    changed = changed_since(made, params)
+    if changed:
         print(f"{name}: {paths.PARAMS} has changed since; `dvc repro track@{name}` makes new results")
     if nothing_to_do(made, target):
         print(f"{name}: all {len(made.wanted)} runs are published")
         return 0
     try:
-        print(publish(made, target))
+        print(publish(made, target, changed=changed))
     except StorageError as error:
         if os.environ.get(STRICT, "0") not in ("", "0"):
             raise

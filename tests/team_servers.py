@@ -146,6 +146,7 @@ class TrackingServer:
         chosen = {
             "BACKEND_STORE": self.database, "PGPASSFILE": str(self.passwords), "ARTIFACTS": str(self.artifacts),
             "PORT": str(self.port), "WORKERS": "2", "ADMIN_PASSWORD": ADMIN_PASSWORD, "SECRET_KEY": "of the tests",
+            "ALLOWED_HOSTS": f"{LOOPBACK}:{self.port}",
             **self.settings,
         }  # fmt: skip
         path = self.folder / "server.env"

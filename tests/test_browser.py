@@ -28,11 +28,14 @@ from stages import files, report
 from stages.paths import REPOSITORY
 from stages.verdict.headline import number
 from stages.verdict.page import percent
-from tests.test_tracking import computed, published
+from tests.computed import computed
+from tests.test_tracking import published
 
 PARAMS: dict[str, Any] = {
     "seed": 5,
-    "datasets": {"digits": {"path": "digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8}},
+    "datasets": {
+        "digits": {"path": "data/cards/digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8}
+    },
     "strategies": {"none": {}, "random_over": {}, "random_under": {}, "adasyn": {"params": {"n_neighbors": 600}}},
     "models": {
         "logistic_regression": {"params": {"max_iter": 200}},

@@ -127,7 +127,6 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder = tmp_path_factory.mktemp("team")
     with postgres() as database, sshd(folder / "ssh") as ssh:
         server = TrackingServer(folder / "server", database.create("mlflow"), database.passwords)
-        server.settings["ALLOWED_HOSTS"] = f"127.0.0.1:{server.port}"
         server.start()
         try:
             alice, bob = server.user("alice", "the-word-of-alice"), server.user("bob", "the-word-of-bob")

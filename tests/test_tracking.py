@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import importlib
-import io
 import json
 import os
 import shutil
@@ -32,6 +29,7 @@ from stages.paths import REPOSITORY
 from stages.tracking import items, locked, peek, revision, runs, store
 from stages.tracking.runs import Seen, plan
 from stages.verdict import figures
+from tests.computed import computed, md5
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what MLflow warns of while it is imported is not ours
@@ -42,7 +40,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWar
 
 PARAMS: dict[str, Any] = {
     "seed": 3,
-    "datasets": {"digits": {"path": "digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8}},
+    "datasets": {
+        "digits": {"path": "data/cards/digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8}
+    },
     "strategies": {"none": {}, "random_under": {}, "adasyn": {"params": {"n_neighbors": 600}}},
     "models": {
         "logistic_regression": {"strategies": ["none", "random_under"], "params": {"max_iter": 200}},
@@ -58,73 +58,6 @@ NAMES = {
 }  # fmt: skip
 REFUSED = "adasyn/xgboost"
 """ADASYN with 600 neighbours cannot run on 140 positives."""
-
-
-# ----------------------------------------------------------------- results, made by the project's own stages
-
-
-def computed(params: dict[str, Any]) -> None:
-    """Run the stages in the working directory as DVC would, and write down what it would in dvc.lock."""
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    Path("digits.md").write_text("digits\n")
-    strategies = list(params["strategies"])
-    calls = [
-        ("code",),
-        ("fetch", "digits"),
-        ("split", "digits"),
-        ("defects", "digits"),
-        ("costs", "digits"),
-        *(("resample", "digits", s) for s in strategies),
-        *(("train", "digits", s) for s in strategies),
-        ("evaluate", "digits"),
-    ]
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # a regression of 200 steps does not converge
-        for name, *about in calls:
-            importlib.import_module(f"stages.{name}")
-            arguments, sys.argv = sys.argv, [name, *about]
-            try:
-                sys.modules[f"stages.{name}"].main()
-            finally:
-                sys.argv = arguments
-    Path("dvc.lock").write_text(yaml.safe_dump(lock_of(params), sort_keys=False))
-
-
-def md5(path: Path) -> str:
-    if path.is_dir():
-        listed = [
-            {"md5": md5(p), "relpath": p.relative_to(path).as_posix()} for p in sorted(path.rglob("*")) if p.is_file()
-        ]
-        return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
-    return hashlib.md5(path.read_bytes()).hexdigest()
-
-
-PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
-
-
-def lock_of(params: dict[str, Any]) -> dict[str, Any]:
-    """The stages of dvc.lock, with the dependencies that dvc.yaml declares."""
-    made: dict[str, Any] = {}
-    for name in ("fetch", "split", "defects", "costs", "resample", "train", "evaluate"):
-        definition = PIPELINE[name].get("do", PIPELINE[name])
-        for strategy in params["strategies"] if name in ("resample", "train") else [None]:
-
-            def filled(text: str, strategy: str | None = strategy) -> str:
-                text = text.replace("${item.path}", "digits.md").replace("${key}", "digits")
-                return text.replace("${item.dataset}", "digits").replace("${item.strategy}", strategy or "")
-
-            def hashed(entries: list[str]) -> list[dict[str, str]]:
-                names = [filled(entry) for entry in entries]
-                return [{"path": n, "md5": md5(Path(n) if Path(n).exists() else REPOSITORY / n)} for n in names]
-
-            keys = [filled(key) for key in definition["params"]]
-            values = {
-                key: params[key] if key in params else params[key.split(".")[0]][key.split(".")[1]] for key in keys
-            }
-            stage = f"{name}@digits" + (f"-{strategy}" if strategy else "")
-            made[stage] = {"deps": hashed(definition["deps"]), "params": {"params.yaml": values},
-                           "outs": hashed(definition["outs"])}  # fmt: skip
-    return {"schema": "2.0", "stages": made}
 
 
 @dataclass(frozen=True)
@@ -524,7 +457,7 @@ def test_publishers_that_begin_at_once_on_a_fresh_store_all_succeed_and_double_n
     assert len(fresh.state()) == len(NAMES)
 
 
-HERE = socket.gethostname()
+HERE = runs.machine()
 NOW = int(time.time() * 1000)
 
 
@@ -562,9 +495,10 @@ def test_the_newest_results_are_those_made_last_whoever_published_when() -> None
     half = comparison_of("k3", 12, "RUNNING")
     cell = Seen("c", "k4", "FINISHED", True, NOW, "", "cell", 13)
     for seen in ([one, two, half, cell], [cell, half, two, one]):
-        assert runs.newest(seen) == two
-    assert runs.newest([half, cell]) is None
-    assert runs.newest([one, replace(two, made=10)]) == runs.newest([replace(two, made=10), one]), "whatever the order"
+        assert runs.newest_first(seen) == [two, one]
+    assert runs.newest_first([half, cell]) == []
+    same = replace(two, made=10)
+    assert runs.newest_first([one, same]) == runs.newest_first([same, one]), "whoever looks, in whatever order"
 
 
 def test_what_somebody_else_is_writing_is_attended_to_and_what_a_killed_one_left_is_not() -> None:
@@ -793,7 +727,10 @@ def test_a_file_that_is_no_database_is_said_at_once(
         ("https://token@host", "https://***@host"),
         ("postgresql+psycopg://u:p%40ss@db/mlflow failed", "postgresql+psycopg://***@db/mlflow failed"),
         ("http://u:p@ss@host", "http://***@host"),
+        ("http://u:p/ss@host:5000/x", "http://***@host:5000/x"),
+        ("postgresql://host/db?user=u&password=secret", "postgresql://host/db?user=u&password=***"),
         ("http://host/a@b", "http://host/a@b"),
+        ("http://host:5000/a@b", "http://host:5000/a@b"),
         ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
     ],
 )
@@ -841,29 +778,39 @@ def test_a_result_is_its_makers_whoever_publishes_it(tmp_path: Path, monkeypatch
         lock(*sums)
         git(who, when, "commit", "-qam", who)
 
+    def who(md5: str) -> revision.Maker:
+        return revision.maker(md5, Path("result"))
+
     lock("aaa", "bbb")
     git("Ann", 1_000_000, "init", "-qb", "main")
     git("Ann", 1_000_000, "add", "-A")
     git("Ann", 1_000_000, "commit", "-qm", "start")
     git("Ann", 1_000_000, "branch", "side")
     commit("Ben", 2_000_000, "aaa", "ccc")
-    assert revision.maker("aaa") == revision.Maker("Ann", 1_000_000_000)
-    assert revision.maker("ccc") == revision.Maker("Ben", 2_000_000_000)
+    assert who("aaa") == revision.Maker("Ann", 1_000_000_000)
+    assert who("ccc") == revision.Maker("Ben", 2_000_000_000)
     git("Cid", 3_000_000, "switch", "-q", "side")
     commit("Cid", 3_000_000, "ddd", "bbb")
     git("Ann", 4_000_000, "switch", "-q", "main")
     git("Ann", 4_000_000, "merge", "-q", "-s", "ours", "--no-commit", "side")
     lock("ddd", "ccc", "eee")
     git("Ann", 4_000_000, "commit", "-qam", "merged, and made eee of both")
-    assert revision.maker("ddd") == revision.Maker("Cid", 3_000_000_000), "a merge makes nothing of what it brings in"
-    assert revision.maker("eee") == revision.Maker("Ann", 4_000_000_000)
-    commit("Ann", 5_000_000, "aaa", "ccc")
-    assert revision.maker("aaa") == revision.Maker("Ann", 5_000_000_000), "the same again after others is new"
-    lock("fff")
-    os.utime("dvc.lock", (6_000_000, 6_000_000))
+    commit("Eve", 5_000_000, "ddd", "ddd", "ccc", "eee", "fff")
+    assert who("ddd") == revision.Maker("Cid", 3_000_000_000), "a merge makes nothing of what it brings in"
+    assert who("eee") == revision.Maker("Ann", 4_000_000_000), "and all of what it alone has"
+    assert who("fff") == revision.Maker("Eve", 5_000_000_000)
+    commit("Ann", 6_000_000, "aaa", "ccc")
+    assert who("aaa") == revision.Maker("Ann", 6_000_000_000), "the same again after others is new"
+    lock("ggg")
+    Path("result").mkdir()
+    Path("result/scores").write_text("0.5\n")
+    os.utime("result/scores", (7_000_000, 7_000_000))
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Dan")
     monkeypatch.setenv("GIT_AUTHOR_EMAIL", "d@example.org")
-    assert revision.maker("fff") == revision.Maker("Dan", 6_000_000_000), "not committed yet"
+    assert who("ggg") == revision.Maker("Dan", 7_000_000_000), "not committed yet"
+    git("Ann", 8_000_000, "clone", "-q", "--depth", "1", f"file://{tmp_path}", "shallow")
+    monkeypatch.chdir("shallow")
+    assert who("ccc") == revision.Maker("unknown", 0), "a clone without the history cannot know"
 
 
 def test_mlflow_shows_the_experiment_as_models_that_were_trained(place: Place) -> None:

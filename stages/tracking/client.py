@@ -23,7 +23,7 @@ from stages.tracking.runs import (
     PUBLISHER,
     Plan,
     Seen,
-    newest,
+    newest_first,
     plan,
     publisher,
     unattended,
@@ -50,16 +50,19 @@ class Settled(NamedTuple):
     ----------
     newer : Seen or None
         The comparison of newer results, whose cells stay the current ones.
+    lacking : tuple of str
+        Wanted keys that the store turned out not to hold.
     """
 
-    removed: int
-    marked: int
-    unmarked: int
-    newer: Seen | None
+    removed: int = 0
+    marked: int = 0
+    unmarked: int = 0
+    newer: Seen | None = None
+    lacking: tuple[str, ...] = ()
 
     def plus(self, one: Plan) -> Settled:
-        return Settled(self.removed + len(one.remove), self.marked + len(one.mark), self.unmarked + len(one.unmark),
-                       self.newer)  # fmt: skip
+        return self._replace(removed=self.removed + len(one.remove), marked=self.marked + len(one.mark),
+                             unmarked=self.unmarked + len(one.unmark))  # fmt: skip
 
 
 class Publisher(Connection):
@@ -83,10 +86,8 @@ class Publisher(Connection):
 
     Raises
     ------
-    StorageError
-        From every method, when the store cannot be reached or refuses.
-    ConfigurationError
-        When there can be no such store.
+    StorageError, ConfigurationError
+        As in `Connection`.
     """
 
     def __init__(self, *, store: Store, dataset: str, wanted: Sequence[str], made: int) -> None:
@@ -139,7 +140,8 @@ class Publisher(Connection):
         from mlflow import entities
 
         content = list(items)
-        metrics = [entities.Metric(one.name, one.value, made, one.step) for one in content if isinstance(one, Metric)]
+        at = made or int(time.time() * 1000)
+        metrics = [entities.Metric(one.name, one.value, at, one.step) for one in content if isinstance(one, Metric)]
         params = [entities.Param(one.name, one.value) for one in content if isinstance(one, Param)]
         tags = [entities.RunTag(one.name, one.value) for one in content if isinstance(one, Tag)]
         inputs = [_dataset_input(one) for one in content if isinstance(one, Input)]
@@ -150,7 +152,8 @@ class Publisher(Connection):
             # the tags by which a half-written run is known come with the run itself
             begun = int(time.time() * 1000)
             known = {KEY: key, CURRENT: "false", PUBLISHER: publisher(), PUBLISHED: str(begun), MADE: str(made)}
-            run = self._client.create_run(self._experiment, start_time=made, tags=known, run_name=name).info.run_id
+            start = made or begun  # where nobody knows when they were made
+            run = self._client.create_run(self._experiment, start_time=start, tags=known, run_name=name).info.run_id
             while metrics or params or tags:
                 self._client.log_batch(run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE])
                 del metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
@@ -159,7 +162,7 @@ class Publisher(Connection):
             if any(Path(folder).iterdir()):
                 self._client.log_artifacts(run, folder)
             took = int(time.time() * 1000) - begun
-            self._client.set_terminated(run, FINISHED, end_time=made + took)
+            self._client.set_terminated(run, FINISHED, end_time=start + took)
         self.missing -= 1
 
     def settle(self) -> Settled:
@@ -168,13 +171,13 @@ class Publisher(Connection):
         An SQLite file is one person's and shows the working tree. On a server the results made last are the current ones,
         and a publisher with older ones leaves them so. Whoever wrote looks again, until a look finds nothing to do.
         """
-        done = Settled(0, 0, 0, None)
+        done = Settled()
         with self._told():
             for _ in range(ROUNDS):
                 seen = self._seen()
                 newer = self._newer(seen)
                 last = plan(seen, self.wanted, self.wanted if newer is None else self._cells_of(newer))
-                done = done._replace(newer=newer)
+                done = done._replace(newer=newer, lacking=last.publish)
                 if not (last.remove or last.mark or last.unmark):
                     break
                 for run in last.remove:
@@ -186,28 +189,29 @@ class Publisher(Connection):
                 done = done.plus(last)
         return done
 
-    def _newer(self, seen: Sequence[Seen]) -> Seen | None:
+    def _newer(self, seen: list[Seen]) -> Seen | None:
         """The comparison of newer results; None where these are the newest, or the store is one person's."""
         if self.store.database is not None:
             return None
-        for run in seen:
-            if run.key == self.wanted[-1] and run.status == FINISHED and run.made < self.made:
+        mine = self.wanted[-1]
+        for at, run in enumerate(seen):
+            if run.key == mine and run.status == FINISHED and run.made < self.made:
                 self._set(run.run_id, MADE, str(self.made))  # the same results again, made after others
-        last = newest(seen)
-        if last is None or last.key == self.wanted[-1] or last.made <= self.made or not self._cells_of(last):
-            return None
-        return last
+                seen[at] = replace(run, made=self.made)
+        for run in newest_first(seen):
+            if run.key == mine:
+                return None
+            if self._cells_of(run):
+                return run
+        return None
 
     def _cells_of(self, comparison: Seen) -> tuple[str, ...]:
-        """The keys of a comparison's runs, its own among them; none where it does not tell."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
-                path = self._client.download_artifacts(comparison.run_id, CELLS, folder)
-                cells = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (MlflowException, OSError):
+        """The keys of a comparison's runs, its own among them; none where it does not tell, as older ones do not."""
+        if CELLS not in {entry.path for entry in self._client.list_artifacts(comparison.run_id)}:
             return ()
+        with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+            path = self._client.download_artifacts(comparison.run_id, CELLS, folder)
+            cells = json.loads(Path(path).read_text(encoding="utf-8"))
         return (*cells.values(), comparison.key)
 
     def _inputs(self, run: str, inputs: list[Any]) -> None:
@@ -232,15 +236,19 @@ class Publisher(Connection):
 
     def _seen(self) -> list[Seen]:
         """Our runs; those that a person made in the same experiment have no key and are left alone."""
-        runs: list[Seen] = []
+        runs: dict[
+            str, Seen
+        ] = {}  # a run that somebody begins meanwhile moves the last one of a page to the next as well
         token = None
         while True:
             page = self._client.search_runs([self._experiment], f"tags.{KEY} != ''", max_results=PAGE, page_token=token)
-            runs += [Seen.of(r.info.run_id, r.info.status, r.info.start_time or 0, r.data.tags) for r in page]
+            for run in page:
+                info = run.info
+                runs[info.run_id] = Seen.of(info.run_id, info.status, info.start_time or 0, run.data.tags)
             token = page.token
             if not token:
-                self._looked = time.monotonic(), runs
-                return runs
+                self._looked = time.monotonic(), list(runs.values())
+                return list(runs.values())
 
     def _undone(self) -> tuple[str, str]:
         what = f"The {len(self.wanted)} runs of {self.dataset} could not be published."

@@ -119,7 +119,11 @@ class Connection:
                     raise
             found = self._client.get_experiment_by_name(self.dataset)
         if found.lifecycle_stage != "active":
-            self._client.restore_experiment(found.experiment_id)
+            try:
+                self._client.restore_experiment(found.experiment_id)
+            except mlflow.exceptions.MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # somebody else was faster
+                    raise
         self._experiment = found.experiment_id
         for name, value in PATIENT.items():  # it answers: from here on it may be busy
             if os.environ.get(name) == SETTINGS[name]:

@@ -42,7 +42,7 @@ class Locked:
         What made a cell's numbers, as one hash: table, split, strategy, this one model, evaluate's settings, code, lock.
         Other models have no part in it.
     comparison : str
-        The key of the run that shows the cells side by side: a hash of the results themselves.
+        The key of the run that shows the cells side by side: a hash of the results themselves and of the cells' keys.
     scores : mapping of str to str
         For each strategy the md5 of its models' scores.
     """
@@ -108,7 +108,7 @@ def read(dataset: str) -> Locked:
         strategy: _md5(_stage(stages, f"train@{dataset}-{strategy}", dataset)["outs"], paths.scores(dataset, strategy))
         for strategy in params.strategies
     }
-    comparison = digest("comparison", dataset, evaluation)
+    comparison = digest("comparison", dataset, evaluation, *sorted(keys.values()))
     return Locked(dataset, params, table, _md5(evaluate["deps"], Path(LOCK)), evaluation, keys, comparison, scores)
 
 

@@ -83,10 +83,8 @@ class Registry(Connection):
 
     Raises
     ------
-    StorageError
-        From every method, when the store cannot be reached or refuses.
-    ConfigurationError
-        When there can be no such store.
+    StorageError, ConfigurationError
+        As in `Connection`.
     """
 
     def __init__(self, *, store: Store, dataset: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from stages import paths
 
@@ -39,7 +40,8 @@ class Maker:
     name : str
         The author of the commit that brought it into dvc.lock; of a result not committed yet, whoever would commit it.
     at : int
-        When: the time of that commit, or that at which dvc.lock was written; milliseconds since 1970.
+        When: the time of that commit, or that at which the result's files were written; milliseconds since 1970, 0 where a
+        shallow clone does not have the commit.
     """
 
     name: str
@@ -49,28 +51,47 @@ class Maker:
 def revision() -> Revision:
     """The commit and the branch of the working directory, and whether the tree is dirty."""
     commit, branch = _git("rev-parse", "HEAD"), _git("branch", "--show-current")
-    changes = _git("status", "--porcelain", "--", ".", *WRITTEN)
+    changes = _git("status", "--porcelain", "--", ":/", *WRITTEN)
     dirty = UNKNOWN if commit is None or changes is None else str(bool(changes)).lower()
     return Revision(commit or UNKNOWN, branch or UNKNOWN, dirty)
 
 
-def maker(md5: str) -> Maker:
-    """Who made the result that dvc.lock knows under this hash, on whatever machine it is looked at.
+def maker(md5: str, result: Path) -> Maker:
+    """Who made a result, on whatever machine it is looked at: a pulled result is its maker's, not the puller's.
 
-    A pulled result is its maker's, not the puller's: the last commit that brought the hash into dvc.lock tells. A merge
-    brings in what others made; the hash of a result that was made after it stands in the merge itself.
+    Parameters
+    ----------
+    md5 : str
+        The hash under which dvc.lock knows it.
+    result : Path
+        The file or folder, which tells when a result was made that is not committed yet. (dvc.lock does not: DVC writes it
+        after every stage.)
     """
-    lock = paths.DVC_LOCK.as_posix()
-    committed = _git("show", f"HEAD:./{lock}")
+    committed = _lock_at("HEAD")
     if committed is not None and md5 in committed:
-        told = "--format=%ct %an"
-        found = _git("log", "-1", told, f"-S{md5}", "--", lock) or _git("log", "-1", told, "--", lock)
-        seconds, _, name = (found or "").partition(" ")
-        if seconds.isdecimal():
-            return Maker(name, int(seconds) * 1000)
-    written = paths.DVC_LOCK.stat().st_mtime_ns // 1_000_000 if paths.DVC_LOCK.is_file() else 0
+        return _brought_in(md5)
     author = (_git("var", "GIT_AUTHOR_IDENT") or "").partition(" <")[0]
-    return Maker(author or _user(), written)
+    files = [path for path in (result, *result.rglob("*")) if path.is_file()]
+    return Maker(author or _user(), max((path.stat().st_mtime_ns // 1_000_000 for path in files), default=0))
+
+
+def _brought_in(md5: str) -> Maker:
+    """The last commit whose dvc.lock has the hash while that of none of its parents has it.
+
+    So a merge makes nothing of what its sides bring in, and all of what only it has.
+    """
+    told = _git("log", "--full-history", "-m", f"-S{md5}", "--format=%H|%P|%ct|%an", "--", paths.DVC_LOCK.as_posix())
+    for line in dict.fromkeys((told or "").splitlines()):
+        commit, parents, seconds, name = line.split("|", 3)
+        if not any(md5 in (_lock_at(parent) or "") for parent in parents.split()) and md5 in (_lock_at(commit) or ""):
+            if not parents and _git("rev-parse", "--is-shallow-repository") == "true":
+                break  # where history was cut off, everything seems to begin
+            return Maker(name, int(seconds) * 1000)
+    return Maker(UNKNOWN, 0)
+
+
+def _lock_at(commit: str) -> str | None:
+    return _git("show", f"{commit}:./{paths.DVC_LOCK.as_posix()}")
 
 
 def _user() -> str:

@@ -11,7 +11,9 @@ import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 KEY, CURRENT, KIND = "cell_key", "current", "kind"
 PUBLISHER, PUBLISHED, MADE = "publisher", "published_ms", "made_ms"
@@ -98,13 +100,13 @@ def plan(seen: Sequence[Seen], wanted: Sequence[str], shown: Sequence[str] | Non
     )
 
 
-def newest(seen: Sequence[Seen]) -> Seen | None:
-    """The comparison whose results were made last: on a server that several people share, its cells are the current ones.
+def newest_first(seen: Sequence[Seen]) -> list[Seen]:
+    """The comparisons by when their results were made: on a server that people share, the first one's cells are current.
 
     It does not matter when they were published, so that work done without a network takes nothing from newer work.
     """
     finished = [run for run in seen if run.kind == COMPARISON and run.status == FINISHED]
-    return max(finished, key=lambda run: (run.made, run.key, -run.published, run.run_id), default=None)
+    return sorted(finished, key=lambda run: (run.made, run.key, -run.published, run.run_id), reverse=True)
 
 
 def unattended(seen: Sequence[Seen], key: str) -> bool:
@@ -114,7 +116,16 @@ def unattended(seen: Sequence[Seen], key: str) -> bool:
 
 def publisher() -> str:
     """This process, as a run that it publishes names it."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{machine()}:{os.getpid()}"
+
+
+def machine() -> str:
+    """Where process numbers mean what they mean here: the host, and on Linux its start and the container."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8])
+        parts.append(Path("/proc/self/ns/pid").readlink().name.strip("pid:[]"))
+    return "/".join(parts)
 
 
 def abandoned(run: Seen) -> bool:
@@ -122,7 +133,7 @@ def abandoned(run: Seen) -> bool:
     host, _, process = run.publisher.rpartition(":")
     if run.status != RUNNING or time.time() - run.published / 1000 > GRACE or not process.isdecimal():
         return True
-    return host == socket.gethostname() and not _another_alive(int(process))
+    return host == machine() and not _another_alive(int(process))
 
 
 def _another_alive(process: int) -> bool:

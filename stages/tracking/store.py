@@ -42,8 +42,9 @@ class Store:
 
 
 def masked(text: str) -> str:
-    """The text without the user and the password of any address in it."""
-    return re.sub(r"(?<=://)[^/\s]*@", "***@", text)
+    """The text without the user and the password of any address in it, also of one whose password is not escaped."""
+    text = re.sub(r"(?<=://)(?:[^/\s]*|[^/\s@:]+:(?!\d+(?:[/\s]|$))\S*)@", "***@", text)
+    return re.sub(r"(?<=[?&]password=)[^&\s]+", "***", text)
 
 
 def chosen(environment: Mapping[str, str]) -> Store:
