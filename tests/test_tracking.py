@@ -26,7 +26,7 @@ from stages import paths, track
 from stages.config import Params
 from stages.errors import ConfigurationError, ResultError, guarded
 from stages.paths import REPOSITORY
-from stages.tracking import items, locked, peek, revision, runs, store
+from stages.tracking import client, items, locked, peek, revision, runs, store
 from stages.tracking.runs import Seen, plan
 from stages.verdict import figures
 from tests.computed import computed, md5
@@ -439,6 +439,27 @@ def test_of_doubled_runs_the_one_that_started_first_stays(place: Place) -> None:
     assert place.current() == sorted(NAMES)
 
 
+def test_a_run_that_is_begun_while_others_are_listed_makes_no_doubles_of_them(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages are counted from the newest run on, so that one more moves the last run of a page to the next page as well."""
+    listed = mlflow.MlflowClient.search_runs
+    begun = {"cell_key": "k", "publisher": f"{HERE}:{os.getppid()}", "published_ms": str(int(time.time() * 1000))}
+
+    def while_another_begins(self: Any, *arguments: Any, **more: Any) -> Any:
+        page = listed(self, *arguments, **more)
+        self.create_run(place.experiment, run_name="begun", tags=begun)
+        return page
+
+    monkeypatch.setattr(client, "PAGE", 2)
+    monkeypatch.setattr(peek, "seen", lambda *_: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "search_runs", while_another_begins)
+        assert published() == 0
+    assert [run for run in place.state() if run[0] == "begun"], "one was begun meanwhile"
+    assert place.current() == sorted(NAMES)
+
+
 def test_publishers_that_begin_at_once_on_a_fresh_store_all_succeed_and_double_nothing(
     place: Place, tmp_path: Path
 ) -> None:
@@ -564,6 +585,13 @@ def test_a_key_changes_with_what_made_the_numbers_and_with_nothing_else(
     assert set(before) == ALL
     after = changed_lock(place.folder, change)
     assert {cell for cell in ALL if after[cell] != before[cell]} == cells
+
+
+def test_the_key_of_the_comparison_follows_those_of_its_cells(place: Place) -> None:
+    """The same numbers by other code are other runs, and the comparison has to name them."""
+    before = locked.read("digits").comparison
+    changed_lock(place.folder, touch("train@digits-random_under", "data/code/train.json"))
+    assert locked.read("digits").comparison != before
 
 
 def test_the_key_is_of_the_parameters_that_made_the_results_not_of_those_written_since(
