@@ -44,7 +44,8 @@ thresholds_of_all_kinds = st.builds(
 )
 positive = st.floats(0.5, 1e6)
 costs_of_all_kinds = st.builds(config.Costs, false_positive=positive, false_negative=positive)
-amounts = st.builds(config.CostOf, column=columns, times=numbers, plus=numbers)
+# the target is no column to reckon costs from
+amounts = st.builds(config.CostOf, column=words.map("cost of {}".format), times=numbers, plus=numbers)
 costs_of_a_dataset = st.one_of(
     costs_of_all_kinds, st.builds(config.Costs, false_positive=amounts, true_positive=amounts)
 )

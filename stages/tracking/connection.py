@@ -105,7 +105,8 @@ class Connection:
         if hasattr(databases, "MAX_RETRY_COUNT"):
             databases.MAX_RETRY_COUNT = 3
         try:
-            self._client = mlflow.MlflowClient(tracking_uri=self.store.uri)
+            # named both: MLflow remembers a registry that it was told of before in the same process
+            self._client = mlflow.MlflowClient(tracking_uri=self.store.uri, registry_uri=self.store.uri)
         except ImportError as error:
             raise unusable(self.store.uri, f"{error}; install the driver of this database") from error
         except mlflow.tracking.registry.UnsupportedModelRegistryStoreURIException as error:
