@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,17 +16,12 @@ from pathlib import Path
 import requests
 
 from stages.paths import REPOSITORY
+from tests.services import free_port
 
 ADMIN_PASSWORD = "an-administrator-of-the-tests"
 DATABASE_PASSWORD = "a database of the tests"
 SCRIPT = REPOSITORY / "deploy" / "server.sh"
 LOOPBACK = "127.0.0.1"
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        return int(free.getsockname()[1])
 
 
 def program(name: str) -> str:
