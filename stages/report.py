@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Mapping
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
 
-from stages import config, files, paths
+from stages import config, files, paths, pool
 from stages.errors import guarded
+from stages.pool import Killed
 from stages.verdict import figures, headline, measured, page, shown
 from stages.verdict.columns import CONFUSION
+from stages.verdict.shown import Drawing
 
 TABLES = (
     "leaderboard", "decisions", "grouped", "thresholds", "curves", "counts", "reliability", "histograms", "learning",
@@ -56,16 +60,30 @@ def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["actual", "predicted", "count", "cell"])
 
 
+def svg(drawing: tuple[str, Drawing]) -> str:
+    """A picture for the page."""
+    return figures.svg(drawing[1]())
+
+
+def side_by_side(drawings: Mapping[str, Drawing]) -> dict[str, str]:
+    """All pictures for the page, drawn on all cores."""
+    made = {
+        drawing[0]: svg(drawing) if isinstance(text, Killed) else text
+        for drawing, text in pool.side_by_side(svg, list(drawings.items()), kind=itemgetter(0))
+    }
+    return {name: made[name] for name in drawings}
+
+
 def page_of(name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], seconds: Mapping[str, Any]) -> str:
     """A dataset's page: what the results say, with all pictures of them."""
     curves, points = tables["curves"], tables["reliability"]
     seen = figures.looks(curves)
-    drawn = {picture: figures.svg(figure) for picture, figure in shown.pictures(name, tables, facts)}
+    drawings = dict(shown.pictures(name, tables, facts))
     for side, told in SIDES.items():
         mine = points[points["side"] == side]
         if not mine.empty:
-            overlay = figures.reliability_overlay(mine, seen, title=f"{name}: {told}")
-            drawn[f"reliability_{side}"] = figures.svg(overlay)
+            drawings[f"reliability_{side}"] = partial(figures.reliability_overlay, mine, seen, title=f"{name}: {told}")
+    drawn = side_by_side(drawings)
     toggles = {str(strategy): figures.swatch(seen.get(strategy)) for strategy in curves["strategy"].unique()}
     means, best = figures.mean_counts(tables["counts"]), shown.best_trials(tables["trials"])
     return page.of_dataset(tables, means, best, facts, seconds, drawn, toggles)

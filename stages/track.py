@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing import get_context
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from stages import config, paths
 from stages.config import Params
 from stages.errors import StorageError, guarded
+from stages.pool import Killed, Pool
 from stages.tracking import locked, peek, store
 from stages.tracking.locked import Locked
 from stages.tracking.revision import UNKNOWN, Maker, maker, revision
@@ -34,8 +31,6 @@ if TYPE_CHECKING:
 # they are needed
 
 STRICT = "COUNTERPOISE_TRACK_STRICT"
-MANY = 16
-"""From so many runs on, all cores draw their pictures: with fewer, starting processes takes longer than drawing."""
 
 
 def nothing_to_do(made: Locked, target: Store) -> bool:
@@ -77,33 +72,41 @@ def publish(made: Locked, target: Store, *, changed: bool = False) -> str:
     runs = runs_of(made, results)
     publisher = Publisher(store=target, dataset=made.dataset, wanted=made.wanted, made=runs[made.comparison].maker.at)
     published = 0
-    with publisher.opened() as first, drawn({key: run.piece for key, run in runs.items()}, first.publish) as pictures:
+    keys = list(runs)
+    # pictures are most of the work; the processes that draw them know nothing of the connection
+    with Pool(items.items, [run.piece for run in runs.values()]) as drawing, publisher.opened() as first:
         origin = [*provenance(made, changed=changed), items.dataset_input(results, made.data)]
 
-        def write(key: str) -> None:
+        def write(key: str, content: list[items.Item]) -> None:
             nonlocal published
             run = runs[key]
-            content = [*pictures.take(key), *maker_tags(run.maker), *origin]
+            content = [*content, *maker_tags(run.maker), *origin]
             if key == made.comparison:
                 content.append(items.cells(made.keys))
             publisher.publish(run.piece.name, key, content, run.maker.at)
             published += 1
             bar.update()
 
+        def wanted(position: int) -> bool:
+            return keys[position] == made.comparison or not publisher.taken(keys[position])
+
+        kept: dict[str, list[items.Item]] = {}  # the comparison is drawn early and written last
         with tqdm(desc=f"track {made.dataset}", total=len(first.publish), unit="run", disable=None) as bar:
-            for key in first.publish:
-                if key != made.comparison and not publisher.taken(key):
-                    write(key)
-                elif key != made.comparison:
-                    pictures.drop(key)
-                    bar.update()
+            kinds = {keys.index(key): key == made.comparison for key in first.publish}
+            for position, content in drawing.done(kinds, wanted):
+                if isinstance(content, Killed):
+                    continue
+                if keys[position] != made.comparison and wanted(position):
+                    write(keys[position], content)
+                else:
+                    kept[keys[position]] = content
             # what another publisher was about to write comes again where it was killed, and the comparison when all is there
             for key in publisher.lacking() if first.publish else ():
-                write(key)
+                write(key, kept.get(key) or items.items(runs[key].piece))
             last = publisher.settle()
             while last.lacking and published < 2 * len(runs):  # somebody has removed one meanwhile
                 for key in last.lacking:
-                    write(key)
+                    write(key, items.items(runs[key].piece))
                 last = publisher.settle()
     counts = {
         "published": published,
@@ -122,49 +125,6 @@ def newer_told(newer: Seen | None) -> str:
         return ""
     at = datetime.fromtimestamp(newer.made / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"\n  current are newer results there, made {at} (their commit and maker are tags of the run `comparison`)"
-
-
-Pieces: TypeAlias = "Mapping[str, items.CellResults | items.ComparisonResults]"
-
-
-class Pictures:
-    """The items of runs, by key; with a pool those that are wanted are made ahead."""
-
-    def __init__(self, pieces: Pieces, wanted: Sequence[str] = (), pool: Executor | None = None) -> None:
-        from stages.tracking import items
-
-        self._pieces, self._make = pieces, items.items
-        self._ahead = {key: pool.submit(self._make, pieces[key]) for key in wanted} if pool else {}
-
-    def take(self, key: str) -> list[items.Item]:
-        ahead = self._ahead.pop(key, None)
-        return self._make(self._pieces[key]) if ahead is None else ahead.result()
-
-    def drop(self, key: str) -> None:
-        """Not wanted, unless it is taken after all."""
-        ahead = self._ahead.pop(key, None)
-        if ahead is not None:
-            ahead.cancel()
-
-
-@contextmanager
-def drawn(pieces: Pieces, wanted: Sequence[str]) -> Iterator[Pictures]:
-    """The items of runs; their pictures are most of the work, and where many are wanted all cores draw them."""
-    from concurrent.futures import ProcessPoolExecutor
-
-    from joblib import cpu_count
-
-    if len(wanted) < MANY:
-        yield Pictures(pieces)
-        return
-    # not forked: mlflow's threads may hold a lock. An interrupt is the parent's to answer.
-    pool = ProcessPoolExecutor(
-        min(cpu_count(), len(wanted)), get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    )
-    try:
-        yield Pictures(pieces, wanted, pool)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def provenance(made: Locked, *, changed: bool) -> Iterator[items.Item]:
@@ -198,6 +158,14 @@ def changed_since(made: Locked, now: Params) -> bool:
     return (then.seed, then.strategies, then.models, then.split_of(name), then.thresholds_of(name), then.costs_of(name)) != (
         now.seed, now.strategies, now.models, now.split_of(name), now.thresholds_of(name), now.costs_of(name)
     )  # fmt: skip
+
+
+def warm_up() -> None:
+    """Import what publishing needs, where it will be needed."""
+    from stages.tracking import connection, items
+
+    assert items
+    connection.imported()
 
 
 def main() -> int:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from joblib.memory import MemorizedFunc
 from tqdm import tqdm
 
-from stages import config, files, paths
+from stages import config, files, paths, pool
 from stages.config import Model, Params, seed_for
 from stages.data import parts as splits
 from stages.data import tables
 from stages.data.parts import Fold, Parts
 from stages.data.tables import Table
-from stages.errors import NotApplicable, ResultError, guarded
+from stages.errors import NotApplicable, guarded
+from stages.pool import Killed
 from stages.remedies import costs, models, resampling, store
 from stages.remedies.fit import Fitted, Work
 from stages.remedies.learning import Vector
@@ -71,42 +72,33 @@ def run(jobs: list[tuple[Place, str, Work]], label: str) -> tuple[dict[Place, Ou
     outcomes = {place: _attempt(kept, key, work) for place, (key, work) in known.items()}
     fresh = [job for job in jobs if job[0] not in known]
     if fresh:
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-        entries = {work.key: work.entry for *_, work in fresh}
-        pool = Parallel(
-            n_jobs=-1, return_as="generator_unordered", inner_max_num_threads=1, max_nbytes="1M", backend="loky",
-            initializer=_ready, initargs=(entries,),
-        )  # fmt: skip
-        results = pool(delayed(_one)(kept, *job) for job in fresh)
-        bar = tqdm(results, total=len(fresh), desc=f"train {label}", unit="fit", disable=None)
-        try:
-            outcomes |= dict(bar)
-        except TerminatedWorkerError as error:
-            raise ResultError(
-                "A process that fitted models was killed, most likely because memory ran out.",
-                where=f"train {label}",
-                found=" ".join(str(error).split())[:200],
-                todo="run the same again: finished fits are kept. LOKY_MAX_CPU_COUNT=1 fits one model at a time.",
-            ) from None
+        _import({work.key: work.entry for *_, work in fresh})
+        done = pool.side_by_side(partial(_one, kept), fresh, kind=_model_of)
+        for (place, *_), outcome in tqdm(done, total=len(fresh), desc=f"train {label}", unit="fit", disable=None):
+            outcomes[place] = (FAILED, outcome.reason, None) if isinstance(outcome, Killed) else outcome
         store.tidy()
     return outcomes, len(fresh)
 
 
-def _ready(entries: dict[str, Model]) -> None:
-    """Import what the models need before a process starts to work.
+def warm_up() -> None:
+    """Import what the models of params.yaml need."""
+    _import(config.load().models)
 
-    A process that imports Keras in its first fit would look to joblib like one that leaks memory, and be replaced by one
-    that has to import it again.
-    """
+
+def _import(entries: Mapping[str, Model]) -> None:
+    """Import what the models need once, before the processes that fit them are forked."""
     for key, entry in entries.items():
         with suppress(Exception):  # what cannot be imported is told by the cell
             models.make(key, entry, 0)
             models.kind_of(key, entry).ready()
 
 
-def _one(kept: MemorizedFunc, place: Place, key: str, work: Work) -> tuple[Place, Outcome]:
-    return place, _attempt(kept, key, work)
+def _model_of(job: tuple[Place, str, Work]) -> str:
+    return job[0][0]
+
+
+def _one(kept: MemorizedFunc, job: tuple[Place, str, Work]) -> Outcome:
+    return _attempt(kept, *job[1:])
 
 
 def _attempt(kept: MemorizedFunc, key: str, work: Work) -> Outcome:

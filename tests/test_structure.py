@@ -20,10 +20,11 @@ from stages.remedies.samplers import SAMPLERS
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 SCRIPTS = sorted(
     path for path in (REPOSITORY / "stages").glob("*.py")
-    if path.stem not in {"__init__", "config", "paths", "files", "errors", "closure"}
+    if path.stem not in {"__init__", "config", "paths", "files", "errors", "closure", "pool"}
 )  # fmt: skip
 LEAVES = {
-    REPOSITORY / "stages" / f"{name}.py" for name in ("config", "paths", "files", "errors", "closure", "__init__")
+    REPOSITORY / "stages" / f"{name}.py"
+    for name in ("config", "paths", "files", "errors", "closure", "pool", "__init__")
 }
 COMPUTING = list(code.STAGES)
 

@@ -46,6 +46,15 @@ REFUSALS = (
 """What a server that refuses says, what it wants, and the way out."""
 
 
+def imported() -> Any:
+    """The module mlflow, told how to behave before it is imported."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    return mlflow
+
+
 class Connection:
     """One dataset's experiment in one store.
 
@@ -95,9 +104,7 @@ class Connection:
             # MLflow tries for two minutes to open a file that cannot be opened
             with closing(sqlite3.connect(self.store.database)) as connection:
                 connection.execute("PRAGMA schema_version")
-        for name, value in SETTINGS.items():
-            os.environ.setdefault(name, value)
-        import mlflow
+        mlflow = imported()
         import mlflow.store.db.utils as databases
 
         for name in ("mlflow", "alembic", "urllib3"):

@@ -365,8 +365,8 @@ def _comparison(all_of_it: ComparisonResults) -> Iterator[Item]:
         if mine[list(COUNTS)].notna().all(axis=1).any():
             picture = figures.confusion_grid(mine, title=f"{dataset}: confusion matrices, threshold {policy}")
             yield Artifact(f"confusion_matrices_{policy}.png", figures.png(picture))
-    for name, picture in shown.pictures(dataset, all_of_it.tables, all_of_it.facts):
-        yield Artifact(f"{name}.png", figures.png(picture))
+    for name, draw in shown.pictures(dataset, all_of_it.tables, all_of_it.facts):
+        yield Artifact(f"{name}.png", figures.png(draw()))
 
 
 def _defects(content: dict[str, Any]) -> Iterator[Item]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -17,6 +18,12 @@ Cell = tuple[str, str]
 
 Tables = Mapping[str, pd.DataFrame]
 """What `evaluate` wrote of a dataset, by name."""
+
+Drawing = Callable[[], Figure]
+"""A picture that is drawn when it is called, here or in another process."""
+
+CURVES: dict[Literal["precision_recall", "roc"], str] = {"precision_recall": "precision and recall", "roc": "ROC"}
+"""What a picture of curves is titled."""
 
 MOST = 8
 """Cells that a picture with a panel for each has room for."""
@@ -68,48 +75,37 @@ def on_scores(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame
     return decisions[decisions["policy"] != "cost"] if expected else decisions
 
 
-def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """The pictures of a dataset by name, without those for which there is nothing to draw."""
+def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tuple[str, Drawing]]:
+    """The pictures of a dataset by name, to be drawn when they are called, without those that would show nothing."""
     board, curves, decisions = tables["leaderboard"], tables["curves"], tables["decisions"]
     if not curves.empty:
-        prevalence = float(facts["prevalence"])
-        yield (
-            "precision_recall",
-            figures.curves_overlay(
-                curves, "precision_recall", title=f"{name}: precision and recall", prevalence=prevalence
-            ),
-        )
-        yield "roc", figures.curves_overlay(curves, "roc", title=f"{name}: ROC", prevalence=prevalence)
+        for curve, told in CURVES.items():
+            yield curve, partial(figures.curves_overlay, curves, curve, title=f"{name}: {told}",
+                                 prevalence=float(facts["prevalence"]))  # fmt: skip
     if board["delta_plain"].notna().any():
-        yield "forest", figures.forest(board, title=f"{name}: difference from doing nothing")
+        yield "forest", partial(figures.forest, board, title=f"{name}: difference from doing nothing")
     if tables["counts"]["positives_after"].notna().any():
-        yield "class_counts", figures.class_counts(tables["counts"], title=f"{name}: training rows before and after")
+        title = f"{name}: training rows before and after"
+        yield "class_counts", partial(figures.class_counts, tables["counts"], title=title)
     if not tables["rows"].empty:
-        yield (
-            "rows",
-            rows_figure.rows_overlay(
-                tables["rows"], title=f"{name}: the rows that strategies work on", shares=facts["axes"]
-            ),
-        )
+        title = f"{name}: the rows that strategies work on"
+        yield "rows", partial(rows_figure.rows_overlay, tables["rows"], title=title, shares=facts["axes"])
     some = worth_a_look(board)
     if some:
         points = of_cells(promised(tables["reliability"], board), some)
-        yield "reliability", figures.reliability(points, title=f"{name}: what probabilities promise")
-        shares = of_cells(tables["histograms"], some)
-        yield (
-            "score_distribution",
-            figures.score_distribution(
-                shares, title=f"{name}: scores by class", thresholds=on_scores(decisions, facts)
-            ),
-        )
+        yield "reliability", partial(figures.reliability, points, title=f"{name}: what probabilities promise")
+        yield "score_distribution", partial(
+            figures.score_distribution, of_cells(tables["histograms"], some), title=f"{name}: scores by class",
+            thresholds=on_scores(decisions, facts),
+        )  # fmt: skip
     if decisions["expected_cost"].notna().any():
         known = {told: facts["costs_without_a_model"][key] for key, told in REFERENCES.items()}
-        yield "costs", figures.costs(decisions, known, title=f"{name}: cost of a decision")
+        yield "costs", partial(figures.costs, decisions, known, title=f"{name}: cost of a decision")
     learning, trials = (of_cells(table, leading(board, table)) for table in (tables["learning"], tables["trials"]))
     if not learning.empty:
-        yield "learning_curves", figures.learning_curves(learning, title=f"{name}: learning curves")
+        yield "learning_curves", partial(figures.learning_curves, learning, title=f"{name}: learning curves")
     if not trials.empty:
-        yield "search_history", figures.search_history(trials, title=f"{name}: searches")
+        yield "search_history", partial(figures.search_history, trials, title=f"{name}: searches")
 
 
 def best_trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
