@@ -217,7 +217,7 @@ def apart(people: tuple[Project, Project], tmp_path: Path) -> Project:
         clone.params = {**clone.params, "seed": seed}
         path = clone.folder / "dvc.lock"
         path.write_text(
-            path.read_text().replace("cmd: python -m stages.compare", f"cmd: python -m stages.compare {seed}")
+            path.read_text().replace("cmd: python -m stages.warm compare", f"cmd: python -m stages.warm compare {seed}")
         )
         clone.git("commit", "-qam", branch)
     return clone

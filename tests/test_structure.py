@@ -20,11 +20,11 @@ from stages.remedies.samplers import SAMPLERS
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 SCRIPTS = sorted(
     path for path in (REPOSITORY / "stages").glob("*.py")
-    if path.stem not in {"__init__", "config", "paths", "files", "errors", "closure", "pool"}
+    if path.stem not in {"__init__", "config", "paths", "files", "errors", "closure", "pool", "forkserver"}
 )  # fmt: skip
 LEAVES = {
     REPOSITORY / "stages" / f"{name}.py"
-    for name in ("config", "paths", "files", "errors", "closure", "pool", "__init__")
+    for name in ("config", "paths", "files", "errors", "closure", "pool", "forkserver", "__init__")
 }
 COMPUTING = list(code.STAGES)
 
@@ -81,7 +81,7 @@ def test_another_sum_of_one_file_changes_the_lists_that_hold_it_alone() -> None:
 
 @pytest.mark.parametrize("stage", PIPELINE)
 def test_a_stage_runs_the_script_of_its_name(stage: str) -> None:
-    assert definition(stage)["cmd"].split()[:3] == ["python", "-m", f"stages.{stage}"]
+    assert definition(stage)["cmd"].split()[:4] == ["python", "-m", "stages.warm", stage]
     assert (REPOSITORY / "stages" / f"{stage}.py").is_file()
 
 
