@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stages import config, paths
-from stages.config import NONE, Params
+from stages.config import AUTO, NONE, Params
 from stages.data import defects, schemes, sources
 from stages.data.datasets import fetch
-from stages.errors import ConfigurationError, CounterpoiseError
-from stages.remedies import costs, levels, models, samplers
+from stages.errors import ConfigurationError, CounterpoiseError, DeviceError
+from stages.remedies import costs, devices, levels, models, samplers
 
 
 def problems(params: Params) -> Iterator[CounterpoiseError]:
@@ -54,6 +54,14 @@ def _budgets(params: Params) -> Iterator[ConfigurationError]:
             found="no `search`",
             todo=f"give {other} a `search` too (of ordinary parameters, for doing nothing), or take that of {one} out.",
         )
+
+
+def _devices(params: Params) -> Iterator[DeviceError]:
+    """Devices that are not there: no mistake in params.yaml, since another machine may have them."""
+    for key, model in params.models.items():
+        lacking = devices.missing(model.device, f"{paths.PARAMS}: models.{key}.device")
+        if lacking is not None:
+            yield lacking
 
 
 def _dataset(params: Params, name: str) -> None:
@@ -105,6 +113,10 @@ def main() -> int:
         return 1
     if NONE not in params.strategies:
         print(f"warning: there is no strategy {NONE!r}, so there is nothing to weigh the others against")
+    for lacking in _devices(params):
+        print(f"\nwarning: {lacking}\nFitted on this machine, its cells fail.\n", file=sys.stderr)
+    if any(model.device == AUTO for model in params.models.values()):
+        print(f"device: {AUTO} is {devices.resolved(AUTO)} on this machine")
     print(
         f"{paths.PARAMS}: all is well: {len(params.datasets)} datasets x {len(params.cells)} cells of "
         f"{len(params.strategies)} strategies and {len(params.models)} models"

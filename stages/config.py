@@ -109,6 +109,19 @@ def _day(value: Any) -> Any:
 
 Day = Annotated[str, BeforeValidator(_day)]
 
+CPU, CUDA, AUTO = "cpu", "cuda", "auto"
+
+
+def _device(value: Any) -> Any:
+    if not (isinstance(value, str) and re.fullmatch(r"cpu|auto|cuda(:(0|[1-9][0-9]*))?", value)):
+        raise PydanticCustomError(
+            "kind", "must be {what}", {"what": "cpu, cuda, auto or one of several, such as cuda:1"}
+        )
+    return value
+
+
+Device = Annotated[str, BeforeValidator(_device)]
+
 T = TypeVar("T")
 
 NONE = "none"
@@ -457,7 +470,8 @@ class Model(Strict):
     `scale` says whether numbers are scaled to mean 0 and variance 1 (`power`: after a power transform); unset, the model's
     kind says so. `costs` weighs the rows by what is at stake (`weights`), or relabels them (`metacost`). `calibration` is
     how the validation slice puts probabilities right; unset, a formula does where
-    one holds, and a sigmoid where none does. `search` looks for parameters.
+    one holds, and a sigmoid where none does. `search` looks for parameters. `device` is what XGBoost fits on; `auto` is cuda
+    where it is there, else cpu.
     """
 
     model: str | None = None
@@ -465,6 +479,7 @@ class Model(Strict):
     scale: Annotated[Literal["power"] | bool, _one_of("true, false or power", bool, word="power")] | None = None
     costs: Literal["weights", "metacost"] | None = None
     calibration: Literal["sigmoid", "isotonic"] | None = None
+    device: Device = CPU
     params: dict[str, Any] = {}
     search: Search | None = None
 

@@ -7,6 +7,7 @@
      |-- SplitError           the table cannot be split as asked
      |-- ResultError          a result of an earlier stage is missing or does not fit
      |-- StorageError         a result cannot be written
+     |-- DeviceError          the device that a model asks for is not there
      +-- LibraryError         a library that the work needs is not installed
     NotApplicable             a remedy that cannot run on these rows: a result with its reason, never a crash
 
@@ -71,6 +72,10 @@ class ResultError(CounterpoiseError):
 
 class StorageError(CounterpoiseError):
     """A result cannot be written."""
+
+
+class DeviceError(CounterpoiseError):
+    """The device that a model asks for is not there."""
 
 
 class LibraryError(CounterpoiseError):

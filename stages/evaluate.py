@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages import config, files, paths
-from stages.config import Params, seed_for
+from stages.config import CPU, Params, seed_for
 from stages.data import parts as splits
 from stages.data import tables
 from stages.data.parts import Fold, Parts
@@ -285,6 +285,8 @@ def main() -> None:
         "grouped_by": "group" if "group" in table.roles else "rows",
         "axes": list(picture.shares),
         "defects": files.read_json(paths.defects(name)),
+        "devices": {f"{strategy}/{model}": device for strategy, model in params.cells
+                    if (device := stored[strategy]["models"][model].get("device", CPU)) != CPU},
     })  # fmt: skip
     print(f"{name}: {len(scores)} of {len(params.cells)} cells evaluated")
 

@@ -22,7 +22,7 @@ from stages.data.parts import Fold, Parts
 from stages.data.tables import Table
 from stages.errors import NotApplicable, guarded
 from stages.pool import Killed
-from stages.remedies import costs, models, resampling, store
+from stages.remedies import costs, devices, models, resampling, store
 from stages.remedies.fit import Fitted, Work
 from stages.remedies.learning import Vector
 from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK, reason_of
@@ -51,7 +51,7 @@ def works(
             entry = params.models[key]
             work = Work(key, entry, seed, table.X, table.y, table.cardinalities, fold.train, fold.validation, fold.test,
                         rows, synthetic, synthetic_y, (strategy, params.strategies[strategy]),
-                        stakes if entry.costs is not None else None)  # fmt: skip
+                        stakes if entry.costs is not None else None, devices.resolved(entry.device))  # fmt: skip
             yield (key, fold.repeat, fold.fold), fold, work
 
 
@@ -205,7 +205,7 @@ def main() -> None:
         jobs = list(keyed(works(params, name, strategy, table, parts, made, stakes)))
         outcomes, fitted = run(jobs, f"{name} {strategy}")
         for key in params.models_of(strategy):
-            cells[key] = summary(key, outcomes, parts.beside)
+            cells[key] = summary(key, outcomes, parts.beside) | {"device": devices.resolved(params.models[key].device)}
             if cells[key]["status"] == OK:
                 pieces = [scores_of(work, *place[1:], fit) for place, _, work in jobs
                           if place[0] == key and (fit := outcomes[place][2]) is not None]  # fmt: skip

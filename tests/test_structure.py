@@ -221,7 +221,7 @@ def locked(name: str) -> dict[str, str]:
 
 
 def test_each_package_is_pinned_once_with_hashes_and_the_second_lock_holds_the_first() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("requirements.lock", "requirements-dev.lock", "requirements-gpu.lock"):
         text = (REPOSITORY / name).read_text()
         names = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", text, re.MULTILINE)
         assert len(names) == len(set(names)) > 50
@@ -230,6 +230,19 @@ def test_each_package_is_pinned_once_with_hashes_and_the_second_lock_holds_the_f
         assert "http" not in re.sub(r"(httpx?|http)[a-z0-9_-]*|dvc-http|[a-z0-9-]+-http[a-z0-9-]*", "", text)
     runs, tests = locked("requirements.lock"), locked("requirements-dev.lock")
     assert runs.items() <= tests.items()
+
+
+def test_the_lock_for_a_gpu_is_the_first_but_for_the_whole_xgboost() -> None:
+    """At the same version; xgboost-cpu would write into the same folder, so that it must not be there."""
+    runs, gpu = locked("requirements.lock"), locked("requirements-gpu.lock")
+    version = runs.pop("xgboost-cpu")
+    assert "xgboost-cpu" not in gpu
+    assert gpu.pop("xgboost") == runs.pop("xgboost") == version
+    assert {name for name in gpu if name not in runs} == {"nvidia-nccl-cu12"}
+    assert runs.items() <= gpu.items()
+    text = (REPOSITORY / "requirements-gpu.lock").read_text()
+    (line,) = re.findall(r"^xgboost==.*$", text, re.MULTILINE)
+    assert ";" not in line, "on every system, not on macOS alone"
 
 
 def test_the_locks_have_every_direct_dependency_of_pyproject() -> None:

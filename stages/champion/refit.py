@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.config import AnySplit, Params, seed_for
+from stages.config import CPU, AnySplit, Params, seed_for
 from stages.data.schemes import groups_of
 from stages.data.tables import Table
 from stages.errors import NotApplicable, ResultError
-from stages.remedies import corrections, models, samplers
+from stages.remedies import corrections, devices, models, samplers
 from stages.remedies.corrections import Counts
 from stages.remedies.fit import Trained, Work, train
 from stages.remedies.learning import Vector
@@ -49,7 +50,7 @@ class Refitted(NamedTuple):
 def refit(
     params: Params, cell: Cell, table: Table, train_rows: Index, validation: Index, seeds: Seeds, stakes: Vector
 ) -> Refitted:
-    """Resample and fit as the stages `resample` and `train` do in a fold.
+    """Resample and fit as the stages `resample` and `train` do in a fold, on the CPU where the device is not there.
 
     Parameters
     ----------
@@ -67,6 +68,7 @@ def refit(
 
     (key, model), y = cell, table.y[train_rows]
     strategy, entry = params.strategies[key], params.models[model]
+    lacking = devices.missing(entry.device, f"params.yaml: models.{model}.device")
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
         made = samplers.resample(key, strategy, table.X[train_rows], y, table.cardinalities, seeds.sampler)
@@ -74,11 +76,14 @@ def refit(
         work = Work(
             model, entry, seeds.model, table.X, table.y, table.cardinalities, train_rows, validation, train_rows[:0],
             train_rows[made.rows], made.synthetic, made.synthetic_y, (key, strategy),
-            stakes if entry.costs is not None else None,
+            stakes if entry.costs is not None else None, devices.resolved(entry.device) if lacking is None else CPU,
         )  # fmt: skip
         trained = train(work)
     before = float((y == 0).sum()), float((y == 1).sum())
     notes = tuple(sorted({one_line(str(warning.message)) for warning in caught}))
+    if lacking is not None:
+        notes += (f"the device {entry.device} is not there ({lacking.found}), so that the fit was made on the CPU",)
+        print(f"\nwarning: {lacking}\nThe champion is fitted on the CPU.", file=sys.stderr)
     return Refitted(trained, factor(before, trained.facts), notes)
 
 

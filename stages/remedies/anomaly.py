@@ -29,7 +29,7 @@ from stages.remedies.networks import (
     usable,
 )
 
-FIXED = ("n_jobs", "objective", "enable_categorical", "feature_types", "missing", "callbacks")
+FIXED = ("n_jobs", "objective", "enable_categorical", "feature_types", "missing", "callbacks", "device")
 """Parameters of XGBClassifier that are known from what it is used for, or cannot be written down."""
 LEAST_ERROR = float(np.finfo(np.float32).eps) ** 2
 """A squared error below this is the rounding of single precision; it keeps the logarithm of a perfect row finite."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from stages.config import Model, Strategy
+from stages.config import CPU, Model, Strategy
 from stages.errors import NotApplicable
-from stages.remedies import models, samplers, weights
+from stages.remedies import devices, models, samplers, weights
 from stages.remedies.encoding import Encoder
 from stages.remedies.learning import Labels, Learned, Report, Rows, Vector
 from stages.remedies.models import ModelKind, Scores
@@ -47,6 +47,8 @@ class Work:
         The strategy, for a search that looks for its ratio.
     stakes : ndarray of shape (n, 2), optional
         What is at stake in each row of the table (`CostMatrix.stakes`), for a model that counts costs.
+    device : str
+        What it is fitted on, `auto` made definite (`devices.resolved`).
     """
 
     key: str
@@ -63,6 +65,7 @@ class Work:
     synthetic_y: Labels
     strategy: tuple[str, Strategy] | None = None
     stakes: Vector | None = None
+    device: str = CPU
 
     @property
     def searches_ratio(self) -> bool:
@@ -156,13 +159,20 @@ def train(work: Work, journal: Path | None = None) -> Trained:
 
 
 def fit(work: Work, journal: Path | None = None) -> Fitted:
-    """Fit and score; see `train`."""
+    """Fit and score; see `train`.
+
+    Raises
+    ------
+    DeviceError
+        When the device is not there.
+    """
     from threadpoolctl import threadpool_limits
 
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
         models.make(work.key, work.entry, work.seed)  # imports the library, which is no part of the fit
         models.kind_of(work.key, work.entry).ready()
+        devices.require(work.device, f"params.yaml: models.{work.key}.device")
         start = time.perf_counter()
         trained = train(work, journal)
         fitted = time.perf_counter()
@@ -243,7 +253,15 @@ def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None)
 
 
 def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, Learned]:
+    """Fit on the device; what was fitted there is asked on the CPU, as a champion is that goes anywhere."""
     estimator = models.make(work.key, entry, work.seed)
+    if work.device == CPU:
+        return _fitted(work, entry, kind, rows, estimator)
+    fitted, learned = _fitted(work, entry, kind, rows, estimator.set_params(device=work.device))
+    return fitted.set_params(device=CPU), learned
+
+
+def _fitted(work: Work, entry: Model, kind: ModelKind, rows: Rows, estimator: Any) -> tuple[Any, Learned]:
     if entry.costs != "metacost":
         return estimator, models.fit(kind, estimator, rows)
     from stages.remedies.metacost import MetaCost

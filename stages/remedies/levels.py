@@ -43,8 +43,8 @@ def level(strategy: str, entry: Strategy, model: str, of_model: Model) -> Level:
 def plain_of(models: Mapping[str, Model]) -> dict[str, str | None]:
     """For each entry, the entry of the same model without a remedy: what doing nothing at all means for it.
 
-    Among several, one that searches if the entry does and does not if it does not, and of these the one that shares most
-    parameters. None where there is no such entry.
+    Among several, one that searches if the entry does and does not if it does not, of these one on the same device, and of
+    these the one that shares most parameters. None where there is no such entry.
     """
     plain = {key: entry for key, entry in models.items() if not remedies(key, entry)}
     return {key: key if key in plain else _nearest(key, entry, plain) for key, entry in models.items()}
@@ -55,9 +55,10 @@ def _nearest(key: str, entry: Model, plain: Mapping[str, Model]) -> str | None:
     wanted = MODELS[kind].remedies or kind
     mine = set(_items(key, entry))
 
-    def shares(name: str) -> tuple[bool, int]:
+    def shares(name: str) -> tuple[bool, bool, int]:
         one = plain[name]
-        return (one.search is None) == (entry.search is None), len(mine & set(_items(name, one)))
+        alike = len(mine & set(_items(name, one)))
+        return (one.search is None) == (entry.search is None), one.device == entry.device, alike
 
     return max((name for name, one in plain.items() if (one.model or name) == wanted), key=shares, default=None)
 

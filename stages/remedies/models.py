@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.config import NONE, Choices, Model, Range, misread, unknown
+from stages.config import CPU, NONE, Choices, Model, Range, misread, unknown
 from stages.errors import ConfigurationError
 from stages.remedies import learning, losses, weights
 from stages.remedies.encoding import Encoder
@@ -137,6 +137,7 @@ _XGBOOST = ModelKind(
         "objective": ("binary:logistic", "the score is a probability of the positive class"),
         "missing": (np.nan, "`sentinels` of the dataset says what is missing"),
         "callbacks": (None, "they cannot be written in params.yaml"),
+        "device": (None, "`device: cuda` stands beside `params`, not in them"),
     },
 )  # fmt: skip
 _NET = ModelKind(
@@ -319,6 +320,7 @@ def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
     params = {**kind.defaults, **entry.params}
     _check_weights(params, where)
     _check_costs(kind, entry, params, where)
+    _check_device(kind, entry, params, f"params.yaml: models.{key}.device")
     if kind.learn is learning.histogram and not isinstance(params["early_stopping"], bool):
         raise ConfigurationError("early_stopping must say yes or no.", where=where, expected="true or false",
                                  found=repr(params["early_stopping"]),
@@ -395,6 +397,22 @@ def _check_costs(kind: ModelKind, entry: Model, params: dict[str, Any], where: s
                                      expected=f"no {twice[0]} beside costs",
                                      found=f"{twice[0]}: {params[twice[0]]!r}",
                                      todo=f"take {twice[0]} or costs away.")  # fmt: skip
+
+
+_ON_THE_CPU = {"booster": "gblinear", "tree_method": "exact"}
+"""What XGBoost knows to do on the CPU alone; of the first it says nothing."""
+
+
+def _check_device(kind: ModelKind, entry: Model, params: dict[str, Any], where: str) -> None:
+    if entry.device == CPU:
+        return
+    alone = [f"{name}: {value}" for name, value in _ON_THE_CPU.items() if params.get(name) == value]
+    if kind.learn is not learning.xgboost:
+        alone = [kind.name]
+    if alone:
+        raise ConfigurationError(f"{alone[0]} computes on the CPU alone.", where=where, expected=f"device: {CPU}, or none",
+                                 found=f"device: {entry.device}",
+                                 todo="take device away; the models of XGBoost's trees have it.")  # fmt: skip
 
 
 def encoder_of(

@@ -17,6 +17,7 @@ from joblib.memory import MemorizedFunc
 
 from stages import files, paths
 from stages.closure import code_digest
+from stages.config import CPU
 from stages.remedies.fit import Fitted, Work, fit
 
 LIMIT_BYTES = 512 * 2**20
@@ -76,8 +77,10 @@ def inputs(*arrays: np.ndarray) -> str:
 
 def key(work: Work, table: str, fold: str, environment: str) -> str:
     """The key of a cell: everything that its scores follow from, and no other cell's."""
-    entry = work.entry.model_dump(exclude={"strategies", "calibration"}, exclude_none=True)
+    entry = work.entry.model_dump(exclude={"strategies", "calibration", "device"}, exclude_none=True)
     entry |= {"model": work.entry.model or work.key, "seed": work.seed}
+    if work.device != CPU:
+        entry["device"] = work.device
     if work.searches_ratio and work.strategy is not None:
         entry["strategy"] = [work.strategy[0], work.strategy[1].model_dump()]
     costs = "" if work.stakes is None else inputs(work.stakes)

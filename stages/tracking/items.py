@@ -16,7 +16,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from stages import files, paths
-from stages.config import NONE, Params
+from stages.config import CPU, NONE, Params
 from stages.remedies.outcome import OK
 from stages.tracking.locked import Cell
 from stages.tracking.runs import COMPARISON
@@ -200,6 +200,7 @@ def _cell(cell: CellResults) -> Iterator[Item]:
     yield Tag("kind", "cell")
     for name in ("dataset", "strategy", "model"):
         yield Tag(name, getattr(cell, name))
+    yield Tag("device", cell.facts.get("devices", {}).get(cell.name, CPU))
     for name in ("status", "reason", "notes", "level", "plain_model", "correction"):
         if not missing(cell.board.get(name)):
             yield Tag(name, str(cell.board[name]))

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from stages import config, paths
-from stages.config import NONE, Model, Params
+from stages import config, files, paths
+from stages.config import AUTO, CPU, NONE, Model, Params
 from stages.errors import ResultError
 from stages.files import canonical, digest
 from stages.remedies.levels import plain_of
@@ -92,15 +92,21 @@ def read(dataset: str) -> Locked:
         for strategy in params.strategies
     }
     keys, plain = {}, plain_of(params.models)
+    found_on = _devices(dataset) if any(model.device == AUTO for model in params.models.values()) else {}
+    device = {
+        (strategy, model): entry.device if entry.device != AUTO else found_on.get(f"{strategy}/{model}", CPU)
+        for strategy in (NONE, *params.strategies) for model, entry in params.models.items()
+    }  # fmt: skip
     for strategy, model in params.cells:
         entry = params.models[model]
         # the difference to doing nothing is among a cell's numbers
         baseline = params.strategies[NONE].model_dump() if (NONE, model) in params.cells else None
         nothing = plain[model]
+        of_plain = None if nothing is None else _model(nothing, params.models[nothing], device[NONE, nothing])
         own = {
             "strategy": [strategy, params.strategies[strategy].model_dump()],
-            "model": _model(model, entry),
-            "baseline": [baseline, None if nothing is None else _model(nothing, params.models[nothing])],
+            "model": _model(model, entry, device[strategy, model]),
+            "baseline": [baseline, of_plain],
             "fitted by": code[strategy],
         }
         keys[strategy, model] = digest(canonical(shared | own))
@@ -112,9 +118,15 @@ def read(dataset: str) -> Locked:
     return Locked(dataset, params, table, _md5(evaluate["deps"], Path(LOCK)), evaluation, keys, comparison, scores)
 
 
-def _model(key: str, entry: Model) -> list[Any]:
-    """What of a model's entry goes into its own numbers: everything but where else it runs."""
-    return [key, entry.model_dump(exclude={"strategies"})]
+def _model(key: str, entry: Model, device: str) -> list[Any]:
+    """What of a model's entry goes into its own numbers: everything but where else it runs, and the device in the end."""
+    return [key, entry.model_dump(exclude={"strategies", "device"}), *([] if device == CPU else [device])]
+
+
+def _devices(dataset: str) -> dict[str, str]:
+    """What `auto` was where the results were made: the device of each cell that was fitted elsewhere than on the CPU."""
+    path = paths.evaluation(dataset) / "dataset.json"
+    return dict(files.read_json(path).get("devices", {}))
 
 
 def hold_against_disk(locked: Locked) -> None:
