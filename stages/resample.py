@@ -20,7 +20,6 @@ from stages.pool import Killed
 from stages.remedies import resampling, samplers
 from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK
 from stages.remedies.resampling import FoldResult
-from stages.remedies.samplers import Resampled
 
 
 def resample(table: Table, fold: Fold, key: str, strategy: Strategy, seed: int) -> FoldResult:
@@ -32,8 +31,7 @@ def resample(table: Table, fold: Fold, key: str, strategy: Strategy, seed: int) 
     y = table.y[fold.train]
     status, reason, made = OK, "", None
     try:
-        made = samplers.resample(key, strategy, table.X[fold.train], y, table.cardinalities, seed)
-        made = Resampled(fold.train[made.rows], made.synthetic, made.synthetic_y)
+        made = samplers.resample(key, strategy, table.X, table.y, table.cardinalities, seed, fold.train)
     except NotApplicable as error:
         status, reason = NOT_APPLICABLE, str(error)
     except MemoryError as error:

@@ -10,6 +10,7 @@ import imblearn.over_sampling
 import imblearn.under_sampling
 import numpy as np
 import pytest
+from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from stages.config import Strategy
@@ -268,7 +269,7 @@ def test_running_out_of_memory_is_a_failure_with_the_reason(monkeypatch: pytest.
     def hungry(*_: object) -> None:
         raise MemoryError("Unable to allocate 9 TiB")
 
-    monkeypatch.setattr(imblearn.over_sampling.SMOTE, "fit_resample", hungry)
+    monkeypatch.setattr(NearestNeighbors, "fit", hungry)
     table, rows = numeric_table(), np.arange(240)
     result = resample(table, Fold(0, 0, rows, rows[:0], rows[:0]), "smote", Strategy(), 5)
     assert (result.status, result.reason) == ("failed", "out of memory: Unable to allocate 9 TiB")

@@ -71,11 +71,11 @@ def refit(
     lacking = devices.missing(entry.device, f"params.yaml: models.{model}.device")
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
-        made = samplers.resample(key, strategy, table.X[train_rows], y, table.cardinalities, seeds.sampler)
+        made = samplers.resample(key, strategy, table.X, table.y, table.cardinalities, seeds.sampler, train_rows)
         models.kind_of(model, entry).ready()
         work = Work(
             model, entry, seeds.model, table.X, table.y, table.cardinalities, train_rows, validation, train_rows[:0],
-            train_rows[made.rows], made.synthetic, made.synthetic_y, (key, strategy),
+            made.rows, made.synthetic, made.synthetic_y, (key, strategy),
             stakes if entry.costs is not None else None, devices.resolved(entry.device) if lacking is None else CPU,
         )  # fmt: skip
         trained = train(work)

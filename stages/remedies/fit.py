@@ -234,10 +234,9 @@ def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None)
     if ratio is not None and work.strategy is not None:
         key, strategy = work.strategy
         made = samplers.resample(
-            key, strategy.model_copy(update={"ratio": ratio}), work.X[work.train], work.y[work.train],
-            work.cardinalities, work.seed,
+            key, strategy.model_copy(update={"ratio": ratio}), work.X, work.y, work.cardinalities, work.seed, work.train
         )  # fmt: skip
-        rows, synthetic, synthetic_y = work.train[made.rows], made.synthetic, made.synthetic_y
+        rows, synthetic, synthetic_y = made
     y = np.concatenate([work.y[rows], synthetic_y])
     if not 0 < y.sum() < len(y):
         raise NotApplicable("the rows to fit on have one class alone")

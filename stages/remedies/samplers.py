@@ -1,7 +1,8 @@
 """Remedies at the data level: from a sampler's name to rows kept, rows repeated and rows made.
 
 A sampler of imbalanced-learn hands back arrays. What the pipeline needs is where each row came from, so every kind of
-sampler has its reading of provenance: a selection of rows, rows followed by new ones, both in turn, or new centres.
+sampler has its reading of provenance: a selection of rows, rows followed by new ones, both in turn, or new centres. For
+some of those that only add rows, `stages.remedies.oversampling` makes these alone.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.config import NONE, Strategy, unknown
 from stages.errors import ConfigurationError, NotApplicable
-from stages.remedies.space import Matrix, SamplingSpace
+from stages.remedies import oversampling
+from stages.remedies.space import READ, Coded, Matrix, SamplingSpace
 
 Labels = NDArray[np.int8]
 Index = NDArray[np.int64]
+Rows = TypeVar("Rows", Matrix, Coded)
+Result = TypeVar("Result")
 
 
 class Resampled(NamedTuple):
@@ -31,7 +35,7 @@ class Resampled(NamedTuple):
     ----------
     rows : ndarray of shape (kept,), int64
         Positions of the rows kept, in the sampler's order; a row that is repeated stands several times.
-    synthetic : ndarray of shape (made, p), float64
+    synthetic : ndarray of shape (made, p), of the table's type
         New rows in the table's own units, categories as codes.
     synthetic_y : ndarray of shape (made,), int8
     """
@@ -64,6 +68,8 @@ class SamplerKind:
         Whether the sampler aims at a ratio of the classes; cleaning does not.
     reads_features : bool
         False for samplers that draw rows whatever they hold.
+    adds : callable of (sampler, coded, y) to (ndarray of shape (made, p), ndarray of shape (made,)), optional
+        For samplers that keep every row: makes the new ones alone, in the table's own units, without a copy of the table.
     shift : {"exact", "approximate", None}
         Whether all that it does to probabilities is to multiply the odds by one factor: exactly so where rows are drawn
         whatever they hold, about so where new rows follow the old ones' distribution, not at all where rows are chosen by
@@ -75,6 +81,7 @@ class SamplerKind:
     fixed: dict[str, Any]
     has_ratio: bool = True
     reads_features: bool = True
+    adds: Callable[[Any, Coded, Labels], tuple[Matrix, Labels]] | None = None
     shift: Literal["exact", "approximate"] | None = None
 
 
@@ -96,7 +103,8 @@ def _selected(sampler: Any, Z: Matrix, y: Labels) -> Raw:
 def _appended(sampler: Any, Z: Matrix, y: Labels) -> Raw:
     """Every row is kept and the new ones follow."""
     made, made_y = sampler.fit_resample(Z, y)
-    if not np.array_equal(made[: len(y)], Z):
+    first = made[: len(y)]
+    if not all(np.array_equal(first[at : at + READ], Z[at : at + READ]) for at in range(0, len(y), READ)):
         raise AssertionError(f"{type(sampler).__name__} no longer puts the original rows first")
     return Raw(np.arange(len(y)), made[len(y) :], made_y[len(y) :])
 
@@ -125,11 +133,25 @@ SAMPLERS: dict[str, SamplerKind] = {
     "random_over": SamplerKind(
         _of("over_sampling", "RandomOverSampler"), _selected, {}, reads_features=False, shift="exact"
     ),
-    "smote": SamplerKind(_of("over_sampling", "SMOTE"), _appended, {}, shift="approximate"),
-    "borderline_smote": SamplerKind(_of("over_sampling", "BorderlineSMOTE"), _appended, {}),
+    "smote": SamplerKind(
+        _of("over_sampling", "SMOTE"),
+        _appended,
+        {},
+        adds=oversampling.oversampled(oversampling.smote),
+        shift="approximate",
+    ),
+    "borderline_smote": SamplerKind(
+        _of("over_sampling", "BorderlineSMOTE"), _appended, {}, adds=oversampling.oversampled(oversampling.borderline)
+    ),
     "svm_smote": SamplerKind(_of("over_sampling", "SVMSMOTE"), _appended, {}),
     "kmeans_smote": SamplerKind(_of("over_sampling", "KMeansSMOTE"), _appended, {}),
-    "adasyn": SamplerKind(_of("over_sampling", "ADASYN"), _appended, {}, shift="approximate"),
+    "adasyn": SamplerKind(
+        _of("over_sampling", "ADASYN"),
+        _appended,
+        {},
+        adds=oversampling.oversampled(oversampling.adasyn),
+        shift="approximate",
+    ),
     "random_under": SamplerKind(
         _of("under_sampling", "RandomUnderSampler"), _selected, {}, reads_features=False, shift="exact"
     ),
@@ -229,19 +251,28 @@ def _instance(kind: SamplerKind, params: dict[str, Any], seed: int, where: str) 
 
 
 def resample(
-    key: str, strategy: Strategy, X: Matrix, y: Labels, cardinalities: tuple[int, ...], seed: int
+    key: str,
+    strategy: Strategy,
+    X: Matrix,
+    y: Labels,
+    cardinalities: tuple[int, ...],
+    seed: int,
+    rows: Index | None = None,
 ) -> Resampled:
     """Apply a strategy to training rows.
 
     Parameters
     ----------
-    X : ndarray of shape (n, p), float64
-        Training rows in the table's own units; NaN where a value is missing.
+    X : ndarray of shape (n, p), float64 or float32
+        A table in its own units; NaN where a value is missing. It may be a view or a memory map: a sampler that needs a few
+        of its rows reads these alone.
     y : ndarray of shape (n,), int8
     cardinalities : tuple of int, length p
         For each feature the number of its categories, 0 for a number.
     seed : int
         For samplers that draw, unless the strategy's `params` hold a `random_state`.
+    rows : ndarray of int64, optional
+        The training rows; all, if left out. What is handed back are positions in the table either way.
 
     Raises
     ------
@@ -250,39 +281,59 @@ def resample(
     """
     sampler = make(key, strategy, seed)
     kind = kind_of(key, strategy)
+    labels = y if rows is None else y[rows]
     if sampler is None or kind is None:
-        return Resampled(np.arange(len(y)), X[:0], y[:0])
-    result = _resample(kind, sampler, strategy.scale, X, y, cardinalities)
-    left = np.concatenate([y[result.rows], result.synthetic_y])
+        return Resampled(np.arange(len(y)) if rows is None else rows, _none(X), y[:0])
+    result = _resample(kind, sampler, SamplingSpace(cardinalities, strategy.scale), X, labels, rows)
+    left = np.concatenate([labels[result.rows], result.synthetic_y])
     if not 0 < left.sum() < len(left):
         missing = "negative" if left.any() else "positive"
-        raise NotApplicable(f"{type(sampler).__name__} leaves no {missing} row of the {len(y)} training rows")
-    return result
+        raise NotApplicable(f"{type(sampler).__name__} leaves no {missing} row of the {len(labels)} training rows")
+    return result if rows is None else result._replace(rows=rows[result.rows])
+
+
+def _none(X: Matrix) -> Matrix:
+    return np.empty((0, X.shape[1]), X.dtype)
 
 
 def _resample(
-    kind: SamplerKind, sampler: Any, scale: bool, X: Matrix, y: Labels, cardinalities: tuple[int, ...]
+    kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels, rows: Index | None
 ) -> Resampled:
+    """The same, where `y` is that of the training rows, and what is handed back are positions among them."""
     if not kind.reads_features and getattr(sampler, "shrinkage", None) is None:
         raw = _run(kind.provenance, sampler, np.zeros((len(y), 1)), y)
-        return Resampled(raw.rows, X[:0], y[:0])
-    space = SamplingSpace(cardinalities, scale).fit(X)
-    if not space.code_columns:
-        raw = _run(kind.provenance, sampler, space.codes(X), y)
-        return Resampled(raw.rows, space.from_codes(raw.made) if len(raw.made) else X[:0], raw.made_y)
-    return _with_categories(kind, sampler, space, X, y)
+        return Resampled(raw.rows, _none(X), y[:0])
+    space.fit(X, rows)
+    if space.code_columns:
+        return _with_categories(kind, sampler, space, X, y, rows)
+    if kind.adds is not None:
+        return _added(kind.adds, sampler, Coded(space, X, rows), y)
+    raw = _run(kind.provenance, sampler, space.codes(X, rows), y)
+    return Resampled(raw.rows, space.from_codes(raw.made), raw.made_y)
 
 
-def _with_categories(kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels) -> Resampled:
+def _added(
+    adds: Callable[[Any, Coded, Labels], tuple[Matrix, Labels]], sampler: Any, coded: Coded, y: Labels
+) -> Resampled:
+    return Resampled(np.arange(len(y)), *_run(adds, sampler, coded, y))
+
+
+def _with_categories(
+    kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels, rows: Index | None
+) -> Resampled:
     """SMOTE, alone or before cleaning, becomes SMOTENC (SMOTEN where nothing is a number); every other sampler measures
     distances over indicators."""
     name = type(sampler).__name__
     if name not in {"SMOTE", "SMOTETomek", "SMOTEENN"}:
-        raw = _run(kind.provenance, sampler, space.indicators(X), y)
-        return Resampled(raw.rows, space.from_indicators(raw.made) if len(raw.made) else X[:0], raw.made_y)
-    smote = sampler if name == "SMOTE" else (sampler.smote or _plain_smote(sampler))
-    codes = space.codes(X)
-    raw = _run(_appended, _nominal(smote, space), codes, y)
+        if kind.adds is not None:
+            return _added(kind.adds, sampler, Coded(space, X, rows, indicators=True), y)
+        raw = _run(kind.provenance, sampler, space.indicators(X, rows), y)
+        return Resampled(raw.rows, space.from_indicators(raw.made), raw.made_y)
+    smote = _nominal(sampler if name == "SMOTE" else (sampler.smote or _plain_smote(sampler)), space)
+    if name == "SMOTE" and len(space.numeric):
+        return _added(oversampling.nominal, smote, Coded(space, X, rows), y)
+    codes = space.codes(X, rows)
+    raw = _run(_appended, smote, codes, y)
     if name != "SMOTE":
         cleaner = _cleaner(sampler)
         Z, labels = np.vstack([codes, raw.made]), np.concatenate([y, raw.made_y])
@@ -315,7 +366,7 @@ def _cleaner(combined: Any) -> Any:
     return combined.enn or EditedNearestNeighbours(sampling_strategy="all")
 
 
-def _run(provenance: Callable[[Any, Matrix, Labels], Raw], sampler: Any, Z: Matrix, y: Labels) -> Raw:
+def _run(provenance: Callable[[Any, Rows, Labels], Result], sampler: Any, Z: Rows, y: Labels) -> Result:
     """Run a sampler; its refusal is a reason, and so is k-means with fewer clusters than it was asked for."""
     from sklearn.exceptions import ConvergenceWarning
 

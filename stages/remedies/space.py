@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import StandardScaler
-
 Matrix = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+GATHERED = 32 * 2**20
+"""Bytes of columns that are gathered at a time to fit a space; one column at least."""
+
+READ = 2**16
+"""Rows that are read at a time."""
 
 
-@dataclass
 class SamplingSpace:
     """Imputed, scaled numbers beside categories, fitted on training rows only.
 
@@ -25,6 +27,9 @@ class SamplingSpace:
     as two that differ by one standard deviation in one number; it serves every sampler that knows distances alone, and
     its way back takes the category with the largest indicator.
 
+    The numbers are those of scikit-learn's SimpleImputer and StandardScaler, to the last bit, found one column at a time;
+    rows are coded alone, in the table's own type (float32 stays float32).
+
     Parameters
     ----------
     cardinalities : tuple of int, length p
@@ -33,61 +38,72 @@ class SamplingSpace:
         Whether numbers are scaled.
     """
 
-    cardinalities: tuple[int, ...]
-    scale: bool = True
-    _impute_numbers: SimpleImputer = field(init=False)
-    _impute_codes: SimpleImputer = field(init=False)
-    _scaler: StandardScaler = field(init=False)
-
     STEP = 1 / np.sqrt(2)
 
-    def __post_init__(self) -> None:
-        sizes = np.array(self.cardinalities)
+    def __init__(self, cardinalities: tuple[int, ...], scale: bool = True) -> None:
+        self.cardinalities, self.scale = cardinalities, scale
+        sizes = np.array(cardinalities)
         self.numeric, self.categorical = np.flatnonzero(sizes == 0), np.flatnonzero(sizes > 0)
 
-    def fit(self, X: Matrix) -> SamplingSpace:
-        from sklearn.impute import SimpleImputer
+    def fit(self, X: Matrix, rows: Index | None = None) -> SamplingSpace:
+        """Fit on a table, or on `rows` of it alone; of its columns a few are copied at a time."""
         from sklearn.preprocessing import StandardScaler
 
-        if len(self.numeric):
-            self._impute_numbers = SimpleImputer(strategy="median", keep_empty_features=True).fit(X[:, self.numeric])
-            self._scaler = StandardScaler(with_mean=self.scale, with_std=self.scale)
-            self._scaler.fit(self._impute_numbers.transform(X[:, self.numeric]))
-        if len(self.categorical):
-            self._impute_codes = SimpleImputer(strategy="most_frequent", keep_empty_features=True)
-            self._impute_codes.fit(X[:, self.categorical])
+        self.fill = np.zeros(X.shape[1])
+        self._mean, self._scale = np.zeros(len(self.numeric)), np.ones(len(self.numeric))
+        places = {int(k): place for place, k in enumerate(self.numeric)}
+        for k, column in enumerate(_columns(X, rows)):
+            missing = np.isnan(column)
+            known = column[~missing]
+            if k in places:
+                self.fill[k] = np.median(known) if len(known) else 0.0
+            else:
+                self.fill[k] = np.bincount(known.astype(np.int64), minlength=1).argmax()
+            if k in places and self.scale:
+                del known
+                column[missing] = self.fill[k]
+                scaler = StandardScaler().fit(column[:, None])
+                self._mean[places[k]], self._scale[places[k]] = scaler.mean_[0], scaler.scale_[0]
         return self
 
-    def codes(self, X: Matrix) -> Matrix:
-        """Rows as scaled numbers followed by one column of codes a category."""
-        parts = []
-        if len(self.numeric):
-            parts.append(self._scaler.transform(self._impute_numbers.transform(X[:, self.numeric])))
-        if len(self.categorical):
-            parts.append(self._impute_codes.transform(X[:, self.categorical]))
-        return np.hstack(parts)
+    def codes(self, X: Matrix, rows: Index | None = None) -> Matrix:
+        """Rows, or those at `rows`, as scaled numbers followed by one column of codes a category."""
+        n = len(X) if rows is None else len(rows)
+        Z = np.empty((n, X.shape[1]), X.dtype, order="F")  # column by column, as scikit-learn leaves it
+        for place, k in enumerate([*self.numeric, *self.categorical]):
+            column = Z[:, place]
+            column[:] = X[:, k] if rows is None else X[rows, k]
+            column[np.isnan(column)] = self.fill[k]
+            if self.scale and place < len(self.numeric):
+                column -= X.dtype.type(self._mean[place])
+                column /= X.dtype.type(self._scale[place])
+        return Z
 
     @property
     def code_columns(self) -> list[int]:
         """Where the categories stand in what `codes` returns."""
         return list(range(len(self.numeric), len(self.numeric) + len(self.categorical)))
 
-    def indicators(self, X: Matrix) -> Matrix:
-        """Rows as scaled numbers followed by one column for each label of each category."""
-        return self.spread(self.codes(X))
+    def indicators(self, X: Matrix, rows: Index | None = None) -> Matrix:
+        """Rows, or those at `rows`, as scaled numbers followed by one column for each label of each category."""
+        return self.spread(self.codes(X, rows))
 
     def spread(self, Z: Matrix) -> Matrix:
         """From the coding of `codes` to that of `indicators`."""
         parts = [Z[:, : len(self.numeric)]]
         for position, k in zip(self.code_columns, self.categorical, strict=True):
-            parts.append((Z[:, [position]] == np.arange(self.cardinalities[k])) * self.STEP)
+            one = Z[:, [position]] == np.arange(self.cardinalities[k])
+            parts.append(one * Z.dtype.type(self.STEP))
         return np.hstack(parts)
 
     def from_codes(self, Z: Matrix) -> Matrix:
         """From the coding of `codes` to the table's own units."""
-        X = np.empty((len(Z), len(self.cardinalities)))
-        if len(self.numeric):
-            X[:, self.numeric] = self._scaler.inverse_transform(Z[:, : len(self.numeric)])
+        X = np.empty((len(Z), len(self.cardinalities)), Z.dtype)
+        numbers = Z[:, : len(self.numeric)]
+        if self.scale:
+            numbers = numbers * self._scale.astype(Z.dtype)
+            numbers += self._mean.astype(Z.dtype)
+        X[:, self.numeric] = numbers
         X[:, self.categorical] = np.rint(Z[:, len(self.numeric) :])
         return X
 
@@ -96,6 +112,71 @@ class SamplingSpace:
         parts, start = [Z[:, : len(self.numeric)]], len(self.numeric)
         for k in self.categorical:
             stop = start + self.cardinalities[k]
-            parts.append(Z[:, start:stop].argmax(axis=1)[:, None].astype(np.float64))
+            parts.append(Z[:, start:stop].argmax(axis=1)[:, None].astype(Z.dtype))
             start = stop
         return self.from_codes(np.hstack(parts))
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Rows of a table in a fitted space, coded when they are asked for.
+
+    Attributes
+    ----------
+    space : SamplingSpace
+    X : ndarray of shape (n, p)
+        The table; it may be a view or a memory map, and is read where it lies.
+    rows : ndarray of int64, optional
+        Which of its rows are meant; all, if left out.
+    indicators : bool
+        Whether categories are coded as indicators.
+    """
+
+    space: SamplingSpace
+    X: Matrix
+    rows: Index | None = None
+    indicators: bool = False
+
+    def __len__(self) -> int:
+        return len(self.X) if self.rows is None else len(self.rows)
+
+    @property
+    def width(self) -> int:
+        """Columns of the coding."""
+        spread = sum(self.space.cardinalities) - len(self.space.categorical)
+        return len(self.space.cardinalities) + (spread if self.indicators else 0)
+
+    def all(self) -> Matrix:
+        """All rows, coded; row after row in memory, the one copy that a search wants."""
+        Z = np.empty((len(self), self.width), self.X.dtype)
+        for start in range(0, len(self), READ):
+            Z[start : start + READ] = self.between(start, start + READ)
+        return Z
+
+    def between(self, start: int, stop: int) -> Matrix:
+        """A block of the rows, coded."""
+        part = slice(start, stop)
+        X, rows = (self.X[part], None) if self.rows is None else (self.X, self.rows[part])
+        return np.ascontiguousarray((self.space.indicators if self.indicators else self.space.codes)(X, rows))
+
+    def at(self, positions: Index) -> Matrix:
+        """The rows at these positions, coded."""
+        rows = positions if self.rows is None else self.rows[positions]
+        return np.ascontiguousarray((self.space.indicators if self.indicators else self.space.codes)(self.X, rows))
+
+    def back(self, Z: Matrix) -> Matrix:
+        """From the coding to the table's own units."""
+        return (self.space.from_indicators if self.indicators else self.space.from_codes)(Z)
+
+
+def _columns(X: Matrix, rows: Index | None) -> Iterator[Matrix]:
+    """Each column of a table, or of some of its rows, as an array of its own that may be written to."""
+    n = len(X) if rows is None else len(rows)
+    many = max(1, GATHERED // max(1, n * X.itemsize))
+    for first in range(0, X.shape[1], many):
+        columns = slice(first, first + many)
+        gathered = np.empty((X[:1, columns].shape[1], n), X.dtype)
+        for start in range(0, n, READ):
+            some = slice(start, start + READ)
+            gathered[:, some] = X[some if rows is None else rows[some], columns].T
+        yield from gathered
