@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-GATHERED = 32 * 2**20
+GATHERED = 8 * 2**20
 """Bytes of columns that are gathered at a time to fit a space; one column at least."""
 
 READ = 2**16
