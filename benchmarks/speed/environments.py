@@ -76,9 +76,7 @@ def _run(name: str, *command: str) -> None:
     if done.returncode:
         todo = "see what it says; a package index has to be in reach."
         said = "\n            ".join(done.stdout.strip().splitlines()[-8:])
-        raise _failure(
-            name, f"{' '.join(command)}\n            {said}", "see what it says (a package index has to be in reach)."
-        )
+        raise _failure(name, f"{' '.join(command)}\n            {said}", todo)
 
 
 def _failure(name: str, found: str, todo: str) -> LibraryError:

@@ -82,7 +82,7 @@ class Given:
 
 
 def read(folder: Path) -> Given:
-    frame = pd.read_csv(folder / TABLE, float_precision="round_trip")
+    frame = pd.read_csv(folder / TABLE)
     work = json.loads((folder / WORK).read_text())
     with np.load(folder / FOLDS) as folds:
         train, test = ([np.flatnonzero(column) for column in folds[name].T] for name in ("train", "test"))

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.speed import environments, machine, overhead, repro, timed, work
+from benchmarks.speed.given import read
 from benchmarks.speed.repro import Clone
 from benchmarks.speed.smote_variants_side import STRATEGIES as SHARED
 from stages import paths
@@ -44,6 +45,7 @@ def grid(rounds: int, *, quick: bool = False, without: Sequence[str] = ()) -> Se
     with tempfile.TemporaryDirectory(prefix="speed-") as name:
         given, found = Path(name) / "given", dict[str, pd.DataFrame]()
         work.write(given, params)
+        asked = read(given)
         contenders = [who for who in CONTENDERS if who not in left_out]
         if SMOTE_VARIANTS in left_out:
             contenders.remove(BARE_SHARED)
@@ -59,13 +61,10 @@ def grid(rounds: int, *, quick: bool = False, without: Sequence[str] = ()) -> Se
                 else:
                     figures[who], found[who] = _script(who, given, place, label, pythons)
             measured.append(figures)
-    folds = params.split_of(work.DATASET)
-    fits = len(params.strategies) * len(params.models) * folds.folds * folds.repeats  # type: ignore[union-attr]
-    shared = sum(strategy in SHARED for strategy in params.strategies) * fits // len(params.strategies)
     return {
         "machine": machine.facts(),
-        "fits": fits,
-        "shared_fits": shared,
+        "fits": len(asked.cells),
+        "shared_fits": len(asked.of(SHARED).cells),
         "rounds": measured,
         "left_out": left_out,
         "differences": differences(found),

@@ -109,7 +109,9 @@ def run(command: Sequence[str], folder: Path, variables: dict[str, str], label: 
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    ear.join(5)
+        ear.join(5)  # what it started and left behind may hold the pipe open
+        if process.stdout is not None and not ear.is_alive():
+            process.stdout.close()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
         raise _failed(command, lines, f"exit status {process.returncode}")
