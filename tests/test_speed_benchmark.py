@@ -160,6 +160,13 @@ def test_the_table_says_what_was_promised_and_what_was_found() -> None:
     assert "held" not in report.table({**results(), "quick": True})
 
 
+def test_a_changed_model_that_fits_nothing_holds_no_promise() -> None:
+    found = results()
+    found["noop"]["model"]["fits"] = 0
+    limit = next(one for one in report.limits(found) if "changed model" in one.what)
+    assert not limit.held
+
+
 def test_the_plot_is_the_same_bytes_for_the_same_figures(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg"):
         report.plot(results(), tmp_path / name)
