@@ -127,7 +127,7 @@ def _grid(section: dict[str, Any]) -> list[str]:
         *markdown(["what", "seconds", "CPU seconds", "to the bare script", "to the floor", "peak memory, MB",
                    "largest difference of an average precision to the bare script's"], rows), "",
         *[f"{NAMES[who]} is not in it: {why}" for who, why in section["left_out"].items()],
-        "Seconds of `dvc repro` by stage: " + ", ".join(f"{name} {value:.1f}" for name, value in stages.items())
+        "Seconds of `dvc repro` by stage: " + ", ".join(f"{name} {value:.1f}" for name, value in sorted(stages.items(), key=lambda one: -one[1]))
         + f". Its stages measured {work:.1f} s of resampling, fitting and predicting.", "",
     ]  # fmt: skip
 
