@@ -37,6 +37,7 @@ SAMPLERS = ("benchmarks.samplers", "benchmarks.oversampling")
 
 def grid(rounds: int, *, quick: bool = False, without: Sequence[str] = ()) -> Section:
     """The same work by every contender in turn, round after round."""
+    about = machine.facts()  # before the first clone: a commit that is made meanwhile is not measured
     content = work.grid(quick=quick)
     params = work.parsed(content)
     mirror = work.mirror(params)
@@ -62,7 +63,7 @@ def grid(rounds: int, *, quick: bool = False, without: Sequence[str] = ()) -> Se
                     figures[who], found[who] = _script(who, given, place, label, pythons)
             measured.append(figures)
     return {
-        "machine": machine.facts(),
+        "machine": about,
         "fits": len(asked.cells),
         "shared_fits": len(asked.of(SHARED).cells),
         "rounds": measured,
@@ -151,7 +152,7 @@ def differences(found: dict[str, pd.DataFrame]) -> dict[str, float]:
 
 def again(rounds: int, *, quick: bool = False) -> Section:
     """The default grid once from nothing, then as it is, then with one changed model and with one changed threshold."""
-    content = work.committed()
+    about, content = machine.facts(), work.committed()
     if quick:
         content |= {
             "datasets": {"digits": content["datasets"]["digits"]},
@@ -170,7 +171,7 @@ def again(rounds: int, *, quick: bool = False) -> Section:
         params["thresholds"]["half"] = 0.4
         clone.write(params)
         threshold = _changed(clone, "one changed threshold", 0)
-    return {"machine": machine.facts(), "first": first, "same": same, "model": model, "threshold": threshold}
+    return {"machine": about, "first": first, "same": same, "model": model, "threshold": threshold}
 
 
 def _changed(clone: Clone, label: str, expected: int) -> Section:
@@ -192,10 +193,10 @@ def large(rows: Sequence[int], told: Callable[[Section], None]) -> None:
     """One run from nothing for each number of rows; what is measured is told at once, since the next takes longer."""
     for count in rows:
         with tempfile.TemporaryDirectory(prefix="speed-") as name:
-            clone = Clone.made(Path(name) / "clone", "")
+            about, clone = machine.facts(), Clone.made(Path(name) / "clone", "")
             clone.write(overhead.write(clone.folder, count))
             figures = _repro(clone, f"{count:,} rows")
-        told({"machine": machine.facts(), "rows": count, **figures})
+        told({"machine": about, "rows": count, **figures})
 
 
 # The samplers

@@ -120,6 +120,7 @@ def _grid(section: dict[str, Any]) -> list[str]:
         ])  # fmt: skip
     last = [one[REPRO] for one in rounds]
     stages = {name: median([one["stages"].get(name, 0.0) for one in last]) for name in last[0]["stages"]}
+    slowest = sorted(stages, key=lambda name: -stages[name])
     work = median([sum(one["measured"].values()) for one in last])
     return [
         "## The grid", "",
@@ -127,7 +128,7 @@ def _grid(section: dict[str, Any]) -> list[str]:
         *markdown(["what", "seconds", "CPU seconds", "to the bare script", "to the floor", "peak memory, MB",
                    "largest difference of an average precision to the bare script's"], rows), "",
         *[f"{NAMES[who]} is not in it: {why}" for who, why in section["left_out"].items()],
-        "Seconds of `dvc repro` by stage: " + ", ".join(f"{name} {value:.1f}" for name, value in sorted(stages.items(), key=lambda one: -one[1]))
+        "Seconds of `dvc repro` by stage: " + ", ".join(f"{name} {stages[name]:.1f}" for name in slowest)
         + f". Its stages measured {work:.1f} s of resampling, fitting and predicting.", "",
     ]  # fmt: skip
 
