@@ -42,11 +42,16 @@ class Clone:
 
     @classmethod
     def made(cls, folder: Path, mirror: str, params: dict[str, Any] | None = None) -> Clone:
-        """Clone, and put other parameters in the place of the committed ones."""
+        """Clone, and put other parameters in the place of the committed ones.
+
+        That makes it a project of its own, without the committed dvc.lock: DVC reads and writes it all after each stage,
+        and the datasets and strategies in it are not those that are asked for.
+        """
         git("clone", "-q", str(paths.REPOSITORY), str(folder))
         clone = cls(folder, mirror)
         if params is not None:
             clone.write(params)
+            (folder / "dvc.lock").unlink()
         return clone
 
     @property

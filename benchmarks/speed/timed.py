@@ -98,13 +98,14 @@ def run(command: Sequence[str], folder: Path, variables: dict[str, str], label: 
     try:
         with tqdm(desc=label, bar_format=bar_format, leave=False, disable=None) as bar:
             while process.poll() is None:
-                peak = max(peak, _resident(process.pid))
+                peak = max(peak, _resident(_family(process.pid, folder)))
                 bar.set_postfix_str(lines[-1].text[:60] if lines else "")
                 if time.perf_counter() - start > limit:
                     raise _failed(command, lines, f"it had not ended after {limit:g} s")
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(EVERY)
         seconds = time.perf_counter() - start
+        apart = sum(map(_cpu, _servers(folder)))
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -115,25 +116,44 @@ def run(command: Sequence[str], folder: Path, variables: dict[str, str], label: 
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
         raise _failed(command, lines, f"exit status {process.returncode}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime + apart
     print(f"{label}: {seconds:.1f} s, {cpu:.1f} s of CPU, {peak / 1e6:.0f} MB", flush=True)
     return Timed(seconds, cpu, peak, list(lines))
 
 
-def _resident(pid: int) -> int:
-    """The resident memory of a process and all below it; a process that has just ended has none."""
+def _servers(folder: Path) -> list[psutil.Process]:
+    """The processes that stages of a project were forked from: they belong to no command, and stay a while after it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if "stages.forkserver" in process.cmdline() and Path(process.cwd()).resolve() == folder.resolve():
+                found.append(process)
+    return [process for process in found if process.parent() not in found]
+
+
+def _family(pid: int, folder: Path) -> list[psutil.Process]:
+    """A command's process, those that stages are forked from, and all below them."""
+    found = []
+    with suppress(psutil.Error):
+        for process in (psutil.Process(pid), *_servers(folder)):
+            found += [process, *process.children(recursive=True)]
+    return found
+
+
+def _resident(processes: list[psutil.Process]) -> int:
+    """Their resident memory; a process that has just ended has none."""
     total = 0
-    try:
-        family = [psutil.Process(pid)]
-        family += family[0].children(recursive=True)
-    except psutil.Error:
-        return 0
-    for member in family:
-        try:
-            total += member.memory_info().rss
-        except psutil.Error:
-            continue
+    for process in processes:
+        with suppress(psutil.Error):
+            total += process.memory_info().rss
     return total
+
+
+def _cpu(process: psutil.Process) -> float:
+    """The CPU seconds of a process and of all below it that have ended."""
+    with suppress(psutil.Error):
+        return float(sum(process.cpu_times()[:4]))
+    return 0.0
 
 
 def _failed(command: Sequence[str], lines: deque[Line], found: str) -> ResultError:
