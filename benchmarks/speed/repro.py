@@ -42,16 +42,15 @@ class Clone:
 
     @classmethod
     def made(cls, folder: Path, mirror: str, params: dict[str, Any] | None = None) -> Clone:
-        """Clone, and put other parameters in the place of the committed ones.
+        """Clone, without the committed dvc.lock, and put other parameters in the place of the committed ones if asked to.
 
-        That makes it a project of its own, without the committed dvc.lock: DVC reads and writes it all after each stage,
-        and the datasets and strategies in it are not those that are asked for.
+        DVC reads and writes all of dvc.lock after each stage, and what a project of one's own has in it is its own.
         """
         git("clone", "-q", str(paths.REPOSITORY), str(folder))
+        (folder / "dvc.lock").unlink()
         clone = cls(folder, mirror)
         if params is not None:
             clone.write(params)
-            (folder / "dvc.lock").unlink()
         return clone
 
     @property
