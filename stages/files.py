@@ -17,6 +17,7 @@ from stages.errors import ResultError, no_space
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 CHUNK = 1 << 20
 DECIMALS = 6
@@ -79,6 +80,26 @@ def write_parquet(path: Path, table: pa.Table | pd.DataFrame) -> None:
         pq.write_table(table, file, compression="zstd")
 
 
+ROW_GROUP = 1 << 20
+"""Rows of a row group of a Parquet file, pyarrow's own number."""
+
+
+def write_parquet_pieces(path: Path, pieces: Iterator[pd.DataFrame]) -> None:
+    """The file that `write_parquet` makes of the pieces together, with one of them in memory.
+
+    Every piece but the last has `ROW_GROUP` rows, and there is at least one.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    first = pa.Table.from_pandas(next(pieces), preserve_index=False)
+    with replacing(path) as file, pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
+        writer.write_table(first, ROW_GROUP)
+        del first
+        for piece in pieces:
+            writer.write_table(pa.Table.from_pandas(piece, preserve_index=False), ROW_GROUP)
+
+
 def read_json(path: Path) -> Any:
     return json.loads(_present(path).read_text(encoding="utf-8"))
 
@@ -94,6 +115,13 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_parquet(_present(path), columns=columns)
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file to be read column by column."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(_present(path))
 
 
 def _present(path: Path) -> Path:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,10 @@ from numpy.typing import NDArray
 
 from stages import files
 from stages.errors import ResultError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 TARGET = "target"
 ROLE = "role:"
@@ -81,27 +86,64 @@ def matrix_of(
 
 
 def write(path: Path, table: Table) -> None:
-    frame = frame_of(table.X, table.features, table.categories)
-    frame[TARGET] = table.y
-    for name, values in table.roles.items():
-        frame[ROLE + name] = values
-    files.write_parquet(path, frame)
+    files.write_parquet_pieces(path, _pieces(table))
 
 
-def read(path: Path) -> Table:
-    frame = files.read_parquet(path)
-    features = tuple(str(name) for name in frame.columns if name != TARGET and not str(name).startswith(ROLE))
-    categories = {
-        name: tuple(frame[name].cat.categories)
-        for name in features
-        if isinstance(frame[name].dtype, pd.CategoricalDtype)
-    }
-    if TARGET not in frame:
-        raise ResultError("A table has no target.", where=str(path), todo="`dvc repro` makes it again.")
-    return Table(
-        features=features,
-        X=matrix_of(frame, features, categories),
-        y=frame[TARGET].to_numpy(dtype=np.int8),
-        categories=categories,
-        roles={str(c).removeprefix(ROLE): frame[c].to_numpy() for c in frame.columns if str(c).startswith(ROLE)},
-    )
+def _pieces(table: Table) -> Iterator[pd.DataFrame]:
+    for start in range(0, max(len(table), 1), files.ROW_GROUP):
+        rows = slice(start, start + files.ROW_GROUP)
+        frame = frame_of(table.X[rows], table.features, table.categories)
+        frame[TARGET] = table.y[rows]
+        for name, values in table.roles.items():
+            frame[ROLE + name] = values[rows]
+        yield frame
+
+
+def read(path: Path, *, features: bool = True) -> Table:
+    """Read a table, one column after the other: beside the table itself no more than one of them is in memory.
+
+    Parameters
+    ----------
+    features : bool
+        Without them the table has target and roles alone, and no columns in `X`.
+    """
+    with files.open_parquet(path) as file:
+        columns = file.schema_arrow.names
+        if TARGET not in columns:
+            raise ResultError("A table has no target.", where=str(path), todo="`dvc repro` makes it again.")
+        names = tuple(name for name in columns if features and name != TARGET and not name.startswith(ROLE))
+        categories = {name: found for name in names if (found := _categories(file, name)) is not None}
+        return Table(
+            features=names,
+            X=read_matrix(file, names, categories),
+            y=np.asarray(_column(file, TARGET).to_numpy(), dtype=np.int8),
+            categories=categories,
+            roles={
+                name.removeprefix(ROLE): _column(file, name).to_numpy() for name in columns if name.startswith(ROLE)
+            },
+        )
+
+
+def read_matrix(
+    file: pq.ParquetFile, features: Sequence[str], categories: dict[str, tuple[str, ...]]
+) -> NDArray[np.float64]:
+    """What `matrix_of` makes of all rows of a file, one column after the other."""
+    X = np.empty((file.metadata.num_rows, len(features)))
+    for k, name in enumerate(features):
+        column = _column(file, name)
+        X[:, k] = matrix_of(column.to_pandas().to_frame(name), [name], categories)[:, 0]
+    return X
+
+
+def _column(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
+    # pyarrow takes a name with dots for a path, and adds what lies under the name
+    return file.read(columns=[name], use_pandas_metadata=False).column(name)
+
+
+def _categories(file: pq.ParquetFile, name: str) -> tuple[str, ...] | None:
+    """The labels of a column; None for a number."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(file.schema_arrow.field(name).type):
+        return None
+    return tuple(_column(file, name).to_pandas().cat.categories)

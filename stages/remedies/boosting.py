@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
-from xgboost import Booster, DMatrix, XGBClassifier
+from xgboost import Booster, DataIter, DMatrix, QuantileDMatrix, XGBClassifier
 from xgboost.callback import TrainingCallback
 
+from stages.remedies.encoding import BLOCK, Encoded
 from stages.remedies.losses import Loss, Values, balanced_alpha, check_loss, positive_share
 from stages.remedies.space import Matrix
 from stages.remedies.weights import BALANCED, LEAST, MOST
@@ -51,6 +53,54 @@ def check_booster(params: Mapping[str, Any]) -> None:
         if name in CONSTRAINTS and isinstance(value, bool):  # which is a whole number to Python
             raise ValueError(f"{name} must be a number; found {value!r}")
     validate_parameter_constraints(CONSTRAINTS, dict(params), "XGBClassifier")
+
+
+@contextmanager
+def in_blocks(estimator: XGBClassifier) -> Iterator[None]:
+    """Meanwhile XGBClassifier's `fit` takes `Encoded` rows, and bins them block by block: they never are one matrix.
+
+    XGBoost looks at the rows of a column in their order and does not mind where a block ends, so that the trees are those
+    of one matrix, bit for bit. A method other than "hist" bins nothing and takes one matrix.
+    """
+    of_matrix = estimator._create_dmatrix
+
+    def create(ref: DMatrix | None, *, data: Any, **more: Any) -> DMatrix:
+        if not isinstance(data, Encoded):
+            return of_matrix(ref, data=data, **more)
+        bins = estimator.tree_method in ("hist", "auto", None) and estimator.booster != "gblinear"
+        if not bins or len(data) <= BLOCK:
+            return of_matrix(ref, data=data.whole(), **more)
+        own = {name: more.pop(name) for name in ("missing", "enable_categorical")}
+        return QuantileDMatrix(_Blocks(data, more), ref=ref, nthread=estimator.n_jobs, max_bin=estimator.max_bin, **own)
+
+    estimator._create_dmatrix = create
+    try:
+        yield
+    finally:
+        del estimator._create_dmatrix
+
+
+class _Blocks(DataIter):  # type: ignore[misc]
+    """Encoded rows, block by block, with what is known of each row."""
+
+    def __init__(self, rows: Encoded, known: dict[str, Any]) -> None:
+        self.rows = rows
+        self.types = known.pop("feature_types")
+        self.known = {name: np.asarray(values) for name, values in known.items() if values is not None}
+        super().__init__()
+        self.reset()
+
+    def reset(self) -> None:
+        self.blocks, self.start = self.rows.blocks(), 0
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        block = next(self.blocks, None)
+        if block is None:
+            return False
+        mine = slice(self.start, self.start + len(block))
+        self.start += len(block)
+        input_data(data=block, feature_types=self.types, **{name: values[mine] for name, values in self.known.items()})
+        return True
 
 
 class XGBLossClassifier(XGBClassifier):  # type: ignore[misc]
@@ -111,9 +161,9 @@ class XGBLossClassifier(XGBClassifier):  # type: ignore[misc]
         super().__init__(**kwargs)
 
     def fit(
-        self, X: Matrix, y: NDArray[Any], *, sample_weight: ArrayLike | None = None, **more: Any
+        self, X: Matrix | Encoded, y: NDArray[Any], *, sample_weight: ArrayLike | None = None, **more: Any
     ) -> XGBLossClassifier:
-        """Fit; `more` is what XGBClassifier's `fit` takes.
+        """Fit; `more` is what XGBClassifier's `fit` takes, and rows may be handed over in blocks (`in_blocks`).
 
         Raises
         ------
@@ -145,7 +195,8 @@ class XGBLossClassifier(XGBClassifier):  # type: ignore[misc]
         # and it can be cloned and pickled: a function would have to stand in them. With a function as its objective
         # XGBClassifier makes a booster of binary:logistic, hence `base_score` is a probability and the margin log odds.
         fitted = XGBClassifier(**{**params, "objective": _objective(loss)})
-        fitted.fit(X, y, sample_weight=sample_weight, **more)
+        with in_blocks(fitted):
+            fitted.fit(X, y, sample_weight=sample_weight, **more)
         self.loss_, self.n_classes_, self._Booster = loss, fitted.n_classes_, fitted.get_booster()
         self._set_evaluation_result(getattr(fitted, "evals_result_", None))
         return self

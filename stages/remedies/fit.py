@@ -15,7 +15,7 @@ import numpy as np
 from stages.config import CPU, Model, Strategy
 from stages.errors import NotApplicable
 from stages.remedies import devices, models, samplers, weights
-from stages.remedies.encoding import Encoder
+from stages.remedies.encoding import Encoded, Encoder, Index
 from stages.remedies.learning import Labels, Learned, Report, Rows, Vector
 from stages.remedies.models import ModelKind, Scores
 from stages.remedies.outcome import one_line
@@ -130,9 +130,10 @@ class Trained:
     history: dict[str, list[float]]
     trials: list[dict[str, Any]]
 
-    def score(self, X: Matrix) -> Scores:
-        """The probability of the positive class as the model gives it, of rows in the table's own units."""
-        return models.score(self.kind, self.estimator, self.encoder.transform(X))
+    def score(self, X: Matrix, rows: Index | None = None) -> Scores:
+        """The probability of the positive class as the model gives it, of rows in the table's own units, or of some."""
+        asked = Encoded(self.encoder, X, np.arange(len(X)) if rows is None else rows, X[:0])
+        return np.concatenate([models.score(self.kind, self.estimator, block) for block in asked.blocks()])
 
 
 def train(work: Work, journal: Path | None = None) -> Trained:
@@ -149,8 +150,8 @@ def train(work: Work, journal: Path | None = None) -> Trained:
         When the model cannot be fitted on these rows, with the reason.
     """
     kind = models.kind_of(work.key, work.entry)
-    encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale).fit(work.X[work.train])
-    validation = encoder.transform(work.X[work.validation])
+    encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale).fit(work.X, work.train)
+    validation = Encoded(encoder, work.X, work.validation, work.X[:0]).whole()
     found = _search(work, kind, encoder, validation, journal)
     rows = _rows(work, encoder, validation, found.params.get(models.RATIO))
     estimator, learned = _learn(work, _with(work.entry, found.params), kind, rows)
@@ -176,7 +177,7 @@ def fit(work: Work, journal: Path | None = None) -> Fitted:
         start = time.perf_counter()
         trained = train(work, journal)
         fitted = time.perf_counter()
-        test_scores, validation_scores = trained.score(work.X[work.test]), trained.score(work.X[work.validation])
+        test_scores, validation_scores = trained.score(work.X, work.test), trained.score(work.X, work.validation)
         done = time.perf_counter()
     if not (np.isfinite(test_scores).all() and np.isfinite(validation_scores).all()):
         raise ArithmeticError("the model gives scores that are not finite")
@@ -240,7 +241,7 @@ def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None)
     y = np.concatenate([work.y[rows], synthetic_y])
     if not 0 < y.sum() < len(y):
         raise NotApplicable("the rows to fit on have one class alone")
-    X = models.valued(models.kind_of(work.key, work.entry), encoder.transform(np.vstack([work.X[rows], synthetic])))
+    X = models.valued(models.kind_of(work.key, work.entry), Encoded(encoder, work.X, rows, synthetic))
     encoded = Rows(X, y, validation, work.y[work.validation], encoder.is_category)
     if work.stakes is None:
         return encoded
@@ -267,7 +268,7 @@ def _fitted(work: Work, entry: Model, kind: ModelKind, rows: Rows, estimator: An
 
     relabelling = MetaCost(models.prepared(kind, estimator, rows), random_state=work.seed)
     assert rows.stakes is not None
-    relabelling.fit(rows.X, rows.y, stakes=rows.stakes)
+    relabelling.fit(rows.X.whole(), rows.y, stakes=rows.stakes)
     return relabelling.estimator_, Learned({"relabelled": float(sum(relabelling.relabelled_))}, {})
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.errors import NotApplicable
+from stages.remedies.encoding import Encoded
 from stages.remedies.space import Matrix
 
 Labels = NDArray[np.int8]
@@ -22,8 +23,9 @@ class Rows(NamedTuple):
 
     Attributes
     ----------
-    X, y : ndarray of shape (n, p) and (n,)
-        What is fitted on, after resampling.
+    X : Encoded, n rows of p columns
+        What is fitted on, after resampling; a model that takes one matrix is given `X.whole()`.
+    y : ndarray of shape (n,)
     X_validation, y_validation : ndarray of shape (m, p) and (m,)
         The validation slice at its natural prevalence, for early stopping; m may be 0.
     is_category : list of bool, length p
@@ -34,7 +36,7 @@ class Rows(NamedTuple):
         What is at stake in each row that is fitted on, for a model that counts costs.
     """
 
-    X: Matrix
+    X: Encoded
     y: Labels
     X_validation: Matrix
     y_validation: Labels
@@ -64,7 +66,7 @@ NOTHING = Learned({}, {})
 
 def plain(estimator: Any, rows: Rows) -> Learned:
     """A classifier of scikit-learn or imbalanced-learn."""
-    estimator.fit(rows.X, rows.y, **_weighted(rows))
+    estimator.fit(rows.X.whole(), rows.y, **_weighted(rows))
     return NOTHING
 
 
@@ -82,12 +84,14 @@ def histogram(estimator: Any, rows: Rows) -> Learned:
     """HistGradientBoostingClassifier, whose early stopping is given the validation slice."""
     stops = _stops(bool(estimator.early_stopping), rows)
     validation = {"X_val": rows.X_validation, "y_val": rows.y_validation} if stops else {}
-    estimator.fit(rows.X, rows.y, **validation, **_weighted(rows))
+    estimator.fit(rows.X.whole(), rows.y, **validation, **_weighted(rows))
     return Learned({"best_iteration": float(estimator.n_iter_)} if stops else {}, {})
 
 
 def xgboost(estimator: Any, rows: Rows) -> Learned:
-    """A classifier of XGBoost."""
+    """A classifier of XGBoost, which is handed the rows block by block."""
+    from stages.remedies.boosting import in_blocks
+
     stops = _stops(bool(estimator.early_stopping_rounds), rows)
     if rows.report is not None and rows.can_validate:
         from stages.remedies.boosting import Watch
@@ -97,7 +101,8 @@ def xgboost(estimator: Any, rows: Rows) -> Learned:
         # log loss would stop a weighted or resampled fit at once, when its probabilities leave the natural prevalence
         estimator.set_params(eval_metric="aucpr")
     evaluated = [(rows.X_validation, rows.y_validation)] if stops else None
-    estimator.fit(rows.X, rows.y, eval_set=evaluated, verbose=False, **_weighted(rows))
+    with in_blocks(estimator):
+        estimator.fit(rows.X, rows.y, eval_set=evaluated, verbose=False, **_weighted(rows))
     estimator.set_params(callbacks=None)
     if not stops:
         return NOTHING
@@ -110,13 +115,13 @@ def xgboost(estimator: Any, rows: Rows) -> Learned:
 def net(estimator: Any, rows: Rows) -> Learned:
     """A neural net that ranks rows."""
     _stops(getattr(estimator, "patience", None) is not None, rows)
-    estimator.fit(rows.X, rows.y, validation=rows.validation, report=rows.report, **_weighted(rows))
+    estimator.fit(rows.X.whole(), rows.y, validation=rows.validation, report=rows.report, **_weighted(rows))
     return _of_net(estimator)
 
 
 def encoded(estimator: Any, rows: Rows) -> Learned:
     """A model that is given what an autoencoder makes of a row."""
-    estimator.fit(rows.X, rows.y, validation=rows.validation)
+    estimator.fit(rows.X.whole(), rows.y, validation=rows.validation)
     return _of_net(estimator)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stages.config import CPU, NONE, Choices, Model, Range, misread, unknown
 from stages.errors import ConfigurationError
 from stages.remedies import learning, losses, weights
-from stages.remedies.encoding import Encoder
+from stages.remedies.encoding import Encoded, Encoder
 from stages.remedies.learning import Labels, Learned, Rows, Vector
 from stages.remedies.space import Matrix
 from stages.remedies.weights import BALANCED
@@ -457,13 +457,12 @@ def prepared(kind: ModelKind, estimator: Any, rows: Rows) -> Any:
     return estimator
 
 
-def valued(kind: ModelKind, X: Matrix) -> Matrix:
+def valued(kind: ModelKind, rows: Encoded) -> Encoded:
     """Rows to fit on, with 0 in each column that has no value in any of them, for a library that refuses such columns.
 
     A column that is constant among the rows fitted on is never split on, so that its values in other rows do not matter.
     """
-    empty = np.isnan(X).all(axis=0) if kind.learn is learning.histogram else np.zeros(X.shape[1], bool)
-    return np.where(empty, 0.0, X) if empty.any() else X
+    return rows.without_values() if kind.learn is learning.histogram else rows
 
 
 def weight_ratio(params: dict[str, Any], y: Labels, sample_weights: Vector | None = None) -> float:

@@ -1,0 +1,167 @@
+"""How much memory and time each stage takes on a made-up table of many rows.
+
+    python -m benchmarks.large --folder /var/tmp/large                      10,000,000 rows of 30 numbers
+    python -m benchmarks.large --folder /var/tmp/large --rows 1000000       the same, smaller
+
+The table is written to the folder in batches, with a params.yaml beside it, and each stage runs there as the process that
+`dvc repro` would start. What is told is the most memory that this process and those it starts hold at one moment: on Linux
+memory that several of them share counts once (the proportional set size), elsewhere each one's resident memory is added up.
+The table of 10,000,000 rows takes about 15 GB of disk with all results; the folder is left as it is.
+
+Exit status 1 says that a stage failed or held more than --limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from tqdm import tqdm
+
+from stages.paths import REPOSITORY
+
+NAME = "large"
+BATCH = 250_000
+PREVALENCE = 0.002
+INFORMATIVE = 10
+"""So many columns know of the label; the others are noise."""
+
+STRATEGIES = ("none", "random_over", "random_under", "smote")
+EVERY = 0.1
+"""Seconds between two looks at a stage's memory."""
+
+
+class Measured(NamedTuple):
+    """One stage: its command line, seconds, the most bytes held, and its exit status."""
+
+    command: tuple[str, ...]
+    seconds: float
+    peak: int
+    status: int
+
+
+def batches(rows: int, columns: int, seed: int = 1) -> Iterator[pa.RecordBatch]:
+    """Rows whose label depends on some of the columns; each batch has random numbers of its own."""
+    for start in range(0, rows, BATCH):
+        random = np.random.default_rng([seed, start])
+        many = min(BATCH, rows - start)
+        y = random.random(many) < PREVALENCE
+        X = random.normal(size=(columns, many))
+        X[:INFORMATIVE] += y * np.linspace(0.2, 1.5, min(INFORMATIVE, columns))[:, None]
+        arrays = [pa.array(y.astype(np.int8)), *map(pa.array, X)]
+        yield pa.RecordBatch.from_arrays(arrays, ["label", *(f"x{k}" for k in range(columns))])
+
+
+def make(folder: Path, rows: int, columns: int, trees: int) -> None:
+    """Write the table, unless it is there, and its params.yaml."""
+    path = folder / "data" / f"{NAME}_{rows}_{columns}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():
+        part = path.with_suffix(".part")
+        made = batches(rows, columns)
+        first = next(made)
+        with pq.ParquetWriter(part, first.schema) as writer, tqdm(total=rows, unit="row", disable=None) as bar:
+            while first is not None:
+                writer.write_batch(first)
+                bar.update(len(first))
+                first = next(made, None)
+        part.replace(path)
+    (folder / "params.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "seed": 1,
+                "datasets": {NAME: {"path": str(path.relative_to(folder)), "target": "label", "positive": 1}},
+                "split": {"scheme": "holdout", "test_size": 0.2, "validation": 0.1},
+                "strategies": {name: {} for name in STRATEGIES},
+                "models": {"xgboost": {"params": {"n_estimators": trees}}},
+                "thresholds": {},
+                "costs": {},
+            },
+            sort_keys=False,
+        )
+    )
+
+
+def commands() -> list[tuple[str, ...]]:
+    """The stages of a dataset in the order of dvc.yaml."""
+    before = [(stage, NAME) for stage in ("fetch", "split", "defects", "costs")]
+    each = [(stage, NAME, strategy) for stage in ("resample", "train") for strategy in STRATEGIES]
+    return [*before, *each, ("evaluate", NAME), ("report", NAME)]
+
+
+def held(process: psutil.Process) -> int:
+    """Bytes that a process and all that it started hold."""
+    total = 0
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    for member in family:
+        try:
+            total += member.memory_full_info().pss if sys.platform == "linux" else member.memory_info().rss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return total
+
+
+def measured(command: tuple[str, ...], folder: Path) -> Measured:
+    """Run one stage in the folder."""
+    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    stage, *arguments = command
+    start, peak = time.perf_counter(), 0
+    with subprocess.Popen(
+        [sys.executable, "-m", f"stages.{stage}", *arguments], cwd=folder, env={**os.environ, "PYTHONPATH": path}
+    ) as running:
+        process = psutil.Process(running.pid)
+        while running.poll() is None:
+            peak = max(peak, held(process))
+            time.sleep(EVERY)
+    return Measured(command, time.perf_counter() - start, peak, running.returncode)
+
+
+def told(results: Sequence[Measured]) -> str:
+    """The results as a table in Markdown."""
+    lines = ["| stage | seconds | most memory, GiB |", "|---|---|---|"]
+    for result in results:
+        failed = f" (exit status {result.status})" if result.status else ""
+        stage, _, *strategy = result.command
+        lines.append(f"| {' '.join([stage, *strategy])}{failed} | {result.seconds:.0f} | {result.peak / 2**30:.2f} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.large", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, required=True, help="where the table and all results are written")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the table (10000000)")
+    parser.add_argument("--columns", type=int, default=30, help="numbers in a row (30)")
+    parser.add_argument("--trees", type=int, default=100, help="trees of XGBoost (100)")
+    parser.add_argument("--limit", type=float, default=8, help="GiB that no stage may go beyond (8)")
+    parser.add_argument("--stages", nargs="+", default=None, help="run these alone, such as fetch train")
+    asked = parser.parse_args()
+    make(asked.folder, asked.rows, asked.columns, asked.trees)
+    results = []
+    for command in tqdm(
+        [c for c in commands() if not asked.stages or c[0] in asked.stages], unit="stage", disable=None
+    ):
+        results.append(measured(command, asked.folder))
+        if results[-1].status:
+            break
+    print(f"{asked.rows:,} rows of {asked.columns} numbers\n\n{told(results)}")
+    return int(any(result.status or result.peak > asked.limit * 2**30 for result in results))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
