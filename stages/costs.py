@@ -15,7 +15,8 @@ def main() -> None:
     parser.add_argument("dataset", help="a key of params.yaml: datasets")
     name = parser.parse_args().dataset
     params = config.load()
-    made = costs.matrix(params.costs_of(name), tables.read(paths.table(name)), f"the costs of datasets.{name}")
+    table = tables.read(paths.table(name), features=False)
+    made = costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
     costs.write(paths.costs(name), made)
     low, high = made.stakes.min(axis=0), made.stakes.max(axis=0)
     told = " and ".join(

@@ -22,7 +22,6 @@ from stages.config import CPU, Params, seed_for
 from stages.data import parts as splits
 from stages.data import tables
 from stages.data.parts import Fold, Parts
-from stages.data.tables import Table
 from stages.errors import guarded
 from stages.remedies import corrections, costs, levels, resampling
 from stages.remedies.costs import CostMatrix
@@ -123,11 +122,14 @@ def trials(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
     return pd.DataFrame(found, columns=TRIALS)
 
 
-def rows_of(dataset: str, params: Params, table: Table, fold: Fold) -> Projection:
-    """The training rows of one fold in two dimensions, as each strategy that ran there left them."""
-    here = {}
-    for name in params.strategies:  # one after the other: all folds of all strategies would fill the memory
-        found = resampling.read_rows(paths.resampled(dataset, name), table).get(fold[:2])
+def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
+    """The training rows of one fold in two dimensions, as each strategy that ran there left them.
+
+    Nothing else here reads features, so that the table is in memory no longer than this takes.
+    """
+    table, here = tables.read(paths.table(dataset)), {}
+    for name in params.strategies:  # one fold alone: all folds of all strategies would fill the memory
+        found = resampling.read_rows(paths.resampled(dataset, name), table, fold[:2]).get(fold[:2])
         if found is not None:
             here[name] = found
     return project(
@@ -254,7 +256,9 @@ def main() -> None:
     params = config.load()
     params.dataset(name)
     remove_leftovers(name, params)
-    table, whole, matrix = tables.read(paths.table(name)), splits.read(paths.split(name)), costs.read(paths.costs(name))
+    whole = splits.read(paths.split(name))
+    picture = rows_of(name, params, next(iter(whole.compared)))
+    table, matrix = tables.read(paths.table(name), features=False), costs.read(paths.costs(name))
     parts, beside = whole.compared, whole.grouped
     facts = files.read_json(paths.facts(name))
     stored = {strategy: files.read_json(paths.scores(name, strategy) / "cells.json") for strategy in params.strategies}
@@ -267,7 +271,6 @@ def main() -> None:
             if all(place in fitted(stored[strategy]["models"][model]) for place in beside.names):
                 scores_beside[strategy, model] = fold_scores(kept, beside, str(path))
     made = evaluate(name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores)
-    picture = rows_of(name, params, table, next(iter(parts)))
     made["rows"] = picture.points
     made["grouped"] = grouped(name, params, table.y, beside, facts, of_parts(stored, beside), scores_beside)
     for title, collect, columns in (("learning", learning, LEARNING), ("trials", trials, TRIALS)):

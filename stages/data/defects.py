@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, NamedTuple
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.config import seed_for
 from stages.data import label_noise
+from stages.data.distinct import as_bytes, numbered
 from stages.data.parts import Index, Parts
 from stages.data.tables import COST, Table
 from stages.errors import NotApplicable, TableError
@@ -75,6 +77,9 @@ DOUBTED = 0.1
 
 UNCLEAR = 0.5
 """With more undecided rows than this for each row of the rarer class, classes overlap, and a doubted label may be right."""
+
+KEPT_ROWS = 50_000_000
+"""Values of columns, rows times columns, that are kept at hand."""
 
 ENOUGH = 100
 """With fewer rows of the rarer class than this, a model that contradicts a label has seen too little to warn."""
@@ -137,7 +142,7 @@ def find(table: Table, parts: Parts, scheme: str, seed: int, dataset: str, *, la
     """Look at everything; without `labels` at everything but suspects of label noise, which takes a model."""
     seed = seed_for(seed, dataset, "defects")
     groups = alike(table.X)
-    columns = columns_of(table)
+    columns = Columns(table)
     found = [
         *duplicates(table, groups),
         *twins(table, parts, groups, scheme),
@@ -174,20 +179,38 @@ def refusal(dataset: str, report: Report) -> TableError:
 
 def alike(X: NDArray[np.float64]) -> Index:
     """One number for each distinct row; a missing value equals a missing value, and -0 equals 0."""
-    rows = np.ascontiguousarray(np.where(np.isnan(X), np.nan, X) + 0.0)
-    whole = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).reshape(-1)
-    return np.asarray(np.unique(whole, return_inverse=True)[1].reshape(-1), dtype=np.int64)
+    return numbered(X, as_bytes)
 
 
-def columns_of(table: Table) -> list[Column]:
-    columns = []
-    for k, name in enumerate(table.features):
-        there = ~np.isnan(table.X[:, k])
-        values, codes, counts = np.unique(table.X[there, k] + 0.0, return_inverse=True, return_counts=True)
-        whole = np.full(len(table), -1, dtype=np.int64)
+class Columns(Sequence[Column]):
+    """The features as columns, each made when it is asked for.
+
+    A column takes three times what its values take, so that of a large table only a few are kept at hand.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.made = lru_cache(max(1, KEPT_ROWS // max(len(table), 1)))(self._column)
+
+    def __len__(self) -> int:
+        return len(self.table.features)
+
+    @overload
+    def __getitem__(self, k: int) -> Column: ...
+    @overload
+    def __getitem__(self, k: slice) -> list[Column]: ...
+    def __getitem__(self, k: int | slice) -> Column | list[Column]:
+        if isinstance(k, slice):
+            return [self.made(at) for at in range(len(self))[k]]
+        return self.made(range(len(self))[k])
+
+    def _column(self, k: int) -> Column:
+        name, values = self.table.features[k], self.table.X[:, k]
+        there = ~np.isnan(values)
+        distinct, codes, counts = np.unique(values[there] + 0.0, return_inverse=True, return_counts=True)
+        whole = np.full(len(self.table), -1, dtype=np.int64)
         whole[there] = codes.reshape(-1)
-        columns.append(Column(name, name in table.categories, values, counts, whole))
-    return columns
+        return Column(name, name in self.table.categories, distinct, counts, whole)
 
 
 def distinct_rows(y: NDArray[np.int8], groups: Index) -> dict[str, Any]:
@@ -411,19 +434,19 @@ def constants(columns: Sequence[Column]) -> Iterator[Finding]:
 
 def sentinels(columns: Sequence[Column]) -> Iterator[Finding]:
     """Numbers that seem to stand for a missing value, each with the columns that hold it."""
-    held: dict[float, list[Column]] = {}
-    for column in columns:
+    held: dict[float, list[int]] = {}
+    for k, column in enumerate(columns):
         if not column.category:
             for value in suspicious(column.values, column.counts):
-                held.setdefault(value, []).append(column)
-    for value, holders in sorted(held.items()):
-        hit = np.zeros(len(holders[0].codes), bool)
-        count = 0
-        for column in holders:
+                held.setdefault(value, []).append(k)
+    for value, places in sorted(held.items()):
+        hit = np.zeros(len(columns[0].codes), bool)
+        count, names = 0, []
+        for column in map(columns.__getitem__, places):
             code = int(np.searchsorted(column.values, value))
             hit |= column.codes == code
             count += int(column.counts[code])
-        names = [column.name for column in holders]
+            names.append(column.name)
         yield Finding(
             "sentinel", "warning", count, len(hit) * len(names), tuple(names), _examples(hit),
             f"{value:g} stands {_times(count)} in {_quoted(names)}, apart from all other values: it may stand for a missing "

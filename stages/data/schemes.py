@@ -21,6 +21,7 @@ from sklearn.model_selection import (
 from stages import config
 from stages.config import seed_for
 from stages.data import prequential
+from stages.data.distinct import as_numbers, numbered
 from stages.data.parts import TEST, TRAIN, UNUSED, VALIDATION, Index, Parts
 from stages.data.tables import Table
 from stages.errors import SplitError
@@ -203,8 +204,7 @@ def groups_of(table: Table) -> Index:
     """The group of every row: the declared one, or else one number for each distinct feature row."""
     if "group" in table.roles:
         return table.roles["group"].astype(np.int64)
-    rows = np.where(np.isnan(table.X), np.inf, table.X) + 0.0  # a missing value equals a missing value; -0.0 equals 0.0
-    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return numbered(table.X, as_numbers)
 
 
 def _slice(train: Index, y: NDArray[np.int8], share: float, random: int, dataset: str) -> tuple[Index, Index]:

@@ -79,14 +79,14 @@ def measure(
     as_it_is = block(np.ones((len(y), 1), np.float32))[:, :, 0, :]
     drawn: list[Vector] = []
     ranked: list[Vector] = []
-    blocks = tqdm(bootstrap.draws(parts, y, seed, count=count), total=-(-count // bootstrap.BLOCK), desc="bootstrap",
-                  unit="block", disable=None)  # fmt: skip
-    for weights in blocks:
-        if len(drawn) * bootstrap.BLOCK < bootstrap.DRAWS:
-            drawn.append(mean_of_folds(block(weights)))
-            ranked.append(drawn[-1][..., 0])
-        else:
-            ranked.append(mean_of_folds(ranks_alone(weights)))
+    with tqdm(total=count, desc="bootstrap", unit="draw", disable=None) as bar:
+        for weights in bootstrap.draws(parts, y, seed, count=count):
+            if sum(piece.shape[1] for piece in drawn) < bootstrap.DRAWS:
+                drawn.append(mean_of_folds(block(weights)))
+                ranked.append(drawn[-1][..., 0])
+            else:
+                ranked.append(mean_of_folds(ranks_alone(weights)))
+            bar.update(weights.shape[1])
     trained, tested = (float(np.mean([len(getattr(fold, part)) for fold in parts])) for part in ("train", "test"))
     return Measured(as_it_is, np.concatenate(drawn, axis=1), np.concatenate(ranked, axis=1), trained, tested)
 

@@ -18,31 +18,46 @@ from stages.verdict.metrics import Vector, Weights
 
 DRAWS = 1000
 BLOCK = 100
-"""Draws held in memory at once; each block has a seed of its own, so another size means other draws."""
+"""Draws that are made together; each block has a seed of its own, so another size means other draws."""
+
+LARGEST = 2**30
+"""Bytes of weights held in memory at once: from 2.7 million rows on, a block is handed out in pieces."""
 
 LEVEL = 0.95
 
 
 def draws(parts: Parts, y: NDArray[np.int8], seed: int, count: int = DRAWS) -> Iterator[Weights]:
-    """Weights of rows, in blocks of shape (n, at most BLOCK), float32.
+    """Weights of rows, in pieces of shape (n, at most BLOCK), float32; a table of many rows has more and smaller pieces.
 
     Each stratum is a class within a test fold of the first repeat. A row that no fold of it tests (the training part of
     a holdout) has weight 0.
     """
     first = parts.names[0][0]
     tested = [fold.test for fold in parts if fold.repeat == first]
-    strata = [rows[y[rows] == label] for rows in tested for label in (0, 1)]
+    strata = [rows for test in tested for label in (0, 1) if len(rows := test[y[test] == label])]
+    drawn_from = np.concatenate(strata)
+    at_once = max(1, min(BLOCK, LARGEST // max(4 * len(y), 1)))
     for block, start in enumerate(range(0, count, BLOCK)):
-        random = np.random.default_rng([seed, block])
-        size = min(BLOCK, count - start)
-        weights = np.zeros((len(y), size), dtype=np.float32)
-        for rows in strata:
-            if len(rows):
-                drawn = random.integers(0, len(rows), size=(size, len(rows)))
-                drawn += np.arange(size)[:, None] * len(rows)
-                counts = np.bincount(drawn.ravel(), minlength=size * len(rows)).reshape(size, len(rows))
-                weights[rows] = counts.T
-        yield weights
+        counts = _counts([len(rows) for rows in strata], min(BLOCK, count - start), np.random.default_rng([seed, block]))
+        for piece in range(0, len(counts), at_once):
+            some = counts[piece : piece + at_once]
+            weights = np.zeros((len(y), len(some)), dtype=np.float32)
+            weights[drawn_from] = some.T
+            yield weights
+
+
+def _counts(strata: list[int], size: int, random: np.random.Generator) -> NDArray[np.uint8]:
+    """How often each row of each stratum is drawn, shape (size, rows).
+
+    A byte is enough: that one row is drawn more than 255 times has a probability of less than 1 / 255!.
+    """
+    counts = np.empty((size, sum(strata)), np.uint8)
+    begin = 0
+    for rows in strata:
+        for draw in counts:
+            draw[begin : begin + rows] = np.bincount(random.integers(0, rows, size=rows), minlength=rows)
+        begin += rows
+    return counts
 
 
 def interval(values: Vector, level: float = LEVEL) -> tuple[float, float]:

@@ -35,6 +35,9 @@ MOST = 300
 ENOUGH = 20_000_000
 """Numbers, rows times columns, from which the axes are found: more would turn them by less than can be seen."""
 
+MOST_SCALED = 50_000_000
+"""Numbers from which the scale of each column is found; of a larger table a sample is taken, which fits into memory."""
+
 WIDE = 1_000
 """Columns up to which the covariance of every two of them is looked at."""
 
@@ -88,7 +91,7 @@ def project(
 
     train = np.sort(train)
     with threadpool_limits(1):  # sums are the same whatever the number of cores
-        plane = Plane.of(X[train], cardinalities, seed_for(seed, "axes"))
+        plane = Plane.of(X, train, cardinalities, seed_for(seed, "axes"))
         order = np.random.default_rng(seed_for(seed, "rows")).permutation(len(train))
         pieces = []
         for strategy, (rows, synthetic, synthetic_y) in made.items():
@@ -148,10 +151,13 @@ class Plane:
     shares: tuple[float, float]
 
     @classmethod
-    def of(cls, X: Matrix, cardinalities: tuple[int, ...], seed: int) -> Plane:
-        """The plane of training rows in the table's own units."""
+    def of(cls, X: Matrix, train: Index, cardinalities: tuple[int, ...], seed: int) -> Plane:
+        """The plane of the training rows of a table in its own units."""
         from sklearn.decomposition import PCA
 
+        if len(train) * X.shape[1] > MOST_SCALED:
+            train = np.sort(np.random.default_rng(seed).choice(train, MOST_SCALED // X.shape[1], replace=False))
+        X = X[train]
         with np.errstate(all="ignore"):
             space = SamplingSpace(cardinalities).fit(X)
         enough = max(1_000, ENOUGH // _scaled(space, X[:1]).shape[1])
