@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ MOSTLY = 0.5
 
 MANY_LABELS = 50
 """With more labels than this, in more than half of its rows another one, a text column is taken for an identifier."""
+
+AT_ONCE = 1 << 24
+"""Numbers that are looked at together."""
 
 ROLES = ("time", "group", "weight")
 """Roles that a dataset's entry gives to columns, which are then no features. A column of costs may well be a feature."""
@@ -52,21 +56,21 @@ def typed(raw: pd.DataFrame, entry: Dataset, where: str) -> tuple[Table, dict[st
     _names(features, where)
     y = _target(raw[target], entry.positive, target, where)
     sentinels = 0
-    columns: dict[str, NDArray[np.float64]] = {}
+    X = np.empty((len(raw), len(features)))
     categories: dict[str, tuple[str, ...]] = {}
     declared = set(map(str, entry.categorical))
-    for name in features:
+    for k, name in enumerate(features):
         values, labels = _feature(raw[name], name, name in declared, where)
         if labels is None and entry.sentinels:
             hit = np.isin(values, entry.sentinels)
             sentinels += int(hit.sum())
             values = np.where(hit, np.nan, values)
-        columns[name] = values
+        X[:, k] = values
         if labels is not None:
             categories[name] = labels
     table = Table(
         features=tuple(features),
-        X=np.column_stack(list(columns.values())),
+        X=X,
         y=y,
         categories=categories,
         roles={
@@ -299,28 +303,39 @@ def _validate(table: Table, where: str) -> None:
     def finite(values: pd.Series) -> pd.Series:
         return values.abs() != np.inf
 
+    def cases(frame: pd.DataFrame, schema: dict[str, Any]) -> pd.DataFrame:
+        try:
+            pa.DataFrameSchema(schema, strict=True).validate(frame, lazy=True)
+        except pa.errors.SchemaErrors as error:
+            return pd.DataFrame(error.failure_cases)
+        return pd.DataFrame()
+
     numeric = [k for k, name in enumerate(table.features) if name not in table.categories]
-    frame = pd.DataFrame(table.X[:, numeric], columns=[table.features[k] for k in numeric])
-    schema = {name: pa.Column(float, pa.Check(finite, error="infinite"), nullable=True) for name in frame.columns}
-    schema[TARGET] = pa.Column("int8", pa.Check.isin([0, 1], error="neither 0 nor 1"))
+    at_once = max(1, AT_ONCE // len(table))
+    found = []
+    for start in range(0, len(numeric), at_once):
+        some = numeric[start : start + at_once]
+        frame = pd.DataFrame(table.X[:, some], columns=[table.features[k] for k in some])
+        schema = {name: pa.Column(float, pa.Check(finite, error="infinite"), nullable=True) for name in frame.columns}
+        found.append(cases(frame, schema))
+    frame = pd.DataFrame({TARGET: table.y})
+    schema = {TARGET: pa.Column("int8", pa.Check.isin([0, 1], error="neither 0 nor 1"))}
     if "weight" in table.roles:
         frame[ROLE + "weight"] = table.roles["weight"]
         schema[ROLE + "weight"] = pa.Column(
             float, pa.Check(lambda w: np.isfinite(w) & (w >= 0), error="negative or infinite")
         )
-    try:
-        pa.DataFrameSchema(schema, strict=True).validate(frame.assign(**{TARGET: table.y}), lazy=True)
-    except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases
+    found.append(cases(frame, schema))
+    if any(map(len, found)):
         told = [f"{c!r}: {len(g)} values {g['check'].iloc[0]}, the first in row {int(g['index'].iloc[0]) + 1}"
-                for c, g in cases.groupby("column", sort=False)]  # fmt: skip
+                for some in found if len(some) for c, g in some.groupby("column", sort=False)]  # fmt: skip
         raise TableError(
             "The table holds values that nothing can be learned from.",
             where=where,
             expected="finite numbers, an empty field where a value is missing, weights of at least 0",
             found="\n            ".join(told[:20]),
             todo="correct these values (an infinity often comes from a division by zero).",
-        ) from None
+        )
     if not _varying(table).any():
         raise TableError(
             "Every feature is constant.",
@@ -334,8 +349,17 @@ def _validate(table: Table, where: str) -> None:
 def _varying(table: Table) -> NDArray[np.bool_]:
     """Which features take more than one value, a missing one counted as a value."""
     first = table.X[:1]
-    same = (first == table.X) | (np.isnan(table.X) & np.isnan(first))
-    return np.asarray(~same.all(axis=0))
+    varying = np.zeros(table.X.shape[1], bool)
+    for X in _blocks(table.X):
+        varying |= ~((first == X) | (np.isnan(X) & np.isnan(first))).all(axis=0)
+    return varying
+
+
+def _blocks(X: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+    """Rows, some at a time."""
+    at_once = max(1, AT_ONCE // X.shape[1])
+    for start in range(0, len(X), at_once):
+        yield X[start : start + at_once]
 
 
 def _facts(table: Table, entry: Dataset, sentinels: int) -> dict[str, Any]:
@@ -347,7 +371,7 @@ def _facts(table: Table, entry: Dataset, sentinels: int) -> dict[str, Any]:
         "features": len(table.features),
         "categorical": sorted(table.categories),
         "constant": [name for name, varies in zip(table.features, varying, strict=True) if not varies],
-        "missing_values": int(np.isnan(table.X).sum()),
+        "missing_values": sum(int(np.isnan(X).sum()) for X in _blocks(table.X)),
         "sentinels_replaced": sentinels,
         "no_features": sorted(
             {str(c) for c in entry.drop} | {str(getattr(entry, role)) for role in ROLES if role in table.roles}

@@ -35,7 +35,8 @@ def numbered(X: Values, key: Key) -> Index:
         other[1:] |= values[1:] != values[:-1]
         first = np.flatnonzero(other)  # of those that still are
         place[alike] = before + first[np.cumsum(other) - 1] - of_group
-        alike = alike[np.repeat(many := np.diff(first, append=len(alike)), many) > 1]
+        many = np.diff(first, append=len(alike))
+        alike = alike[np.repeat(many, many) > 1]
         if not len(alike):
             break
     return np.asarray(np.unique(place, return_inverse=True)[1].reshape(-1), dtype=np.int64)

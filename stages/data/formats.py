@@ -9,6 +9,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,12 @@ from stages.errors import TableError
 
 MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "<NA>"]
 """What stands for a missing value in a CSV. "None" does not: it is a common label, and a missing one would be lost."""
+
+LARGE = 2**28
+"""Bytes from which on a CSV is read in batches: as one text it takes several times its size in memory."""
+
+BATCH = 250_000
+"""Rows of such a batch."""
 
 
 def read(
@@ -79,29 +86,58 @@ def _csv(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, c
         _refuse_twice(_header(source), where)
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a line with too many fields, else cut in silence
-        frame = pd.read_csv(
-            source,
-            header=0 if columns is None else None,
-            names=None if columns is None else list(columns),
-            skipinitialspace=True,
-            low_memory=False,
-            index_col=False,
-            encoding="utf-8-sig",
-            keep_default_na=False,
-            na_values=MISSING,
-        )
+        options: dict[str, Any] = {
+            "header": 0 if columns is None else None,
+            "names": None if columns is None else list(columns),
+            "skipinitialspace": True,
+            "low_memory": False,
+            "index_col": False,
+            "encoding": "utf-8-sig",
+            "keep_default_na": False,
+            "na_values": MISSING,
+        }
+        large = isinstance(source, Path) and source.stat().st_size > LARGE
+        frame = _in_batches(source, options) if large else pd.read_csv(source, **options)
     if len(frame) and frame.iloc[:, -1].isna().any():
         _refuse_short(source, len(frame.columns))
     return frame
 
 
+def _in_batches(source: Path | io.BytesIO, options: dict[str, Any]) -> pd.DataFrame:
+    """What `read_csv` makes of a file that as one text takes too much memory: some rows at a time, then each column.
+
+    A column that holds text in some rows is text in all of them; it is read once more where some batch had none.
+    """
+    pieces: dict[str, list[pd.Series]] = {}
+    with pd.read_csv(source, chunksize=BATCH, **options) as batches:
+        for batch in batches:
+            for name in batch.columns:
+                pieces.setdefault(name, []).append(batch[name].copy())
+    columns: dict[str, pd.Series] = {}
+    for name in list(pieces):
+        kinds = {_kind_of(piece) for piece in pieces[name]}
+        if len(kinds - {""}) > 1 or kinds == {"", "string"}:
+            with pd.read_csv(source, chunksize=BATCH, usecols=[name], dtype=str, **options) as batches:
+                pieces[name] = [batch[name] for batch in batches]
+        columns[name] = pd.concat(pieces.pop(name), ignore_index=True)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _kind_of(values: pd.Series) -> str:
+    """What the values are that are there: numbers, booleans or text; "" where there are none."""
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    number = "" if values.isna().all() else "number"
+    return {"empty": "", "integer": number, "floating": number}.get(kind, kind)
+
+
 def _refuse_short(source: Path | io.BytesIO, fields: int) -> None:
     """Refuse a line with too few fields, such as the last one of a file that was cut: pandas fills it up in silence."""
-    content = source.read_bytes() if isinstance(source, Path) else source.getvalue()
-    lines = csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""), skipinitialspace=True)
-    for line in lines:
-        if 0 < len(line) < fields:
-            raise ValueError(f"Expected {fields} fields in line {lines.line_num}, saw {len(line)}")
+    stream = source.open("rb") if isinstance(source, Path) else io.BytesIO(source.getvalue())
+    with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+        lines = csv.reader(text, skipinitialspace=True)
+        for line in lines:
+            if 0 < len(line) < fields:
+                raise ValueError(f"Expected {fields} fields in line {lines.line_num}, saw {len(line)}")
 
 
 def _header(source: Path | io.BytesIO) -> list[str]:
@@ -119,9 +155,11 @@ def _header(source: Path | io.BytesIO) -> list[str]:
 def _parquet(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
-    table = pq.ParquetFile(source).read()
-    _refuse_twice(table.column_names, where)
-    frame: pd.DataFrame = table.to_pandas()
+    with pq.ParquetFile(source) as file:
+        _refuse_twice(file.schema_arrow.names, where)
+        table = file.read()
+    # column after column, and what is done is let go
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     return frame
 
 

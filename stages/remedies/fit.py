@@ -17,6 +17,7 @@ from stages.errors import NotApplicable
 from stages.remedies import devices, models, samplers, weights
 from stages.remedies.encoding import Encoded, Encoder, Index
 from stages.remedies.learning import Labels, Learned, Report, Rows, Vector
+from stages.remedies.memory import limited
 from stages.remedies.models import ModelKind, Scores
 from stages.remedies.outcome import one_line
 from stages.remedies.search import Found, Told, search
@@ -166,10 +167,12 @@ def fit(work: Work, journal: Path | None = None) -> Fitted:
     ------
     DeviceError
         When the device is not there.
+    MemoryError
+        When the fit reached its limit (`stages.remedies.memory`).
     """
     from threadpoolctl import threadpool_limits
 
-    with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
+    with limited(), warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
         models.make(work.key, work.entry, work.seed)  # imports the library, which is no part of the fit
         models.kind_of(work.key, work.entry).ready()
