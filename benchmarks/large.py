@@ -63,7 +63,7 @@ def batches(rows: int, columns: int, seed: int = 1) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays(arrays, ["label", *(f"x{k}" for k in range(columns))])
 
 
-def make(folder: Path, rows: int, columns: int, trees: int) -> None:
+def make(folder: Path, rows: int, columns: int, trees: int, strategies: Sequence[str] = STRATEGIES) -> None:
     """Write the table, unless it is there, and its params.yaml."""
     path = folder / "data" / f"{NAME}_{rows}_{columns}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def make(folder: Path, rows: int, columns: int, trees: int) -> None:
                 "seed": 1,
                 "datasets": {NAME: {"path": str(path.relative_to(folder)), "target": "label", "positive": 1}},
                 "split": {"scheme": "holdout", "test_size": 0.2, "validation": 0.1},
-                "strategies": {name: {} for name in STRATEGIES},
+                "strategies": {name: {} for name in strategies},
                 "models": {"xgboost": {"params": {"n_estimators": trees}}},
                 "thresholds": {},
                 "costs": {},
@@ -93,10 +93,10 @@ def make(folder: Path, rows: int, columns: int, trees: int) -> None:
     )
 
 
-def commands() -> list[tuple[str, ...]]:
+def commands(strategies: Sequence[str] = STRATEGIES) -> list[tuple[str, ...]]:
     """The stages of a dataset in the order of dvc.yaml."""
     before = [(stage, NAME) for stage in ("fetch", "split", "defects", "costs")]
-    each = [(stage, NAME, strategy) for stage in ("resample", "train") for strategy in STRATEGIES]
+    each = [(stage, NAME, strategy) for stage in ("resample", "train") for strategy in strategies]
     return [*before, *each, ("evaluate", NAME), ("report", NAME)]
 
 

@@ -155,12 +155,14 @@ def _header(source: Path | io.BytesIO) -> list[str]:
 def _parquet(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
+    columns: dict[str, pd.Series] = {}
     with pq.ParquetFile(source) as file:
-        _refuse_twice(file.schema_arrow.names, where)
-        table = file.read()
-    # column after column, and what is done is let go
-    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
-    return frame
+        names = file.schema_arrow.names
+        _refuse_twice(names, where)
+        for name in names:  # one after the other: the whole as Arrow has it would lie in memory beside the frame
+            one = file.read(columns=[name]).select([name]).to_pandas()
+            columns |= {column: one[column] for column in one.columns}  # none where pandas wrote its index
+    return pd.DataFrame(columns, copy=False)
 
 
 def _npz(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, validate_parameter_constra
 from xgboost import Booster, DataIter, DMatrix, QuantileDMatrix, XGBClassifier
 from xgboost.callback import TrainingCallback
 
-from stages.remedies.encoding import BLOCK, Encoded
+from stages.remedies.encoding import Encoded
 from stages.remedies.losses import Loss, Values, balanced_alpha, check_loss, positive_share
 from stages.remedies.space import Matrix
 from stages.remedies.weights import BALANCED, LEAST, MOST
@@ -68,7 +68,7 @@ def in_blocks(estimator: XGBClassifier) -> Iterator[None]:
         if not isinstance(data, Encoded):
             return of_matrix(ref, data=data, **more)
         bins = estimator.tree_method in ("hist", "auto", None) and estimator.booster != "gblinear"
-        if not bins or len(data) <= BLOCK:
+        if not bins or data.is_one_block:
             return of_matrix(ref, data=data.whole(), **more)
         own = {name: more.pop(name) for name in ("missing", "enable_categorical")}
         return QuantileDMatrix(_Blocks(data, more), ref=ref, nthread=estimator.n_jobs, max_bin=estimator.max_bin, **own)

@@ -145,6 +145,10 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.rows) + len(self.made)
 
+    @property
+    def is_one_block(self) -> bool:
+        return len(self) <= BLOCK
+
     def blocks(self) -> Iterator[Matrix]:
         """The rows in their order, at most `BLOCK` at once."""
         for start in range(0, max(len(self), 1), BLOCK):
@@ -157,7 +161,7 @@ class Encoded:
 
     def whole(self) -> Matrix:
         """One matrix of them."""
-        if len(self) <= BLOCK:
+        if self.is_one_block:
             return next(self.blocks())
         whole, start = np.empty((0, 0)), 0
         for block in self.blocks():

@@ -38,8 +38,8 @@ def limited() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # XGBoost and others hand on what C++ says
-        if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+        # libraries hand on what C++ or they themselves call it
+        if isinstance(error, MemoryError) or any(name in str(error) for name in ("bad_alloc", "bad_malloc")):
             raise MemoryError(f"the fit took more than the {asked} GiB that {VARIABLE} allows") from error
         raise
     finally:

@@ -38,7 +38,9 @@ def draws(parts: Parts, y: NDArray[np.int8], seed: int, count: int = DRAWS) -> I
     drawn_from = np.concatenate(strata)
     at_once = max(1, min(BLOCK, LARGEST // max(4 * len(y), 1)))
     for block, start in enumerate(range(0, count, BLOCK)):
-        counts = _counts([len(rows) for rows in strata], min(BLOCK, count - start), np.random.default_rng([seed, block]))
+        counts = _counts(
+            [len(rows) for rows in strata], min(BLOCK, count - start), np.random.default_rng([seed, block])
+        )
         for piece in range(0, len(counts), at_once):
             some = counts[piece : piece + at_once]
             weights = np.zeros((len(y), len(some)), dtype=np.float32)
