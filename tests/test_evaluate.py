@@ -86,7 +86,8 @@ def place(workplace: Path, write_params: WriteParams, stage: Stage, monkeypatch:
     store_cells("smote", {"xgboost": informative(0.3), "random_forest": informative(0.1)}, seed=1)
     refused = {"status": "not_applicable", "reason": "too few neighbours"}
     store_cells("enn", {"xgboost": refused, "random_forest": {"status": "failed", "reason": "ValueError: no"}})
-    monkeypatch.setattr(bootstrap, "draws", functools.partial(bootstrap.draws, count=DRAWS))
+    for name in ("draws", "over_draws"):
+        monkeypatch.setattr(bootstrap, name, functools.partial(getattr(bootstrap, name), count=DRAWS))
     monkeypatch.setattr("stages.evaluate.draws_for", lambda comparisons: DRAWS)
     return workplace
 

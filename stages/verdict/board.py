@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from stages.config import NONE
 from stages.data.parts import Parts
@@ -77,18 +76,20 @@ def measure(
         return np.array([[ranking.average_precision(weights) for ranking in mine] for mine in rankings])
 
     as_it_is = block(np.ones((len(y), 1), np.float32))[:, :, 0, :]
-    drawn: list[Vector] = []
-    ranked: list[Vector] = []
-    with tqdm(total=count, desc="bootstrap", unit="draw", disable=None) as bar:
-        for weights in bootstrap.draws(parts, y, seed, count=count):
-            if sum(piece.shape[1] for piece in drawn) < bootstrap.DRAWS:
-                drawn.append(mean_of_folds(block(weights)))
-                ranked.append(drawn[-1][..., 0])
-            else:
-                ranked.append(mean_of_folds(ranks_alone(weights)))
-            bar.update(weights.shape[1])
+
+    def piece(first: int, weights: metrics.Weights) -> tuple[Vector | None, Vector]:
+        """All metrics of the draws that intervals are of, and the average precision of all."""
+        if first >= bootstrap.DRAWS:
+            return None, mean_of_folds(ranks_alone(weights))
+        every = mean_of_folds(block(weights))
+        return every, every[..., 0]
+
+    pieces = bootstrap.over_draws(piece, parts, y, seed, count=count)
+    drawn = [every for every, _ in pieces if every is not None]
     trained, tested = (float(np.mean([len(getattr(fold, part)) for fold in parts])) for part in ("train", "test"))
-    return Measured(as_it_is, np.concatenate(drawn, axis=1), np.concatenate(ranked, axis=1), trained, tested)
+    return Measured(
+        as_it_is, np.concatenate(drawn, axis=1), np.concatenate([ranks for _, ranks in pieces], axis=1), trained, tested
+    )
 
 
 def mean_of_folds(values: Vector) -> Vector:

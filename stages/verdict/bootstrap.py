@@ -8,13 +8,19 @@ every cell, so differences between two cells are paired.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
+from stages import pool
 from stages.data.parts import Parts
+from stages.pool import Killed
 from stages.verdict.metrics import Vector, Weights
+
+T = TypeVar("T")
 
 DRAWS = 1000
 BLOCK = 100
@@ -26,11 +32,13 @@ LARGEST = 2**30
 LEVEL = 0.95
 
 
-def draws(parts: Parts, y: NDArray[np.int8], seed: int, count: int = DRAWS) -> Iterator[Weights]:
+def draws(
+    parts: Parts, y: NDArray[np.int8], seed: int, count: int = DRAWS, only: int | None = None
+) -> Iterator[Weights]:
     """Weights of rows, in pieces of shape (n, at most BLOCK), float32; a table of many rows has more and smaller pieces.
 
-    Each stratum is a class within a test fold of the first repeat. A row that no fold of it tests (the training part of
-    a holdout) has weight 0.
+    All of `count` draws, or those of one block by its number. Each stratum is a class within a test fold of the first
+    repeat. A row that no fold of it tests (the training part of a holdout) has weight 0.
     """
     first = parts.names[0][0]
     tested = [fold.test for fold in parts if fold.repeat == first]
@@ -38,6 +46,8 @@ def draws(parts: Parts, y: NDArray[np.int8], seed: int, count: int = DRAWS) -> I
     drawn_from = np.concatenate(strata)
     at_once = max(1, min(BLOCK, LARGEST // max(4 * len(y), 1)))
     for block, start in enumerate(range(0, count, BLOCK)):
+        if only not in (None, block):
+            continue
         counts = _counts(
             [len(rows) for rows in strata], min(BLOCK, count - start), np.random.default_rng([seed, block])
         )
@@ -46,6 +56,36 @@ def draws(parts: Parts, y: NDArray[np.int8], seed: int, count: int = DRAWS) -> I
             weights = np.zeros((len(y), len(some)), dtype=np.float32)
             weights[drawn_from] = some.T
             yield weights
+
+
+def over_draws(
+    of_piece: Callable[[int, Weights], T], parts: Parts, y: NDArray[np.int8], seed: int, count: int = DRAWS
+) -> list[T]:
+    """What a function gives of each piece of the draws, in their order.
+
+    Blocks are drawn and worked on side by side, on one thread each, where the weights of as many as there are cores are
+    small; else one after the other.
+
+    Parameters
+    ----------
+    of_piece : callable of (int, Weights)
+        Is given the number of the block's first draw beside the weights.
+    """
+    from threadpoolctl import threadpool_limits
+
+    def of_block(block: int) -> list[T]:
+        with threadpool_limits(1):
+            return [of_piece(block * BLOCK, weights) for weights in draws(parts, y, seed, count=count, only=block)]
+
+    blocks = range(-(-count // BLOCK))
+    small = 4 * len(y) * BLOCK <= LARGEST / pool.cores() / 2
+    done = (
+        pool.side_by_side(of_block, blocks, kind=lambda block: block) if small else ((b, of_block(b)) for b in blocks)
+    )
+    made: dict[int, list[T]] = {}
+    for block, pieces in tqdm(done, total=len(blocks), desc="bootstrap", unit="block", disable=None):
+        made[block] = of_block(block) if isinstance(pieces, Killed) else pieces
+    return [piece for block in blocks for piece in made[block]]
 
 
 def _counts(strata: list[int], size: int, random: np.random.Generator) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from stages.remedies.costs import CostMatrix
 from stages.remedies.thresholds import Confusion
 from stages.verdict import bootstrap
 from stages.verdict.columns import DECISIONS
-from stages.verdict.metrics import Vector
+from stages.verdict.metrics import Vector, Weights
 from stages.verdict.scored import Cell, FoldScores
 
 POLICIES = tuple(Thresholds.model_fields)
@@ -101,8 +101,8 @@ def redrawn(
     """
     tests = [np.sort(fold.test) for fold in parts]
     positive_by_fold = [np.array([mine[k] for mine in called], np.float32) for k in range(len(tests))]
-    pieces = []
-    for weights in bootstrap.draws(parts, y, seed):
+
+    def piece(_: int, weights: Weights) -> tuple[Vector, Vector]:
         true = np.zeros((len(called), weights.shape[1]))
         predicted, cost = true.copy(), true.copy()
         positives, rows = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
@@ -116,7 +116,9 @@ def redrawn(
             positives += labels @ here
             rows += here.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            pieces.append((2 * true / (predicted + positives), cost / rows))
+            return 2 * true / (predicted + positives), cost / rows
+
+    pieces = bootstrap.over_draws(piece, parts, y, seed)
     return Redrawn(*(np.concatenate(values, axis=1) for values in zip(*pieces, strict=True)))
 
 
