@@ -26,7 +26,10 @@ from tests.conftest import TABLES, categorical_table, mixed_table, numeric_table
 CANNOT = {("kmeans_smote", "categories")}
 """Where there is nothing but categories, no cluster has more positives than negatives."""
 
-CLEANING = {"tomek_links", "enn"}
+CLEANING = {
+    "tomek_links": "TomekLinks", "enn": "EditedNearestNeighbours", "renn": "RepeatedEditedNearestNeighbours",
+    "all_knn": "AllKNN", "ncr": "NeighbourhoodCleaningRule", "cnn": "CondensedNearestNeighbour", "oss": "OneSidedSelection",
+}  # fmt: skip
 
 
 def run(key: str, table: Table, seed: int = 5, **strategy: Any) -> Resampled:
@@ -122,7 +125,8 @@ def reference(sampler: str, seed: int, **params: Any) -> Any:
     if sampler.startswith("near_miss"):
         return under.NearMiss(version=int(sampler[-1]), **params)
     if sampler in CLEANING:
-        return {"tomek_links": under.TomekLinks, "enn": under.EditedNearestNeighbours}[sampler](**params)
+        drawn = {"random_state": seed} if sampler in {"cnn", "oss"} else {}
+        return getattr(under, CLEANING[sampler])(**drawn, **params)
     return classes[sampler](random_state=seed, **params)
 
 

@@ -90,6 +90,18 @@ def _of(module: str, name: str) -> Callable[[], type]:
     return lambda: getattr(importlib.import_module(f"imblearn.{module}"), name)
 
 
+def _cleaner_of(name: str) -> Callable[[], type]:
+    """imbalanced-learn's cleaning class of a name, in our version that keeps the same rows and is faster."""
+
+    def load() -> type:
+        from stages.remedies import cleaning
+
+        found: type = getattr(cleaning, name)
+        return found
+
+    return load
+
+
 def _selected(sampler: Any, Z: Matrix, y: Labels) -> Raw:
     """Rows are kept, dropped or repeated; the sampler says which. A sampler that shrinks or shifts what it repeats
     (RandomOverSampler with `shrinkage`) makes new rows of the repeated ones."""
@@ -158,14 +170,19 @@ SAMPLERS: dict[str, SamplerKind] = {
     "near_miss_1": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 1}),
     "near_miss_2": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 2}),
     "near_miss_3": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 3}),
-    "tomek_links": SamplerKind(_of("under_sampling", "TomekLinks"), _selected, {}, has_ratio=False),
-    "enn": SamplerKind(_of("under_sampling", "EditedNearestNeighbours"), _selected, {}, has_ratio=False),
+    "tomek_links": SamplerKind(_cleaner_of("TomekLinks"), _selected, {}, has_ratio=False),
+    "enn": SamplerKind(_cleaner_of("EditedNearestNeighbours"), _selected, {}, has_ratio=False),
+    "renn": SamplerKind(_cleaner_of("RepeatedEditedNearestNeighbours"), _selected, {}, has_ratio=False),
+    "all_knn": SamplerKind(_cleaner_of("AllKNN"), _selected, {}, has_ratio=False),
+    "ncr": SamplerKind(_cleaner_of("NeighbourhoodCleaningRule"), _selected, {}, has_ratio=False),
+    "cnn": SamplerKind(_cleaner_of("CondensedNearestNeighbour"), _selected, {}, has_ratio=False),
+    "oss": SamplerKind(_cleaner_of("OneSidedSelection"), _selected, {}, has_ratio=False),
     "cluster_centroids": SamplerKind(_of("under_sampling", "ClusterCentroids"), _centres, {}),
-    "smote_tomek": SamplerKind(_of("combine", "SMOTETomek"), _cleaned_after("tomek_"), {}),
-    "smote_enn": SamplerKind(_of("combine", "SMOTEENN"), _cleaned_after("enn_"), {}),
+    "smote_tomek": SamplerKind(_cleaner_of("SMOTETomek"), _cleaned_after("tomek_"), {}),
+    "smote_enn": SamplerKind(_cleaner_of("SMOTEENN"), _cleaned_after("enn_"), {}),
 }
 
-NESTED = {"smote": "smote", "tomek": "tomek_links", "enn": "enn"}
+NESTED = {"smote": "smote", "tomek": "tomek_links", "enn": "enn", "edited_nearest_neighbours": "enn"}
 """Parameters of a combined sampler that are samplers themselves, given in params.yaml as a mapping of parameters."""
 
 
@@ -359,7 +376,7 @@ def _nominal(smote: Any, space: SamplingSpace) -> Any:
 
 
 def _cleaner(combined: Any) -> Any:
-    from imblearn.under_sampling import EditedNearestNeighbours, TomekLinks
+    from stages.remedies.cleaning import EditedNearestNeighbours, TomekLinks
 
     if type(combined).__name__ == "SMOTETomek":
         return combined.tomek or TomekLinks(sampling_strategy="all")
