@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import imblearn.combine
@@ -19,12 +20,14 @@ Table = tuple[np.ndarray, np.ndarray]
 
 
 @pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Makes a small table meet what a large one does: several blocks, samples that grow, classes not sought in whole."""
     monkeypatch.setattr(neighbours, "ROWS", 32)
     monkeypatch.setattr(neighbours, "COLUMNS", 48)
     monkeypatch.setattr(neighbours, "SAMPLE", 8)
     monkeypatch.setattr(cleaning, "FEW", 10)
+    with threadpool_limits(1):  # as in a cell of the pipeline
+        yield
 
 
 @st.composite
