@@ -99,8 +99,11 @@ def main() -> int:
     if asked.measure:
         print(json.dumps(measure(asked.measure, asked.ours, asked.rows, asked.threads)))
         return 0
-    lines = [compared(name, asked.rows, asked.threads) for name in tqdm(asked.only, unit="sampler", disable=None)]
-    print(pd.DataFrame(lines).to_string(index=False, float_format="{:,.2f}".format))
+    lines = []
+    for name in tqdm(asked.only, unit="sampler", disable=None):
+        lines.append(compared(name, asked.rows, asked.threads))
+        text = pd.DataFrame(lines[-1:]).to_string(index=False, float_format="{:,.2f}".format, col_space=12)
+        tqdm.write("\n".join(text.splitlines()[len(lines) > 1 :]))  # each as it is there: a line may take minutes
     return int(any(line["same rows"] == "NO" for line in lines))
 
 

@@ -44,7 +44,7 @@ def _shortcut(X: Any, searcher: Any, needed: int, others: int) -> bool:
         exact = 8 * X.shape[1] * largest**2 < 2.0**53
     else:
         exact = X.dtype in (np.float32, np.float64) and get_config()["enable_cython_pairwise_dist"]
-    by_tree = 400 * 2.0 ** X.shape[1]  # rows screened while a tree, which few dimensions have, answers one query
+    by_tree = 50 * 2.0 ** X.shape[1]  # rows screened while a tree, which few dimensions have, answers one query
     gain = X.shape[1] > 15 or searcher.algorithm == "brute" or others < by_tree
     return bool(exact and 1e-100 < largest < 1e100 and gain)
 
