@@ -257,7 +257,6 @@ def main() -> None:
     params.dataset(name)
     remove_leftovers(name, params)
     whole = splits.read(paths.split(name))
-    picture = rows_of(name, params, next(iter(whole.compared)))
     table, matrix = tables.read(paths.table(name), features=False), costs.read(paths.costs(name))
     parts, beside = whole.compared, whole.grouped
     facts = files.read_json(paths.facts(name))
@@ -270,6 +269,7 @@ def main() -> None:
             scores[strategy, model] = fold_scores(kept, parts, str(path))
             if all(place in fitted(stored[strategy]["models"][model]) for place in beside.names):
                 scores_beside[strategy, model] = fold_scores(kept, beside, str(path))
+    picture = rows_of(name, params, next(iter(whole.compared)))
     made = evaluate(name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores)
     made["rows"] = picture.points
     made["grouped"] = grouped(name, params, table.y, beside, facts, of_parts(stored, beside), scores_beside)
