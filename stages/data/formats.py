@@ -155,14 +155,14 @@ def _header(source: Path | io.BytesIO) -> list[str]:
 def _parquet(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
-    columns: dict[str, pd.Series] = {}
+    found: dict[str, pd.Series] = {}
     with pq.ParquetFile(source) as file:
         names = file.schema_arrow.names
         _refuse_twice(names, where)
         for name in names:  # one after the other: the whole as Arrow has it would lie in memory beside the frame
             one = file.read(columns=[name]).select([name]).to_pandas()
-            columns |= {column: one[column] for column in one.columns}  # none where pandas wrote its index
-    return pd.DataFrame(columns, copy=False)
+            found |= {column: one[column] for column in one.columns}  # none where pandas wrote its index
+    return pd.DataFrame(found, copy=False)
 
 
 def _npz(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:
