@@ -371,7 +371,8 @@ class Dataset(Strict):
 
     `path` is a file of this repository that the table depends on: the user's own CSV or Parquet file, or, where `source`
     says that the bytes come from elsewhere, the dataset's card. A split, thresholds or costs given here stand in place
-    of the top-level ones as a whole. `defects: fail` stops at a serious defect before anything is trained.
+    of the top-level ones as a whole. `defects: fail` stops at a serious defect before anything is trained. `distributed`
+    fits one XGBoost over rows that lie in parts on the workers of a Dask cluster, where one is named.
     """
 
     path: str
@@ -385,6 +386,7 @@ class Dataset(Strict):
     weight: Column | None = None
     sentinels: tuple[float, ...] = ()
     defects: Literal["warn", "fail"] = "warn"
+    distributed: Annotated[bool, _one_of("true or false", bool)] = False
     split: Split | None = None
     thresholds: Thresholds | None = None
     costs: Costs | None = None

@@ -8,6 +8,7 @@
      |-- ResultError          a result of an earlier stage is missing or does not fit
      |-- StorageError         a result cannot be written
      |-- DeviceError          the device that a model asks for is not there
+     |-- ClusterError         the cluster that is named cannot be reached, or cannot do the work
      +-- LibraryError         a library that the work needs is not installed
     NotApplicable             a remedy that cannot run on these rows: a result with its reason, never a crash
 
@@ -76,6 +77,10 @@ class StorageError(CounterpoiseError):
 
 class DeviceError(CounterpoiseError):
     """The device that a model asks for is not there."""
+
+
+class ClusterError(CounterpoiseError):
+    """The cluster that is named cannot be reached, or cannot do the work."""
 
 
 class LibraryError(CounterpoiseError):

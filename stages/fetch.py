@@ -14,7 +14,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.fetch", description=__doc__)
     parser.add_argument("dataset", help="a key of params.yaml: datasets")
     name = parser.parse_args().dataset
-    table, facts = fetch(name, config.load().dataset(name))
+    entry = config.load().dataset(name)
+    table, facts = fetch(name, entry)
+    if entry.distributed:  # train reads it, and depends on the table's facts, not on the dataset's entry as a whole
+        facts["distributed"] = True
     tables.write(paths.table(name), table)
     files.write_json(paths.facts(name), facts)
     print(f"{name}: {facts['rows']:,} rows, {facts['positives']:,} positive ({facts['prevalence']:.2%}), "

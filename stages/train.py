@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,14 @@ from stages.data import parts as splits
 from stages.data import tables
 from stages.data.parts import Fold, Parts
 from stages.data.tables import Table
-from stages.errors import NotApplicable, guarded
+from stages.errors import guarded
 from stages.pool import Killed
-from stages.remedies import costs, devices, models, resampling, store
+from stages.remedies import cluster, costs, devices, models, resampling, store
 from stages.remedies.fit import Fitted, Work
 from stages.remedies.learning import Vector
-from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK, reason_of
+from stages.remedies.outcome import FAILED, OK, attempted
+
+T = TypeVar("T")
 
 Place = tuple[str, int, int]
 """A cell's model with a repeat and a fold."""
@@ -36,9 +38,11 @@ Outcome = tuple[str, str, Fitted | None]
 
 def works(
     params: Params, dataset: str, strategy: str, table: Table, parts: Parts, made: dict[tuple[int, int], Any],
-    stakes: Vector,
+    stakes: Vector, partitioned: bool = False,
 ) -> Iterator[tuple[Place, Fold, Work]]:  # fmt: skip
     """Every fit of a strategy on a dataset; what is at stake in a row is told to the models that ask for it alone.
+
+    With `partitioned` one fit goes over all machines of a cluster where the model can.
 
     A model's seed does not depend on the strategy: two strategies that are compared draw the same random numbers.
     """
@@ -51,7 +55,8 @@ def works(
             entry = params.models[key]
             work = Work(key, entry, seed, table.X, table.y, table.cardinalities, fold.train, fold.validation, fold.test,
                         rows, synthetic, synthetic_y, (strategy, params.strategies[strategy]),
-                        stakes if entry.costs is not None else None, devices.resolved(entry.device))  # fmt: skip
+                        stakes if entry.costs is not None else None, devices.resolved(entry.device),
+                        partitioned and models.can_be_partitioned(key, entry))  # fmt: skip
             yield (key, fold.repeat, fold.fold), fold, work
 
 
@@ -71,13 +76,25 @@ def run(jobs: list[tuple[Place, str, Work]], label: str) -> tuple[dict[Place, Ou
     known = {place: (key, work) for place, key, work in jobs if store.has(kept, key)}
     outcomes = {place: _attempt(kept, key, work) for place, (key, work) in known.items()}
     fresh = [job for job in jobs if job[0] not in known]
-    if fresh:
+    if fresh and cluster.address() is not None:
+        with cluster.connected() as client:
+            for place, key, outcome in _shown(cluster.outcomes(client, fresh), len(fresh), label):
+                if outcome[2] is not None:
+                    store.keep(kept, key, outcome[2])
+                outcomes[place] = outcome
+    elif fresh:
         _import({work.key: work.entry for *_, work in fresh})
         done = pool.side_by_side(partial(_one, kept), fresh, kind=_model_of)
-        for (place, *_), outcome in tqdm(done, total=len(fresh), desc=f"train {label}", unit="fit", disable=None):
-            outcomes[place] = (FAILED, outcome.reason, None) if isinstance(outcome, Killed) else outcome
+        for (place, *_), result in _shown(done, len(fresh), label):
+            outcomes[place] = (FAILED, result.reason, None) if isinstance(result, Killed) else result
+    if fresh:
         store.tidy()
     return outcomes, len(fresh)
+
+
+def _shown(done: Iterable[T], total: int, label: str) -> Iterator[T]:
+    """The same with a bar."""
+    return iter(tqdm(done, total=total, desc=f"train {label}", unit="fit", disable=None))
 
 
 def warm_up() -> None:
@@ -103,14 +120,7 @@ def _one(kept: MemorizedFunc, job: tuple[Place, str, Work]) -> Outcome:
 
 def _attempt(kept: MemorizedFunc, key: str, work: Work) -> Outcome:
     """A model that cannot be fitted is a result with its reason; the other cells go on."""
-    try:
-        return OK, "", kept(key, work)
-    except NotApplicable as error:
-        return NOT_APPLICABLE, str(error), None
-    except MemoryError as error:
-        return FAILED, f"out of memory: {error}", None
-    except Exception as error:  # whatever a library raises on these rows: one cell fails, and says why
-        return FAILED, reason_of(error), None
+    return attempted(lambda: kept(key, work))
 
 
 def scores_of(work: Work, repeat: int, fold: int, fitted: Fitted) -> pd.DataFrame:
@@ -202,7 +212,11 @@ def main() -> None:
         table = tables.read(paths.table(name))
         made = resampling.read_rows(paths.resampled(name, strategy), table)
         stakes = costs.read(paths.costs(name)).stakes
-        jobs = list(keyed(works(params, name, strategy, table, parts, made, stakes)))
+        partitioned = params.dataset(name).distributed
+        if partitioned and cluster.address() is None:
+            print(f"{name}: distributed, and no cluster is named (DASK_SCHEDULER_ADDRESS): fitted on this machine")
+        partitioned = partitioned and cluster.address() is not None
+        jobs = list(keyed(works(params, name, strategy, table, parts, made, stakes, partitioned)))
         outcomes, fitted = run(jobs, f"{name} {strategy}")
         for key in params.models_of(strategy):
             cells[key] = summary(key, outcomes, parts.beside) | {"device": devices.resolved(params.models[key].device)}

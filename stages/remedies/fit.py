@@ -50,6 +50,8 @@ class Work:
         What is at stake in each row of the table (`CostMatrix.stakes`), for a model that counts costs.
     device : str
         What it is fitted on, `auto` made definite (`devices.resolved`).
+    distributed : bool, default False
+        Whether one model is fitted over rows that lie in parts on the workers of a Dask cluster.
     """
 
     key: str
@@ -67,6 +69,7 @@ class Work:
     strategy: tuple[str, Strategy] | None = None
     stakes: Vector | None = None
     device: str = CPU
+    distributed: bool = False
 
     @property
     def searches_ratio(self) -> bool:
@@ -184,7 +187,9 @@ def fit(work: Work, journal: Path | None = None) -> Fitted:
         done = time.perf_counter()
     if not (np.isfinite(test_scores).all() and np.isfinite(validation_scores).all()):
         raise ArithmeticError("the model gives scores that are not finite")
-    notes = tuple(sorted({one_line(str(w.message)) for w in caught} | _said_of(test_scores)))
+    # a socket or file that nobody closed is no matter of the model: it is told when rubbish is collected, by any thread
+    said = {one_line(str(w.message)) for w in caught if not issubclass(w.category, ResourceWarning)}
+    notes = tuple(sorted(said | _said_of(test_scores)))
     return Fitted(test_scores, validation_scores, trained.facts, notes, trained.history, trained.trials, fitted - start,
                   done - fitted, _peak_bytes())  # fmt: skip
 
@@ -258,6 +263,10 @@ def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None)
 def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, Learned]:
     """Fit on the device; what was fitted there is asked on the CPU, as a champion is that goes anywhere."""
     estimator = models.make(work.key, entry, work.seed)
+    if work.distributed:
+        from stages.remedies.partitioned import over_partitions
+
+        estimator = over_partitions(estimator)
     if work.device == CPU:
         return _fitted(work, entry, kind, rows, estimator)
     fitted, learned = _fitted(work, entry, kind, rows, estimator.set_params(device=work.device))

@@ -250,6 +250,16 @@ def needs_validation(key: str, entry: Model) -> bool:
     return entry.search is not None or any(params.get(name) for name in _STOPS)
 
 
+def can_be_partitioned(key: str, entry: Model) -> bool:
+    """Whether one fit of it can go over rows that lie in parts on several machines.
+
+    XGBoost's own losses alone; a search and MetaCost make fits of their own, and run as usual.
+    """
+    kind = kind_of(key, entry)
+    plain = kind.learn is learning.xgboost and "loss_gamma" not in kind.defaults
+    return plain and entry.search is None and entry.costs != "metacost"
+
+
 def check_strategies(key: str, entry: Model) -> None:
     """Hold the strategies of an entry against what its kind can run with; cheap, since it imports no library.
 

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from stages.errors import NotApplicable
+
+R = TypeVar("R")
 
 OK = "ok"
 NOT_APPLICABLE = "not_applicable"
@@ -24,3 +30,15 @@ def reason_of(error: Exception) -> str:
     text = one_line(str(error).partition("\nStack trace:")[0])
     text = re.sub(r"\{('[^{}:]*')\}", lambda found: f"{{{', '.join(sorted(found[1].split(', ')))}}}", text)
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
+
+
+def attempted(work: Callable[[], R]) -> tuple[str, str, R | None]:
+    """Status, reason and result: what cannot be done is a result with its reason, and all else goes on."""
+    try:
+        return OK, "", work()
+    except NotApplicable as error:
+        return NOT_APPLICABLE, str(error), None
+    except MemoryError as error:
+        return FAILED, f"out of memory: {error}", None
+    except Exception as error:  # whatever a library raises on these rows: one cell fails, and says why
+        return FAILED, reason_of(error), None

@@ -31,7 +31,9 @@ FORGOTTEN = 30 * 86400
 """Seconds after which nobody goes on with a search."""
 
 
-def _fit(key: str, work: Work) -> Fitted:
+def _fit(key: str, work: Work | Fitted) -> Fitted:
+    if isinstance(work, Fitted):
+        return work
     journal = JOURNALS / f"{key}.log" if work.entry.search is not None else None
     fitted = fit(work, journal)
     if journal is not None:  # killed before joblib has written the result, the search is done again
@@ -46,6 +48,11 @@ def opened() -> MemorizedFunc:
 
 def has(store: MemorizedFunc, key: str) -> bool:
     return bool(store.check_call_in_cache(key, None))
+
+
+def keep(store: MemorizedFunc, key: str, fitted: Fitted) -> None:
+    """Keep what was fitted elsewhere, as if it had been fitted here."""
+    store(key, fitted)
 
 
 def tidy() -> None:
@@ -83,5 +90,7 @@ def key(work: Work, table: str, fold: str, environment: str) -> str:
         entry["device"] = work.device
     if work.searches_ratio and work.strategy is not None:
         entry["strategy"] = [work.strategy[0], work.strategy[1].model_dump()]
+    if work.distributed:
+        entry["distributed"] = True
     costs = "" if work.stakes is None else inputs(work.stakes)
     return files.digest(environment, table, fold, costs, files.canonical([entry, work.cardinalities]))
