@@ -57,7 +57,7 @@ QUOTES = "must be the name of a column (yes, no, on and off need quotes around t
 LOWER_CASE = "a key may hold lower-case letters, digits and _ alone, since DVC makes stage names of it"
 SCHEMES = "the schemes are: grouped, holdout, prequential, stratified_kfold, temporal"
 DATASET = (
-    "path, target, positive, source, drop, categorical, time, group, weight, sentinels, defects, split, "
+    "path, target, positive, source, drop, categorical, time, group, weight, sentinels, defects, distributed, split, "
     "thresholds, costs"
 )
 ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}

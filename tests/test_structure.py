@@ -221,15 +221,15 @@ def locked(name: str) -> dict[str, str]:
 
 
 def test_each_package_is_pinned_once_with_hashes_and_the_second_lock_holds_the_first() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock", "requirements-gpu.lock"):
+    for name in ("requirements.lock", "requirements-cluster.lock", "requirements-gpu.lock", "requirements-dev.lock"):
         text = (REPOSITORY / name).read_text()
         names = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", text, re.MULTILINE)
         assert len(names) == len(set(names)) > 50
         blocks = re.split(r"\n(?=[a-z0-9])", text)
         assert not [b.splitlines()[0] for b in blocks if "==" in b and "--hash=sha256:" not in b]
         assert "http" not in re.sub(r"(httpx?|http)[a-z0-9_-]*|dvc-http|[a-z0-9-]+-http[a-z0-9-]*", "", text)
-    runs, tests = locked("requirements.lock"), locked("requirements-dev.lock")
-    assert runs.items() <= tests.items()
+    runs, clustered, tests = map(locked, ("requirements.lock", "requirements-cluster.lock", "requirements-dev.lock"))
+    assert runs.items() <= clustered.items() <= tests.items()
 
 
 def test_the_lock_for_a_gpu_is_the_first_but_for_the_whole_xgboost() -> None:
@@ -253,4 +253,5 @@ def test_the_locks_have_every_direct_dependency_of_pyproject() -> None:
     tools = {re.split(r"[\[<>=!~; ]", text)[0].lower() for text in project["optional-dependencies"]["dev"]}
     assert direct <= set(locked("requirements.lock"))
     assert tools <= set(locked("requirements-dev.lock"))
+    assert {"dask", "distributed"} <= set(locked("requirements-cluster.lock")) - set(locked("requirements.lock"))
     assert not (tools - direct) & set(locked("requirements.lock")), "a tool has slipped into what runs"

@@ -294,7 +294,9 @@ def _side_by_side(client: Client, jobs: Sequence[Job]) -> Iterator[tuple[Place, 
                 if not uses[fold]:
                     sent.futures.pop(fold, None)
                 yield job[0], job[1], outcome
-    except OSError as error:
+    except Exception as error:
+        if not isinstance(error, OSError) and client.status == "running":
+            raise
         raise _lost("The Dask scheduler is lost.", reason_of(error)) from None
     finally:
         with suppress(OSError, TimeoutError):

@@ -104,6 +104,7 @@ def enter(sources: bytes, folder: Path) -> None:
 PROCESS = "process"
 TRACKER = """
 import json, os, sys, threading, time
+sys.modules["sklearn"] = None  # a second of imports that XGBoost does without
 from xgboost.tracker import RabitTracker
 workers, host = json.loads(sys.argv[1])
 parent = os.getppid()
