@@ -217,7 +217,10 @@ def test_one_model_over_parts_is_as_good_as_in_one_place(key: str, params: dict[
         )
 
 
-def test_a_model_over_parts_outlives_a_worker(named: str) -> None:
+def test_a_model_over_parts_outlives_a_worker(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stages.remedies import partitioned
+
+    monkeypatch.setattr(partitioned, "SILENCE", 5)
     work = whole("xgboost", n_estimators=1500, max_depth=6)
     with cluster.connected() as client:
         killer = killing(

@@ -269,7 +269,7 @@ def _side_by_side(client: Client, jobs: Sequence[Job]) -> Iterator[tuple[Place, 
             workers = _workers(client)
             seen = time.monotonic() if workers else seen
             if time.monotonic() - seen > PATIENCE:
-                raise _lost("All workers of the Dask cluster are lost.", f"no worker for {PATIENCE} seconds")
+                raise _lost("All workers of the Dask cluster are lost.", f"no worker for {PATIENCE} seconds")  # noqa: TRY301
             busy = {worker for *_, worker in running.values()}
             for worker in [worker for worker in workers if worker not in busy][: max(len(workers) - len(running), 0)]:
                 if waiting:

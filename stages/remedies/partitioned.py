@@ -18,6 +18,7 @@ from distributed import Client, default_client
 from distributed.comm import get_address_host
 from numpy.typing import NDArray
 from xgboost import XGBClassifier
+from xgboost.collective import Config
 from xgboost.dask import DaskXGBClassifier
 
 from stages.remedies import shipped
@@ -27,6 +28,8 @@ ATTEMPTS = 4
 """How often a fit is begun when workers are lost."""
 SETTLES = 10
 """Seconds after the loss of a worker in which a fit fails by itself; then it is given up."""
+SILENCE = 60
+"""Seconds that a worker waits for another's part of a sum; one that waits for a lost worker fits nothing else meanwhile."""
 PATIENCE = 120
 """Seconds to wait for a worker when all are lost."""
 
@@ -59,7 +62,7 @@ class PartitionedXGBClassifier(XGBClassifier):  # type: ignore[misc]
             ) -> Any:  # of parts XGBoost would give the mean of their average precisions
                 return await _spread(client, workers[:1], [rows])
 
-            model = DaskXGBClassifier(**params)
+            model = DaskXGBClassifier(**params, coll_cfg=Config(retry=1, timeout=SILENCE))
             model.client = client
             weights = {} if sample_weight is None else {"sample_weight": await spread(sample_weight)}
             evaluated = [(await whole(rows), await whole(labels)) for rows, labels in eval_set or ()] or None
