@@ -142,17 +142,20 @@ async def _attempts(client: _Client, work: Work) -> Any:
         workers = sorted(await client.nthreads())
         task = asyncio.ensure_future(work(client, workers))
         seconds = 0
-        while not (await asyncio.wait([task], timeout=1))[0]:
+        while seconds <= SETTLES and not (await asyncio.wait([task], timeout=1))[0]:
             if not set(workers) <= set(await client.nthreads()):
                 await client.stop_tracker()
                 seconds += 1
-                if seconds > SETTLES:  # what is bound to a lost worker waits for it
-                    task.cancel()
-        if not task.cancelled() and task.exception() is None:
+        if task.done() and task.exception() is None:
             return task.result()
         await asyncio.sleep(1)  # a broken connection is known before the scheduler knows that a worker is lost
-        if attempt == ATTEMPTS or set(workers) <= set(await client.nthreads()):
+        left = set(workers) & set(await client.nthreads())
+        if attempt == ATTEMPTS or len(left) == len(workers):
             return task.result()
+        if not task.done():  # XGBoost on the others waits for the lost one, and nothing but their end stops it
+            task.cancel()
+            with suppress(Exception):
+                await client.restart_workers(sorted(left), timeout=PATIENCE, raise_for_error=False)
         await client.stop_tracker()
         with suppress(TimeoutError):
             await client.wait_for_workers(1, timeout=PATIENCE)
