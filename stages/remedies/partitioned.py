@@ -22,6 +22,7 @@ from xgboost.collective import Config
 from xgboost.dask import DaskXGBClassifier
 
 from stages.remedies import shipped
+from stages.remedies.encoding import Encoded
 from stages.remedies.space import Matrix
 
 ATTEMPTS = 4
@@ -47,11 +48,11 @@ class PartitionedXGBClassifier(XGBClassifier):  # type: ignore[misc]
     """
 
     def fit(
-        self, X: Matrix, y: NDArray[Any], *, sample_weight: NDArray[Any] | None = None,
+        self, X: Matrix | Encoded, y: NDArray[Any], *, sample_weight: NDArray[Any] | None = None,
         eval_set: list[tuple[Matrix, NDArray[Any]]] | None = None, **more: Any,
     ) -> PartitionedXGBClassifier:  # fmt: skip
         """Fit; `more` is what XGBClassifier's `fit` takes and has no part in the model, such as `verbose`."""
-        params = self.get_params()
+        params, matrix = self.get_params(), X.whole() if isinstance(X, Encoded) else X
 
         async def fitted(client: Client, workers: list[str]) -> DaskXGBClassifier:
             async def spread(rows: NDArray[Any]) -> Any:
@@ -66,7 +67,7 @@ class PartitionedXGBClassifier(XGBClassifier):  # type: ignore[misc]
             model.client = client
             weights = {} if sample_weight is None else {"sample_weight": await spread(sample_weight)}
             evaluated = [(await whole(rows), await whole(labels)) for rows, labels in eval_set or ()] or None
-            await model.fit(await spread(X), await spread(y), eval_set=evaluated, verbose=False, **weights)
+            await model.fit(await spread(matrix), await spread(y), eval_set=evaluated, verbose=False, **weights)
             return model
 
         model = _surviving(fitted)
