@@ -37,10 +37,10 @@ def cores() -> int:
 
 
 def side_by_side(
-    do: Callable[[Job], Result], jobs: Sequence[Job], kind: Callable[[Job], Hashable]
+    do: Callable[[Job], Result], jobs: Sequence[Job], kind: Callable[[Job], Hashable], *, sendable: bool = True
 ) -> Iterator[tuple[Job, Result | Killed]]:
     """Do jobs on all cores, and hand each out with its result in the order in which they are done; see `Pool`."""
-    with Pool(do, jobs) as pool:
+    with Pool(do, jobs, sendable=sendable) as pool:
         for position, result in pool.done({position: kind(job) for position, job in enumerate(jobs)}):
             yield jobs[position], result
 
@@ -55,15 +55,15 @@ class Pool(Generic[Job, Result]):
     jobs : sequence
         Neither they nor `do` are sent to the processes, which have been forked from one that knows them; results are.
 
-    Notes
-    -----
-    Where there is no safe fork (on macOS and Windows) the processes are started afresh, and jobs and `do` are sent to
-    them; both have to bear that.
+    sendable : bool
+        Whether `do` and the jobs can be sent to processes, which is how it is done where there is no safe fork (on macOS
+        and Windows); what cannot be is done here, one after the other.
     """
 
-    def __init__(self, do: Callable[[Job], Result], jobs: Sequence[Job]) -> None:
-        self._do, self._jobs = do, jobs
-        self._workers = [_Worker(do, jobs) for _ in range(min(cores(), len(jobs)))]
+    def __init__(self, do: Callable[[Job], Result], jobs: Sequence[Job], *, sendable: bool = True) -> None:
+        self._do, self._jobs, self._method = do, jobs, _method(sendable=sendable)
+        many = 0 if self._method is None else min(cores(), len(jobs))
+        self._workers = [self._another() for _ in range(many)]
 
     def __enter__(self) -> Pool[Job, Result]:
         return self
@@ -89,6 +89,10 @@ class Pool(Generic[Job, Result]):
         """
         order = _LongestFirst(kinds)
 
+        if not self._workers:
+            yield from ((job, self._do(self._jobs[job])) for job in order if wanted(job))
+            return
+
         def go_on(worker: _Worker[Job, Result]) -> None:
             for job in order:
                 if wanted(job):
@@ -104,7 +108,7 @@ class Pool(Generic[Job, Result]):
                 job, answer = worker.answered()
                 if answer is None:
                     killed.append(job)
-                    worker = self._another(worker)
+                    worker = self._in_place_of(worker)
                 else:
                     seconds, result = answer
                     order.took(job, seconds)
@@ -116,16 +120,29 @@ class Pool(Generic[Job, Result]):
             _, answer = worker.answered()
             if answer is None:
                 status = worker.exit_status
-                self._another(worker)
+                self._in_place_of(worker)
                 yield job, Killed(status)
             else:
                 yield job, answer[1]
 
-    def _another(self, worker: _Worker[Job, Result]) -> _Worker[Job, Result]:
+    def _another(self) -> _Worker[Job, Result]:
+        assert self._method is not None
+        return _Worker(self._do, self._jobs, self._method)
+
+    def _in_place_of(self, worker: _Worker[Job, Result]) -> _Worker[Job, Result]:
         """A process in the place of one that was killed."""
         worker.stop()
-        another = self._workers[self._workers.index(worker)] = _Worker(self._do, self._jobs)
+        another = self._workers[self._workers.index(worker)] = self._another()
         return another
+
+
+def _method(*, sendable: bool) -> str | None:
+    """How processes are started; None where nothing is safe and the jobs are done here."""
+    if sys.platform != "linux":
+        return "spawn" if sendable else None
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    computed = bridge is not None and bridge.backends_are_initialized()
+    return None if computed else "fork"  # JAX's threads do not come along, and it would wait for them for ever
 
 
 class _LongestFirst:
@@ -161,8 +178,8 @@ class _LongestFirst:
 class _Worker(Generic[Job, Result]):
     """A process, and the job that it has at present."""
 
-    def __init__(self, do: Callable[[Job], Result], jobs: Sequence[Job]) -> None:
-        context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    def __init__(self, do: Callable[[Job], Result], jobs: Sequence[Job], method: str) -> None:
+        context: Any = multiprocessing.get_context(method)
         self.pipe, theirs = context.Pipe()
         self.job: int | None = None
         self._process: BaseProcess = context.Process(target=_serve, args=(theirs, do, jobs, os.getpid()), daemon=True)

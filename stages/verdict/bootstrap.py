@@ -80,7 +80,7 @@ def over_draws(
     blocks = range(-(-count // BLOCK))
     small = 4 * len(y) * BLOCK <= LARGEST / pool.cores() / 2
     done = (
-        pool.side_by_side(of_block, blocks, kind=lambda block: block) if small else ((b, of_block(b)) for b in blocks)
+        pool.side_by_side(of_block, blocks, kind=int, sendable=False) if small else ((b, of_block(b)) for b in blocks)
     )
     made: dict[int, list[T]] = {}
     for block, pieces in tqdm(done, total=len(blocks), desc="bootstrap", unit="block", disable=None):
