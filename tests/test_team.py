@@ -347,7 +347,6 @@ import mlflow, pandas, matplotlib.pyplot
 from stages import track
 from stages.tracking import client, items
 
-track.MANY = 1000  # no other processes draw the pictures: a kill ends all of it
 sys.argv = ["track", "digits"]
 store = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
 experiment = store.get_experiment_by_name("digits").experiment_id

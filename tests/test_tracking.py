@@ -145,7 +145,6 @@ def place(complete: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.chdir(copy.folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", copy.uri)
     monkeypatch.setattr(figures, "png", lambda figure: b"\x89PNG")
-    monkeypatch.setattr(track, "MANY", 1000)
     yield copy
 
 
