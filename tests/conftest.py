@@ -24,12 +24,13 @@ settings.register_profile("same-every-time", derandomize=True, deadline=None, ma
 settings.load_profile("same-every-time")
 
 
-LONG = ("test_team", "test_readme", "test_pipeline", "test_merge", "test_remotes", "test_browser")
-"""Files that take minutes each: they begin first, so that no worker has one to itself at the end."""
+FIRST = ("test_pool", "test_team", "test_readme", "test_pipeline", "test_merge", "test_remotes", "test_browser")
+"""Files that begin first: one that needs a process in which JAX has not computed yet, and those that take minutes each, so
+that no worker has one to itself at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
 @pytest.fixture(scope="session")
