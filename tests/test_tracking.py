@@ -413,7 +413,7 @@ def test_a_killed_publisher_leaves_a_half_run_that_the_next_one_removes(place: P
     killed = in_a_process(code, TMPDIR=str(place.folder.parent))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     (half,) = [entry for entry in place.state() if entry[2] == "RUNNING"]
-    assert half[0] == "none/xgboost"
+    assert half[0] in {"none/xgboost", "random_under/xgboost"}  # whichever is drawn first
     assert half[3] == "false", "a half run is never current"
     assert published() == 0
     assert half[1] not in {run for _, run, *_ in place.state()}
