@@ -18,14 +18,11 @@ from stages.remedies.models import MODELS
 from stages.remedies.samplers import SAMPLERS
 
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
-SCRIPTS = sorted(
-    path for path in (REPOSITORY / "stages").glob("*.py")
-    if path.stem not in {"__init__", "config", "paths", "files", "errors", "closure", "pool", "forkserver"}
-)  # fmt: skip
 LEAVES = {
     REPOSITORY / "stages" / f"{name}.py"
     for name in ("config", "paths", "files", "errors", "closure", "pool", "forkserver", "__init__")
 }
+SCRIPTS = sorted(path for path in (REPOSITORY / "stages").glob("*.py") if path not in LEAVES)
 COMPUTING = list(code.STAGES)
 
 

@@ -9,13 +9,10 @@ this work takes less than its sum over the cores.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
-from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from benchmarks.speed import given
@@ -33,12 +30,12 @@ def fit(rows: Rows, sampler: Any, model: Any) -> Scored:
 
 
 def run(work: Given) -> dict[Cell, Scored]:
-    """Every fit, as many at once as there are cores, one thread each."""
-    pool = Parallel(n_jobs=cpu_count(), backend="loky", inner_max_num_threads=1, return_as="generator")
-    results = pool(delayed(fit)(work.rows(c), given.sampler(*work.sampler(c)), given.model(*work.model(c)))
-                   for c in work.cells)  # fmt: skip
-    bar = tqdm(results, total=len(work.cells), desc="bare script", unit="fit", disable=None)
-    return dict(zip(work.cells, bar, strict=True))
+    """Every fit, side by side."""
+
+    def arguments(cell: Cell) -> tuple[Rows, Any, Any]:
+        return work.rows(cell), given.sampler(*work.sampler(cell)), given.model(*work.model(cell))
+
+    return given.run(fit, work, arguments, "bare script")
 
 
 def floor(work: Given) -> dict[str, dict[str, float]]:
@@ -72,12 +69,9 @@ def floor(work: Given) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.bare", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("folder", type=Path, help="the work, as benchmarks.speed writes it")
+    parser = given.parser("bare", __doc__)
     parser.add_argument("--strategies", help="these alone, separated by commas")
     parser.add_argument("--serial", action="store_true", help="measure the floor instead")
-    parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     asked = parser.parse_args()
     work = given.read(asked.folder)
     if asked.strategies:

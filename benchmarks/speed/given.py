@@ -5,14 +5,17 @@ It imports nothing of the project, since it is read in environments of their own
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, cpu_count, delayed
+from tqdm import tqdm
 
 TABLE, FOLDS, WORK = "table.csv", "folds.npz", "work.json"
 TARGET = "target"
@@ -120,6 +123,16 @@ def model(name: str, params: dict[str, Any], seed: int) -> Any:
     return make[name](random_state=seed, **params)
 
 
+def run(
+    fit: Callable[..., Scored], work: Given, arguments: Callable[[Cell], tuple[Any, ...]], label: str
+) -> dict[Cell, Scored]:
+    """Every fit, as many at once as there are cores, one thread each; its arguments are made when it begins."""
+    pool = Parallel(n_jobs=cpu_count(), backend="loky", inner_max_num_threads=1, return_as="generator")
+    results = pool(delayed(fit)(*arguments(cell)) for cell in work.cells)
+    bar = tqdm(results, total=len(work.cells), desc=label, unit="fit", disable=None)
+    return dict(zip(work.cells, bar, strict=True))
+
+
 class Scored(NamedTuple):
     """What a contender finds out of one cell and fold."""
 
@@ -144,6 +157,15 @@ def table(found: dict[Cell, Scored]) -> pd.DataFrame:
     ]  # fmt: skip
     how = {"average_precision": "mean", "tn": "sum", "fp": "sum", "fn": "sum", "tp": "sum"}
     return pd.DataFrame(rows).groupby(["strategy", "model"], sort=False).agg(how).reset_index()
+
+
+def parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """The command line that every contender has."""
+    made = argparse.ArgumentParser(prog=f"python -m benchmarks.speed.{name}", description=description,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    made.add_argument("folder", type=Path, help="the work, as benchmarks.speed writes it")
+    made.add_argument("--out", type=Path, help="a JSON file for the figures")
+    return made
 
 
 def tell(found: pd.DataFrame, out: Path | None) -> None:

@@ -8,10 +8,8 @@ transformed, as it does by default. Its metrics are its own eight, average preci
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,11 +62,7 @@ def compared(work: Given, strategy: str) -> pd.DataFrame:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.pycaret_side", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("folder", type=Path, help="the work, as benchmarks.speed writes it")
-    parser.add_argument("--out", type=Path, help="a JSON file for the figures")
-    asked = parser.parse_args()
+    asked = given.parser("pycaret_side", __doc__).parse_args()
     warnings.simplefilter("ignore")
     work = given.read(asked.folder)
     tables = [compared(work, name) for name in tqdm(work.strategies, desc="PyCaret", unit="strategy", disable=None)]

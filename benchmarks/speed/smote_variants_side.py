@@ -5,14 +5,10 @@ python -m benchmarks.speed.smote_variants_side FOLDER
 
 from __future__ import annotations
 
-import argparse
 import logging
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
-from tqdm import tqdm
 
 from benchmarks.speed import given
 from benchmarks.speed.given import Cell, Given, Rows, Scored
@@ -45,19 +41,16 @@ def fit(rows: Rows, strategy: str, seed: int, model: Any) -> Scored:
 
 
 def run(work: Given) -> dict[Cell, Scored]:
-    """Every fit, as many at once as there are cores, one thread each."""
-    pool = Parallel(n_jobs=cpu_count(), backend="loky", inner_max_num_threads=1, return_as="generator")
-    results = pool(delayed(fit)(work.rows(c), *work.sampler(c), given.model(*work.model(c))) for c in work.cells)
-    bar = tqdm(results, total=len(work.cells), desc="smote_variants", unit="fit", disable=None)
-    return dict(zip(work.cells, bar, strict=True))
+    """Every fit, side by side."""
+
+    def arguments(cell: Cell) -> tuple[Rows, str, int, Any]:
+        return work.rows(cell), *work.sampler(cell), given.model(*work.model(cell))
+
+    return given.run(fit, work, arguments, "smote_variants")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.smote_variants_side", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("folder", type=Path, help="the work, as benchmarks.speed writes it")
-    parser.add_argument("--out", type=Path, help="a JSON file for the figures")
-    asked = parser.parse_args()
+    asked = given.parser("smote_variants_side", __doc__).parse_args()
     given.tell(given.table(run(given.read(asked.folder).of(STRATEGIES))), asked.out)
 
 
