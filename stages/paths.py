@@ -22,6 +22,9 @@ DOWNLOADS = DATA / "downloads"
 STORE = DATA / "store"
 """Fitted cells by the hash of their inputs; ignored by git and DVC, bounded in size, safe to delete."""
 
+LOOKED = DATA / "looked.json"
+"""There when the MLflow store was looked at, the same bytes whatever was found."""
+
 
 def code(stage: str) -> Path:
     """The source files that a stage stands on, with their sums."""
@@ -76,6 +79,11 @@ def measured(dataset: str, strategy: str | None = None) -> Path:
 def evaluation(dataset: str) -> Path:
     """The folder of a dataset's metrics, decisions and curves."""
     return DATA / "evaluations" / dataset
+
+
+def runs(dataset: str) -> Path:
+    """The runs that show a dataset's results in MLflow, each with its key; taken away where they are not there."""
+    return DATA / "runs" / f"{dataset}.json"
 
 
 def plots(dataset: str) -> Path:

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from stages import config, paths
+from stages import config, files, paths
 from stages.config import Params
 from stages.errors import StorageError, guarded
 from stages.pool import Killed, Pool
 from stages.tracking import locked, peek, store
 from stages.tracking.locked import Locked
 from stages.tracking.revision import UNKNOWN, Maker, maker, revision
-from stages.tracking.runs import Seen, plan
+from stages.tracking.runs import Seen
 from stages.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -31,12 +31,6 @@ if TYPE_CHECKING:
 # they are needed
 
 STRICT = "COUNTERPOISE_TRACK_STRICT"
-
-
-def nothing_to_do(made: Locked, target: Store) -> bool:
-    """Whether a look into an SQLite store shows that it holds what it should; False where a look cannot tell."""
-    seen = None if target.database is None else peek.seen(target.database, made.dataset)
-    return seen is not None and plan(seen, made.wanted).nothing
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ def publish(made: Locked, target: Store, *, changed: bool = False) -> str:
             run = runs[key]
             content = [*content, *maker_tags(run.maker), *origin]
             if key == made.comparison:
-                content.append(items.cells(made.keys))
+                content.append(items.cells(made.names))
             publisher.publish(run.piece.name, key, content, run.maker.at)
             published += 1
             bar.update()
@@ -179,15 +173,17 @@ def main() -> int:
     changed = changed_since(made, params)
     if changed:
         print(f"{name}: {paths.PARAMS} has changed since; `dvc repro track@{name}` makes new results")
-    if nothing_to_do(made, target):
+    if peek.complete(made, target):
         print(f"{name}: all {len(made.wanted)} runs are published")
-        return 0
-    try:
-        print(publish(made, target, changed=changed))
-    except StorageError as error:
-        if os.environ.get(STRICT, "0") not in ("", "0"):
-            raise
-        print(f"\nwarning: {error}", file=sys.stderr)
+    else:
+        try:
+            print(publish(made, target, changed=changed))
+        except StorageError as error:
+            if os.environ.get(STRICT, "0") not in ("", "0"):
+                raise
+            print(f"\nwarning: {error}", file=sys.stderr)
+    # also of runs that could not be published: `look` takes the list away, and they are tried again
+    files.write_json(paths.runs(name), {"cells": made.names, "comparison": made.comparison})
     return 0
 
 

@@ -23,8 +23,8 @@ SECONDS = 10.0
 """That the process stays when nobody asks for a stage; DVC's own work between two stages takes less."""
 EARLY = ("code",)
 """Runs by itself, at once, and has the process started meanwhile for the stages after it."""
-MODEST = ("track",)
-"""Runs every time and mostly has nothing to do: uses the process where there is one, and starts none."""
+MODEST = ("look", "track")
+"""Mostly there is nothing to do: these use the process where there is one, and start none."""
 OWN = frozenset({"DVC_STAGE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST"})
 """Variables that may differ from stage to stage."""
 PATIENCE = 60.0

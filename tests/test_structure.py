@@ -16,6 +16,7 @@ from stages.closure import imports
 from stages.paths import REPOSITORY
 from stages.remedies.models import MODELS
 from stages.remedies.samplers import SAMPLERS
+from stages.tracking.locked import CODE
 
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 LEAVES = {
@@ -35,14 +36,23 @@ def paths_of(entries: list) -> list[str]:
 
 
 def test_a_stage_depends_on_the_list_of_its_own_sources_and_on_no_other_code() -> None:
-    assert set(code.STAGES) == set(PIPELINE) - {"code", "track"}
+    assert set(code.STAGES) == set(PIPELINE) - {"code", "look", "track"}
     assert PIPELINE["code"]["outs"] == [code_file(stage) for stage in code.STAGES]
     assert PIPELINE["code"]["deps"] == ["stages"]
     for stage in code.STAGES:
         named = [path for path in paths_of(definition(stage)["deps"]) if path.startswith(("stages", "data/code"))]
         assert [path for path in named if path != "stages/verdict/templates"] == [code_file(stage)]
-    # track runs every time, and its code makes no result
-    assert not [path for path in paths_of(PIPELINE["track"]["deps"]) if path.startswith(("stages", "data/code"))]
+    # the code of track and look makes no result
+    assert "deps" not in PIPELINE["look"]
+    assert not {"stages", code_file("track")} & set(paths_of(PIPELINE["track"]["deps"]))
+
+
+def test_track_runs_where_anything_has_changed_that_the_key_of_a_run_is_made_of() -> None:
+    deps, evaluate = paths_of(PIPELINE["track"]["deps"]), PIPELINE["evaluate"]
+    assert {f"/{path}" for path in deps} >= set(CODE)
+    assert set(deps) >= {path for path in paths_of(evaluate["deps"]) if "resampled" not in path and "scores" not in path
+                         and "defects" not in path}  # fmt: skip
+    assert sorted(PIPELINE["track"]["params"]) == sorted(evaluate["params"])
 
 
 def code_file(stage: str) -> str:
@@ -92,19 +102,27 @@ def test_the_stages_that_make_pages_depend_on_the_templates() -> None:
     assert (REPOSITORY / templates).is_dir()
     making = {stage for stage in code.STAGES if "stages/verdict/page.py" in code.sources(stage)}
     assert making == {"report", "compare"}
-    assert {stage for stage in PIPELINE if templates in paths_of(definition(stage)["deps"])} == making
+    assert {stage for stage in PIPELINE if templates in paths_of(definition(stage).get("deps", []))} == making
 
 
-def test_compare_is_the_only_stage_with_outs_outside_of_the_cache() -> None:
+def test_results_outside_of_the_cache_are_those_of_compare_and_no_list_of_runs_is_in_it() -> None:
     for stage in PIPELINE:
         entries = [e for kind in ("outs", "metrics", "plots") for e in definition(stage).get(kind, [])]
         uncached = [e for e in entries if isinstance(e, dict) and next(iter(e.values())).get("cache") is False]
-        assert bool(uncached) == (stage == "compare")
+        assert bool(uncached) == (stage in ("compare", "look", "track"))
+        assert stage == "compare" or len(uncached) in (0, len(entries))
 
 
 def test_compare_never_waits_for_tracking() -> None:
-    assert not [path for path in paths_of(PIPELINE["compare"]["deps"]) if "mlflow" in path or "track" in path]
-    assert "outs" not in PIPELINE["track"]
+    tracking = {path for stage in ("look", "track") for path in paths_of(PIPELINE[stage]["outs"])}
+    for stage in code.STAGES:
+        assert not tracking & set(paths_of(definition(stage)["deps"]))
+
+
+def test_one_stage_alone_runs_every_time_and_once_for_all_datasets() -> None:
+    """Each that does has DVC read and write all of dvc.lock."""
+    assert [stage for stage in PIPELINE if definition(stage).get("always_changed")] == ["look"]
+    assert not {"matrix", "foreach"} & set(PIPELINE["look"])
 
 
 def room(path: Path) -> str:

@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import paths, track
+from stages import look, paths, track
 from stages.config import Params
 from stages.errors import ConfigurationError, ResultError, guarded
 from stages.paths import REPOSITORY
@@ -657,7 +657,89 @@ def test_runs_and_artifacts_go_below_the_tracking_root_also_when_its_name_is_odd
     database.close()
     assert len(list(root.glob("mlartifacts/digits/*/artifacts/confusion_matrix.png"))) == len(NAMES) - 2
     assert sorted(place.folder.iterdir()) == before, "nothing is written where one stands"
-    assert track.nothing_to_do(locked.read("digits"), store.chosen({}))
+    assert peek.complete(locked.read("digits"), store.chosen({}))
+
+
+# ----------------------------------------------------------------- the look at the store, by which DVC runs `track` again
+
+
+def looked() -> int:
+    """Run the stage `look` in this process; its exit status."""
+    arguments, sys.argv = sys.argv, ["look"]
+    try:
+        return guarded(look.main, bring_back=False)()
+    finally:
+        sys.argv = arguments
+
+
+def test_the_list_of_runs_stays_while_the_store_holds_them_and_names_them_as_the_store_does(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert published() == 0
+    listed = json.loads(paths.runs("digits").read_text())
+    kept = {run.data.tags["mlflow.runName"]: run.data.tags[runs.KEY] for run in place.runs()}
+    assert kept == {**listed["cells"], "comparison": listed["comparison"]}
+    before = paths.runs("digits").read_bytes()
+    capsys.readouterr()
+    assert looked() == 0
+    assert capsys.readouterr().out == "MLflow shows all results of digits\n"
+    assert paths.runs("digits").read_bytes() == before
+    assert published() == 0
+    assert paths.runs("digits").read_bytes() == before
+
+
+def remove_a_run(place: Place, _: pytest.MonkeyPatch) -> None:
+    place.client.delete_run(place.run("none/xgboost").info.run_id)
+
+
+def mark_a_run_as_old(place: Place, _: pytest.MonkeyPatch) -> None:
+    place.client.set_tag(place.run("none/xgboost").info.run_id, "current", "false")
+
+
+def remove_the_store(place: Place, _: pytest.MonkeyPatch) -> None:
+    place.database.unlink()
+
+
+def name_another_store(place: Place, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place.folder}/other.db")
+
+
+def name_a_server(_: Place, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+
+
+def name_no_store(_: Place, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MLFLOW_TRACKING_URI", "./mlruns")
+
+
+def write_garbage(place: Place, _: pytest.MonkeyPatch) -> None:
+    place.database.write_bytes(b"no database at all" * 100)
+
+
+def remove_the_lock(_: Place, __: pytest.MonkeyPatch) -> None:
+    Path("dvc.lock").unlink()
+
+
+def make_other_results(place: Place, _: pytest.MonkeyPatch) -> None:
+    changed_lock(place.folder, touch("train@digits-none", "data/code/train.json"))
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [remove_a_run, mark_a_run_as_old, remove_the_store, name_another_store, name_a_server, name_no_store, write_garbage,
+     remove_the_lock, make_other_results],
+)  # fmt: skip
+def test_the_list_of_runs_is_taken_away_where_the_store_may_lack_one(
+    happens: Callable[[Place, pytest.MonkeyPatch], None], place: Place, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert published() == 0
+    capsys.readouterr()
+    happens(place, monkeypatch)
+    assert looked() == 0
+    assert capsys.readouterr().out == "MLflow may lack runs of digits\n"
+    assert not paths.runs("digits").exists()
+    assert paths.LOOKED.is_file()
 
 
 @pytest.mark.parametrize("uri", ["./mlruns", "mlruns", "file:///tmp/mlruns", "http://", "sqlite://", "nonsense://host"])
@@ -683,7 +765,9 @@ def test_a_server_out_of_reach_is_said_and_fails_only_where_asked_to(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{port}")
     for strict, status, word in (("", 0, "warning: "), ("0", 0, "warning: "), ("1", 1, "error: ")):
         monkeypatch.setenv("COUNTERPOISE_TRACK_STRICT", strict)
+        paths.runs("digits").unlink(missing_ok=True)
         assert published() == status
+        assert paths.runs("digits").is_file() == (status == 0), "DVC wants a stage's out, and `look` takes it away"
         told = capsys.readouterr().err.strip()
         assert told.startswith(f"{word}The {len(NAMES)} runs of digits could not be published.")
         assert f"http://***@127.0.0.1:{port}" in told

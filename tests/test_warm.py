@@ -157,9 +157,11 @@ def test_the_process_ends_by_itself_when_nobody_asks(project: Project) -> None:
     assert until(lambda: not servers(project.folder))
 
 
-def test_what_runs_every_time_starts_no_process_and_what_runs_first_does_not_wait_for_it(tmp_path: Path) -> None:
+def test_what_mostly_has_nothing_to_do_starts_no_process_and_what_runs_first_does_not_wait_for_it(
+    tmp_path: Path,
+) -> None:
     environment = {**os.environ, "COUNTERPOISE_WARM": STAYS, "PYTHONPATH": str(REPOSITORY)}
-    for stage, starts in (("track", False), ("code", True)):
+    for stage, starts in (("look", False), ("track", False), ("code", True)):
         folder = tmp_path / stage
         folder.mkdir()
         subprocess.run([sys.executable, "-m", "stages.warm", stage, "--help"], cwd=folder, env=environment, check=True,

@@ -175,9 +175,9 @@ def dataset_input(results: Results, digest: str) -> Input:
     return Input(results.dataset, digest, str(path), files.canonical(files.rounded(facts)))
 
 
-def cells(keys: Mapping[Cell, str]) -> Artifact:
+def cells(names: Mapping[str, str]) -> Artifact:
     """Which runs a comparison shows: the key of each, by its name."""
-    return _json(CELLS, {f"{strategy}/{model}": key for (strategy, model), key in keys.items()})
+    return _json(CELLS, dict(names))
 
 
 def _measured(dataset: str, strategy: str, model: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ class Locked:
     keys: Mapping[Cell, str]
     comparison: str
     scores: Mapping[str, str]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The key of each cell's run, by the run's name."""
+        return {f"{strategy}/{model}": key for (strategy, model), key in self.keys.items()}
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -162,12 +168,17 @@ def _stages(dataset: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise _missing(dataset, "no such file") from None
     try:
-        # thousands of lines: libyaml reads them twenty times as fast
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
+        content = _parsed(text)
     except yaml.YAMLError as error:
         raise _missing(dataset, f"no valid YAML: {' '.join(str(error).split())}") from None
     stages = content.get("stages") if isinstance(content, dict) else None
     return stages if isinstance(stages, dict) else {}
+
+
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> Any:
+    """YAML of thousands of lines, which libyaml reads twenty times as fast; read once for all datasets."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
 
 
 def _stage(stages: dict[str, Any], name: str, dataset: str) -> Any:

@@ -6,7 +6,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from stages.tracking.runs import CURRENT, KEY, KIND, MADE, PUBLISHED, PUBLISHER, Seen
+from stages.tracking.locked import Locked
+from stages.tracking.runs import CURRENT, KEY, KIND, MADE, PUBLISHED, PUBLISHER, Seen, plan
+from stages.tracking.store import Store
 
 TAGS = (CURRENT, PUBLISHER, PUBLISHED, KIND, MADE)
 QUERY = f"""
@@ -17,6 +19,12 @@ JOIN tags k ON k.run_uuid = r.run_uuid AND k.key = ?
 {"".join(f"LEFT JOIN tags t{n} ON t{n}.run_uuid = r.run_uuid AND t{n}.key = ? " for n in range(len(TAGS)))}
 WHERE e.name = ? AND e.lifecycle_stage = 'active' AND r.lifecycle_stage = 'active'
 """  # noqa: S608 (names of our own)
+
+
+def complete(made: Locked, store: Store) -> bool:
+    """Whether a look into an SQLite store shows that it holds what it should; False where a look cannot tell."""
+    found = None if store.database is None else seen(store.database, made.dataset)
+    return found is not None and plan(found, made.wanted).nothing
 
 
 def seen(database: Path, dataset: str) -> list[Seen] | None:
