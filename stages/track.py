@@ -10,6 +10,8 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -67,8 +69,15 @@ def publish(made: Locked, target: Store, *, changed: bool = False) -> str:
     publisher = Publisher(store=target, dataset=made.dataset, wanted=made.wanted, made=runs[made.comparison].maker.at)
     published = 0
     keys = list(runs)
-    # pictures are most of the work; the processes that draw them know nothing of the connection
-    with Pool(items.items, [run.piece for run in runs.values()]) as drawing, publisher.opened() as first:
+    # pictures are most of the work; the processes that draw them know nothing of the connection, and do not wait for it
+    # where a look tells what is missing
+    ahead = peek.lacking(made, target)
+    with (
+        Pool(items.items, [run.piece for run in runs.values()]) as drawing,
+        ExitStack() as open_until_then,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        connecting = beside.submit(open_until_then.enter_context, publisher.opened())
         origin = [*provenance(made, changed=changed), items.dataset_input(results, made.data)]
 
         def write(key: str, content: list[items.Item]) -> None:
@@ -82,18 +91,28 @@ def publish(made: Locked, target: Store, *, changed: bool = False) -> str:
             bar.update()
 
         def wanted(position: int) -> bool:
-            return keys[position] == made.comparison or not publisher.taken(keys[position])
+            key = keys[position]
+            return key == made.comparison or not connecting.done() or not publisher.taken(key)
 
+        todo = connecting.result().publish if ahead is None else ahead
+        drawn: list[tuple[str, list[items.Item]]] = []  # before there was a connection
         kept: dict[str, list[items.Item]] = {}  # the comparison is drawn early and written last
-        with tqdm(desc=f"track {made.dataset}", total=len(first.publish), unit="run", disable=None) as bar:
-            kinds = {keys.index(key): key == made.comparison for key in first.publish}
+        with tqdm(desc=f"track {made.dataset}", total=len(todo), unit="run", disable=None) as bar:
+            kinds = {keys.index(key): key == made.comparison for key in todo}
             for position, content in drawing.done(kinds, wanted):
                 if isinstance(content, Killed):
                     continue
-                if keys[position] != made.comparison and wanted(position):
-                    write(keys[position], content)
-                else:
-                    kept[keys[position]] = content
+                drawn.append((keys[position], content))
+                if not connecting.done():
+                    continue
+                for key, content in drawn:
+                    if key == made.comparison or key not in connecting.result().publish or publisher.taken(key):
+                        kept[key] = content
+                    else:
+                        write(key, content)
+                drawn.clear()
+            first = connecting.result()
+            kept |= drawn
             # what another publisher was about to write comes again where it was killed, and the comparison when all is there
             for key in publisher.lacking() if first.publish else ():
                 write(key, kept.get(key) or items.items(runs[key].piece))

@@ -92,7 +92,7 @@ class Connection:
             return
         with self._told():
             self.store.database.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{self.store.database}.lock", timeout=PATIENCE)
+            lock = FileLock(f"{self.store.database}.lock", timeout=PATIENCE, thread_local=False)
             lock.acquire()
         try:
             yield

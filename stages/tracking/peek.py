@@ -27,6 +27,16 @@ def complete(made: Locked, store: Store) -> bool:
     return found is not None and plan(found, made.wanted).nothing
 
 
+def lacking(made: Locked, store: Store) -> tuple[str, ...] | None:
+    """The keys whose runs an SQLite store lacks; None where a look cannot tell."""
+    if store.database is None:
+        return None
+    if not store.database.exists():
+        return made.wanted
+    found = seen(store.database, made.dataset)
+    return None if found is None else plan(found, made.wanted).publish
+
+
 def seen(database: Path, dataset: str) -> list[Seen] | None:
     """Our runs of one dataset; None when the file cannot tell, and MLflow has to be asked."""
     try:
