@@ -13,6 +13,7 @@ import yaml
 
 from stages import code, config
 from stages.closure import imports
+from stages.errors import ConfigurationError
 from stages.paths import REPOSITORY
 from stages.remedies.models import MODELS
 from stages.remedies.samplers import SAMPLERS
@@ -37,11 +38,12 @@ def paths_of(entries: list) -> list[str]:
 
 def test_a_stage_depends_on_the_list_of_its_own_sources_and_on_no_other_code() -> None:
     assert set(code.STAGES) == set(PIPELINE) - {"code", "look", "track"}
-    assert PIPELINE["code"]["outs"] == [code_file(stage) for stage in code.STAGES]
+    assert PIPELINE["code"]["outs"] == [code.MODELS.as_posix(), *(code_file(stage) for stage in code.STAGES)]
     assert PIPELINE["code"]["deps"] == ["stages"]
     for stage in code.STAGES:
         named = [path for path in paths_of(definition(stage)["deps"]) if path.startswith(("stages", "data/code"))]
-        assert [path for path in named if path != "stages/verdict/templates"] == [code_file(stage)]
+        others = {"stages/verdict/templates", code.MODELS.as_posix()}
+        assert [path for path in named if path not in others] == [code_file(stage)]
     # the code of track and look makes no result
     assert "deps" not in PIPELINE["look"]
     assert not {"stages", code_file("track")} & set(paths_of(PIPELINE["track"]["deps"]))
@@ -52,7 +54,42 @@ def test_track_runs_where_anything_has_changed_that_the_key_of_a_run_is_made_of(
     assert {f"/{path}" for path in deps} >= set(CODE)
     assert set(deps) >= {path for path in paths_of(evaluate["deps"]) if "resampled" not in path and "scores" not in path
                          and "defects" not in path}  # fmt: skip
-    assert sorted(PIPELINE["track"]["params"]) == sorted(evaluate["params"])
+    assert sorted(PIPELINE["track"]["params"]) == sorted({*evaluate["params"]} - {"models"})
+    assert code.MODELS.as_posix() in deps
+
+
+def test_what_reads_the_models_depends_on_them_and_dvc_lock_has_them_once_for_a_dataset() -> None:
+    """Each stage's parameters stand in dvc.lock, which DVC reads and writes as a whole after every stage."""
+    reading = {
+        stage for stage in (*code.STAGES, "track") if code.MODELS.as_posix() in paths_of(definition(stage)["deps"])
+    }
+    assert reading == {"train", "report", "compare", "track"}
+    assert {stage for stage in PIPELINE if "models" in definition(stage).get("params", [])} == {"code", "evaluate"}
+
+
+def test_the_list_of_models_changes_with_any_of_their_parameters_and_with_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["code"])
+    given = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    models, seen = given["models"], set()
+    first, *_ = models
+    for changed in (
+        models,
+        dict(reversed(models.items())),
+        {**models, "xgboost": {"params": {"learning_rate": 1e-9}}},
+        {**models, "xgboost": {"params": {"learning_rate": 2e-9}}},
+        {**models, "xgboost": {"params": {"missing": float("nan")}}},
+        {name: entry for name, entry in models.items() if name != first},
+    ):
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump({**given, "models": changed}, sort_keys=False))
+        code.main()
+        seen.add(code.MODELS.read_bytes())
+    assert len(seen) == 6
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({**given, "models": {**models, first: 7}}, sort_keys=False))
+    with pytest.raises(ConfigurationError, match=rf"models\.{first}"):
+        code.main()
 
 
 def code_file(stage: str) -> str:
