@@ -87,7 +87,7 @@ def run(jobs: list[tuple[Place, str, Work]], label: str) -> tuple[dict[Place, Ou
         done = pool.side_by_side(partial(_one, kept), fresh, kind=_model_of)
         for (place, *_), result in _shown(done, len(fresh), label):
             outcomes[place] = (FAILED, result.reason, None) if isinstance(result, Killed) else result
-    if fresh:
+    if fresh and store.untidy():
         store.tidy()
     return outcomes, len(fresh)
 
@@ -98,8 +98,9 @@ def _shown(done: Iterable[T], total: int, label: str) -> Iterator[T]:
 
 
 def warm_up() -> None:
-    """Import what the models of params.yaml need."""
+    """Import what the models of params.yaml need, and read what the sources of a fit import, which takes a while too."""
     _import(config.load().models)
+    store.environment()
 
 
 def _import(entries: Mapping[str, Model]) -> None:

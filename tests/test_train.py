@@ -154,7 +154,12 @@ def test_the_store_drops_the_cells_used_longest_ago(
     for age, path in enumerate(kept):
         os.utime(path, (10**9 + age, 10**9 + age))
     monkeypatch.setattr(store, "LIMIT_BYTES", sum(p.stat().st_size for p in kept) // 2)
+    store.TIDIED.touch()
+    assert not store.untidy(), "adding up thousands of cells takes a while"
+    os.utime(store.TIDIED, (10**9, 10**9))
+    assert store.untidy()
     store.tidy()
+    assert not store.untidy()
     left = sorted(paths.STORE.rglob("output.pkl"))
     assert 0 < len(left) < CELLS
     assert trained() == (CELLS - len(left), len(left))

@@ -35,7 +35,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--without", type=_listed((parts.PYCARET, parts.SMOTE_VARIANTS)), default=[], metavar="WHO",
                         help="leave out pycaret, smote_variants or both")  # fmt: skip
     parser.add_argument("--rows", type=lambda text: [_count(part) for part in text.split(",")], metavar="ROWS",
-                        help="rows of the large tables, separated by commas (10000,100000,285000,1000000)")  # fmt: skip
+                        help="rows of the large tables, separated by commas (10000,100000,228000,1000000)")  # fmt: skip
     parser.add_argument("--out", type=Path, help="folder of the figures (benchmarks/speed, with --quick its .quick)")
     return parser.parse_args(given)
 

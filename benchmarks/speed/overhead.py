@@ -14,6 +14,8 @@ FEATURES = 30
 PREVALENCE = 0.002
 STRATEGIES = ("none", "random_over", "smote", "random_under")
 MODELS = ("hist_gradient_boosting", "xgboost")
+LIKE_THE_GRID = 228_000
+"""So many rows, which are promised something of, go through the strategies and models of the grid."""
 
 
 def table(rows: int, seed: int = 1) -> pd.DataFrame:
@@ -29,8 +31,10 @@ def table(rows: int, seed: int = 1) -> pd.DataFrame:
     return frame
 
 
-def params(path: str) -> dict[str, Any]:
-    """The content of params.yaml: 4 strategies, 2 models, 5 folds, 40 fits on a user's own table."""
+def params(path: str, rows: int) -> dict[str, Any]:
+    """The content of params.yaml for a user's own table: 4 strategies, 2 models, 5 folds, 40 fits, or 90 like the grid's."""
+    like_the_grid = rows == LIKE_THE_GRID
+    strategies, models = (work.STRATEGIES, tuple(work.MODELS)) if like_the_grid else (STRATEGIES, MODELS)
     return {
         **work.committed(),
         "datasets": {
@@ -41,8 +45,8 @@ def params(path: str) -> dict[str, Any]:
                 "split": {"scheme": "stratified_kfold", "folds": 5, "repeats": 1, "validation": 0.2},
             }
         },
-        "strategies": {name: {} for name in STRATEGIES},
-        "models": {name: {"params": work.MODELS[name]} for name in MODELS},
+        "strategies": {name: {} for name in strategies},
+        "models": {name: {"params": work.MODELS[name]} for name in models},
     }
 
 
@@ -51,4 +55,4 @@ def write(clone: Path, rows: int) -> dict[str, Any]:
     place = Path("data") / "payments.parquet"
     (clone / place).parent.mkdir(parents=True, exist_ok=True)
     table(rows).to_parquet(clone / place, index=False)
-    return params(place.as_posix())
+    return params(place.as_posix(), rows)

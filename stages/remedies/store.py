@@ -24,6 +24,10 @@ LIMIT_BYTES = 512 * 2**20
 """Beyond this the cells used longest ago are dropped; a cell of the default grid has about 30 KB."""
 
 
+EVERY = 60.0
+"""Seconds between two looks at how much there is: thousands of cells take half a second to add up."""
+TIDIED = paths.STORE / "tidied"
+
 JOURNALS = paths.STORE.absolute() / "searches"
 """The finished trials of searches under way."""
 
@@ -63,6 +67,12 @@ def tidy() -> None:
     for journal in JOURNALS.glob("*.log"):
         if time.time() - journal.stat().st_mtime > FORGOTTEN:
             journal.unlink(missing_ok=True)
+    TIDIED.touch()
+
+
+def untidy() -> bool:
+    """Whether it is time to tidy again."""
+    return not TIDIED.exists() or time.time() - TIDIED.stat().st_mtime > EVERY
 
 
 def environment() -> str:
