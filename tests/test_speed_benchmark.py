@@ -200,4 +200,6 @@ def test_the_parameters_of_large_tables_are_valid(tmp_path: Path) -> None:
     frame = overhead.table(10_000)
     assert (tmp_path / params.datasets["payments"].path).is_file()
     assert frame["fraud"].sum() == 20
+    promised = config.parse(overhead.params("data/payments.parquet", overhead.LIKE_THE_GRID))
+    assert (tuple(promised.strategies), tuple(promised.models)) == (work.STRATEGIES, tuple(work.MODELS))
     assert frame.shape == (10_000, 31)
