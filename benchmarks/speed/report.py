@@ -210,8 +210,8 @@ def _draw_grid(axes: Any, section: dict[str, Any]) -> None:
         names.append(f"{NAMES[who]}\n{fits} fits")
         axes.barh(place, median(seconds), height=0.6, color=OURS if who == REPRO else THEIRS)
         axes.plot(seconds, [place] * len(seconds), "o", color=INK, markersize=3, alpha=0.6)
-        axes.text(max(seconds), place, f"  {median(seconds):.0f} s", va="center",
-                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 0})  # fmt: skip
+        axes.annotate(f"{median(seconds):.0f} s", (max(seconds), place), (8, 0), textcoords="offset points", va="center",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     low = median([one[FLOOR]["seconds"] for one in rounds])
     axes.axvline(low, color=QUIET, linestyle="--", linewidth=1)
     axes.set_title(f"The grid; dashed: the floor, {low:.0f} s", loc="left", fontsize=10)
