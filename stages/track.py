@@ -71,7 +71,7 @@ def publish(made: Locked, target: Store, *, changed: bool = False) -> str:
     keys = list(runs)
     # pictures are most of the work; the processes that draw them know nothing of the connection, and do not wait for it
     # where a look tells what is missing
-    ahead = peek.lacking(made, target)
+    ahead = peek.planned(made, target)
     with (
         Pool(items.items, [run.piece for run in runs.values()]) as drawing,
         ExitStack() as open_until_then,
@@ -94,7 +94,7 @@ def publish(made: Locked, target: Store, *, changed: bool = False) -> str:
             key = keys[position]
             return key == made.comparison or not connecting.done() or not publisher.taken(key)
 
-        todo = connecting.result().publish if ahead is None else ahead
+        todo = (ahead or connecting.result()).publish
         drawn: list[tuple[str, list[items.Item]]] = []  # before there was a connection
         kept: dict[str, list[items.Item]] = {}  # the comparison is drawn early and written last
         with tqdm(desc=f"track {made.dataset}", total=len(todo), unit="run", disable=None) as bar:

@@ -102,13 +102,21 @@ class Place:
         return {entry.path: entry.file_size for entry in self.client.list_artifacts(run.info.run_id)}
 
 
-def published(dataset: str = "digits") -> int:
-    """Run the stage in this process; its exit status."""
-    arguments, sys.argv = sys.argv, ["track", dataset]
+def ran(main: Callable[[], int | None], *arguments: str) -> int:
+    """Run a stage in this process; its exit status."""
+    before, sys.argv = sys.argv, ["stage", *arguments]
     try:
-        return guarded(track.main, bring_back=False)()
+        return guarded(main, bring_back=False)()
     finally:
-        sys.argv = arguments
+        sys.argv = before
+
+
+def published(dataset: str = "digits") -> int:
+    return ran(track.main, dataset)
+
+
+def looked() -> int:
+    return ran(look.main)
 
 
 @pytest.fixture(scope="session")
@@ -661,15 +669,6 @@ def test_runs_and_artifacts_go_below_the_tracking_root_also_when_its_name_is_odd
 
 
 # ----------------------------------------------------------------- the look at the store, by which DVC runs `track` again
-
-
-def looked() -> int:
-    """Run the stage `look` in this process; its exit status."""
-    arguments, sys.argv = sys.argv, ["look"]
-    try:
-        return guarded(look.main, bring_back=False)()
-    finally:
-        sys.argv = arguments
 
 
 def test_the_list_of_runs_stays_while_the_store_holds_them_and_names_them_as_the_store_does(

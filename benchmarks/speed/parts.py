@@ -28,7 +28,7 @@ REPRO, BARE, FLOOR, PYCARET, SMOTE_VARIANTS, BARE_SHARED = (
 )  # fmt: skip
 CONTENDERS = (REPRO, BARE, FLOOR, PYCARET, SMOTE_VARIANTS, BARE_SHARED)
 ROWS = (10_000, 100_000, overhead.LIKE_THE_GRID, 1_000_000)
-"""The third is the size of the credit-card data: 228,000 rows without the test part."""
+"""The third is the size of the credit-card data without a test part."""
 SAMPLERS = ("benchmarks.samplers", "benchmarks.oversampling")
 
 

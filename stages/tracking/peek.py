@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from stages.tracking.locked import Locked
-from stages.tracking.runs import CURRENT, KEY, KIND, MADE, PUBLISHED, PUBLISHER, Seen, plan
+from stages.tracking.runs import CURRENT, KEY, KIND, MADE, PUBLISHED, PUBLISHER, Plan, Seen, plan
 from stages.tracking.store import Store
 
 TAGS = (CURRENT, PUBLISHER, PUBLISHED, KIND, MADE)
@@ -21,20 +21,18 @@ WHERE e.name = ? AND e.lifecycle_stage = 'active' AND r.lifecycle_stage = 'activ
 """  # noqa: S608 (names of our own)
 
 
-def complete(made: Locked, store: Store) -> bool:
-    """Whether a look into an SQLite store shows that it holds what it should; False where a look cannot tell."""
-    found = None if store.database is None else seen(store.database, made.dataset)
-    return found is not None and plan(found, made.wanted).nothing
-
-
-def lacking(made: Locked, store: Store) -> tuple[str, ...] | None:
-    """The keys whose runs an SQLite store lacks; None where a look cannot tell."""
+def planned(made: Locked, store: Store) -> Plan | None:
+    """What an SQLite store lacks of what it should hold; None where a look cannot tell, and MLflow has to be asked."""
     if store.database is None:
         return None
-    if not store.database.exists():
-        return made.wanted
-    found = seen(store.database, made.dataset)
-    return None if found is None else plan(found, made.wanted).publish
+    found = seen(store.database, made.dataset) if store.database.exists() else []
+    return None if found is None else plan(found, made.wanted)
+
+
+def complete(made: Locked, store: Store) -> bool:
+    """Whether a look shows that a store holds what it should; False where a look cannot tell."""
+    found = planned(made, store)
+    return found is not None and found.nothing
 
 
 def seen(database: Path, dataset: str) -> list[Seen] | None:
