@@ -202,4 +202,5 @@ def test_the_parameters_of_large_tables_are_valid(tmp_path: Path) -> None:
     assert frame["fraud"].sum() == 20
     promised = config.parse(overhead.params("data/payments.parquet", overhead.LIKE_THE_GRID))
     assert (tuple(promised.strategies), tuple(promised.models)) == (work.STRATEGIES, tuple(work.MODELS))
+    assert promised.split_of("payments") == config.parse(work.grid()).split_of(work.DATASET)
     assert frame.shape == (10_000, 31)
