@@ -25,8 +25,6 @@ EARLY = ("code",)
 """Runs by itself, at once, and has the process started meanwhile for the stages after it."""
 MODEST = ("look", "track")
 """Mostly there is nothing to do: these use the process where there is one, and start none."""
-OWN = frozenset({"DVC_STAGE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST"})
-"""Variables that may differ from stage to stage."""
 PATIENCE = 60.0
 """Seconds that it may take to import what a stage needs."""
 
@@ -37,6 +35,8 @@ def identity() -> str:
     """One name for all that a stage takes over from the process that it is forked from."""
     import hashlib
     import resource
+
+    from stages.staying import OWN
 
     here = Path(__file__).parent
     sources = sorted((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in here.rglob("*.py"))
@@ -102,18 +102,15 @@ def started(name: str) -> socket.socket | None:
 
 def forked(connection: socket.socket, arguments: list[str]) -> int | None:
     """Have a stage run and return its exit status; None where nobody has begun to run it."""
-    import json
-    import socket
     import threading
 
-    request = json.dumps({"argv": arguments, "environ": dict(os.environ)}).encode()
-    head = len(request).to_bytes(8, "little")
+    from stages import staying
+
     connection.settimeout(PATIENCE)
     try:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        socket.send_fds(connection, [head], [0, 1, 2])
-        connection.sendall(request)
+        staying.send(connection, arguments, dict(os.environ), [0, 1, 2])
         if connection.recv(1) != b"+":
             return None
     except OSError:

@@ -378,10 +378,10 @@ def test_every_remedy_goes_through_the_stages_and_one_that_diverges_fails_alone(
 WITHOUT_KERAS = """
 import sys
 sys.modules["keras"] = None
-from stages import train
 from stages.remedies.fit import fit
+from stages.remedies.outcome import attempted
 from tests.test_remedies import QUICK, work_of
-outcomes = [train._attempt(lambda key, work: fit(work), "key", work) for work in
+outcomes = [attempted(lambda work=work: fit(work)) for work in
             (work_of("mlp"), work_of("autoencoder"), work_of("xgboost", **QUICK))]
 print(*(f"{status}: {reason}" for status, reason, _ in outcomes), sep="\\n")
 """
