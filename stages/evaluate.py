@@ -8,30 +8,33 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from stages import config, files, paths
-from stages.config import CPU, Params, seed_for
+from stages import config, files, paths, pool
+from stages.config import CPU, Params, Thresholds, seed_for
 from stages.data import parts as splits
 from stages.data import tables
 from stages.data.parts import Fold, Parts
 from stages.errors import guarded
+from stages.pool import Killed
 from stages.remedies import corrections, costs, levels, resampling
 from stages.remedies.costs import CostMatrix
 from stages.remedies.outcome import OK
 from stages.remedies.thresholds import Confusion
 from stages.verdict import bootstrap, calibration, metrics
-from stages.verdict.board import Entry, compared, leaderboard, measure
+from stages.verdict.board import Entry, calibration_of, compared, leaderboard, measure
 from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, GROUPED, HISTOGRAM, LEARNING, RELIABILITY, SWEEP, TRIALS
 from stages.verdict.comparison import draws_for
-from stages.verdict.decisions import POLICIES, decisions, differences
+from stages.verdict.decisions import POLICIES, Called, decisions, differences
 from stages.verdict.metrics import METRICS, Vector
 from stages.verdict.projection import Projection, project
 from stages.verdict.scored import Cell, FoldScores, fold_scores, pooled, put_right
@@ -39,6 +42,14 @@ from stages.verdict.sweep import points, sweep
 
 GRID = np.linspace(0, 1, 101)
 """Where the mean curves are drawn."""
+
+CURVES = ["strategy", "model", "curve", "x", "y"]
+ROWS = "rows"
+
+AT_ONCE = 16
+"""Vectors of as many doubles as the table has rows that one cell takes at a time, about."""
+
+K = TypeVar("K")
 
 
 def curves(cell: Cell, folds: list[FoldScores], y: NDArray[np.int8]) -> pd.DataFrame:
@@ -179,16 +190,81 @@ def fitted(told: dict[str, Any]) -> set[tuple[int, int]]:
     return {(fold["repeat"], fold["fold"]) for fold in told["folds"]}
 
 
-def corrected(
-    grid: Mapping[Cell, Entry], y: NDArray[np.int8], stored: dict[str, Any], scores: dict[Cell, list[FoldScores]]
-) -> dict[Cell, list[FoldScores]]:
-    """The scores with their corrected probabilities."""
-    return {
-        cell: put_right(
-            mine, grid[cell].correction, y, stored[cell[0]]["counts"], stored[cell[0]]["models"][cell[1]]["folds"]
-        )
-        for cell, mine in scores.items()
+@dataclass(frozen=True)
+class Calibrated:
+    """How a cell's scores are put right, fold after fold, and how right its probabilities are then and were before."""
+
+    log_odds: list[Vector]
+    reasons: list[str]
+    calibration: dict[str, float]
+
+    def put_right(self, mine: list[FoldScores]) -> list[FoldScores]:
+        """The scores with their corrected log odds."""
+        folds = zip(mine, self.log_odds, self.reasons, strict=True)
+        return [replace(fold, log_odds=log_odds, reason=reason) for fold, log_odds, reason in folds]
+
+
+@dataclass(frozen=True)
+class OfCell:
+    """What follows from one cell's scores and no other's.
+
+    Attributes
+    ----------
+    decided, limits, called
+        See `stages.verdict.decisions.decisions`.
+    tables : dict of str to DataFrame
+    """
+
+    calibrated: Calibrated
+    decided: list[dict[str, Any]]
+    limits: list[list[float]]
+    called: list[Called]
+    tables: dict[str, pd.DataFrame]
+
+
+def calibrated(
+    cell: Cell, grid: Mapping[Cell, Entry], y: NDArray[np.int8], stored: dict[str, Any], mine: list[FoldScores]
+) -> Calibrated:
+    """Put a cell's scores right."""
+    made = stored[cell[0]]
+    right = put_right(mine, grid[cell].correction, y, made["counts"], made["models"][cell[1]]["folds"])
+    return Calibrated([fold.log_odds for fold in right], [fold.reason for fold in right], calibration_of(right, y))
+
+
+def of_cell(
+    cell: Cell, grid: Mapping[Cell, Entry], y: NDArray[np.int8], stored: dict[str, Any], mine: list[FoldScores],
+    dataset: str, rules: Thresholds, matrix: CostMatrix, once: int,
+) -> OfCell:  # fmt: skip
+    """All that is made of one cell, of which the first `once` folds make up one repeat."""
+    found = calibrated(cell, grid, y, stored, mine)
+    mine = found.put_right(mine)
+    decided, limits, called = decisions(dataset, cell, mine, y, rules, matrix)
+    tables = {
+        "thresholds": sweep(cell, mine, y, at=points(rules), costs=matrix)[SWEEP],
+        "curves": curves(cell, mine, y)[CURVES],
+        "reliability": reliability(cell, mine[:once], y)[RELIABILITY],
+        "histograms": histogram(cell, mine, y)[HISTOGRAM],
     }
+    return OfCell(found, decided, limits, called, tables)
+
+
+def side_by_side(jobs: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
+    """What each job comes to, worked on side by side where the vectors of a table's rows are small, on one thread each.
+
+    With several threads a sum would depend on how many they are.
+    """
+    from threadpoolctl import threadpool_limits
+
+    def do(name: K) -> Any:
+        with threadpool_limits(1):
+            return jobs[name]()
+
+    names = list(jobs)
+    small = AT_ONCE * 8 * rows <= bootstrap.LARGEST / pool.cores() / 2
+    done = pool.side_by_side(do, names, kind=type, sendable=False) if small else ((name, do(name)) for name in names)
+    told = tqdm(done, total=len(names), desc="cells", unit="cell", disable=None)
+    made = {name: do(name) if isinstance(found, Killed) else found for name, found in told}
+    return {name: made[name] for name in names}
 
 
 def grouped(
@@ -199,17 +275,20 @@ def grouped(
     if not len(parts):
         return pd.DataFrame(columns=GROUPED)
     grid = entries(params, stored)
-    scores = corrected(grid, y, stored, scores)
+    jobs = {cell: partial(calibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()}
+    each: dict[Cell, Calibrated] = side_by_side(jobs, len(y))
+    right = {cell: each[cell].put_right(mine) for cell, mine in scores.items()}
     seed, draws = seed_for(params.seed, dataset, "bootstrap", "grouped"), draws_for(len(compared(grid, scores)))
-    measured = measure(list(scores.values()), parts, y, seed, draws)
-    return leaderboard(dataset, grid, scores, y, measured, facts)[GROUPED]
+    measured = measure(list(right.values()), parts, y, seed, draws)
+    calibration = {cell: one.calibration for cell, one in each.items()}
+    return leaderboard(dataset, grid, right, calibration, measured, facts)[GROUPED]
 
 
 def evaluate(
     dataset: str, params: Params, y: NDArray[np.int8], parts: Parts, matrix: CostMatrix, facts: dict[str, Any],
-    stored: dict[str, Any], scores: dict[Cell, list[FoldScores]],
-) -> dict[str, pd.DataFrame]:  # fmt: skip
-    """The tables of a dataset's evaluation that follow from its scores, by name.
+    stored: dict[str, Any], scores: dict[Cell, list[FoldScores]], picture: Callable[[], Projection],
+) -> tuple[dict[str, pd.DataFrame], Projection]:  # fmt: skip
+    """The tables of a dataset's evaluation that follow from its scores, by name, and the picture of its rows.
 
     Parameters
     ----------
@@ -219,34 +298,39 @@ def evaluate(
         The scores of the cells whose status is ok.
     """
     grid = entries(params, stored)
-    scores = corrected(grid, y, stored, scores)
-    seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
-    measured = measure(list(scores.values()), parts, y, seed, draws_for(len(pairs)))
-    rows, limits, called = [], {}, {}
+    once = sum(repeat == parts.names[0][0] for repeat, _ in parts.names)  # the folds of the first repeat
+    rules = params.thresholds_of(dataset)
+    jobs: dict[Cell | str, Callable[[], Any]] = {ROWS: picture}
     for cell, mine in scores.items():
-        decided, limits[cell], called[cell] = decisions(dataset, cell, mine, y, params.thresholds_of(dataset), matrix)
-        rows += decided
-    decided_on = pd.DataFrame(rows, columns=DECISIONS).astype(dict.fromkeys(Confusion._fields, "Int64"))
+        jobs[cell] = partial(of_cell, cell, grid, y, stored, mine, dataset, rules, matrix, once)
+    made = side_by_side(jobs, len(y))
+    each: dict[Cell, OfCell] = {cell: made[cell] for cell in scores}
+    rows: Projection = made[ROWS]
+    right = {cell: each[cell].calibrated.put_right(mine) for cell, mine in scores.items()}
+    seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
+    measured = measure(list(right.values()), parts, y, seed, draws_for(len(pairs)))
+    decided = pd.DataFrame([row for one in each.values() for row in one.decided], columns=DECISIONS)
+    decided = decided.astype(dict.fromkeys(Confusion._fields, "Int64"))
+    called = {cell: one.called for cell, one in each.items()}
     counts = [{"strategy": strategy, **count} for strategy in params.strategies for count in stored[strategy]["counts"]]
 
-    once = sum(repeat == parts.names[0][0] for repeat, _ in parts.names)  # the folds of the first repeat
-
-    def of_each(table: Any, columns: list[str], many: int | None = None) -> pd.DataFrame:
-        made = [table(cell, mine[:many], y)[columns] for cell, mine in scores.items()]
+    def of_each(title: str, columns: list[str]) -> pd.DataFrame:
+        made = [one.tables[title] for one in each.values()]
         return pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=columns)
 
-    swept = partial(sweep, at=points(params.thresholds_of(dataset)), costs=matrix)
-    board = leaderboard(dataset, grid, scores, y, measured, facts)
+    calibration = {cell: one.calibrated.calibration for cell, one in each.items()}
+    board = leaderboard(dataset, grid, right, calibration, measured, facts)
     return {
         "leaderboard": board.assign(**training_rows(board["strategy"], pd.DataFrame(counts))),
-        "decisions": differences(decided_on, called, pairs, parts, y, matrix, seed),
-        "thresholds": of_each(swept, SWEEP),
-        "folds": by_fold(list(scores), parts, measured.folds, limits),
-        "curves": of_each(curves, ["strategy", "model", "curve", "x", "y"]),
+        "decisions": differences(decided, called, pairs, parts, y, matrix, seed),
+        "thresholds": of_each("thresholds", SWEEP),
+        "folds": by_fold(list(scores), parts, measured.folds, {cell: one.limits for cell, one in each.items()}),
+        "curves": of_each("curves", CURVES),
         "counts": pd.DataFrame(counts).astype(dict.fromkeys(COUNTED, "Int64"))[COUNTS],
-        "reliability": of_each(reliability, RELIABILITY, once),
-        "histograms": of_each(histogram, HISTOGRAM),
-    }
+        "reliability": of_each("reliability", RELIABILITY),
+        "histograms": of_each("histograms", HISTOGRAM),
+        ROWS: rows.points,
+    }, rows
 
 
 def main() -> None:
@@ -269,9 +353,8 @@ def main() -> None:
             scores[strategy, model] = fold_scores(kept, parts, str(path))
             if all(place in fitted(stored[strategy]["models"][model]) for place in beside.names):
                 scores_beside[strategy, model] = fold_scores(kept, beside, str(path))
-    picture = rows_of(name, params, next(iter(whole.compared)))
-    made = evaluate(name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores)
-    made["rows"] = picture.points
+    draw = partial(rows_of, name, params, next(iter(whole.compared)))
+    made, picture = evaluate(name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores, draw)
     made["grouped"] = grouped(name, params, table.y, beside, facts, of_parts(stored, beside), scores_beside)
     for title, collect, columns in (("learning", learning, LEARNING), ("trials", trials, TRIALS)):
         found = [frame for cell in scores if len(frame := collect(paths.scores(name), cell, whole))]

@@ -123,14 +123,16 @@ class Entry:
 
 
 def leaderboard(
-    dataset: str, grid: Mapping[Cell, Entry], scores: Mapping[Cell, list[FoldScores]], y: NDArray[np.int8],
-    measured: Measured, facts: dict[str, Any],
+    dataset: str, grid: Mapping[Cell, Entry], scores: Mapping[Cell, list[FoldScores]],
+    calibrated: Mapping[Cell, Mapping[str, float]], measured: Measured, facts: dict[str, Any],
 ) -> pd.DataFrame:  # fmt: skip
     """One row a cell; a cell that could not run has its status and reason and no numbers.
 
     Parameters
     ----------
     scores : mapping of the cells that ran
+    calibrated : mapping
+        What `calibration_of` says of each of them.
     measured : Measured
         Of these cells, in the same order.
     """
@@ -155,7 +157,7 @@ def leaderboard(
             if at is not None and missing and not name.endswith("_corrected"):
                 reasons.append(f"{name} is not defined in {missing} of {len(values)} folds: one class alone")
         if at is not None:
-            row |= _calibration(scores[cell], y)
+            row |= calibrated[cell]
             reasons += _not_put_right(scores[cell])
             if strategy != NONE and (NONE, model) in places:
                 same, (low, high), *_ = against(measured, at, places[NONE, model])
@@ -197,7 +199,7 @@ def _verdict_on(measured: Measured, cell: int, plain: int) -> dict[str, float]:
             "delta_plain_t_low": t.low, "delta_plain_t_high": t.high, "p_value_t": t.p_value}  # fmt: skip
 
 
-def _calibration(cell: list[FoldScores], y: NDArray[np.int8]) -> dict[str, float]:
+def calibration_of(cell: list[FoldScores], y: NDArray[np.int8]) -> dict[str, float]:
     """How right the probabilities are, over the rows of all folds: a fold has too few positives to tell."""
     labels, scores, log_odds = pooled(cell, y)
     result: dict[str, float] = {}
