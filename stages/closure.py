@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from stages.paths import REPOSITORY
 def imports(path: Path) -> frozenset[Path]:
     """The files of the project that a source file imports, also inside functions."""
     found: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -25,6 +26,15 @@ def imports(path: Path) -> frozenset[Path]:
             if name.split(".")[0] == "stages":
                 found.update(_files(name))
     return frozenset(found)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node; the expressions in them, which hold no import, are most of a file."""
+    for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+        inside = getattr(node, block, ())
+        for statement in inside if isinstance(inside, list) else ():  # of `a if b else c` they are expressions
+            yield statement
+            yield from _statements(statement)
 
 
 def _files(module: str) -> list[Path]:

@@ -178,7 +178,7 @@ def warm_up() -> None:
     from stages.tracking import connection, items
 
     assert items
-    connection.imported()
+    connection.imported_for(store.chosen(os.environ))
 
 
 def main() -> int:

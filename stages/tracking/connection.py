@@ -55,6 +55,15 @@ def imported() -> Any:
     return mlflow
 
 
+def imported_for(store: Store) -> None:
+    """Import what a connection to a store will need."""
+    imported()
+    if store.database is not None:
+        import mlflow.store.tracking.sqlalchemy_store
+
+        assert mlflow.store.tracking.sqlalchemy_store
+
+
 class Connection:
     """One dataset's experiment in one store.
 
