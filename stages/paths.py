@@ -91,6 +91,11 @@ def plots(dataset: str) -> Path:
     return DATA / "plots" / dataset
 
 
+def pictures(dataset: str) -> Path:
+    """The folder of a dataset's pictures, one file each."""
+    return DATA / "pictures" / dataset
+
+
 def page(dataset: str) -> Path:
     """A dataset's report."""
     return REPORTS / f"{dataset}.html"

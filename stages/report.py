@@ -1,10 +1,11 @@
-"""Stage report: a dataset's page, one file that needs nothing else, and the tables behind its DVC plots."""
+"""Stage report: a dataset's page, one file that needs nothing else; its pictures as files; the tables of its DVC plots."""
 
 from __future__ import annotations
 
 import argparse
 import itertools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -60,33 +61,55 @@ def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["actual", "predicted", "count", "cell"])
 
 
-def svg(drawing: tuple[str, Drawing]) -> str:
-    """A picture for the page."""
-    return figures.svg(drawing[1]())
+@dataclass(frozen=True)
+class Picture:
+    """A picture, and whether it goes into the page, into a file of its own, or both."""
+
+    draw: Drawing
+    page: bool = True
+    file: bool = True
 
 
-def side_by_side(drawings: Mapping[str, Drawing]) -> dict[str, str]:
-    """All pictures for the page, drawn on all cores."""
+def drawn(picture: Picture) -> tuple[str, bytes]:
+    """A picture for the page and for a file; drawn once, and empty where it is not wanted."""
+    figure = picture.draw()
+    return figures.svg(figure) if picture.page else "", figures.png(figure) if picture.file else b""
+
+
+def side_by_side(wanted: Mapping[str, Picture]) -> dict[str, tuple[str, bytes]]:
+    """All pictures, drawn on all cores."""
     made = {
-        drawing[0]: svg(drawing) if isinstance(text, Killed) else text
-        for drawing, text in pool.side_by_side(svg, list(drawings.items()), kind=itemgetter(0))
+        name: drawn(picture) if isinstance(found, Killed) else found
+        for (name, picture), found in pool.side_by_side(
+            lambda named: drawn(named[1]), list(wanted.items()), kind=itemgetter(0), sendable=False
+        )
     }
-    return {name: made[name] for name in drawings}
+    return {name: made[name] for name in wanted}
 
 
-def page_of(name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], seconds: Mapping[str, Any]) -> str:
-    """A dataset's page: what the results say, with all pictures of them."""
+def pictures_of(name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> dict[str, Picture]:
+    """The pictures of a dataset, by name."""
     curves, points = tables["curves"], tables["reliability"]
-    seen = figures.looks(curves)
-    drawings = dict(shown.pictures(name, tables, facts))
+    found = {title: Picture(draw) for title, draw in shown.pictures(name, tables, facts)}
     for side, told in SIDES.items():
         mine = points[points["side"] == side]
         if not mine.empty:
-            drawings[f"reliability_{side}"] = partial(figures.reliability_overlay, mine, seen, title=f"{name}: {told}")
-    drawn = side_by_side(drawings)
-    toggles = {str(strategy): figures.swatch(seen.get(strategy)) for strategy in curves["strategy"].unique()}
+            draw = partial(figures.reliability_overlay, mine, figures.looks(curves), title=f"{name}: {told}")
+            found[f"reliability_{side}"] = Picture(draw, file=False)
+    return found | {title: Picture(draw, page=False) for title, draw in shown.matrices(name, tables["decisions"])}
+
+
+def made(
+    name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], seconds: Mapping[str, Any]
+) -> tuple[str, dict[str, bytes]]:
+    """A dataset's page, which says what the results are, with pictures of them; and the pictures for files, by name."""
+    pictures = side_by_side(pictures_of(name, tables, facts))
+    seen, strategies = figures.looks(tables["curves"]), tables["curves"]["strategy"].unique()
+    toggles = {str(strategy): figures.swatch(seen.get(strategy)) for strategy in strategies}
     means, best = figures.mean_counts(tables["counts"]), shown.best_trials(tables["trials"])
-    return page.of_dataset(tables, means, best, facts, seconds, drawn, toggles)
+    on_page = {title: svg for title, (svg, _) in pictures.items() if svg}
+    text = page.of_dataset(tables, means, best, facts, seconds, on_page, toggles)
+    return text, {title: png for title, (_, png) in pictures.items() if png}
 
 
 def main() -> None:
@@ -99,8 +122,11 @@ def main() -> None:
     tables = {table: files.read_csv(folder / f"{table}.csv") for table in TABLES}
     facts = files.read_json(folder / "dataset.json")
     seconds = measured.for_page(measured.read(name, params.strategies), ["strategy", "model"])
-    text = page_of(name, tables, facts, seconds)
+    text, pictures = made(name, tables, facts, seconds)
     files.write_text(paths.page(name), text)
+    for title, content in pictures.items():
+        with files.replacing(paths.pictures(name) / f"{title}.png") as file:
+            file.write(content)
     board = tables["leaderboard"]
     files.write_csv(paths.plots(name) / "precision_recall.csv", precision_recall(board, tables["curves"]))
     files.write_csv(paths.plots(name) / "reliability.csv", reliability(board, tables["reliability"]))

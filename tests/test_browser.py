@@ -436,7 +436,7 @@ def test_labels_that_look_like_html_stay_labels_in_the_json_of_a_page_too(
     facts = files.read_json(results / "data/evaluations/digits/dataset.json") | {"positive": HOSTILE}
     measured = {f"{HOSTILE}/xgboost": {"fit_seconds": 2.0}, "none/xgboost": {"fit_seconds": 1.0}}
     path = tmp_path / "hostile.html"
-    path.write_text(report.page_of(HOSTILE, renamed, facts, measured))
+    path.write_text(report.made(HOSTILE, renamed, facts, measured)[0])
     with opened(browser, path) as page:
         assert page.evaluate("window.hacked") is None
         assert page.locator("img").count() == 0 and page.locator("script").count() == 3

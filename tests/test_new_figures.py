@@ -110,7 +110,8 @@ def seen(figure: Figure) -> Iterator[Text]:
         yield from legend.get_texts()
     for axes in figure.axes:
         if axes.get_visible():
-            yield from (axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts)
+            written = [text for text in axes.texts if not text.get_animated()]  # others keep a place for what comes
+            yield from (axes.title, axes.xaxis.label, axes.yaxis.label, *written)
             for axis in (axes.xaxis, axes.yaxis):
                 low, high = sorted(axis.get_view_interval())
                 ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]

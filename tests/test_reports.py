@@ -289,8 +289,18 @@ def test_texts_from_data_are_escaped(place: Path) -> None:
         assert len(Document(text).scripts) == (2 if name == "index.html" else 3)
 
 
+def test_the_pictures_of_a_page_and_all_matrices_lie_beside_it_as_files(reported: Path) -> None:
+    found = {path.stem: path.read_bytes() for path in (reported / "data/pictures/zeta").iterdir()}
+    assert set(found) == {
+        "precision_recall", "roc", "forest", "class_counts", "rows", "reliability", "score_distribution", "costs",
+        "confusion_matrices_half", "confusion_matrices_tuned", "confusion_matrices_cost",
+    }  # fmt: skip
+    assert all(content.startswith(b"\x89PNG") and len(content) > 5_000 for content in found.values())
+
+
 def test_figures_escape_what_they_are_given_and_take_a_dollar_for_a_dollar() -> None:
-    figure = figures.confusion_matrix(at_thresholds((1, 2, 3, 4)), title='<script> & "$x^$"')
+    frame = pd.DataFrame([{"strategy": "none", "model": "a", "tn": 1, "fp": 2, "fn": 3, "tp": 4}])
+    figure = figures.confusion_grid(frame, title='<script> & "$x^$"')
     text = figures.svg(figure)
     assert "<script>" not in text and "&lt;script&gt;" in text and "$x^$" in text
     assert 'aria-label="&lt;script&gt; &amp; &quot;$x^$&quot;"' in text
@@ -438,7 +448,7 @@ def loaded(folder: Path, name: str) -> Parts:
 
 
 def rendered(tables: dict[str, pd.DataFrame], facts: dict[str, Any]) -> str:
-    return report.page_of("zeta", tables, facts, {})
+    return report.made("zeta", tables, facts, {})[0]
 
 
 @pytest.mark.parametrize("name", PARAMS["datasets"])
@@ -603,7 +613,6 @@ def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> No
     board, decisions, curves, counts = (tables[name] for name in ("leaderboard", "decisions", "curves", "counts"))
     half = decisions[decisions["policy"] == "half"]
     drawings: dict[str, Callable[[], Any]] = {
-        "matrix": lambda: figures.confusion_matrix(at_thresholds((90, 10, 3, 7)), title="one"),
         "grid": lambda: figures.confusion_grid(half, title="all"),
         "precision_recall": lambda: figures.curves_overlay(curves, "precision_recall", title="curves", prevalence=0.1),
         "roc": lambda: figures.curves_overlay(curves, "roc", title="curves", prevalence=0.1),
@@ -619,29 +628,8 @@ def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> No
         assert text == figures.svg(figure) == figures.svg(draw()) and png == figures.png(draw()), name
         assert "metadata" not in text and not re.search(r"20\d\d-\d\d-\d\d", text), name
         seen.add(text)
-    assert len(seen) == 6
+    assert len(seen) == 5
     assert "pyplot" not in Path(figures.__file__).read_text(), "it would open a window where there is one"
-
-
-def at_thresholds(*counts: tuple[float, float, float, float]) -> pd.DataFrame:
-    """One cell's decisions: true and false negatives and positives at each policy."""
-    frame = pd.DataFrame(counts, columns=["tn", "fp", "fn", "tp"])
-    return frame.assign(policy=["half", "tuned", "cost"][: len(frame)], threshold=[0.5, 0.25, 0.125][: len(frame)])
-
-
-def test_a_confusion_matrix_shows_counts_and_shares_of_the_actual_class() -> None:
-    text = figures.svg(figures.confusion_matrix(at_thresholds((9_000, 1_000, 25, 75)), title="x"))
-    for told in ("9,000", "1,000", ">25<", ">75<", "90.0 %", "10.0 %", "25.0 %", "75.0 %", "threshold half: 0.5"):
-        assert told in text
-    assert "no such row" in figures.svg(figures.confusion_matrix(at_thresholds((5, 1, 0, 0)), title="x"))
-
-
-def test_a_confusion_matrix_has_a_panel_for_each_policy_that_has_counts() -> None:
-    nothing = (np.nan,) * 4
-    text = figures.svg(figures.confusion_matrix(at_thresholds((111, 2, 3, 4), nothing, (113, 0, 4, 3)), title="x"))
-    assert "111" in text and "113" in text and "threshold cost: 0.125" in text
-    assert "tuned" not in text and "nan" not in text
-    assert "No cell has a result" in figures.svg(figures.confusion_matrix(at_thresholds(nothing), title="x"))
 
 
 def test_the_grid_leaves_a_cell_without_counts_empty() -> None:

@@ -28,8 +28,9 @@ from stages.errors import ConfigurationError, ResultError, guarded
 from stages.paths import REPOSITORY
 from stages.tracking import client, items, locked, peek, revision, runs, store
 from stages.tracking.runs import Seen, plan
-from stages.verdict import figures
+from stages.verdict import cell_figures
 from tests.computed import computed, md5
+from tests.computed import ran as computed_stage
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what MLflow warns of while it is imported is not ours
@@ -125,6 +126,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     with contextlib.chdir(folder):
         computed(PARAMS)
+        computed_stage("report", "digits")
     return folder
 
 
@@ -152,7 +154,7 @@ def place(complete: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     database.close()
     monkeypatch.chdir(copy.folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", copy.uri)
-    monkeypatch.setattr(figures, "png", lambda figure: b"\x89PNG")
+    monkeypatch.setattr(cell_figures.Picture, "png", lambda picture: b"\x89PNG")
     yield copy
 
 
@@ -413,8 +415,8 @@ def test_a_killed_publisher_leaves_a_half_run_that_the_next_one_removes(place: P
     for name in ("none/xgboost", "random_under/xgboost"):
         place.client.delete_run(place.run(name).info.run_id)
     code = (
-        "import os, signal, sys, mlflow; from stages import track; from stages.verdict import figures;"
-        "figures.png = lambda figure: b'PNG';"
+        "import os, signal, sys, mlflow; from stages import track; from stages.verdict import cell_figures;"
+        "cell_figures.Picture.png = lambda picture: b'PNG';"
         "mlflow.MlflowClient.log_artifacts = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         "sys.argv = ['track', 'digits']; track.main()"
     )
@@ -472,7 +474,8 @@ def test_publishers_that_begin_at_once_on_a_fresh_store_all_succeed_and_double_n
 ) -> None:
     fresh = Place(tmp_path / "fresh")
     code = (
-        "import sys; from stages import track; from stages.verdict import figures; figures.png = lambda figure: b'PNG';"
+        "import sys; from stages import track; from stages.verdict import cell_figures;"
+        "cell_figures.Picture.png = lambda picture: b'PNG';"
         "sys.argv = ['track', 'digits']; sys.exit(track.main())"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": fresh.uri}

@@ -20,7 +20,7 @@ from stages.config import CPU, NONE, Params
 from stages.remedies.outcome import OK
 from stages.tracking.locked import Cell
 from stages.tracking.runs import COMPARISON
-from stages.verdict import figures, shown
+from stages.verdict import cell_figures, figures, shown
 from stages.verdict.columns import COUNTED
 from stages.verdict.headline import advice, missing
 
@@ -300,7 +300,7 @@ def _confusion(cell: CellResults) -> Iterator[Artifact]:
         else {"threshold": float(row["threshold"]), **{name: int(row[name]) for name in COUNTS}}
         for row in decisions.to_dict("records")
     }
-    yield Artifact("confusion_matrix.png", figures.png(figures.confusion_matrix(decisions, title=cell.title)))
+    yield Artifact("confusion_matrix.png", cell_figures.confusion_matrix(decisions, title=cell.title).png())
     yield _json("confusion_matrix.json", {
         "dataset": cell.dataset, "strategy": cell.strategy, "model": cell.model, "policies": policies,
         "counts": "summed over folds and repeats; the positive class is the one that matters",
@@ -316,18 +316,18 @@ AXES: dict[Literal["precision_recall", "roc"], dict[str, str]] = {
 def _curves(cell: CellResults) -> Iterator[Artifact]:
     curves, prevalence = cell.tables["curves"], float(cell.facts["prevalence"])
     for curve, axes in AXES.items():
-        picture = figures.curves_overlay(curves, curve, title=cell.title, prevalence=prevalence)
-        yield Artifact(f"{curve}.png", figures.png(picture))
+        picture = cell_figures.curve(curves, curve, title=cell.title, prevalence=prevalence)
+        yield Artifact(f"{curve}.png", picture.png())
         yield _csv(f"{curve}.csv", curves.loc[curves["curve"] == curve, ["x", "y"]].rename(columns=axes))
 
 
 def _probabilities(cell: CellResults) -> Iterator[Artifact]:
     """What the probabilities promise, raw and put right, and how the scores of the classes lie to the thresholds."""
     points = shown.promised(cell.tables["reliability"], pd.DataFrame([cell.board]))
-    yield Artifact("reliability.png", figures.png(figures.reliability(points, title=cell.title)))
+    yield Artifact("reliability.png", cell_figures.reliability(points, title=cell.title).png())
     thresholds = shown.on_scores(cell.tables["decisions"], cell.facts)
-    picture = figures.score_distribution(cell.tables["histograms"], title=cell.title, thresholds=thresholds)
-    yield Artifact("score_distribution.png", figures.png(picture))
+    picture = cell_figures.score_distribution(cell.tables["histograms"], title=cell.title, thresholds=thresholds)
+    yield Artifact("score_distribution.png", picture.png())
 
 
 def _learning(cell: CellResults) -> Iterator[Metric | Artifact]:
@@ -362,12 +362,8 @@ def _comparison(all_of_it: ComparisonResults) -> Iterator[Item]:
     yield Metric("prevalence", float(all_of_it.facts["prevalence"]))
     yield _csv("leaderboard.csv", all_of_it.tables["leaderboard"])
     yield _csv("decisions.csv", decisions)
-    for policy, mine in decisions.groupby("policy", sort=False):
-        if mine[list(COUNTS)].notna().all(axis=1).any():
-            picture = figures.confusion_grid(mine, title=f"{dataset}: confusion matrices, threshold {policy}")
-            yield Artifact(f"confusion_matrices_{policy}.png", figures.png(picture))
-    for name, draw in shown.pictures(dataset, all_of_it.tables, all_of_it.facts):
-        yield Artifact(f"{name}.png", figures.png(draw()))
+    for path in sorted(paths.pictures(dataset).glob("*.png")):  # as `report` drew them
+        yield Artifact(path.name, path.read_bytes())
 
 
 def _defects(content: dict[str, Any]) -> Iterator[Item]:

@@ -11,7 +11,7 @@ import html
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -45,6 +46,9 @@ PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)))
 HEAT = "Blues"
 
+TITLE, LETTER = 11.0, 0.085
+"""The size of a figure's title in points, and inches that a letter of it is wide, about."""
+
 STYLE = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # matplotlib brings it along: the same letters on every machine
@@ -59,12 +63,15 @@ STYLE = {
     "grid.alpha": 0.25,
     "grid.linewidth": 0.6,
     "legend.frameon": False,
-    "figure.titlesize": 11.0,
+    "figure.titlesize": TITLE,
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "svg.fonttype": "none",
     "svg.hashsalt": "counterpoise",
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
 }
+
+DPI, COMPRESS_LEVEL = 144, 3
+"""Of PNG; on a higher level twice the time makes files a tenth smaller."""
 
 CELLS_WITH_RATES = 80
 """A grid of more matrices than this shows counts alone; the colour still tells the rate."""
@@ -93,8 +100,8 @@ def png(figure: Figure) -> bytes:
     """The figure as a PNG on white ground."""
     content = io.BytesIO()
     with _style():
-        figure.savefig(content, format="png", dpi=144, facecolor="white", metadata={"Software": None},
-                       pil_kwargs={"compress_level": 3})  # fmt: skip
+        figure.savefig(content, format="png", dpi=DPI, facecolor="white", metadata={"Software": None},
+                       pil_kwargs={"compress_level": COMPRESS_LEVEL})  # fmt: skip
     return content.getvalue()
 
 
@@ -132,50 +139,6 @@ def _shorter(path: str) -> str:
     """A path's points to a tenth, which nobody can see, and without the blanks that SVG does not need."""
     path = re.sub(r"\d+\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), path.replace("\n", ""))
     return re.sub(r" ?([MLCQz]) ?", r"\1", path).replace(' d=" ', ' d="')
-
-
-def confusion_matrix(decisions: pd.DataFrame, *, title: str) -> Figure:
-    """One cell's confusion matrices, a panel for each threshold policy.
-
-    Below each count stands its share of the rows of that actual class.
-
-    Parameters
-    ----------
-    decisions : DataFrame of policy, threshold, tn, fp, fn, tp
-        One cell; a policy without counts has no panel.
-    """
-    known = decisions[decisions["tn"].notna()].to_dict("records")
-    if not known:
-        return _nothing(title)
-    apart = 2.2
-    with _style():
-        # one pair of axes for all of them: axes are what takes long to draw
-        figure = _figure(max(4.2, 0.7 + 2.9 * len(known)), 3.8, title)
-        axes = figure.add_subplot()
-        for k, entry in enumerate(known):
-            counts = [int(entry[name]) for name in ("tn", "fp", "fn", "tp")]
-            rates, left = _row_rates(np.reshape(counts, (2, 2)).astype(np.float64)), apart * k
-            axes.pcolormesh(
-                left + np.arange(3), np.arange(3), rates, vmin=0, vmax=1, cmap=HEAT, edgecolors="white", linewidth=2
-            )
-            for (row, column), count in zip(np.ndindex(2, 2), counts, strict=True):
-                rate, centre = float(rates[row, column]), left + column + 0.5
-                colour = _on_heat(rate)
-                share = "no such row" if math.isnan(rate) else _percent(rate)
-                name = (("true negatives", "false positives"), ("false negatives", "true positives"))[row][column]
-                axes.text(centre, row + 0.46, f"{count:,}", ha="center", va="center", color=colour, fontsize=14)
-                axes.text(centre, row + 0.68, share, ha="center", va="center", color=colour)
-                axes.text(centre, row + 0.2, name, ha="center", va="center", color=colour, fontsize=8)
-            told = f"threshold {entry['policy']}: {float(entry['threshold']):.3g}"
-            axes.text(left + 1, -0.08, told, ha="center", va="bottom", fontsize=9.5)
-        centres = [apart * k + at for k in range(len(known)) for at in (0.5, 1.5)]
-        axes.set_xticks(centres, ["negative", "positive"] * len(known))
-        axes.set_yticks([0.5, 1.5], ["negative", "positive"], rotation=90, va="center")
-        axes.set(xlim=(0, apart * len(known) - apart + 2), ylim=(2, -0.25), xlabel="predicted", ylabel="actual")
-        axes.grid(False)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
-        return _settled(figure)
 
 
 def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
@@ -250,20 +213,35 @@ def curves_overlay(curves: pd.DataFrame, curve: Curve, *, title: str, prevalence
         figure, panels = _panels(models, title, width=3.0, height=2.7, legend=len(seen) + 1)
         for panel, model in zip(panels, models, strict=True):
             panel.set_title(model)
-            baseline = [prevalence, prevalence] if curve == "precision_recall" else [0, 1]
-            panel.plot([0, 1], baseline, color=QUIET, linestyle=":", linewidth=1.2)
+            axes_of_curves(panel, curve, prevalence)
             for strategy in sorted(strategies, key=lambda name: (name in seen, name == NONE)):
                 if (model, strategy) in groups:
                     group = groups[model, strategy]
                     panel.plot(group["x"], group["y"], gid=f"of:{strategy}", **seen.get(strategy, OTHER))
-            panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
-            panel.xaxis.set_major_locator(MaxNLocator(5))
-            panel.yaxis.set_major_locator(MaxNLocator(5))
-        x, y = ("recall", "precision") if curve == "precision_recall" else ("false positive rate", "recall")
-        _label(panels, x, y)
-        guess = f"guessing: precision {prevalence:.2g}" if curve == "precision_recall" else "guessing"
-        _legend_of_strategies(figure, strategies, seen, guess, panels)
+        _label(panels, *CURVES[curve])
+        _legend_of_strategies(figure, strategies, seen, guessing(curve, prevalence), panels)
         return _settled(figure)
+
+
+CURVES: dict[Curve, tuple[str, str]] = {
+    "precision_recall": ("recall", "precision"),
+    "roc": ("false positive rate", "recall"),
+}
+"""The axes of each curve."""
+
+
+def axes_of_curves(panel: Axes, curve: Curve, prevalence: float) -> None:
+    """Both axes from 0 to 1, with the line of guessing."""
+    baseline = [prevalence, prevalence] if curve == "precision_recall" else [0, 1]
+    panel.plot([0, 1], baseline, color=QUIET, linestyle=":", linewidth=1.2)
+    panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
+    panel.xaxis.set_major_locator(MaxNLocator(5))
+    panel.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def guessing(curve: Curve, prevalence: float) -> str:
+    """What the legend calls the line of guessing."""
+    return f"guessing: precision {prevalence:.2g}" if curve == "precision_recall" else "guessing"
 
 
 def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title: str) -> Figure:
@@ -305,7 +283,7 @@ def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title
             panel.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
             panel.set_xticks(_logit(across), [_plain(v) for v in across], fontsize=8)
             panel.set_yticks(_logit(ticks), [_plain(v) for v in ticks], fontsize=8)
-        _label(panels, "mean probability", "share of positives")
+        _label(panels, *PROMISES)
         _legend_of_strategies(figure, strategies, seen, "as promised", panels)
         return _settled(figure)
 
@@ -484,6 +462,9 @@ def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
         return _settled(figure)
 
 
+PROMISES = ("mean probability", "share of positives")
+"""The axes of what probabilities promise."""
+
 SIDES: dict[str, dict[str, Any]] = {
     "raw": {"color": PALETTE[1], "linestyle": DASHES[1], "marker": "s"},
     "corrected": {"color": PALETTE[0], "linestyle": DASHES[0], "marker": "o"},
@@ -511,46 +492,67 @@ def reliability(points: pd.DataFrame, *, title: str) -> Figure:
     cells = _cells(points)
     groups = dict(iter(known.groupby(["strategy", "model", "side"], sort=False)))
     least, most = _ends(known[["mean_probability", "observed"]].to_numpy(dtype=np.float64))
-    low, high = _logit(least), _logit(most)
+    with _style():
+        figure, panels = _panels(cells, title, width=3.0, height=3.1, legend=5)
+        wide = 2.5 if len(cells) > 1 else 3.4
+        for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
+            axes_of_promises(panel, least, most, wide)
+            told = promises(
+                panel, {side: groups[*cell, side] for side in SIDES if (*cell, side) in groups}, least, most
+            )
+            _titled(panel, name, told or ["no probabilities"])
+        _label(panels, *PROMISES)
+        _legend(figure, handles_of_promises(extremes(known)), panels)
+        return _settled(figure)
+
+
+def promises(panel: Axes, sides: Mapping[str, pd.DataFrame], least: float, most: float) -> list[str]:
+    """Draw what one cell's probabilities promise; returns how many rows a point stands for, a line a side."""
 
     def at(values: Any) -> Any:
         return _logit(np.clip(np.asarray(values, dtype=np.float64), least, most))
 
-    with _style():
-        figure, panels = _panels(cells, title, width=3.0, height=3.1, legend=5)
-        wide, ticks = 2.5 if len(cells) > 1 else 3.4, _ticks(least, most)
-        for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
-            panel.plot([low, high], [low, high], color=QUIET, linestyle=":", linewidth=1.2)
-            told = []
-            for side, look in SIDES.items():
-                group = groups.get((*cell, side))
-                if group is None:
-                    continue
-                x, y = at(group["mean_probability"]), at(group["observed"])
-                panel.vlines(x, at(group["low"]), at(group["high"]), color=look["color"], linewidth=1.0, alpha=0.7)
-                observed = group["observed"].to_numpy(dtype=np.float64)
-                inside = (observed > 0) & (observed < 1)
-                panel.plot(x, np.where(inside, y, np.nan), linewidth=1.2, **{**look, "marker": ""})
-                for here, marker in ((observed == 0, "v"), (observed == 1, "^"), (inside, look["marker"])):
-                    if here.any():
-                        panel.plot(x[here], y[here], marker, color=look["color"], markersize=4.5, clip_on=False)
-                told.append(f"{side}: {_span(group['rows'])} rows a point")
-            _titled(panel, name, told or ["no probabilities"])
-            room = 0.03 * (high - low)
-            panel.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
-            across = _apart(ticks, wide / (high - low))
-            panel.set_xticks(_logit(across), [_plain(v) for v in across], fontsize=8)
-            panel.set_yticks(_logit(ticks), [_plain(v) for v in ticks], fontsize=8)
-        _label(panels, "mean probability", "share of positives")
-        handles: list[Any] = [
-            Line2D([], [], linewidth=1.2, markersize=4.5, label=side, **look) for side, look in SIDES.items()
-        ]
-        for marker, extreme, meaning in (("v", 0, "no positive row"), ("^", 1, "no negative row")):
-            if (known["observed"] == extreme).any():
-                handles.append(Line2D([], [], color=QUIET, marker=marker, linestyle="", markersize=4.5, label=meaning))
-        handles.append(Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label="as promised"))
-        _legend(figure, handles, panels)
-        return _settled(figure)
+    told = []
+    for side, group in sides.items():
+        look = SIDES[side]
+        x, y = at(group["mean_probability"]), at(group["observed"])
+        panel.vlines(x, at(group["low"]), at(group["high"]), color=look["color"], linewidth=1.0, alpha=0.7)
+        observed = group["observed"].to_numpy(dtype=np.float64)
+        inside = (observed > 0) & (observed < 1)
+        panel.plot(x, np.where(inside, y, np.nan), linewidth=1.2, **{**look, "marker": ""})
+        for here, marker in ((observed == 0, "v"), (observed == 1, "^"), (inside, look["marker"])):
+            if here.any():
+                panel.plot(x[here], y[here], marker, color=look["color"], markersize=4.5, clip_on=False)
+        told.append(f"{side}: {_span(group['rows'])} rows a point")
+    return told
+
+
+def axes_of_promises(panel: Axes, least: float, most: float, inches: float) -> None:
+    """Axes of log odds between two probabilities, so many inches wide, with the diagonal."""
+    low, high = _logit(least), _logit(most)
+    room = 0.03 * (high - low)
+    panel.plot([low, high], [low, high], color=QUIET, linestyle=":", linewidth=1.2)
+    panel.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
+    ticks = _ticks(least, most)
+    across = _apart(ticks, inches / (high - low))
+    panel.set_xticks(_logit(across), [_plain(v) for v in across], fontsize=8)
+    panel.set_yticks(_logit(ticks), [_plain(v) for v in ticks], fontsize=8)
+
+
+def extremes(points: pd.DataFrame) -> tuple[bool, bool]:
+    """Whether there are bins without a positive row, and bins with nothing else."""
+    return bool((points["observed"] == 0).any()), bool((points["observed"] == 1).any())
+
+
+def handles_of_promises(extreme: tuple[bool, bool]) -> list[Any]:
+    """What the legend of promises names."""
+    handles: list[Any] = [
+        Line2D([], [], linewidth=1.2, markersize=4.5, label=side, **look) for side, look in SIDES.items()
+    ]
+    for there, marker, meaning in zip(extreme, "v^", ("no positive row", "no negative row"), strict=True):
+        if there:
+            handles.append(Line2D([], [], color=QUIET, marker=marker, linestyle="", markersize=4.5, label=meaning))
+    return [*handles, Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label="as promised")]
 
 
 def _logit(p: Any) -> Any:
@@ -608,43 +610,84 @@ def score_distribution(frame: pd.DataFrame, *, title: str, thresholds: pd.DataFr
         return _nothing(title)
     cells = _cells(frame)
     groups = dict(iter(frame.groupby(["strategy", "model", "label"], sort=False)))
-    bottom = max(0.6 * float(frame.loc[frame["share"] > 0, "share"].min()), 1e-7)
-    classes = ((0, BETTER, "negatives"), (1, WORSE, "positives"))
-    lines = [] if thresholds is None else thresholds[thresholds["threshold"].notna()].to_dict("records")
-    lines = [line for line in lines if (line["strategy"], line["model"]) in cells]
-    policies = list(dict.fromkeys(str(line["policy"]) for line in lines))
-    look = {name: {"color": INK, "linewidth": 1.1, "linestyle": THRESHOLDS[k % len(THRESHOLDS)]}
-            for k, name in enumerate(policies)}  # fmt: skip
+    bottom = lowest_share(frame)
+    lines = _known_lines(thresholds, cells)
+    look = looks_of_thresholds(lines)
     with _style():
-        figure, panels = _panels(cells, title, width=3.0, height=2.1, legend=2 + len(policies))
+        figure, panels = _panels(cells, title, width=3.0, height=2.1, legend=2 + len(look))
         for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
-            missing = []
-            for label, colour, which in classes:
-                group = groups.get((*cell, label))
-                if group is None or group["share"].isna().any():
-                    missing.append(f"no {which}")
-                    continue
-                edges = np.append(group["left"].to_numpy(), group["right"].iloc[-1])
-                shown = np.maximum(group["share"].to_numpy(dtype=np.float64), bottom / 10)
-                panel.stairs(shown, edges, baseline=bottom / 10, fill=True, color=colour, alpha=0.22, linewidth=0)
-                panel.stairs(shown, edges, baseline=bottom / 10, color=colour, linewidth=1.1)
-            _titled(panel, name, missing)
-            for line in lines:
-                if (line["strategy"], line["model"]) == cell:
-                    panel.axvline(min(max(line["threshold"], 0.0), 1.0), **look[str(line["policy"])])
-            panel.set_yscale("log")
-            panel.set(xlim=(-0.01, 1.01), ylim=(bottom, 1.3))
-            panel.yaxis.set_major_locator(LogLocator(numticks=6))
-            panel.yaxis.set_minor_locator(NullLocator())
-            panel.yaxis.set_major_formatter(lambda value, _: _plain(value))
-            panel.xaxis.set_major_locator(MaxNLocator(5))
-        _label(panels, "score", "share of the class")
-        handles: list[Any] = [
-            Patch(facecolor=(colour, 0.22), edgecolor=colour, label=which) for _, colour, which in classes
-        ]
-        handles += [Line2D([], [], label=f"threshold {name}", **look[name]) for name in policies]
-        _legend(figure, handles, panels)
+            mine = [line for line in lines if (line["strategy"], line["model"]) == cell]
+            _titled(panel, name, shares(panel, {label: groups.get((*cell, label)) for label in CLASSES}, bottom))
+            for line in mine:
+                threshold(panel, line, look)
+            axes_of_shares(panel, bottom)
+        _label(panels, *SHARES)
+        _legend(figure, handles_of_shares(look), panels)
         return _settled(figure)
+
+
+SHARES = ("score", "share of the class")
+"""The axes of the distribution of scores."""
+
+CLASSES = {0: (BETTER, "negatives"), 1: (WORSE, "positives")}
+"""Colour and name of the classes."""
+
+
+def lowest_share(frame: pd.DataFrame) -> float:
+    """Where an axis of shares begins."""
+    return max(0.6 * float(frame.loc[frame["share"] > 0, "share"].min()), 1e-7)
+
+
+def _known_lines(thresholds: pd.DataFrame | None, cells: Sequence[Cell]) -> list[dict[Hashable, Any]]:
+    lines = [] if thresholds is None else thresholds[thresholds["threshold"].notna()].to_dict("records")
+    return [line for line in lines if (line["strategy"], line["model"]) in cells]
+
+
+def looks_of_thresholds(lines: Sequence[Mapping[Hashable, Any]]) -> dict[str, Look]:
+    """How the line of each policy looks."""
+    policies = dict.fromkeys(str(line["policy"]) for line in lines)
+    return {
+        name: {"color": INK, "linewidth": 1.1, "linestyle": THRESHOLDS[k % len(THRESHOLDS)]}
+        for k, name in enumerate(policies)
+    }
+
+
+def shares(panel: Axes, classes: Mapping[int, pd.DataFrame | None], bottom: float) -> list[str]:
+    """Draw how one cell's scores of each class are distributed; returns which classes have none."""
+    missing = []
+    for label, group in classes.items():
+        colour, which = CLASSES[label]
+        if group is None or group["share"].isna().any():
+            missing.append(f"no {which}")
+            continue
+        edges = np.append(group["left"].to_numpy(), group["right"].iloc[-1])
+        drawn = np.maximum(group["share"].to_numpy(dtype=np.float64), bottom / 10)
+        panel.stairs(drawn, edges, baseline=bottom / 10, fill=True, color=colour, alpha=0.22, linewidth=0)
+        panel.stairs(drawn, edges, baseline=bottom / 10, color=colour, linewidth=1.1)
+    return missing
+
+
+def threshold(panel: Axes, line: Mapping[Hashable, Any], look: Mapping[str, Look]) -> None:
+    """Draw one policy's threshold; one above every score lies at the edge."""
+    panel.axvline(min(max(line["threshold"], 0.0), 1.0), **look[str(line["policy"])])
+
+
+def axes_of_shares(panel: Axes, bottom: float) -> None:
+    """Scores from 0 to 1, and shares of a class on a log scale."""
+    panel.set_yscale("log")
+    panel.set(xlim=(-0.01, 1.01), ylim=(bottom, 1.3))
+    panel.yaxis.set_major_locator(LogLocator(numticks=6))
+    panel.yaxis.set_minor_locator(NullLocator())
+    panel.yaxis.set_major_formatter(lambda value, _: _plain(value))
+    panel.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def handles_of_shares(look: Mapping[str, Look]) -> list[Any]:
+    """What the legend of the distribution of scores names."""
+    handles: list[Any] = [
+        Patch(facecolor=(colour, 0.22), edgecolor=colour, label=which) for colour, which in CLASSES.values()
+    ]
+    return handles + [Line2D([], [], label=f"threshold {name}", **one) for name, one in look.items()]
 
 
 THRESHOLDS: tuple[Any, ...] = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
@@ -924,14 +967,19 @@ def _cell_titles(cells: Sequence[Cell], width: float) -> list[str]:
 def _titled(panel: Axes, name: str, below: Sequence[str]) -> None:
     """A panel's name, and lines in small letters between it and the panel, where nothing is drawn."""
     panel.set_title(name, pad=6 + 9.5 * len(below) + 2 * bool(below))
-    panel.annotate("\n".join(below), (0.5, 1), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points",
-                   ha="center", va="bottom", fontsize=7, color=QUIET)  # fmt: skip
+    below_title(panel, below)
+
+
+def below_title(panel: Axes, told: Sequence[str]) -> Text:
+    """Lines in small letters directly above a panel."""
+    return panel.annotate("\n".join(told), (0.5, 1), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points",
+                          ha="center", va="bottom", fontsize=7, color=QUIET)  # fmt: skip
 
 
 def _figure(width: float, height: float, title: str) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.set_label(title)
-    figure.suptitle(_wrapped(title, int(width / 0.085), " "))
+    figure.suptitle(_wrapped(title, int(width / LETTER), " "))
     return figure
 
 
@@ -944,11 +992,14 @@ def _settled(figure: Figure) -> Figure:
     return figure
 
 
+NOTHING = "No cell has a result to draw."
+
+
 def _nothing(title: str, why: str | None = None) -> Figure:
     """The picture of no result: it says so."""
     with _style():
         figure = _figure(5.0, 1.4, title)
-        figure.text(0.5, 0.35, why or "No cell has a result to draw.", ha="center", color=QUIET)
+        figure.text(0.5, 0.35, why or NOTHING, ha="center", color=QUIET)
         return _settled(figure)
 
 

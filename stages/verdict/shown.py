@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from stages.config import NONE
 from stages.verdict import figures, headline, rows_figure
+from stages.verdict.columns import CONFUSION
 
 Cell = tuple[str, str]
 """A strategy and a model."""
@@ -106,6 +107,14 @@ def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tu
         yield "learning_curves", partial(figures.learning_curves, learning, title=f"{name}: learning curves")
     if not trials.empty:
         yield "search_history", partial(figures.search_history, trials, title=f"{name}: searches")
+
+
+def matrices(name: str, decisions: pd.DataFrame) -> Iterator[tuple[str, Drawing]]:
+    """The confusion matrices of all cells, a picture for each threshold policy that decides anything."""
+    for policy, mine in decisions.groupby("policy", sort=False):
+        if mine[list(CONFUSION)].notna().all(axis=1).any():
+            title = f"{name}: confusion matrices, threshold {policy}"
+            yield f"confusion_matrices_{policy}", partial(figures.confusion_grid, mine, title=title)
 
 
 def best_trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
