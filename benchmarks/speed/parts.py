@@ -23,10 +23,12 @@ from stages.errors import LibraryError, ResultError
 Section = dict[str, Any]
 """A part's figures, ready for JSON."""
 
-REPRO, BARE, FLOOR, PYCARET, SMOTE_VARIANTS, BARE_SHARED = (
-    "repro", "bare", "floor", "pycaret", "smote_variants", "bare_shared",
+REPRO, BARE, FLOOR, PYCARET, PYCARET_TRACKED, SMOTE_VARIANTS, BARE_SHARED = (
+    "repro", "bare", "floor", "pycaret", "pycaret_tracked", "smote_variants", "bare_shared",
 )  # fmt: skip
-CONTENDERS = (REPRO, BARE, FLOOR, PYCARET, SMOTE_VARIANTS, BARE_SHARED)
+CONTENDERS = (REPRO, BARE, FLOOR, PYCARET, PYCARET_TRACKED, SMOTE_VARIANTS, BARE_SHARED)
+BESIDE = {PYCARET_TRACKED: PYCARET, BARE_SHARED: SMOTE_VARIANTS}
+"""Those that are left out with another."""
 ROWS = (10_000, 100_000, overhead.LIKE_THE_GRID, 1_000_000)
 """The third is the size of the credit-card data without a test part."""
 SAMPLERS = ("benchmarks.samplers", "benchmarks.oversampling")
@@ -47,9 +49,7 @@ def grid(rounds: int, *, quick: bool = False, without: Sequence[str] = ()) -> Se
         given, found = Path(name) / "given", dict[str, pd.DataFrame]()
         work.write(given, params)
         asked = read(given)
-        contenders = [who for who in CONTENDERS if who not in left_out]
-        if SMOTE_VARIANTS in left_out:
-            contenders.remove(BARE_SHARED)
+        contenders = [who for who in CONTENDERS if BESIDE.get(who, who) not in left_out]
         for k in range(rounds):
             figures: dict[str, Any] = {}
             turn = k % len(contenders)  # nobody is always the first
@@ -114,14 +114,22 @@ def _script(
     place.mkdir()
     out = place / "out.json"
     variables = timed.environment(PYTHONPATH=str(paths.REPOSITORY))
-    module = who if who == BARE else f"{who}_side"
-    more: list[str] = []
+    module, more = who if who == BARE else f"{who}_side", list[str]()
     if who == FLOOR:
         module, more = BARE, ["--serial"]
         variables |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     elif who == BARE_SHARED:
         module, more = BARE, ["--strategies", ",".join(SHARED)]
-    command = [pythons.get(who, sys.executable), "-m", f"benchmarks.speed.{module}", str(given), "--out", str(out)]
+    elif who == PYCARET_TRACKED:
+        module, more = f"{PYCARET}_side", ["--tracked"]
+    command = [
+        pythons.get(PYCARET if who == PYCARET_TRACKED else who, sys.executable),
+        "-m",
+        f"benchmarks.speed.{module}",
+        str(given),
+        "--out",
+        str(out),
+    ]
     took = timed.run([*command, *more], place, variables, label)
     told = json.loads(out.read_text())
     if who != FLOOR:

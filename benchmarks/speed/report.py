@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.speed import machine
-from benchmarks.speed.parts import BARE, BARE_SHARED, CONTENDERS, FLOOR, PYCARET, REPRO, SMOTE_VARIANTS, median
+from benchmarks.speed.overhead import LIKE_THE_GRID
+from benchmarks.speed.parts import (
+    BARE,
+    BARE_SHARED,
+    CONTENDERS,
+    FLOOR,
+    PYCARET,
+    PYCARET_TRACKED,
+    REPRO,
+    SMOTE_VARIANTS,
+    median,
+)
 from stages import files
 
 Results = dict[str, Any]
@@ -18,6 +29,7 @@ NAMES = {
     BARE: "bare script",
     FLOOR: "floor: CPU of the work over the cores",
     PYCARET: "PyCaret",
+    PYCARET_TRACKED: "PyCaret, logging to MLflow",
     SMOTE_VARIANTS: "smote_variants",
     BARE_SHARED: "bare script",
 }
@@ -55,7 +67,7 @@ def limits(results: Results) -> list[Limit]:
             if value is not None:
                 found.append(Limit(f"grid: dvc repro / {NAMES[whose]}", value, limit, "times"))
     for entry in results.get("overhead", []):
-        if entry["rows"] >= 228_000:
+        if entry["rows"] == LIKE_THE_GRID:
             what = f"{entry['rows']:,} rows: dvc repro / (resample + fit + predict over the cores)"
             found.append(Limit(what, over_work(entry), 1.1, "times"))
     if "noop" in results:
