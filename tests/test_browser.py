@@ -335,7 +335,7 @@ def test_every_cell_with_a_result_is_a_point_of_time_against_gain(page: Page, re
         seconds, gain = numbers.replace("\u2212", "-").split(" s, ")
         mine = measured[f"{strategy}/{model}"]
         total = sum(mine.get(f"{part}_seconds", 0) for part in ("resample", "fit", "predict"))
-        assert float(seconds) == pytest.approx(total, rel=0.03, abs=0.001)
+        assert float(seconds) == pytest.approx(total, rel=0.05, abs=0.001)  # two digits: 1.05 is 1.1
         row = board.loc[(strategy, model)]
         assert float(gain) == pytest.approx(0 if row["level"] == "none" else row["delta_plain"], abs=0.0006)
     page.locator("#time").scroll_into_view_if_needed()
