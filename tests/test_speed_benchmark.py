@@ -156,7 +156,7 @@ def test_the_table_says_what_was_promised_and_what_was_found() -> None:
     assert "| default grid: on disk | at most 1 GB | 0.5 GB | held |" in text
     assert "| dvc repro, 180 fits | 36.0 | 72.0 | 1.50 | 1.80 | 500 | 0.0010 |" in text
     assert "| smote_variants, 120 fits | 24.0 | 48.0 | 1.50 | 2.40 | 500 |  |" in text
-    assert "| 228,000 | 25.0 | 180 | 40.0 | 1.25 | 500 | 500 |" in text
+    assert "| 228,000 | 25.0 | 180 | 40.0 | 1.25 | 500 | 500 | abc |" in text
     assert "held" not in report.table({**results(), "quick": True})
 
 

@@ -166,13 +166,14 @@ def _again(section: dict[str, Any]) -> list[str]:
 def _large(entries: Sequence[dict[str, Any]]) -> list[str]:
     rows = [
         [f"{entry['rows']:,}", f"{entry['seconds']:.1f}", str(entry["fits"]), f"{sum(entry['measured'].values()):.1f}",
-         _times(over_work(entry)), f"{entry['peak_bytes'] / 1e6:,.0f}", f"{sum(entry['disk'].values()) / 1e6:,.0f}"]
+         _times(over_work(entry)), f"{entry['peak_bytes'] / 1e6:,.0f}", f"{sum(entry['disk'].values()) / 1e6:,.0f}",
+         entry["machine"]["commit"]]
         for entry in entries
     ]  # fmt: skip
     return [
         "## Large tables", "", machine.sentence(entries[-1]["machine"]), "",
         *markdown(["rows of 30 columns", "seconds", "fits", "seconds of resampling, fitting and predicting",
-                   "wall to these over the cores", "peak memory, MB", "disk, MB"], rows), "",
+                   "wall to these over the cores", "peak memory, MB", "disk, MB", "commit"], rows), "",
     ]  # fmt: skip
 
 
