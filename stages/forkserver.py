@@ -33,6 +33,11 @@ from stages import staying
 
 ORDER = ("fetch", "split", "defects", "costs", "resample", "train", "evaluate", "report", "compare", "track")
 """What is imported while nobody asks, in the order in which it will be needed."""
+PIECES = {
+    "split": ("scipy.linalg", "scipy.sparse.linalg", "scipy.spatial", "scipy.optimize", "scipy.integrate",
+              "scipy.ndimage", "scipy.stats", "sklearn.base"),
+}  # fmt: skip
+"""What a stage imports at length, one after the other: a request that comes meanwhile waits for one of them, not for all."""
 LAST, WHILE = "track", "train"
 """MLflow takes a second, for which the short stages before would wait: it is imported once a long one runs."""
 
@@ -92,7 +97,7 @@ class Server:
     def __init__(self, listening: socket.socket, patience: float) -> None:
         self._listening, self._patience = listening, patience
         self._selector = selectors.DefaultSelector()
-        self._ahead = list(ORDER)
+        self._ahead = [piece for name in ORDER for piece in (*PIECES.get(name, ()), f"stages.{name}")]
         self._asked: set[str] = set()
         self._stages: dict[int, Stage] = {}
 
@@ -111,8 +116,8 @@ class Server:
                     self._dismiss(stage)
 
     def _import(self) -> bool:
-        """Import what one more stage will need; whether there was one."""
-        if not self._ahead or (self._ahead[0] == LAST and WHILE not in self._asked):
+        """Import one more thing that a stage will need; whether there was one."""
+        if not self._ahead or (self._ahead[0] == f"stages.{LAST}" and WHILE not in self._asked):
             return False
         warm_up(self._ahead.pop(0))
         return True
@@ -144,7 +149,7 @@ class Server:
             if one.arguments[:2] == arguments[:2] and self._hand(one, connection, request):
                 return
             self._dismiss(one)
-        warm_up(arguments[0])
+        warm_up(f"stages.{arguments[0]}")
         self._fork(connection, request)
 
     def _fork(self, connection: socket.socket, request: Request) -> None:
@@ -261,12 +266,12 @@ class Server:
 
 
 def warm_up(name: str) -> None:
-    """Import a stage's script and what it names itself; what cannot be imported is for the stage to say."""
-    if f"stages.{name}" in sys.modules:
+    """Import a module, and what a stage's script names itself; what cannot be imported is for the stage to say."""
+    if name in sys.modules:
         return
     with suppress(BaseException), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        getattr(importlib.import_module(f"stages.{name}"), "warm_up", lambda: None)()
+        getattr(importlib.import_module(name), "warm_up", lambda: None)()
 
 
 def run(arguments: list[str], environment: dict[str, str], streams: list[int]) -> None:
