@@ -82,6 +82,18 @@ def test_a_command_is_timed_with_all_that_it_starts(tmp_path: Path) -> None:
     assert [line.text for line in took.lines] == ["held"]
 
 
+def test_what_a_lasting_process_took_for_an_earlier_command_is_not_counted_again(tmp_path: Path) -> None:
+    busy = "import sys, time\nwhile time.process_time() < 1.5: pass\nprint('begun', flush=True)\ntime.sleep(60)"
+    lasting = subprocess.Popen([sys.executable, "-c", busy, "stages.forkserver"], cwd=tmp_path, stdout=subprocess.PIPE)
+    try:
+        assert lasting.stdout is not None and lasting.stdout.readline() == b"begun\n"
+        took = timed.run([sys.executable, "-c", "pass"], tmp_path, timed.environment(), "hardly anything")
+        assert took.cpu_seconds < 1
+    finally:
+        lasting.kill()
+        lasting.communicate()
+
+
 def test_a_command_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
     with pytest.raises(ResultError) as failed:
         timed.run([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path, timed.environment(), "fails")

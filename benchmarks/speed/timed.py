@@ -82,6 +82,7 @@ def run(command: Sequence[str], folder: Path, variables: dict[str, str], label: 
     """
     lines: deque[Line] = deque()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    earlier = {process.pid: _cpu(process) for process in _servers(folder)}
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                text=True, errors="replace", start_new_session=True)  # fmt: skip
@@ -105,7 +106,7 @@ def run(command: Sequence[str], folder: Path, variables: dict[str, str], label: 
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(EVERY)
         seconds = time.perf_counter() - start
-        apart = sum(map(_cpu, _servers(folder)))
+        apart = sum(_cpu(process) - earlier.get(process.pid, 0.0) for process in _servers(folder))
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
