@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from stages import config, files, paths, pool
 from stages.config import CPU, Params, Thresholds, seed_for
@@ -25,7 +24,6 @@ from stages.data import parts as splits
 from stages.data import tables
 from stages.data.parts import Fold, Parts
 from stages.errors import guarded
-from stages.pool import Killed
 from stages.remedies import corrections, costs, levels, resampling
 from stages.remedies.costs import CostMatrix
 from stages.remedies.outcome import OK
@@ -35,6 +33,7 @@ from stages.verdict.board import Entry, calibration_of, compared, leaderboard, m
 from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, GROUPED, HISTOGRAM, LEARNING, RELIABILITY, SWEEP, TRIALS
 from stages.verdict.comparison import draws_for
 from stages.verdict.decisions import POLICIES, Called, decisions, differences
+from stages.verdict.each import each
 from stages.verdict.metrics import METRICS, Vector
 from stages.verdict.projection import Projection, project
 from stages.verdict.scored import Cell, FoldScores, fold_scores, pooled, put_right
@@ -249,22 +248,10 @@ def of_cell(
 
 
 def side_by_side(jobs: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
-    """What each job comes to, worked on side by side where the vectors of a table's rows are small, on one thread each.
-
-    With several threads a sum would depend on how many they are.
-    """
-    from threadpoolctl import threadpool_limits
-
-    def do(name: K) -> Any:
-        with threadpool_limits(1):
-            return jobs[name]()
-
-    names = list(jobs)
+    """What each job comes to, worked on side by side where the vectors of a table's rows are small."""
     small = AT_ONCE * 8 * rows <= bootstrap.LARGEST / pool.cores() / 2
-    done = pool.side_by_side(do, names, kind=type, sendable=False) if small else ((name, do(name)) for name in names)
-    told = tqdm(done, total=len(names), desc="cells", unit="cell", disable=None)
-    made = {name: do(name) if isinstance(found, Killed) else found for name, found in told}
-    return {name: made[name] for name in names}
+    made = each(lambda name: jobs[name](), list(jobs), type, small=small, label="cells", unit="cell")
+    return dict(zip(jobs, made, strict=True))
 
 
 def grouped(
@@ -276,11 +263,11 @@ def grouped(
         return pd.DataFrame(columns=GROUPED)
     grid = entries(params, stored)
     jobs = {cell: partial(calibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()}
-    each: dict[Cell, Calibrated] = side_by_side(jobs, len(y))
-    right = {cell: each[cell].put_right(mine) for cell, mine in scores.items()}
+    found: dict[Cell, Calibrated] = side_by_side(jobs, len(y))
+    right = {cell: found[cell].put_right(mine) for cell, mine in scores.items()}
     seed, draws = seed_for(params.seed, dataset, "bootstrap", "grouped"), draws_for(len(compared(grid, scores)))
     measured = measure(list(right.values()), parts, y, seed, draws)
-    calibration = {cell: one.calibration for cell, one in each.items()}
+    calibration = {cell: one.calibration for cell, one in found.items()}
     return leaderboard(dataset, grid, right, calibration, measured, facts)[GROUPED]
 
 
@@ -304,27 +291,27 @@ def evaluate(
     for cell, mine in scores.items():
         jobs[cell] = partial(of_cell, cell, grid, y, stored, mine, dataset, rules, matrix, once)
     made = side_by_side(jobs, len(y))
-    each: dict[Cell, OfCell] = {cell: made[cell] for cell in scores}
+    found: dict[Cell, OfCell] = {cell: made[cell] for cell in scores}
     rows: Projection = made[ROWS]
-    right = {cell: each[cell].calibrated.put_right(mine) for cell, mine in scores.items()}
+    right = {cell: found[cell].calibrated.put_right(mine) for cell, mine in scores.items()}
     seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
     measured = measure(list(right.values()), parts, y, seed, draws_for(len(pairs)))
-    decided = pd.DataFrame([row for one in each.values() for row in one.decided], columns=DECISIONS)
+    decided = pd.DataFrame([row for one in found.values() for row in one.decided], columns=DECISIONS)
     decided = decided.astype(dict.fromkeys(Confusion._fields, "Int64"))
-    called = {cell: one.called for cell, one in each.items()}
+    called = {cell: one.called for cell, one in found.items()}
     counts = [{"strategy": strategy, **count} for strategy in params.strategies for count in stored[strategy]["counts"]]
 
     def of_each(title: str, columns: list[str]) -> pd.DataFrame:
-        made = [one.tables[title] for one in each.values()]
+        made = [one.tables[title] for one in found.values()]
         return pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=columns)
 
-    calibration = {cell: one.calibrated.calibration for cell, one in each.items()}
+    calibration = {cell: one.calibrated.calibration for cell, one in found.items()}
     board = leaderboard(dataset, grid, right, calibration, measured, facts)
     return {
         "leaderboard": board.assign(**training_rows(board["strategy"], pd.DataFrame(counts))),
         "decisions": differences(decided, called, pairs, parts, y, matrix, seed),
         "thresholds": of_each("thresholds", SWEEP),
-        "folds": by_fold(list(scores), parts, measured.folds, {cell: one.limits for cell, one in each.items()}),
+        "folds": by_fold(list(scores), parts, measured.folds, {cell: one.limits for cell, one in found.items()}),
         "curves": of_each("curves", CURVES),
         "counts": pd.DataFrame(counts).astype(dict.fromkeys(COUNTED, "Int64"))[COUNTS],
         "reliability": of_each("reliability", RELIABILITY),

@@ -13,11 +13,10 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from stages import pool
 from stages.data.parts import Parts
-from stages.pool import Killed
+from stages.verdict.each import each
 from stages.verdict.metrics import Vector, Weights
 
 T = TypeVar("T")
@@ -71,21 +70,14 @@ def over_draws(
     of_piece : callable of (int, Weights)
         Is given the number of the block's first draw beside the weights.
     """
-    from threadpoolctl import threadpool_limits
 
     def of_block(block: int) -> list[T]:
-        with threadpool_limits(1):
-            return [of_piece(block * BLOCK, weights) for weights in draws(parts, y, seed, count=count, only=block)]
+        return [of_piece(block * BLOCK, weights) for weights in draws(parts, y, seed, count=count, only=block)]
 
     blocks = range(-(-count // BLOCK))
     small = 4 * len(y) * BLOCK <= LARGEST / pool.cores() / 2
-    done = (
-        pool.side_by_side(of_block, blocks, kind=int, sendable=False) if small else ((b, of_block(b)) for b in blocks)
-    )
-    made: dict[int, list[T]] = {}
-    for block, pieces in tqdm(done, total=len(blocks), desc="bootstrap", unit="block", disable=None):
-        made[block] = of_block(block) if isinstance(pieces, Killed) else pieces
-    return [piece for block in blocks for piece in made[block]]
+    made = each(of_block, blocks, int, small=small, label="bootstrap", unit="block")
+    return [piece for pieces in made for piece in pieces]
 
 
 def _counts(strata: list[int], size: int, random: np.random.Generator) -> NDArray[np.uint8]:

@@ -262,15 +262,11 @@ def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title
         return _nothing(title)
     groups = dict(iter(known.groupby(["model", "strategy"], sort=False)))
     least, most = _ends(known[["mean_probability", "observed"]].to_numpy(dtype=np.float64))
-    low, high = _logit(least), _logit(most)
-    ticks = _ticks(least, most)
-    across = _apart(ticks, 2.5 / (high - low))
-    room = 0.03 * (high - low)
     with _style():
         figure, panels = _panels(models, title, width=3.0, height=2.9, legend=len(seen) + 1)
         for panel, model in zip(panels, models, strict=True):
             panel.set_title(model)
-            panel.plot([low, high], [low, high], color=QUIET, linestyle=":", linewidth=1.2)
+            axes_of_promises(panel, least, most, 2.5)
             for strategy in sorted(strategies, key=lambda name: (name in seen, name == NONE)):
                 if (model, strategy) in groups:
                     group = groups[model, strategy]
@@ -280,9 +276,6 @@ def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title
                     )
                     look = {**seen.get(strategy, OTHER), "marker": "o", "markersize": 2.5}
                     panel.plot(x, y, gid=f"of:{strategy}", **look)
-            panel.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
-            panel.set_xticks(_logit(across), [_plain(v) for v in across], fontsize=8)
-            panel.set_yticks(_logit(ticks), [_plain(v) for v in ticks], fontsize=8)
         _label(panels, *PROMISES)
         _legend_of_strategies(figure, strategies, seen, "as promised", panels)
         return _settled(figure)
