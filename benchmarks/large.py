@@ -43,9 +43,9 @@ EVERY = 0.1
 
 
 class Measured(NamedTuple):
-    """One stage: its command line, seconds, the most bytes held, and its exit status."""
+    """One stage: its name, seconds, the most bytes held, and its exit status."""
 
-    command: tuple[str, ...]
+    stage: str
     seconds: float
     peak: int
     status: int
@@ -93,11 +93,7 @@ def make(folder: Path, rows: int, columns: int, trees: int, strategies: Sequence
     )
 
 
-def commands(strategies: Sequence[str] = STRATEGIES) -> list[tuple[str, ...]]:
-    """The stages of a dataset in the order of dvc.yaml."""
-    before = [(stage, NAME) for stage in ("fetch", "split", "defects", "costs")]
-    each = [(stage, NAME, strategy) for stage in ("resample", "train") for strategy in strategies]
-    return [*before, *each, ("evaluate", NAME), ("report", NAME)]
+STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate", "report")
 
 
 def held(process: psutil.Process) -> int:
@@ -115,19 +111,18 @@ def held(process: psutil.Process) -> int:
     return total
 
 
-def measured(command: tuple[str, ...], folder: Path) -> Measured:
+def measured(stage: str, folder: Path) -> Measured:
     """Run one stage in the folder."""
     path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-    stage, *arguments = command
     start, peak = time.perf_counter(), 0
     with subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}", *arguments], cwd=folder, env={**os.environ, "PYTHONPATH": path}
+        [sys.executable, "-m", f"stages.{stage}", NAME], cwd=folder, env={**os.environ, "PYTHONPATH": path}
     ) as running:
         process = psutil.Process(running.pid)
         while running.poll() is None:
             peak = max(peak, held(process))
             time.sleep(EVERY)
-    return Measured(command, time.perf_counter() - start, peak, running.returncode)
+    return Measured(stage, time.perf_counter() - start, peak, running.returncode)
 
 
 def told(results: Sequence[Measured]) -> str:
@@ -135,8 +130,7 @@ def told(results: Sequence[Measured]) -> str:
     lines = ["| stage | seconds | most memory, GiB |", "|---|---|---|"]
     for result in results:
         failed = f" (exit status {result.status})" if result.status else ""
-        stage, _, *strategy = result.command
-        lines.append(f"| {' '.join([stage, *strategy])}{failed} | {result.seconds:.0f} | {result.peak / 2**30:.2f} |")
+        lines.append(f"| {result.stage}{failed} | {result.seconds:.0f} | {result.peak / 2**30:.2f} |")
     return "\n".join(lines)
 
 
@@ -153,10 +147,8 @@ def main() -> int:
     asked = parser.parse_args()
     make(asked.folder, asked.rows, asked.columns, asked.trees)
     results = []
-    for command in tqdm(
-        [c for c in commands() if not asked.stages or c[0] in asked.stages], unit="stage", disable=None
-    ):
-        results.append(measured(command, asked.folder))
+    for stage in tqdm([name for name in STAGES if name in (asked.stages or STAGES)], unit="stage", disable=None):
+        results.append(measured(stage, asked.folder))
         if results[-1].status:
             break
     print(f"{asked.rows:,} rows of {asked.columns} numbers\n\n{told(results)}")

@@ -2,125 +2,76 @@
 
 DVC deletes a stage's outs before it runs the stage, so a mistake that only the stage finds costs a `dvc checkout`. This
 looks first: at the shape of params.yaml, at every sampler and model with its parameters, and at every table that is on
-this machine, down to the split. It downloads nothing and writes nothing.
+this machine, down to the split. It downloads nothing.
+
+As the first stage of `dvc repro` it also writes, for each other stage, the digest of every source file that the stage
+runs. A stage depends on its own list, so that a changed source reruns the stages that run it, and changed prose none.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
-from stages import config, paths
+from stages import config, files, fingerprint, paths
 from stages.config import AUTO, NONE, Params
-from stages.data import defects, schemes, sources
-from stages.data.datasets import fetch
-from stages.errors import ConfigurationError, CounterpoiseError, DeviceError
-from stages.remedies import costs, devices, levels, models, samplers
+from stages.errors import CounterpoiseError
+
+STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate", "report", "compare")
+CHECKED = paths.STORE / "checked"
+"""The state of params.yaml, packages and sources in which the last check found no error."""
 
 
-def problems(params: Params) -> Iterator[CounterpoiseError]:
-    """Every mistake that can be found in parameters of the right shape."""
-    for key, strategy in params.strategies.items():
-        try:
-            samplers.make(key, strategy, 0)
-        except CounterpoiseError as error:
-            yield error
-    for key, model in params.models.items():
-        try:
-            models.check(key, model)
-        except CounterpoiseError as error:
-            yield error
-    if all((model.model or key) in models.MODELS for key, model in params.models.items()):
-        yield from _budgets(params)
-    for name in params.datasets:
-        try:
-            _dataset(params, name)
-        except CounterpoiseError as error:
-            yield error
+def passes(params: Params) -> bool:
+    """Report every mistake on standard error; returns whether there is none."""
+    from stages import validation
+    from stages.remedies import devices
 
-
-def _budgets(params: Params) -> Iterator[ConfigurationError]:
-    """Remedies that are tuned while doing nothing is not, or the other way round: their difference would be the tuning's."""
-    for key, plain in levels.plain_of(params.models).items():
-        if plain is None or (params.models[key].search is None) == (params.models[plain].search is None):
-            continue
-        one, other = (key, plain) if params.models[plain].search is None else (plain, key)
-        yield ConfigurationError(
-            "A remedy and doing nothing need the same budget of trials.",
-            where=f"{paths.PARAMS}: models.{other}",
-            expected=f"a `search` of as many trials as {one} has, since {key} is compared with {plain}",
-            found="no `search`",
-            todo=f"give {other} a `search` too (of ordinary parameters, for doing nothing), or take that of {one} out.",
-        )
-
-
-def _devices(params: Params) -> Iterator[DeviceError]:
-    """Devices that are not there: no mistake in params.yaml, since another machine may have them."""
-    for key, model in params.models.items():
-        lacking = devices.missing(model.device, f"{paths.PARAMS}: models.{key}.device")
-        if lacking is not None:
-            yield lacking
-
-
-def _dataset(params: Params, name: str) -> None:
-    entry = params.dataset(name)
-    where = f"{paths.PARAMS}: datasets.{name}"
-    if not Path(entry.path).is_file():
-        raise ConfigurationError(
-            "A dataset's `path` names no file.",
-            where=f"{where}.path",
-            expected="a .csv or .parquet file of your own, or the dataset's card where `source` says where the bytes are",
-            found=entry.path,
-            todo="correct the path; a colleague's file comes with `dvc pull`.",
-        )
-    if Path(entry.path).resolve().is_relative_to((paths.DATA / "tables").resolve()):
-        raise ConfigurationError("A dataset's `path` lies among the results.", where=f"{where}.path",
-                                 expected="a file outside of data/tables/", found=entry.path,
-                                 todo="keep your own tables directly in data/.")  # fmt: skip
-    scheme = params.split_of(name)
-    if scheme.scheme in ("temporal", "prequential") and entry.time is None:
-        raise schemes.needs(scheme.scheme, "time", name)
-    if isinstance(scheme, config.Prequential) and scheme.leave_known_out and entry.group is None:
-        raise schemes.needs("prequential", "group", name)
-    try:
-        table, _ = fetch(name, entry, download=False)
-    except sources.NotHere as missing:
-        print(f"{name}: {missing} is not on this machine yet, so its table was not looked at")
-        return
-    parts = schemes.split(table, params.split_of(name), params.seed, name)
-    costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
-    if entry.defects == "fail":
-        report = defects.find(table, parts.compared, params.split_of(name).scheme, params.seed, name, labels=False)
-        if report.serious:
-            raise defects.refusal(name, report)
-
-
-def main() -> int:
-    argparse.ArgumentParser(
-        prog="python -m stages.check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
-    try:
-        params = config.load()
-        found = list(problems(params))
-    except CounterpoiseError as error:
-        found = [error]
+    found = list(validation.problems(params))
     for mistake in found:
         print(f"\nerror: {mistake}", file=sys.stderr)
     if found:
-        print(f"\n{len(found)} to mend; no result was touched.", file=sys.stderr)
-        return 1
+        errors = "1 error" if len(found) == 1 else f"{len(found)} errors"
+        print(f"\n{errors} found; no results were changed.", file=sys.stderr)
+        return False
     if NONE not in params.strategies:
-        print(f"warning: there is no strategy {NONE!r}, so there is nothing to weigh the others against")
-    for lacking in _devices(params):
+        print(f"warning: there is no strategy {NONE!r}, so there is no baseline to compare the others with")
+    for lacking in validation.missing_devices(params):
         print(f"\nwarning: {lacking}\nFitted on this machine, its cells fail.\n", file=sys.stderr)
     if any(model.device == AUTO for model in params.models.values()):
         print(f"device: {AUTO} is {devices.resolved(AUTO)} on this machine")
     print(
-        f"{paths.PARAMS}: all is well: {len(params.datasets)} datasets x {len(params.cells)} cells of "
+        f"{paths.PARAMS}: OK, {len(params.datasets)} datasets x {len(params.cells)} combinations of "
         f"{len(params.strategies)} strategies and {len(params.models)} models"
     )
+    return True
+
+
+def state() -> str:
+    """One hash of what the result of a check depends on, tables apart."""
+    lock = paths.REPOSITORY / "requirements.lock"
+    return files.digest(paths.PARAMS.read_bytes(), lock.read_bytes(), fingerprint.code_digest("stages.check"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--stage", action="store_true", help="as `dvc repro` runs it: also write data/code/")
+    as_stage = parser.parse_args().stage
+    try:
+        params = config.load()
+        # changed prose runs this stage, too, and the libraries that a check asks take seconds to import
+        known = as_stage and CHECKED.is_file() and CHECKED.read_text() == state()
+        if not (known or passes(params)):
+            return 1
+    except CounterpoiseError as error:
+        print(f"\nerror: {error}\n\nNo results were changed.", file=sys.stderr)
+        return 1
+    if as_stage:
+        for stage in STAGES:
+            files.write_json(paths.code(stage), fingerprint.sources(f"stages.{stage}"))
+        files.write_text(CHECKED, state())
     return 0
 
 

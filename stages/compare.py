@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 
 import pandas as pd
 
-from stages import config, files, paths
+from stages import files, paths
 from stages.config import Params
 from stages.errors import guarded
+from stages.stage_inputs import stage
 from stages.verdict import headline, measured, page, ranks_page
 from stages.verdict.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
 
@@ -44,30 +44,26 @@ TEXTS = {
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m stages.compare", description=__doc__).parse_args()
-    params = config.load()
-    remove_leftovers(params)
-    boards, decisions, facts = {}, [], []
-    for name in params.datasets:
-        folder = paths.evaluation(name)
-        facts.append(files.read_json(folder / "dataset.json"))
-        decisions.append(files.read_csv(folder / "decisions.csv"))
-        boards[name] = measured.beside(
-            files.read_csv(folder / "leaderboard.csv"), measured.read(name, params.strategies)
+    with stage("compare", __doc__, of_dataset=False) as (params, _):
+        remove_leftovers(params)
+        boards, decisions, facts = {}, [], []
+        for name in params.datasets:
+            folder = paths.evaluation(name)
+            facts.append(files.read_json(folder / "dataset.json"))
+            decisions.append(files.read_csv(folder / "decisions.csv"))
+            boards[name] = measured.beside(files.read_csv(folder / "leaderboard.csv"), measured.read(name))
+        whole = together(list(boards.values()), [*LEADERBOARD, *MEASURED, *EXTRA])
+        files.write_csv(paths.REPORTS / "leaderboard.csv", whole)
+        files.write_csv(paths.REPORTS / "decisions.csv", together(decisions, DECISIONS))
+        files.write_json(
+            paths.REPORTS / "metrics.json",
+            {name: headline.numbers(boards[name], d, f) for name, d, f in zip(boards, decisions, facts, strict=True)},
         )
-    whole = together(list(boards.values()), [*LEADERBOARD, *MEASURED, *EXTRA])
-    files.write_csv(paths.REPORTS / "leaderboard.csv", whole)
-    files.write_csv(paths.REPORTS / "decisions.csv", together(decisions, DECISIONS))
-    files.write_json(
-        paths.REPORTS / "metrics.json",
-        {name: headline.numbers(boards[name], d, f) for name, d, f in zip(boards, decisions, facts, strict=True)},
-    )
-    seconds = measured.for_page(whole, ["dataset", "strategy", "model"])
-    ranks = ranks_page.section(whole)
-    files.write_text(paths.REPORTS / "index.html", page.of_all(boards, decisions, facts, seconds, ranks))
-    print(
-        f"{len(boards)} datasets, {len(whole)} cells: {paths.REPORTS / 'leaderboard.csv'}, {paths.REPORTS / 'index.html'}"
-    )
+        seconds = measured.for_page(whole, ["dataset", "strategy", "model"])
+        ranks = ranks_page.section(whole)
+        index = paths.REPORTS / "index.html"
+        files.write_text(index, page.of_all(boards, decisions, facts, seconds, ranks))
+        print(f"{len(boards)} datasets, {len(whole)} cells: {paths.REPORTS / 'leaderboard.csv'}, {index}")
 
 
 if __name__ == "__main__":

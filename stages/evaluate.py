@@ -5,9 +5,7 @@ No model is loaded here: a new metric or threshold never retrains anything.
 
 from __future__ import annotations
 
-import argparse
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages import config, files, paths, pool
+from stages import files, parallel, paths
 from stages.config import CPU, Params, Thresholds, seed_for
 from stages.data import parts as splits
 from stages.data import tables
@@ -28,12 +26,12 @@ from stages.remedies import corrections, costs, levels, resampling
 from stages.remedies.costs import CostMatrix
 from stages.remedies.outcome import OK
 from stages.remedies.thresholds import Confusion
+from stages.stage_inputs import stage
 from stages.verdict import bootstrap, calibration, metrics
 from stages.verdict.board import Entry, calibration_of, compared, leaderboard, measure
 from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, GROUPED, HISTOGRAM, LEARNING, RELIABILITY, SWEEP, TRIALS
 from stages.verdict.comparison import draws_for
 from stages.verdict.decisions import POLICIES, Called, decisions, differences
-from stages.verdict.each import each
 from stages.verdict.metrics import METRICS, Vector
 from stages.verdict.projection import Projection, project
 from stages.verdict.scored import Cell, FoldScores, fold_scores, pooled, put_right
@@ -147,18 +145,6 @@ def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
     )
 
 
-def remove_leftovers(dataset: str, params: Params) -> None:
-    """Remove what a strategy that is no longer in params.yaml left behind.
-
-    DVC keeps the outs of a stage that is gone; this folder is a dependency, so a leftover would go into the hash that a
-    colleague's folder, which never had it, cannot match.
-    """
-    for folder in (paths.scores(dataset), paths.measured(dataset), paths.resampled(dataset)):
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if path.name not in params.strategies:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def training_rows(strategies: pd.Series[str], counts: pd.DataFrame) -> dict[str, pd.Series[float]]:
     """How many rows a strategy is given and hands on, the mean over folds; missing where it ran in none."""
 
@@ -249,8 +235,8 @@ def of_cell(
 
 def side_by_side(jobs: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
     """What each job comes to, worked on side by side where the vectors of a table's rows are small."""
-    small = AT_ONCE * 8 * rows <= bootstrap.LARGEST / pool.cores() / 2
-    made = each(lambda name: jobs[name](), list(jobs), type, small=small, label="cells", unit="cell")
+    small = AT_ONCE * 8 * rows <= bootstrap.LARGEST / parallel.cores() / 2
+    made = parallel.in_threads(lambda name: jobs[name](), list(jobs), together=small, label="cells", unit="cell")
     return dict(zip(jobs, made, strict=True))
 
 
@@ -321,47 +307,57 @@ def evaluate(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.evaluate", description=__doc__)
-    parser.add_argument("dataset", help="a key of params.yaml: datasets")
-    name = parser.parse_args().dataset
-    params = config.load()
-    params.dataset(name)
-    remove_leftovers(name, params)
-    whole = splits.read(paths.split(name))
-    table, matrix = tables.read(paths.table(name), features=False), costs.read(paths.costs(name))
-    parts, beside = whole.compared, whole.grouped
-    facts = files.read_json(paths.facts(name))
-    stored = {strategy: files.read_json(paths.scores(name, strategy) / "cells.json") for strategy in params.strategies}
-    scores, scores_beside = {}, {}
-    for strategy, model in params.cells:
-        if stored[strategy]["models"][model]["status"] == OK:
-            path = paths.scores(name, strategy) / f"{model}.parquet"
-            kept = files.read_parquet(path)
-            scores[strategy, model] = fold_scores(kept, parts, str(path))
-            if all(place in fitted(stored[strategy]["models"][model]) for place in beside.names):
-                scores_beside[strategy, model] = fold_scores(kept, beside, str(path))
-    draw = partial(rows_of, name, params, next(iter(whole.compared)))
-    made, picture = evaluate(name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores, draw)
-    made["grouped"] = grouped(name, params, table.y, beside, facts, of_parts(stored, beside), scores_beside)
-    for title, collect, columns in (("learning", learning, LEARNING), ("trials", trials, TRIALS)):
-        found = [frame for cell in scores if len(frame := collect(paths.scores(name), cell, whole))]
-        made[title] = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
-    folder = paths.evaluation(name)
-    for title, content in made.items():
-        files.write_csv(folder / f"{title}.csv", content)
-    tested = np.unique(np.concatenate([fold.test for fold in parts]))
-    files.write_json(folder / "dataset.json", {
-        **facts, "dataset": name, "split": params.split_of(name).model_dump(), "folds": len(parts),
-        "thresholds": params.thresholds_of(name).model_dump(), "costs": params.costs_of(name).model_dump(),
-        "costs_without_a_model": costs.reference(table.y[tested], matrix.of(tested)),
-        "draws": bootstrap.DRAWS, "level": bootstrap.LEVEL, "grouped_folds": len(beside),
-        "grouped_by": "group" if "group" in table.roles else "rows",
-        "axes": list(picture.shares),
-        "defects": files.read_json(paths.defects(name)),
-        "devices": {f"{strategy}/{model}": device for strategy, model in params.cells
-                    if (device := stored[strategy]["models"][model].get("device", CPU)) != CPU},
-    })  # fmt: skip
-    print(f"{name}: {len(scores)} of {len(params.cells)} cells evaluated")
+    with stage("evaluate", __doc__) as (params, name):
+        whole = splits.read(paths.split(name))
+        table = tables.read(paths.table(name), features=False)
+        matrix = costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
+        parts, grouped_parts = whole.compared, whole.grouped
+        facts = files.read_json(paths.facts(name))
+        stored = {
+            strategy: files.read_json(paths.scores(name, strategy) / "cells.json") for strategy in params.strategies
+        }
+        scores, scores_grouped = {}, {}
+        for strategy, model in params.cells:
+            if stored[strategy]["models"][model]["status"] == OK:
+                path = paths.scores(name, strategy) / f"{model}.parquet"
+                kept = files.read_parquet(path)
+                scores[strategy, model] = fold_scores(kept, parts, str(path))
+                if all(place in fitted(stored[strategy]["models"][model]) for place in grouped_parts.names):
+                    scores_grouped[strategy, model] = fold_scores(kept, grouped_parts, str(path))
+        draw = partial(rows_of, name, params, next(iter(parts)))
+        made, picture = evaluate(name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores, draw)
+        made["grouped"] = grouped(
+            name, params, table.y, grouped_parts, facts, of_parts(stored, grouped_parts), scores_grouped
+        )
+        for title, collect, columns in (("learning", learning, LEARNING), ("trials", trials, TRIALS)):
+            found = [frame for cell in scores if len(frame := collect(paths.scores(name), cell, whole))]
+            made[title] = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+        folder = paths.evaluation(name)
+        for title, content in made.items():
+            files.write_csv(folder / f"{title}.csv", content)
+        tested = np.unique(np.concatenate([fold.test for fold in parts]))
+        devices = {
+            f"{strategy}/{model}": device
+            for strategy, model in params.cells
+            if (device := stored[strategy]["models"][model].get("device", CPU)) != CPU
+        }
+        about = {
+            "dataset": name,
+            "split": params.split_of(name).model_dump(),
+            "folds": len(parts),
+            "thresholds": params.thresholds_of(name).model_dump(),
+            "costs": params.costs_of(name).model_dump(),
+            "costs_without_a_model": costs.reference(table.y[tested], matrix.of(tested)),
+            "draws": bootstrap.DRAWS,
+            "level": bootstrap.LEVEL,
+            "grouped_folds": len(grouped_parts),
+            "grouped_by": "group" if "group" in table.roles else "rows",
+            "axes": list(picture.shares),
+            "defects": files.read_json(paths.audit(name)),
+            "devices": devices,
+        }
+        files.write_json(folder / "dataset.json", facts | about)
+        print(f"{name}: {len(scores)} of {len(params.cells)} cells evaluated")
 
 
 if __name__ == "__main__":

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-
-from stages import config, files, paths
+from stages import files, paths
 from stages.data import tables
 from stages.data.datasets import fetch
 from stages.errors import guarded
+from stages.stage_inputs import stage
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.fetch", description=__doc__)
-    parser.add_argument("dataset", help="a key of params.yaml: datasets")
-    name = parser.parse_args().dataset
-    entry = config.load().dataset(name)
-    table, facts = fetch(name, entry)
-    if entry.distributed:  # train reads it, and depends on the table's facts, not on the dataset's entry as a whole
-        facts["distributed"] = True
-    tables.write(paths.table(name), table)
-    files.write_json(paths.facts(name), facts)
-    print(f"{name}: {facts['rows']:,} rows, {facts['positives']:,} positive ({facts['prevalence']:.2%}), "
-          f"{facts['features']} features")  # fmt: skip
+    with stage("fetch", __doc__) as (params, name):
+        table, facts = fetch(name, params.dataset(name))
+        tables.write(paths.table(name), table)
+        files.write_json(paths.facts(name), facts)
+        share, features = f"{facts['prevalence']:.2%}", facts["features"]
+        print(f"{name}: {facts['rows']:,} rows, {facts['positives']:,} positive ({share}), {features} features")
 
 
 if __name__ == "__main__":

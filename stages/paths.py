@@ -22,12 +22,12 @@ DOWNLOADS = DATA / "downloads"
 STORE = DATA / "store"
 """Fitted cells by the hash of their inputs; ignored by git and DVC, bounded in size, safe to delete."""
 
-LOOKED = DATA / "looked.json"
-"""There when the MLflow store was looked at, the same bytes whatever was found."""
+SCRATCH = DATA / "scratch"
+"""What a stage's workers share while it runs; ignored by git and DVC, empty when no stage runs."""
 
 
 def code(stage: str) -> Path:
-    """The source files that a stage stands on, with their sums."""
+    """The digest of each source file that a stage runs."""
     return DATA / "code" / f"{stage}.json"
 
 
@@ -46,19 +46,9 @@ def split(dataset: str) -> Path:
     return DATA / "splits" / f"{dataset}.parquet"
 
 
-def defects(dataset: str) -> Path:
+def audit(dataset: str) -> Path:
     """What is wrong with the table."""
-    return DATA / "defects" / f"{dataset}.json"
-
-
-def gate(dataset: str) -> Path:
-    """There when a table was looked at and not refused, the same bytes whatever was found in it."""
-    return DATA / "gates" / f"{dataset}.json"
-
-
-def costs(dataset: str) -> Path:
-    """What each decision about each row costs."""
-    return DATA / "costs" / f"{dataset}.parquet"
+    return DATA / "audits" / f"{dataset}.json"
 
 
 def resampled(dataset: str, strategy: str | None = None) -> Path:
@@ -71,19 +61,14 @@ def scores(dataset: str, strategy: str | None = None) -> Path:
     return _cell(DATA / "scores", dataset, strategy)
 
 
-def measured(dataset: str, strategy: str | None = None) -> Path:
-    """Seconds and bytes of a strategy, or the folder of all strategies: measured, not results."""
-    return _cell(DATA / "measured", dataset, strategy)
+def measured(dataset: str, stage: str) -> Path:
+    """Seconds and bytes of a stage, and who made what: measured, not results."""
+    return DATA / "measured" / dataset / f"{stage}.json"
 
 
 def evaluation(dataset: str) -> Path:
     """The folder of a dataset's metrics, decisions and curves."""
     return DATA / "evaluations" / dataset
-
-
-def runs(dataset: str) -> Path:
-    """The runs that show a dataset's results in MLflow, each with its key; taken away where they are not there."""
-    return DATA / "runs" / f"{dataset}.json"
 
 
 def plots(dataset: str) -> Path:

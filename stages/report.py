@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 import pandas as pd
+from tqdm import tqdm
 
-from stages import config, files, paths, pool
+from stages import files, paths
 from stages.errors import guarded
-from stages.pool import Killed
+from stages.stage_inputs import stage
 from stages.verdict import figures, headline, measured, page, shown
 from stages.verdict.columns import CONFUSION
 from stages.verdict.shown import Drawing
@@ -76,17 +75,6 @@ def drawn(picture: Picture) -> tuple[str, bytes]:
     return figures.svg(figure) if picture.page else "", figures.png(figure) if picture.file else b""
 
 
-def side_by_side(wanted: Mapping[str, Picture]) -> dict[str, tuple[str, bytes]]:
-    """All pictures, drawn on all cores."""
-    made = {
-        name: drawn(picture) if isinstance(found, Killed) else found
-        for (name, picture), found in pool.side_by_side(
-            lambda named: drawn(named[1]), list(wanted.items()), kind=itemgetter(0), sendable=False
-        )
-    }
-    return {name: made[name] for name in wanted}
-
-
 def pictures_of(name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> dict[str, Picture]:
     """The pictures of a dataset, by name."""
     curves, points = tables["curves"], tables["reliability"]
@@ -103,7 +91,9 @@ def made(
     name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], seconds: Mapping[str, Any]
 ) -> tuple[str, dict[str, bytes]]:
     """A dataset's page, which says what the results are, with pictures of them; and the pictures for files, by name."""
-    pictures = side_by_side(pictures_of(name, tables, facts))
+    wanted = pictures_of(name, tables, facts)
+    done = tqdm(wanted.items(), desc=f"report {name}", unit="picture", disable=None)
+    pictures = {title: drawn(picture) for title, picture in done}
     seen, strategies = figures.looks(tables["curves"]), tables["curves"]["strategy"].unique()
     toggles = {str(strategy): figures.swatch(seen.get(strategy)) for strategy in strategies}
     means, best = figures.mean_counts(tables["counts"]), shown.best_trials(tables["trials"])
@@ -113,25 +103,21 @@ def made(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.report", description=__doc__)
-    parser.add_argument("dataset", help="a key of params.yaml: datasets")
-    name = parser.parse_args().dataset
-    params = config.load()
-    params.dataset(name)
-    folder = paths.evaluation(name)
-    tables = {table: files.read_csv(folder / f"{table}.csv") for table in TABLES}
-    facts = files.read_json(folder / "dataset.json")
-    seconds = measured.for_page(measured.read(name, params.strategies), ["strategy", "model"])
-    text, pictures = made(name, tables, facts, seconds)
-    files.write_text(paths.page(name), text)
-    for title, content in pictures.items():
-        with files.replacing(paths.pictures(name) / f"{title}.png") as file:
-            file.write(content)
-    board = tables["leaderboard"]
-    files.write_csv(paths.plots(name) / "precision_recall.csv", precision_recall(board, tables["curves"]))
-    files.write_csv(paths.plots(name) / "reliability.csv", reliability(board, tables["reliability"]))
-    files.write_csv(paths.plots(name) / "confusion.csv", confusion(board, tables["decisions"]))
-    print(f"{name}: {paths.page(name)}, {len(text.encode()) / 1e6:.1f} MB")
+    with stage("report", __doc__) as (params, name):
+        folder = paths.evaluation(name)
+        tables = {table: files.read_csv(folder / f"{table}.csv") for table in TABLES}
+        facts = files.read_json(folder / "dataset.json")
+        seconds = measured.for_page(measured.read(name), ["strategy", "model"])
+        text, pictures = made(name, tables, facts, seconds)
+        files.write_text(paths.page(name), text)
+        for title, content in pictures.items():
+            with files.replacing(paths.pictures(name) / f"{title}.png") as file:
+                file.write(content)
+        board, plots = tables["leaderboard"], paths.plots(name)
+        files.write_csv(plots / "precision_recall.csv", precision_recall(board, tables["curves"]))
+        files.write_csv(plots / "reliability.csv", reliability(board, tables["reliability"]))
+        files.write_csv(plots / "confusion.csv", confusion(board, tables["decisions"]))
+        print(f"{name}: {paths.page(name)}, {len(text.encode()) / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

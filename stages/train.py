@@ -1,33 +1,39 @@
-"""Stage train: for each model and fold, scores of the test rows and of the validation slice."""
+"""Stage train: for each model, strategy and fold, scores of the test rows and of the validation rows."""
 
 from __future__ import annotations
 
-import argparse
+import shutil
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages import config, files, paths, staying
+from stages import files, parallel, paths
+from stages.config import Params
 from stages.data import parts as splits
+from stages.data import tables
+from stages.data.parts import Fold, Parts
 from stages.errors import guarded
-from stages.remedies import cluster, devices, models
-from stages.remedies.fit import Fitted, Work
-from stages.remedies.fits import Fits, Outcome, Place, first_of, warm_up
+from stages.remedies import cluster, costs, devices, resampling
+from stages.remedies.cell_store import open_store
+from stages.remedies.fit import Fitted
 from stages.remedies.outcome import OK
+from stages.remedies.run import DatasetFits, FitId, FitOutcome
+from stages.stage_inputs import stage
 
-__all__ = ["warm_up"]  # for `stages.forkserver`
 
-
-def scores_of(work: Work, repeat: int, fold: int, fitted: Fitted) -> pd.DataFrame:
-    """The scores of one fold as rows of the stored table."""
-    rows = np.concatenate([work.test, work.validation]).astype(np.int32)
-    part = np.repeat(np.array([splits.TEST, splits.VALIDATION], np.uint8), [len(work.test), len(work.validation)])
+def scores_of(fold: Fold, fitted: Fitted) -> pd.DataFrame:
+    """The scores of one fit as rows of the stored table."""
+    rows = np.concatenate([fold.test, fold.validation]).astype(np.int32)
+    part = np.repeat(
+        np.array([splits.TEST, splits.VALIDATION], np.uint8), [len(fold.test), len(fold.validation)]
+    )
     return pd.DataFrame(
         {
-            "repeat": np.full(len(rows), repeat, np.int16),
-            "fold": np.full(len(rows), fold, np.int16),
+            "repeat": np.full(len(rows), fold.repeat, np.int16),
+            "fold": np.full(len(rows), fold.fold, np.int16),
             "part": part,
             "row": rows,
             "score": np.concatenate([fitted.test, fitted.validation]),
@@ -35,15 +41,15 @@ def scores_of(work: Work, repeat: int, fold: int, fitted: Fitted) -> pd.DataFram
     )
 
 
-OfModel = list[tuple[tuple[int, int], Fitted]]
-"""The fits of one model, each with its repeat and fold."""
+OfModel = list[tuple[Fold, Fitted]]
+"""The fits of one combination, each with its fold."""
 
 
 def histories(fits: OfModel) -> pd.DataFrame:
     """The learning curves of all folds: one row a step and series."""
     pieces = [
-        pd.DataFrame(fit.history).melt("step", var_name="series").assign(repeat=repeat, fold=fold)
-        for (repeat, fold), fit in fits
+        pd.DataFrame(fit.history).melt("step", var_name="series").assign(repeat=fold.repeat, fold=fold.fold)
+        for fold, fit in fits
         if fit.history
     ]
     return pd.concat(pieces, ignore_index=True)[["repeat", "fold", "series", "step", "value"]]
@@ -51,92 +57,111 @@ def histories(fits: OfModel) -> pd.DataFrame:
 
 def trials(fits: OfModel) -> list[dict[str, Any]]:
     """The trials of all folds."""
-    return [{"repeat": repeat, "fold": fold, **trial} for (repeat, fold), fit in fits for trial in fit.trials]
+    return [{"repeat": fold.repeat, "fold": fold.fold, **trial} for fold, fit in fits for trial in fit.trials]
 
 
-def summary(key: str, outcomes: dict[Place, Outcome], beside: int | None = None) -> dict[str, Any]:
-    """The status of one cell over its folds, with the reason, the notes and the facts of its fits.
+def not_resampled(counts: Iterable[dict[str, Any]]) -> tuple[str, str] | None:
+    """Status and reason of every combination of a strategy whose sampler did not run in each fold."""
+    bad = [(count["repeat"], count["fold"], count) for count in counts if count["status"] != OK]
+    return (bad[0][2]["status"], _first_of(bad, bad[0][2]["reason"])) if bad else None
 
-    The repeat `beside` has facts alone: a cell that fails nowhere else is in the comparison.
+
+def summary(outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None = None) -> dict[str, Any]:
+    """The status of one combination over its folds, with the reason, the notes and the facts of its fits.
+
+    The grouped repeat has facts alone: a combination that fails nowhere else is in the comparison.
     """
-    every = [(place, outcome) for place, outcome in sorted(outcomes.items()) if place[0] == key]
-    facts = [{"repeat": p[1], "fold": p[2], **o[2].facts} for p, o in every if o[2] is not None]
-    mine = [(place, outcome) for place, outcome in every if place[1] != beside]
-    bad = [(place, outcome) for place, outcome in mine if outcome[0] != OK]
-    notes = sorted({note for _, outcome in mine if outcome[2] is not None for note in outcome[2].notes})
-    if not bad:
-        return {"status": OK, "reason": "", "notes": notes, "folds": facts}
-    (_, repeat, fold), (status, reason, _) = bad[0]
-    return {"status": status, "reason": f"{reason} ({first_of(bad, repeat, fold)})", "notes": notes, "folds": facts}
+    facts = [
+        {"repeat": place.repeat, "fold": place.fold, **made.result.facts}
+        for place, made in outcomes.items()
+        if made.result is not None
+    ]
+    mine = {place: made for place, made in outcomes.items() if place.repeat != grouped_repeat}
+    bad = [(place.repeat, place.fold, made) for place, made in mine.items() if made.status != OK]
+    notes = sorted({note for made in mine.values() if made.result is not None for note in made.result.notes})
+    status, reason = (bad[0][2].status, _first_of(bad, bad[0][2].reason)) if bad else (OK, "")
+    return {"status": status, "reason": reason, "notes": notes, "folds": facts}
 
 
-def write(fits: Fits, strategy: str) -> None:
-    """Fit a strategy's models and write what came of it."""
-    start = time.perf_counter()
-    name, params, folder = fits.dataset, fits.params, paths.scores(fits.dataset, strategy)
-    params.strategy(strategy)
-    for key in params.models_of(strategy):
-        models.check_strategies(key, params.models[key])
-    plan = fits.plan(strategy)
-    cells: dict[str, Any] = {}
-    measured: list[dict[str, Any]] = []
-    if plan.refused is not None:
-        status, reason = plan.refused
-        told = {"status": status, "reason": reason, "notes": [], "folds": []}
-        cells = {key: dict(told) for key in params.models_of(strategy)}
-        print(f"{name} {strategy}: {status}: {reason}")
-    else:
-        if params.dataset(name).distributed and cluster.address() is None:
-            print(f"{name}: distributed, and no cluster is named ({cluster.ADDRESS}): fitted on this machine")
-        beside, jobs, outcomes = fits.parts.beside, plan.jobs, fits.outcomes(plan)
-        for key in params.models_of(strategy):
-            cells[key] = summary(key, outcomes, beside) | {"device": devices.resolved(params.models[key].device)}
-            if cells[key]["status"] == OK:
-                pieces = [scores_of(work, *place[1:], fit) for place, _, work in jobs
-                          if place[0] == key and (fit := outcomes[place][2]) is not None]  # fmt: skip
-                files.write_parquet(folder / f"{key}.parquet", pd.concat(pieces, ignore_index=True))
-                found = [(place[1:], fit) for place, _, _ in jobs if place[0] == key and (fit := outcomes[place][2])]
-                if any(fit.history for _, fit in found):
-                    files.write_parquet(folder / f"{key}.history.parquet", histories(found))
-                if any(fit.trials for _, fit in found):
-                    files.write_json(folder / f"{key}.trials.json", trials(found))
-            else:
-                print(f"{name} {strategy} {key}: {cells[key]['status']}: {cells[key]['reason']}")
-        measured = [
-            {"model": place[0], "repeat": place[1], "fold": place[2], "fit_seconds": fit.fit_seconds,
-             "predict_seconds": fit.predict_seconds, "peak_bytes": fit.peak_bytes}
-            for place, _, _ in jobs if place[1] != beside and (fit := outcomes[place][2]) is not None
-        ]  # fmt: skip
-        seconds = f"{time.perf_counter() - start:.1f} s"
-        print(f"{name} {strategy}: {len(jobs) - len(plan.stored)} fits, {len(plan.stored)} from the store, {seconds}")
-    files.write_json(folder / "cells.json", {"counts": plan.counts, "models": cells})
-    files.write_json(paths.measured(name, strategy) / "train.json", measured)
+def _first_of(bad: list[tuple[int, int, Any]], reason: str) -> str:
+    """A reason with where the first of several folds that gave no result lies, and how many follow it."""
+    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    return f"{reason} (repeat {bad[0][0]}, fold {bad[0][1]}{more})"
+
+
+def write(
+    params: Params, dataset: str, parts: Parts, counts: Mapping[str, list[dict[str, Any]]],
+    outcomes: Mapping[FitId, FitOutcome],
+) -> None:  # fmt: skip
+    """Write what came of the fits, a folder for each strategy."""
+    folds = {fold[:2]: fold for fold in parts}
+    of_cells: dict[tuple[str, str], dict[FitId, FitOutcome]] = {}
+    for place, made in sorted(outcomes.items()):
+        of_cells.setdefault(place[:2], {})[place] = made
+    for strategy in params.strategies:
+        folder, cells = paths.scores(dataset, strategy), {}
+        refused = not_resampled(count for count in counts[strategy] if count["repeat"] != parts.beside)
+        for model in params.models_of(strategy):
+            if refused is not None:
+                status, reason = refused
+                cells[model] = {"status": status, "reason": reason, "notes": [], "folds": []}
+                continue
+            mine = of_cells[strategy, model]
+            device = devices.resolved(params.models[model].device)
+            cells[model] = summary(mine, parts.beside) | {"device": device}
+            if cells[model]["status"] != OK:
+                print(f"{dataset} {strategy} {model}: {cells[model]['status']}: {cells[model]['reason']}")
+                continue
+            fits = [(folds[place[2:]], made.result) for place, made in mine.items() if made.result is not None]
+            scores = pd.concat([scores_of(*fit) for fit in fits], ignore_index=True)
+            files.write_parquet(folder / f"{model}.parquet", scores)
+            if any(fit.history for _, fit in fits):
+                files.write_parquet(folder / f"{model}.history.parquet", histories(fits))
+            if any(fit.trials for _, fit in fits):
+                files.write_json(folder / f"{model}.trials.json", trials(fits))
+        files.write_json(folder / "cells.json", {"counts": counts[strategy], "models": cells})
+        if refused is not None:
+            print(f"{dataset} {strategy}: {refused[0]}: {refused[1]}")
+
+
+def measured(outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None) -> dict[str, Any]:
+    """Seconds and bytes of each fit, and who made each combination, from which commit and when (the last of its fits)."""
+    fits = [
+        {**place._asdict(), "fit_seconds": made.result.fit_seconds, "predict_seconds": made.result.predict_seconds,
+         "peak_bytes": made.result.peak_bytes}
+        for place, made in sorted(outcomes.items())
+        if made.result is not None and place.repeat != grouped_repeat
+    ]  # fmt: skip
+    makers: dict[str, dict[str, Any]] = {}
+    for place, outcome in outcomes.items():
+        cell = f"{place.strategy}/{place.model}"
+        if cell not in makers or outcome.made["at"] > makers[cell]["at"]:
+            makers[cell] = outcome.made
+    return {"fits": fits, "made": makers}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
-    parser.add_argument("dataset", help="a key of params.yaml: datasets")
-    parser.add_argument("strategy", help="a key of params.yaml: strategies")
-    asked = parser.parse_args()
-    fits = Fits(config.load(), asked.dataset)
-    try:
-        while True:
-            if not fits.current:
-                fits.close()
-                fits = Fits(config.load(), asked.dataset)
-            write(fits, asked.strategy)
-            if staying.control is None:
-                return
-            staying.done(stays=fits.goes_ahead)
-            if not fits.goes_ahead:
-                return
-            fits.go_ahead(staying.control)
-            next_one = staying.asked()
-            if next_one is None:
-                return
-            asked = parser.parse_args(next_one[1:])  # of the same dataset
-    finally:
-        fits.close()
+    start = time.perf_counter()
+    with stage("train", __doc__) as (params, name), open_store() as store, parallel.scratch() as folder:
+        distributed = params.dataset(name).distributed
+        if distributed and cluster.address() is None:
+            print(f"{name}: distributed, and no cluster is named ({cluster.ADDRESS}): fitted on this machine")
+        table, parts = tables.in_memory_map(tables.read(paths.table(name)), folder), splits.read(paths.split(name))
+        matrix = costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
+        counts = {strategy: resampling.read_counts(paths.resampled(name, strategy)) for strategy in params.strategies}
+        ran = {
+            strategy: made
+            for strategy, made in counts.items()
+            if not_resampled(count for count in made if count["repeat"] != parts.beside) is None
+        }
+        fits = DatasetFits(params, name, table, parts, matrix.stakes, ran,
+                           partitioned=distributed and cluster.address() is not None)  # fmt: skip
+        outcomes, fresh = fits.outcomes(store)
+        shutil.rmtree(paths.scores(name), ignore_errors=True)
+        write(params, name, parts, counts, outcomes)
+        files.write_json(paths.measured(name, "train"), measured(outcomes, parts.beside))
+        seconds = time.perf_counter() - start
+        print(f"{name}: {fresh} fits, {len(outcomes) - fresh} from the store, {seconds:.1f} s")
 
 
 if __name__ == "__main__":

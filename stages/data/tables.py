@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,6 +122,13 @@ def read(path: Path, *, features: bool = True) -> Table:
                 name.removeprefix(ROLE): _column(file, name).to_numpy() for name in columns if name.startswith(ROLE)
             },
         )
+
+
+def in_memory_map(table: Table, folder: Path) -> Table:
+    """The table with its features in a file of this folder, which several processes map in the place of a copy for each."""
+    path = folder / "features.npy"
+    np.save(path, table.X)
+    return replace(table, X=np.load(path, mmap_mode="r"))
 
 
 def read_matrix(

@@ -14,7 +14,6 @@ import numpy as np
 
 from stages.config import AUTO, CPU, CUDA
 from stages.errors import DeviceError
-from stages.pool import side_by_side
 from stages.remedies.outcome import reason_of
 
 
@@ -88,10 +87,4 @@ def resolved(device: str) -> str:
     """The device that an entry asks for, by name: `auto` is cuda where it is there, else cpu."""
     if device != AUTO:
         return device
-    # asked in a process of its own: once a process has used CUDA, those forked from it cannot
-    [(_, there)] = side_by_side(_is_there, [CUDA], kind=str)
-    return CUDA if there is True else CPU
-
-
-def _is_there(device: str) -> bool:
-    return missing(device, "") is None
+    return CUDA if missing(CUDA, "") is None else CPU

@@ -74,9 +74,15 @@ class Work:
     @property
     def searches_ratio(self) -> bool:
         """Whether it resamples by itself, in a search for the strategy's ratio."""
-        searched = self.entry.search is not None and models.RATIO in self.entry.search.space
-        kind = samplers.kind_of(*self.strategy) if searched and self.strategy is not None else None
-        return kind is not None and kind.has_ratio
+        return self.strategy is not None and searches_ratio(self.entry, self.strategy)
+
+
+def searches_ratio(entry: Model, strategy: tuple[str, Strategy]) -> bool:
+    """Whether a model's search looks for the ratio of this strategy, too."""
+    if entry.search is None or models.RATIO not in entry.search.space:
+        return False
+    kind = samplers.kind_of(*strategy)
+    return kind is not None and kind.has_ratio
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,8 @@ class ModelKind:
     ready : callable
         Imports what the class itself imports at its first use, so that no fit is charged with it; `stages.check` does
         without. Raises NotApplicable where it is not installed.
+    modules : tuple of str
+        Modules of ours that a fit of this kind runs and those of other kinds do not.
     """
 
     load: Callable[[], Any]
@@ -75,6 +77,7 @@ class ModelKind:
     defaults: dict[str, Any] = field(default_factory=dict)
     fixed: dict[str, tuple[Any, str]] = field(default_factory=dict)
     ready: Callable[[], object] = lambda: None
+    modules: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -127,8 +130,10 @@ _ONE_THREAD = {"n_jobs": (1, "cells run side by side, one thread each (LOKY_MAX_
 _WOULD_STOP_ON_RESAMPLED = "it would be taken from the resampled rows; early stopping uses the natural validation slice"
 _STOPS = ("early_stopping_rounds", "early_stopping", "patience", "autoencoder_patience")
 _RELABELS = "MetaCost relabels rows by their probability at the natural prevalence"
+BOOSTING, NETWORKS, ANOMALY = (f"stages.remedies.{name}" for name in ("boosting", "networks", "anomaly"))
 _XGBOOST = ModelKind(
     _of("xgboost", "XGBClassifier"), learning.xgboost, "codes", missing=True, margin="output_margin",
+    modules=(BOOSTING,),
     defaults={"tree_method": "hist"},
     fixed={
         **_ONE_THREAD,
@@ -142,6 +147,7 @@ _XGBOOST = ModelKind(
 )  # fmt: skip
 _NET = ModelKind(
     _multilayer_perceptron, learning.net, scale=True, defaults={"loss": "cross_entropy"}, ready=_keras,
+    modules=(NETWORKS,),
 )  # fmt: skip
 _BALANCED_RANDOM_FOREST = ModelKind(
     _of("imblearn.ensemble", "BalancedRandomForestClassifier"), margin=None, probabilities=False, weighs=False,
@@ -151,7 +157,7 @@ _BALANCED_RANDOM_FOREST = ModelKind(
 _BALANCED_ENSEMBLE = replace(_BALANCED_RANDOM_FOREST, remedies="")
 _ANOMALY = ModelKind(
     _isolation_forest, probabilities=False, weighs=False, remedies="",
-    alone="it learns what is usual, not what tells the classes apart",
+    alone="it learns what is usual, not what tells the classes apart", modules=(ANOMALY,),
 )  # fmt: skip
 
 MODELS: dict[str, ModelKind] = {
@@ -204,6 +210,7 @@ MODELS: dict[str, ModelKind] = {
     "autoencoder": replace(_ANOMALY, load=_autoencoder, learn=learning.net, scale=True, ready=_keras),
     "autoencoder_xgboost": replace(
         _NET, load=_autoencoder_before_xgboost, learn=learning.encoded, weighs=False, remedies="xgboost", defaults={},
+        modules=(ANOMALY,),
     ),
     "isolation_forest": _ANOMALY,
 }  # fmt: skip

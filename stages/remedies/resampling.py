@@ -1,18 +1,27 @@
-"""What a strategy made of every fold's training rows, on disk: indices, synthetic rows, counts."""
+"""What strategies make of every fold's training rows, and how it lies on disk: indices, synthetic rows, counts."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
-from stages import files
+from stages import files, parallel
+from stages.config import Params, Strategy, seed_for
+from stages.data.parts import Fold, Parts
 from stages.data.tables import ROLE, TARGET, Table, frame_of, read_matrix
+from stages.errors import NotApplicable
+from stages.parallel import Killed
+from stages.remedies import keys, samplers
+from stages.remedies.cell_store import CellStore, StoredObject
+from stages.remedies.outcome import FAILED, NOT_APPLICABLE, OK
 from stages.remedies.samplers import Index, Labels, Resampled
 from stages.remedies.space import Matrix
 
@@ -31,6 +40,8 @@ class FoldResult:
     before: tuple[int, int]
     """Negatives and positives among the training rows."""
     resampled: Resampled | None
+    seconds: float | None = None
+    """What it took; None where the process was killed."""
 
     def counts(self, y: Labels) -> dict[str, Any]:
         """Class counts before and after, as a result."""
@@ -48,7 +59,124 @@ class FoldResult:
             "negatives_after": after[0],
             "positives_after": after[1],
             "synthetic": None if self.resampled is None else len(self.resampled.synthetic_y),
+            "digest": None if self.resampled is None else keys.of_arrays(*self.resampled),
         }
+
+
+class SampleJob(NamedTuple):
+    """One strategy on one fold's training rows.
+
+    Attributes
+    ----------
+    key : str
+        Its key in the cell store.
+    """
+
+    strategy: str
+    fold: Fold
+    key: str
+    params: Params
+    dataset: str
+    table: Table
+
+
+FEW_SECONDS = 4.0
+"""Work of less than this is done here: as long as workers take to start."""
+
+
+def of_dataset(
+    params: Params, dataset: str, table: Table, parts: Parts, store: CellStore
+) -> Iterator[tuple[str, list[FoldResult]]]:
+    """What each strategy makes of each fold, out of the store where it is known; a strategy is given when it is whole."""
+    hashed, folds = keys.of_table(table), list(parts)
+    jobs = [
+        SampleJob(
+            strategy, fold, keys.of_rows(hashed, fold.train, (strategy, entry), _seed(params, dataset, strategy, fold)),
+            params, dataset, table,
+        )
+        for strategy, entry in params.strategies.items() for fold in folds
+    ]  # fmt: skip
+    held = store.contains([job.key for job in jobs])
+    made: dict[str, list[FoldResult]] = {strategy: [] for strategy in params.strategies}
+
+    def known() -> Iterator[tuple[SampleJob, FoldResult | Killed]]:
+        fresh = []
+        for job in jobs:
+            stored = store.get(job.key) if job.key in held else None
+            if stored is None:
+                fresh.append(job)
+            else:
+                yield job, _result_of(job, stored)
+        yield from _done(fresh)
+
+    for job, result in tqdm(known(), total=len(jobs), desc=f"resample {dataset}", unit="fold", disable=None):
+        if isinstance(result, Killed):
+            result = FoldResult(job.fold.repeat, job.fold.fold, FAILED, result.reason, _classes(table, job.fold), None)
+        elif job.key not in held and result.status != FAILED:
+            store.put(job.key, _stored_of(result))
+        made[job.strategy].append(result)
+        if len(made[job.strategy]) == len(folds):
+            yield job.strategy, sorted(made.pop(job.strategy), key=lambda one: (one.repeat, one.fold))
+
+
+def _done(jobs: list[SampleJob]) -> Iterator[tuple[SampleJob, FoldResult | Killed]]:
+    """Jobs with their results: the first few seconds' worth here, the rest side by side."""
+    waiting, start = iter(jobs), time.perf_counter()
+    for job in waiting:
+        yield job, _resample(job)
+        large = job.table.X.nbytes > parallel.LARGE_BYTES  # results would be held several times on their way
+        if not large and time.perf_counter() - start > FEW_SECONDS:
+            yield from parallel.side_by_side(_resample, waiting)
+
+
+def _resample(job: SampleJob) -> FoldResult:
+    """Resample on one thread: folds are resampled side by side."""
+    from threadpoolctl import threadpool_limits
+
+    strategy = job.strategy, job.params.strategies[job.strategy]
+    seed = _seed(job.params, job.dataset, job.strategy, job.fold)
+    with threadpool_limits(1):
+        return resample(job.table, job.fold, *strategy, seed)
+
+
+def _seed(params: Params, dataset: str, strategy: str, fold: Fold) -> int:
+    return seed_for(params.seed, dataset, strategy, "resample", fold.repeat, fold.fold)
+
+
+def resample(table: Table, fold: Fold, key: str, strategy: Strategy, seed: int) -> FoldResult:
+    """Apply a strategy to one fold's training rows, and to no other row.
+
+    A sampler that cannot run on these rows gives a result `not_applicable` with the library's reason, one that breaks
+    gives `failed`.
+    """
+    status, reason, made, start = OK, "", None, time.perf_counter()
+    try:
+        made = samplers.resample(key, strategy, table.X, table.y, table.cardinalities, seed, fold.train)
+    except NotApplicable as error:
+        status, reason = NOT_APPLICABLE, str(error)
+    except MemoryError as error:
+        status, reason = FAILED, f"out of memory: {error}"
+    seconds = time.perf_counter() - start
+    return FoldResult(fold.repeat, fold.fold, status, reason, _classes(table, fold), made, seconds)
+
+
+def _classes(table: Table, fold: Fold) -> tuple[int, int]:
+    """Negatives and positives among a fold's training rows."""
+    positives = int(table.y[fold.train].sum())
+    return len(fold.train) - positives, positives
+
+
+def _stored_of(result: FoldResult) -> StoredObject:
+    arrays = {} if result.resampled is None else result.resampled._asdict()
+    facts = {"status": result.status, "reason": result.reason, "before": result.before, "seconds": result.seconds}
+    return StoredObject(arrays, facts)
+
+
+def _result_of(job: SampleJob, stored: StoredObject) -> FoldResult:
+    facts = stored.facts
+    made = Resampled(**stored.arrays) if stored.arrays else None
+    repeat, fold = job.fold[:2]
+    return FoldResult(repeat, fold, facts["status"], facts["reason"], tuple(facts["before"]), made, facts["seconds"])
 
 
 def write(folder: Path, results: Sequence[FoldResult], table: Table) -> None:

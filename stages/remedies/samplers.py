@@ -74,6 +74,8 @@ class SamplerKind:
         Whether all that it does to probabilities is to multiply the odds by one factor: exactly so where rows are drawn
         whatever they hold, about so where new rows follow the old ones' distribution, not at all where rows are chosen by
         where they lie (see `stages.remedies.corrections`).
+    modules : tuple of str
+        Modules of ours that this kind runs and others do not.
     """
 
     make: Callable[[], type]
@@ -83,6 +85,7 @@ class SamplerKind:
     reads_features: bool = True
     adds: Callable[[Any, Coded, Labels], tuple[Matrix, Labels]] | None = None
     shift: Literal["exact", "approximate"] | None = None
+    modules: tuple[str, ...] = ()
 
 
 def _of(module: str, name: str) -> Callable[[], type]:
@@ -141,6 +144,8 @@ def _centres(sampler: Any, Z: Matrix, y: Labels) -> Raw:
     return Raw(np.flatnonzero(~np.isin(y, replaced)), made[new], made_y[new])
 
 
+OVERSAMPLING, CLEANING = (f"stages.remedies.{name}" for name in ("oversampling", "cleaning"))
+
 SAMPLERS: dict[str, SamplerKind] = {
     "random_over": SamplerKind(
         _of("over_sampling", "RandomOverSampler"), _selected, {}, reads_features=False, shift="exact"
@@ -151,9 +156,14 @@ SAMPLERS: dict[str, SamplerKind] = {
         {},
         adds=oversampling.oversampled(oversampling.smote),
         shift="approximate",
+        modules=(OVERSAMPLING,),
     ),
     "borderline_smote": SamplerKind(
-        _of("over_sampling", "BorderlineSMOTE"), _appended, {}, adds=oversampling.oversampled(oversampling.borderline)
+        _of("over_sampling", "BorderlineSMOTE"),
+        _appended,
+        {},
+        adds=oversampling.oversampled(oversampling.borderline),
+        modules=(OVERSAMPLING,),
     ),
     "svm_smote": SamplerKind(_of("over_sampling", "SVMSMOTE"), _appended, {}),
     "kmeans_smote": SamplerKind(_of("over_sampling", "KMeansSMOTE"), _appended, {}),
@@ -163,6 +173,7 @@ SAMPLERS: dict[str, SamplerKind] = {
         {},
         adds=oversampling.oversampled(oversampling.adasyn),
         shift="approximate",
+        modules=(OVERSAMPLING,),
     ),
     "random_under": SamplerKind(
         _of("under_sampling", "RandomUnderSampler"), _selected, {}, reads_features=False, shift="exact"
@@ -170,16 +181,16 @@ SAMPLERS: dict[str, SamplerKind] = {
     "near_miss_1": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 1}),
     "near_miss_2": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 2}),
     "near_miss_3": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 3}),
-    "tomek_links": SamplerKind(_cleaner_of("TomekLinks"), _selected, {}, has_ratio=False),
-    "enn": SamplerKind(_cleaner_of("EditedNearestNeighbours"), _selected, {}, has_ratio=False),
-    "renn": SamplerKind(_cleaner_of("RepeatedEditedNearestNeighbours"), _selected, {}, has_ratio=False),
-    "all_knn": SamplerKind(_cleaner_of("AllKNN"), _selected, {}, has_ratio=False),
-    "ncr": SamplerKind(_cleaner_of("NeighbourhoodCleaningRule"), _selected, {}, has_ratio=False),
-    "cnn": SamplerKind(_cleaner_of("CondensedNearestNeighbour"), _selected, {}, has_ratio=False),
-    "oss": SamplerKind(_cleaner_of("OneSidedSelection"), _selected, {}, has_ratio=False),
+    "tomek_links": SamplerKind(_cleaner_of("TomekLinks"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "enn": SamplerKind(_cleaner_of("EditedNearestNeighbours"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "renn": SamplerKind(_cleaner_of("RepeatedEditedNearestNeighbours"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "all_knn": SamplerKind(_cleaner_of("AllKNN"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "ncr": SamplerKind(_cleaner_of("NeighbourhoodCleaningRule"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "cnn": SamplerKind(_cleaner_of("CondensedNearestNeighbour"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "oss": SamplerKind(_cleaner_of("OneSidedSelection"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
     "cluster_centroids": SamplerKind(_of("under_sampling", "ClusterCentroids"), _centres, {}),
-    "smote_tomek": SamplerKind(_cleaner_of("SMOTETomek"), _cleaned_after("tomek_"), {}),
-    "smote_enn": SamplerKind(_cleaner_of("SMOTEENN"), _cleaned_after("enn_"), {}),
+    "smote_tomek": SamplerKind(_cleaner_of("SMOTETomek"), _cleaned_after("tomek_"), {}, modules=(CLEANING,)),
+    "smote_enn": SamplerKind(_cleaner_of("SMOTEENN"), _cleaned_after("enn_"), {}, modules=(CLEANING,)),
 }
 
 NESTED = {"smote": "smote", "tomek": "tomek_links", "enn": "enn", "edited_nearest_neighbours": "enn"}

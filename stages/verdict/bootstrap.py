@@ -14,9 +14,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import pool
+from stages import parallel
 from stages.data.parts import Parts
-from stages.verdict.each import each
 from stages.verdict.metrics import Vector, Weights
 
 T = TypeVar("T")
@@ -75,8 +74,8 @@ def over_draws(
         return [of_piece(block * BLOCK, weights) for weights in draws(parts, y, seed, count=count, only=block)]
 
     blocks = range(-(-count // BLOCK))
-    small = 4 * len(y) * BLOCK <= LARGEST / pool.cores() / 2
-    made = each(of_block, blocks, int, small=small, label="bootstrap", unit="block")
+    small = 4 * len(y) * BLOCK <= LARGEST / parallel.cores() / 2
+    made = parallel.in_threads(of_block, blocks, together=small, label="bootstrap", unit="block")
     return [piece for pieces in made for piece in pieces]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -11,19 +10,25 @@ from stages import files, paths
 from stages.verdict.columns import MEASURED
 
 
-def read(dataset: str, strategies: Iterable[str]) -> pd.DataFrame:
+def read(dataset: str) -> pd.DataFrame:
     """One row a cell: seconds summed over folds, memory at its peak; `resample_seconds` belongs to the whole strategy."""
+    path = paths.measured(dataset, "resample")
+    resampled = files.read_json(path) if path.is_file() else []
     rows = []
-    for strategy in strategies:
-        folder = paths.measured(dataset, strategy)
-        resampled = _content(folder / "resample.json")
-        trained = _content(folder / "train.json")
-        rows += cells(strategy, resampled, trained)
+    fits = of_fits(dataset)
+    for strategy in dict.fromkeys(entry["strategy"] for entry in fits):
+        rows += cells(
+            strategy,
+            [entry for entry in resampled if entry["strategy"] == strategy],
+            [entry for entry in fits if entry["strategy"] == strategy],
+        )
     return pd.DataFrame(rows, columns=["strategy", "model", *MEASURED]).astype(dict.fromkeys(("peak_bytes",), "Int64"))
 
 
-def _content(path: Any) -> list[dict[str, Any]]:
-    return list(files.read_json(path)) if path.is_file() else []
+def of_fits(dataset: str) -> list[dict[str, Any]]:
+    """What was measured of each fit; nothing where it was not kept."""
+    path = paths.measured(dataset, "train")
+    return list(files.read_json(path)["fits"]) if path.is_file() else []
 
 
 def cells(strategy: str, resampled: list[dict[str, Any]], trained: list[dict[str, Any]]) -> list[dict[str, Any]]:

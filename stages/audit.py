@@ -1,0 +1,24 @@
+"""Stage audit: what is wrong with the table, reported before anything is trained on it."""
+
+from __future__ import annotations
+
+from stages import files, paths
+from stages.data import defects, tables
+from stages.data import parts as splits
+from stages.errors import guarded
+from stages.stage_inputs import stage
+
+
+def main() -> None:
+    with stage("audit", __doc__) as (params, name):
+        table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
+        report = defects.find(table, parts.compared, params.split_of(name).scheme, params.seed, name)
+        files.write_json(paths.audit(name), report.content())  # also of a table that is refused
+        for finding in report.findings:
+            print(f"{name}: {finding.severity}: {finding.sentence}")
+        if report.serious and params.dataset(name).defects == "fail":
+            raise defects.refusal(name, report)
+
+
+if __name__ == "__main__":
+    raise SystemExit(guarded(main)())

@@ -1,0 +1,236 @@
+"""All fits of a dataset in one pool: what the cell store has is taken from it, the rest is fitted, longest first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from stages import parallel, paths
+from stages.config import Params, seed_for
+from stages.data.parts import Fold, Parts
+from stages.data.tables import Table
+from stages.parallel import Killed
+from stages.remedies import devices, keys, models, resampling
+from stages.remedies.cell_store import CellStore, StoredObject
+from stages.remedies.fit import Fitted, Work, fit, searches_ratio
+from stages.remedies.learning import Vector
+from stages.remedies.outcome import FAILED, OK, attempted
+from stages.revision import author, revision
+
+JOURNALS = paths.STORE / "searches"
+"""The finished trials of searches under way."""
+
+HELD_BYTES = 2**30
+"""Resampled rows of all strategies are held at once up to this size, else those of one strategy after the other."""
+
+
+class FitId(NamedTuple):
+    """One model fitted on one fold."""
+
+    strategy: str
+    model: str
+    repeat: int
+    fold: int
+
+
+class FitJob(NamedTuple):
+    """A fit to be made.
+
+    Attributes
+    ----------
+    id : FitId
+    key : str
+        Its key in the cell store.
+    rows : int
+        How many it is fitted on.
+    """
+
+    id: FitId
+    key: str
+    rows: int
+
+
+class FitOutcome(NamedTuple):
+    """What became of a fit: status, reason, what it left behind, and who made it (see `maker`)."""
+
+    status: str
+    reason: str
+    result: Fitted | None
+    made: dict[str, Any]
+
+
+class DatasetFits:
+    """The fits of one dataset.
+
+    Parameters
+    ----------
+    params : Params
+    dataset : str
+    table : Table
+    parts : Parts
+    costs : ndarray of shape (n, 2)
+        What is at stake in each row (`CostMatrix.stakes`).
+    counts : mapping of str to list of dict
+        For each strategy that ran in every fold, what `resample` wrote of them.
+    partitioned : bool
+        Whether one fit goes over all machines of a cluster where the model can.
+    """
+
+    def __init__(
+        self, params: Params, dataset: str, table: Table, parts: Parts, costs: Vector,
+        counts: Mapping[str, list[dict[str, Any]]], *, partitioned: bool = False,
+    ) -> None:  # fmt: skip
+        self.params, self.dataset, self.table, self.costs = params, dataset, table, costs
+        self.folds: dict[tuple[int, int], Fold] = {fold[:2]: fold for fold in parts}
+        self.partitioned = partitioned
+        hashed = keys.of_table(table)
+        of_folds = {name: keys.of_arrays(*fold[2:]) for name, fold in self.folds.items()}
+        of_costs = keys.of_arrays(costs) if any(params.models[m].costs for m in params.models) else ""
+        self.jobs: list[FitJob] = []
+        for strategy, made in counts.items():
+            for count in made:
+                place = count["repeat"], count["fold"]
+                for model in params.models_of(strategy) if count["digest"] is not None else ():
+                    entry, found = params.models[model], FitId(strategy, model, *place)
+                    key = keys.of_fit(
+                        hashed, of_folds[place], count["digest"], of_costs if entry.costs else "", (model, entry),
+                        self._seed(found), devices.resolved(entry.device), self._searched(found), self._split_up(found),
+                    )  # fmt: skip
+                    self.jobs.append(FitJob(found, key, count["negatives_after"] + count["positives_after"]))
+
+    def outcomes(self, store: CellStore) -> tuple[dict[FitId, FitOutcome], int]:
+        """Every fit with what became of it, and how many of them were made here."""
+        held = store.contains([job.key for job in self.jobs])
+        found: dict[FitId, FitOutcome] = {}
+        for job in self.jobs:
+            stored = store.get(job.key) if job.key in held else None
+            if stored is not None:
+                found[job.id] = FitOutcome(OK, "", fitted_of(stored), stored.facts["made"])
+        fresh = [job for job in self.jobs if job.id not in found]
+        if fresh:
+            made = maker()
+            seconds: dict[str, float] = {}
+            done = parallel.side_by_side(_attempt, self._longest_first(fresh, seconds))
+            for (job, _), outcome in tqdm(
+                done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None
+            ):
+                if isinstance(outcome, Killed):
+                    found[job.id] = FitOutcome(FAILED, outcome.reason, None, made)
+                    continue
+                status, reason, result, took = outcome
+                seconds[job.id.model] = took / job.rows
+                found[job.id] = FitOutcome(status, reason, result, made | {"at": int(time.time() * 1000)})
+                if result is not None:
+                    store.put(job.key, stored_of(result, found[job.id].made))
+                    _journal(job.key).unlink(missing_ok=True)
+        return {job.id: found[job.id] for job in self.jobs}, len(fresh)
+
+    def _longest_first(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[FitJob, Work]]:
+        """Jobs with all that they need, so that no core is left with a long one at the end.
+
+        One of each model shows how long it takes by the row; `seconds` grows meanwhile.
+        """
+        by_strategy: dict[str, list[FitJob]] = {}
+        for job in fresh:
+            by_strategy.setdefault(job.id.strategy, []).append(job)
+        width = self.table.X.itemsize * self.table.X.shape[1]
+        together = sum({job.id[::3]: job.rows for job in fresh}.values()) * width <= HELD_BYTES
+        for strategies in [list(by_strategy)] if together else [[name] for name in by_strategy]:
+            rows = {
+                (strategy, *place): made
+                for strategy in strategies
+                for place, made in resampling.read_rows(
+                    paths.resampled(self.dataset, strategy), self.table
+                ).items()
+            }
+            jobs = [job for strategy in strategies for job in by_strategy[strategy]]
+            for job in longest_first(jobs, seconds):
+                yield job, self._work(job, rows[job.id.strategy, job.id.repeat, job.id.fold])
+
+    def _work(self, job: FitJob, rows: Any) -> Work:
+        found, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
+        strategy = found.strategy, self.params.strategies[found.strategy]
+        return Work(
+            found.model, entry, self._seed(found), self.table.X, self.table.y, self.table.cardinalities, fold.train,
+            fold.validation, fold.test, *rows, strategy, self.costs if entry.costs is not None else None,
+            devices.resolved(entry.device), self._split_up(found),
+        )  # fmt: skip
+
+    def _seed(self, found: FitId) -> int:
+        # not of the strategy: two strategies that are compared draw the same random numbers
+        return seed_for(self.params.seed, self.dataset, found.model, "fit", found.repeat, found.fold)
+
+    def _split_up(self, found: FitId) -> bool:
+        return self.partitioned and models.can_be_partitioned(found.model, self.params.models[found.model])
+
+    def _searched(self, found: FitId) -> Any:
+        strategy = found.strategy, self.params.strategies[found.strategy]
+        return strategy if searches_ratio(self.params.models[found.model], strategy) else None
+
+
+def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Iterator[FitJob]:
+    """Jobs in the order in which they should begin: one of each model, then whatever takes longest.
+
+    Parameters
+    ----------
+    seconds : mapping of str to float
+        Seconds by the row of the last fit of each model, which grows meanwhile.
+    """
+    waiting: dict[str, list[FitJob]] = {}
+    for job in sorted(jobs, key=lambda job: job.rows):
+        waiting.setdefault(job.id.model, []).append(job)
+    begun = set(seconds)
+    while waiting:
+        model = max(
+            waiting, key=lambda name: (name not in begun, seconds.get(name, float("inf")) * waiting[name][-1].rows)
+        )
+        begun.add(model)
+        yield waiting[model].pop()
+        if not waiting[model]:
+            del waiting[model]
+
+
+def _attempt(job: tuple[FitJob, Work]) -> tuple[str, str, Fitted | None, float]:
+    """A model that cannot be fitted is a result with its reason; the others go on."""
+    start = time.perf_counter()
+    journal = _journal(job[0].key)
+    return *attempted(partial(fit, job[1], journal if job[1].entry.search else None)), time.perf_counter() - start
+
+
+def _journal(key: str) -> Path:
+    return JOURNALS / f"{key}.log"
+
+
+def maker() -> dict[str, Any]:
+    """Who makes a fit: `by`, from which `commit`, and whether the tree was `dirty`."""
+    state = revision()
+    return {"by": author(), "commit": state.commit, "dirty": state.dirty}
+
+
+SERIES = "history."
+
+
+def stored_of(result: Fitted, made: Mapping[str, Any]) -> StoredObject:
+    """A fit as the cell store keeps it."""
+    history = {SERIES + name: np.asarray(values) for name, values in result.history.items()}
+    facts = {
+        name: getattr(result, name) for name in ("facts", "notes", "trials", "fit_seconds", "predict_seconds", "peak_bytes")
+    }
+    arrays = {"test": result.test, "validation": result.validation, **history}
+    return StoredObject(arrays, {**facts, "history": list(result.history), "made": dict(made)})
+
+
+def fitted_of(stored: StoredObject) -> Fitted:
+    """The fit that the cell store kept."""
+    facts, arrays = stored.facts, stored.arrays
+    history = {name: arrays[SERIES + name].tolist() for name in facts["history"]}
+    return Fitted(
+        arrays["test"], arrays["validation"], facts["facts"], tuple(facts["notes"]), history, facts["trials"],
+        facts["fit_seconds"], facts["predict_seconds"], facts["peak_bytes"],
+    )  # fmt: skip
