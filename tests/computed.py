@@ -17,18 +17,16 @@ import yaml
 from stages.paths import REPOSITORY
 
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
-STAGES = ("fetch", "split", "defects", "costs", "resample", "train", "evaluate")
-OF_STRATEGIES = ("resample", "train")
+STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate")
 
 
 def computed(params: dict[str, Any]) -> None:
     """Run the stages of every dataset up to evaluate."""
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    ran("code")
+    ran("check", "--stage")
     for dataset in params["datasets"]:
         for name in STAGES:
-            for strategy in params["strategies"] if name in OF_STRATEGIES else [None]:
-                ran(name, dataset, *filter(None, [strategy]))
+            ran(name, dataset)
     Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": locked(params)}, sort_keys=False))
 
 
@@ -50,24 +48,22 @@ def locked(params: dict[str, Any]) -> dict[str, Any]:
     for dataset, entry in params["datasets"].items():
         for name in STAGES:
             definition = PIPELINE[name].get("do", PIPELINE[name])
-            for strategy in params["strategies"] if name in OF_STRATEGIES else [""]:
-                words = {"${item.path}": entry["path"], "${key}": dataset, "${item.dataset}": dataset,
-                         "${item.strategy}": strategy}  # fmt: skip
+            words = {"${item.path}": entry["path"], "${key}": dataset, "${item.dataset}": dataset}
 
-                def filled(text: str, words: dict[str, str] = words) -> str:
-                    for word, value in words.items():
-                        text = text.replace(word, value)
-                    return text
+            def filled(text: str, words: dict[str, str] = words) -> str:
+                for word, value in words.items():
+                    text = text.replace(word, value)
+                return text
 
-                values = {}
-                for key in map(filled, definition["params"]):
-                    section, _, one = key.partition(".")
-                    values[key] = params[section][one] if one else params[section]
-                made[f"{name}@{dataset}" + (f"-{strategy}" if strategy else "")] = {
-                    "deps": [hashed(filled(path)) for path in definition["deps"]],
-                    "params": {"params.yaml": values},
-                    "outs": [hashed(filled(path)) for path in definition["outs"]],
-                }
+            values = {}
+            for key in map(filled, definition["params"]):
+                section, _, one = key.partition(".")
+                values[key] = params[section][one] if one else params[section]
+            made[f"{name}@{dataset}"] = {
+                "deps": [hashed(filled(path)) for path in definition["deps"]],
+                "params": {"params.yaml": values},
+                "outs": [hashed(filled(path)) for path in definition["outs"]],
+            }
     return made
 
 
