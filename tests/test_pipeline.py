@@ -349,8 +349,17 @@ def test_a_mistake_stops_the_run_before_anything_is_overwritten(
     assert "fetch@digits" not in project.repro().stages
 
 
-@pytest.mark.parametrize("key", ["x;touch HERE", "x$(touch HERE)", "x`touch HERE`", "x && touch HERE", "x|touch HERE"])
-@pytest.mark.parametrize("section", ["datasets", "strategies", "models"])
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("datasets", "x;touch HERE"),
+        ("datasets", "x$(touch HERE)"),
+        ("datasets", "x`touch HERE`"),
+        ("datasets", "x && touch HERE"),
+        ("strategies", "x;touch HERE"),
+        ("models", "x$(touch HERE)"),
+    ],
+)
 def test_signs_of_the_shell_in_a_key_run_nothing(project: Project, section: str, key: str) -> None:
     params, before = project.params, everything(project.folder)
     entry = next(iter(params[section].values()))

@@ -155,10 +155,10 @@ class DatasetFits:
 
     def _work(self, job: FitJob, rows: Any) -> Work:
         found, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
-        strategy = found.strategy, self.params.strategies[found.strategy]
+        strategy, (kept, synthetic, labels) = (found.strategy, self.params.strategies[found.strategy]), rows
         return Work(
             found.model, entry, self._seed(found), self.table.X, self.table.y, self.table.cardinalities, fold.train,
-            fold.validation, fold.test, *rows, strategy, self.costs if entry.costs is not None else None,
+            fold.validation, fold.test, kept, synthetic, labels, strategy, self.costs if entry.costs is not None else None,
             devices.resolved(entry.device), self._split_up(found),
         )  # fmt: skip
 
