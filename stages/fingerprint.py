@@ -124,7 +124,7 @@ _NEW: set[str] = set()
 @cache
 def _known() -> dict[str, Source]:
     """What has been found in sources, by the hash of their bytes; empty where the file is missing or damaged."""
-    with suppress(OSError, ValueError, TypeError):
+    with suppress(OSError, ValueError, TypeError, AttributeError):
         return {key: Source(*found) for key, found in json.loads(KNOWN_SOURCES.read_text()).items()}
     return {}
 
