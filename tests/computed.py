@@ -12,24 +12,23 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from stages import yaml12
 from stages.paths import REPOSITORY
 
-PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 STAGES = ("fetch", "split", "defects", "costs", "resample", "train", "evaluate")
 OF_STRATEGIES = ("resample", "train")
 
 
 def computed(params: dict[str, Any]) -> None:
     """Run the stages of every dataset up to evaluate."""
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    Path("params.yaml").write_text(yaml12.dump(params))
     ran("code")
     for dataset in params["datasets"]:
         for name in STAGES:
             for strategy in params["strategies"] if name in OF_STRATEGIES else [None]:
                 ran(name, dataset, *filter(None, [strategy]))
-    Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": locked(params)}, sort_keys=False))
+    Path("dvc.lock").write_text(yaml12.dump({"schema": "2.0", "stages": locked(params)}))
 
 
 def ran(name: str, *arguments: str) -> None:

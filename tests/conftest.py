@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import settings
 
+from stages import yaml12
 from stages.data.tables import Table
 from stages.paths import REPOSITORY
 
@@ -71,7 +71,7 @@ def stage(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 @pytest.fixture
 def write_params(workplace: Path) -> Callable[[dict[str, Any]], None]:
-    return lambda content: (workplace / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False)) and None
+    return lambda content: (workplace / "params.yaml").write_text(yaml12.dump(content)) and None
 
 
 def labels(rows: int, positives: int, random: np.random.Generator) -> np.ndarray:

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
+from stages import yaml12
 from stages.paths import REPOSITORY
 from tests.project import Outcome, Project
 from tests.shared_results import ALL, colleague, computed, owner, ran
@@ -99,7 +99,7 @@ def test_ci_stops_at_a_mistake_and_a_failed_run(author: Project, tmp_path: Path)
 
 def test_the_workflow_calls_nothing_but_these_steps() -> None:
     text = (CI / "counterpoise.yml").read_text()
-    job = yaml.safe_load(text)["jobs"]["results"]
+    job = yaml12.load(text)["jobs"]["results"]
     scripts = [one["run"] for one in job["steps"] if "run" in one]
     assert [re.match(r"bash docs/ci/steps.sh (\w+)", one)[1] for one in scripts if "steps.sh" in one] == STEPS
     others = [line.strip() for one in scripts if "steps.sh" not in one for line in one.splitlines()]

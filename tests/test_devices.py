@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
-from stages import check, config, files, paths
+from stages import check, config, files, paths, yaml12
 from stages.champion.estimators import load, save
 from stages.champion.refit import Seeds, refit
 from stages.config import Model, Params
@@ -79,7 +78,7 @@ def test_a_device_is_one_of_a_few_words(device: Any) -> None:
 
 
 def test_a_numbered_device_can_be_written_in_one_line() -> None:
-    params = config.parse({**PARAMS, "models": yaml.safe_load("{xgboost: {device: cuda:1}, mlp: {device: cpu}}")})
+    params = config.parse({**PARAMS, "models": yaml12.load("{xgboost: {device: cuda:1}, mlp: {device: cpu}}")})
     assert [model.device for model in params.models.values()] == ["cuda:1", "cpu"]
 
 

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from benchmarks import fraud_simulator as benchmark
-from stages import config, paths
+from stages import config, paths, yaml12
 from stages.config import Prequential, Simulator
 from stages.data import columns, schemes, simulator, tables
 from stages.data import parts as splits
@@ -178,7 +177,7 @@ def params(**split: Any) -> dict[str, Any]:
     """The entry that params.yaml has behind comments, at a small size."""
     text = (REPOSITORY / "params.yaml").read_text()
     (commented,) = re.findall(r"^  # fraud_simulator:.*\n((?:  #   .*\n)+)", text, re.MULTILINE)
-    entry = yaml.safe_load(commented.replace("  #   ", ""))
+    entry = yaml12.load(commented.replace("  #   ", ""))
     entry["source"] = {"simulator": SMALL.model_dump()}
     entry["split"] |= {"start": "2018-05-02", "folds": 2, **split}
     return {
@@ -209,7 +208,7 @@ def test_the_stages_make_a_table_and_folds_of_it(
 def test_the_entry_of_the_benchmark_is_that_of_the_parameters() -> None:
     text = (REPOSITORY / "params.yaml").read_text()
     (commented,) = re.findall(r"^  # fraud_simulator:.*\n((?:  #   .*\n)+)", text, re.MULTILINE)
-    entry = config.Dataset.model_validate(yaml.safe_load(commented.replace("  #   ", "")))
+    entry = config.Dataset.model_validate(yaml12.load(commented.replace("  #   ", "")))
     assert entry.model_copy(update={"split": None}) == benchmark.ENTRY
     assert entry.split is not None
     assert entry.split.model_copy(update={"validation": 0}) == benchmark.TESTED
@@ -320,7 +319,7 @@ def test_days_without_rows_are_told() -> None:
 def test_a_start_is_a_day_in_quotes(start: Any) -> None:
     """Without quotes YAML reads a date, which DVC refuses to read in params.yaml."""
     with pytest.raises(ValidationError, match='must be a day in quotes, such as "2018-08-15"'):
-        Prequential.model_validate(yaml.safe_load(f"{{scheme: prequential, start: {start}}}"))
+        Prequential.model_validate(yaml12.load(f"{{scheme: prequential, start: {start}}}"))
     assert Prequential(scheme="prequential", start="2018-08-15").model_dump()["start"] == "2018-08-15"
 
 

@@ -20,9 +20,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
-from stages import look, paths, track
+from stages import look, paths, track, yaml12
 from stages.config import Params
 from stages.errors import ConfigurationError, ResultError, guarded
 from stages.paths import REPOSITORY
@@ -545,9 +544,9 @@ def test_what_somebody_else_is_writing_is_attended_to_and_what_a_killed_one_left
 
 def changed_lock(folder: Path, change: Callable[[dict[str, Any]], object]) -> dict[tuple[str, str], str]:
     """The keys after a change of dvc.lock."""
-    lock = yaml.safe_load((folder / "dvc.lock").read_text())
+    lock = yaml12.load((folder / "dvc.lock").read_text())
     change(lock["stages"])
-    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+    (folder / "dvc.lock").write_text(yaml12.dump(lock))
     return dict(locked.read("digits").keys)
 
 
@@ -609,7 +608,7 @@ def test_the_key_is_of_the_parameters_that_made_the_results_not_of_those_written
 ) -> None:
     before = place.state()
     edited = {**PARAMS, "seed": 99}
-    Path("params.yaml").write_text(yaml.safe_dump(edited))
+    Path("params.yaml").write_text(yaml12.dump(edited))
     assert published() == 0
     assert "params.yaml has changed since; `dvc repro track@digits` makes new results" in capsys.readouterr().out
     assert place.state() == before

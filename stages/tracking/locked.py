@@ -13,9 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from stages import config, files, paths
+from stages import config, files, paths, yaml12
 from stages.config import AUTO, CPU, NONE, Model, Params
 from stages.errors import ResultError
 from stages.files import canonical, digest
@@ -169,16 +167,16 @@ def _stages(dataset: str) -> dict[str, Any]:
         raise _missing(dataset, "no such file") from None
     try:
         content = _parsed(text)
-    except yaml.YAMLError as error:
-        raise _missing(dataset, f"no valid YAML: {' '.join(str(error).split())}") from None
+    except yaml12.InvalidYaml as error:
+        raise _missing(dataset, f"no valid YAML: {error}") from None
     stages = content.get("stages") if isinstance(content, dict) else None
     return stages if isinstance(stages, dict) else {}
 
 
 @lru_cache(maxsize=1)
 def _parsed(text: str) -> Any:
-    """YAML of thousands of lines, which libyaml reads twenty times as fast; read once for all datasets."""
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
+    """YAML of thousands of lines, read once for all datasets."""
+    return yaml12.load(text)
 
 
 def _stage(stages: dict[str, Any], name: str, dataset: str) -> Any:

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from stages import paths
+from stages import paths, yaml12
 from stages.champion.bundle import CHAMPION, Champion
 from stages.champion.estimators import FORMATS
 from stages.champion.schema import Schema
@@ -36,7 +35,7 @@ ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 MOST_TEXT = 5000
 """Characters that a description may have; the whole card is a file of the run."""
 SHARED = (
-    "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "scikit-learn", "scipy", "threadpoolctl",
+    "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "ruamel-yaml", "scikit-learn", "scipy", "threadpoolctl",
 )  # fmt: skip
 """What any champion needs to score."""
 
@@ -230,7 +229,7 @@ def inside(folder: Path) -> Path:
         return folder
     described = folder / "MLmodel"
     if described.is_file():
-        flavors = yaml.safe_load(described.read_text(encoding="utf-8")).get("flavors", {})
+        flavors = yaml12.load(described.read_text(encoding="utf-8")).get("flavors", {})
         if flavors.get("python_function", {}).get("loader_module") == LOADER:
             return folder / str(flavors["python_function"]["data"])
     raise ResultError("There is no champion in this folder.", where=str(folder),
