@@ -47,7 +47,8 @@ def test_no_command_stands_in_the_readme_untested() -> None:
         "dvc metrics diff",
         "dvc plots show",
         "COUNTERPOISE_MIRROR=/path/to/files dvc repro",
-        # tests/test_remotes.py and tests/test_team.py
+        # tests/test_remotes.py, tests/test_merge.py and tests/test_team.py
+        "export COUNTERPOISE_STORE=/srv/counterpoise-store",
         "dvc push --run-cache",
         "dvc pull --run-cache --allow-missing",
         "dvc repro --pull",

@@ -179,8 +179,7 @@ def test_imports_point_from_scripts_to_rooms_to_leaves(path: Path) -> None:
         "verdict": {"leaf", "data", "remedies", "verdict"},
         "champion": {"leaf", "data", "remedies", "verdict", "champion"},
         "tracking": {"leaf", "data", "remedies", "verdict", "champion", "tracking"},
-        "sharing": {"leaf", "sharing"},
-        "script": {"leaf", "data", "remedies", "verdict", "champion", "tracking", "sharing"},
+        "script": {"leaf", "data", "remedies", "verdict", "champion", "tracking"},
     }[room(path)]
     wrong = {found for found in imports(path) - {path} if room(found) not in allowed}
     assert not wrong
