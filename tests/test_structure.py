@@ -22,7 +22,7 @@ from stages.tracking.locked import CODE
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 LEAVES = {
     REPOSITORY / "stages" / f"{name}.py"
-    for name in ("config", "paths", "files", "errors", "closure", "pool", "staying", "forkserver", "__init__")
+    for name in ("addresses", "config", "paths", "files", "errors", "closure", "pool", "staying", "forkserver", "__init__")
 }
 SCRIPTS = sorted(path for path in (REPOSITORY / "stages").glob("*.py") if path not in LEAVES)
 COMPUTING = list(code.STAGES)
