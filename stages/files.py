@@ -25,8 +25,13 @@ DECIMALS = 6
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """A binary file that takes the place of `path` only when everything was written.
+
+    Parameters
+    ----------
+    durable : bool
+        Whether to wait until the bytes are on the disk, so that a power failure leaves no part of them.
 
     Raises
     ------
@@ -39,8 +44,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:

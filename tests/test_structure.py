@@ -21,7 +21,8 @@ from stages.tracking.locked import CODE
 PIPELINE = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 LEAVES = {
     REPOSITORY / "stages" / f"{name}.py"
-    for name in ("config", "yaml12", "paths", "files", "errors", "closure", "pool", "staying", "forkserver", "__init__")
+    for name in ("addresses", "config", "yaml12", "paths", "files", "errors", "fingerprint", "stage_inputs", "lifetime",
+                 "parallel", "revision", "__init__")
 }
 SCRIPTS = sorted(path for path in (REPOSITORY / "stages").glob("*.py") if path not in LEAVES)
 COMPUTING = list(code.STAGES)

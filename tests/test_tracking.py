@@ -22,6 +22,7 @@ import pandas as pd
 import pytest
 
 from stages import look, paths, track, yaml12
+from stages.addresses import masked
 from stages.config import Params
 from stages.errors import ConfigurationError, ResultError, guarded
 from stages.paths import REPOSITORY
@@ -847,7 +848,7 @@ def test_a_file_that_is_no_database_is_said_at_once(
     ],
 )
 def test_credentials_are_masked_and_nothing_else(text: str, shown: str) -> None:
-    assert store.masked(text) == shown
+    assert masked(text) == shown
 
 
 # ----------------------------------------------------------------- the commit

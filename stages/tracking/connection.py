@@ -11,8 +11,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from stages.addresses import masked
 from stages.errors import CounterpoiseError, StorageError
-from stages.tracking.store import VARIABLE, Store, masked, unusable
+from stages.tracking.store import VARIABLE, Store, unusable
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

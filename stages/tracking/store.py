@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from stages import paths
+from stages.addresses import masked
 from stages.errors import ConfigurationError
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -39,12 +39,6 @@ class Store:
     def artifacts(self, dataset: str) -> str | None:
         """The address of a new experiment's artifacts; None where the server decides."""
         return None if self.database is None else (self.database.parent / ARTIFACTS / dataset).as_uri()
-
-
-def masked(text: str) -> str:
-    """The text without the user and the password of any address in it, also of one whose password is not escaped."""
-    text = re.sub(r"(?<=://)(?:[^/\s]*|[^/\s@:]+:(?!\d+(?:[/\s]|$))\S*)@", "***@", text)
-    return re.sub(r"(?<=[?&]password=)[^&\s]+", "***", text)
 
 
 def chosen(environment: Mapping[str, str]) -> Store:
