@@ -103,7 +103,7 @@ def made(
 
 
 def main() -> None:
-    with stage("report", __doc__) as (params, name):
+    with stage("report", __doc__) as (_, name):
         folder = paths.evaluation(name)
         tables = {table: files.read_csv(folder / f"{table}.csv") for table in TABLES}
         facts = files.read_json(folder / "dataset.json")

@@ -60,7 +60,8 @@ def stage(script: str, description: str | None, *, of_dataset: bool = True) -> I
     text = paths.PARAMS.read_text(encoding="utf-8") if paths.PARAMS.is_file() else ""
     params = config.load()
     entry = params.dataset(dataset) if dataset else None
-    dependencies, names = declared(script, {"key": dataset, "item.dataset": dataset, "item.path": entry.path if entry else ""})
+    words = {"key": dataset, "item.dataset": dataset, "item.path": entry.path if entry else ""}
+    dependencies, names = declared(script, words)
     name = f"{script}@{dataset}" if dataset else script
     before = _states(script, dependencies)
     _hold_against_check(script, name)

@@ -19,8 +19,10 @@ from stages.parallel import Killed
 from stages.remedies import devices, keys, models, resampling
 from stages.remedies.cell_store import CellStore, StoredObject
 from stages.remedies.fit import Fitted, Work, fit, searches_ratio
-from stages.remedies.learning import Vector
+from stages.remedies.learning import Labels, Vector
 from stages.remedies.outcome import FAILED, OK, attempted
+from stages.remedies.samplers import Index
+from stages.remedies.space import Matrix
 from stages.revision import author, revision
 
 JOURNALS = paths.STORE / "searches"
@@ -153,13 +155,13 @@ class DatasetFits:
             for job in longest_first(jobs, seconds):
                 yield job, self._work(job, rows[job.id.strategy, job.id.repeat, job.id.fold])
 
-    def _work(self, job: FitJob, rows: Any) -> Work:
+    def _work(self, job: FitJob, made: tuple[Index, Matrix, Labels]) -> Work:
         found, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
         strategy = found.strategy, self.params.strategies[found.strategy]
         return Work(
             found.model, entry, self._seed(found), self.table.X, self.table.y, self.table.cardinalities, fold.train,
-            fold.validation, fold.test, *rows, strategy, self.costs if entry.costs is not None else None,
-            devices.resolved(entry.device), self._split_up(found),
+            fold.validation, fold.test, *made, strategy=strategy, stakes=self.costs if entry.costs is not None else None,
+            device=devices.resolved(entry.device), distributed=self._split_up(found),
         )  # fmt: skip
 
     def _seed(self, found: FitId) -> int:

@@ -32,7 +32,8 @@ def measure(
     key = _key("measure", board.__name__, [y, parts.codes, *scores], [parts.names, len(cells), seed, count])
     stored = store.get(key)
     if stored is not None:
-        return Measured(**stored.arrays, **stored.facts)
+        folds, draws, ranked = (stored.arrays[name] for name in ("folds", "draws", "ranked"))
+        return Measured(folds, draws, ranked, stored.facts["trained"], stored.facts["tested"])
     made = board.measure(cells, parts, y, seed, count)
     arrays = {name: getattr(made, name) for name in ("folds", "draws", "ranked")}
     store.put(key, StoredObject(arrays, {"trained": made.trained, "tested": made.tested}))
