@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from stages.remedies.learning import Labels, Vector
 from stages.remedies.outcome import FAILED, OK, attempted
 from stages.remedies.samplers import Index
 from stages.remedies.space import Matrix
-from stages.revision import author, revision
+from stages.revision import origin
 
 JOURNALS = paths.STORE / "searches"
 """The finished trials of searches under way."""
@@ -59,7 +60,7 @@ class FitJob(NamedTuple):
 
 
 class FitOutcome(NamedTuple):
-    """What became of a fit: status, reason, what it left behind, and who made it (see `maker`)."""
+    """What became of a fit: status, reason, what it left behind, and its origin (`stages.revision.Origin`)."""
 
     status: str
     reason: str
@@ -108,30 +109,29 @@ class DatasetFits:
 
     def outcomes(self, store: CellStore) -> tuple[dict[FitId, FitOutcome], int]:
         """Every fit with what became of it, and how many of them were made here."""
-        held = store.contains([job.key for job in self.jobs])
-        found: dict[FitId, FitOutcome] = {}
-        for job in self.jobs:
-            stored = store.get(job.key) if job.key in held else None
-            if stored is not None:
-                found[job.id] = FitOutcome(OK, "", fitted_of(stored), stored.facts["made"])
-        fresh = [job for job in self.jobs if job.id not in found]
+        by_key = {job.key: job for job in self.jobs}  # a sampler that removes no row makes the fits of the baseline
+        found: dict[str, FitOutcome] = {}
+        for key in store.contains(by_key):
+            if (stored := store.get(key)) is not None:
+                found[key] = FitOutcome(OK, "", fitted_of(stored), stored.facts["made"])
+        fresh = [job for key, job in by_key.items() if key not in found]
         if fresh:
-            made = maker()
+            made = asdict(origin())
             seconds: dict[str, float] = {}
             done = parallel.side_by_side(_attempt, self._longest_first(fresh, seconds))
-            for (job, _), outcome in tqdm(
-                done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None
-            ):
+            bar = tqdm(done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None)
+            for (job, _), outcome in bar:
+                made |= {"at": int(time.time() * 1000)}
                 if isinstance(outcome, Killed):
-                    found[job.id] = FitOutcome(FAILED, outcome.reason, None, made)
+                    found[job.key] = FitOutcome(FAILED, outcome.reason, None, dict(made))
                     continue
                 status, reason, result, took = outcome
                 seconds[job.id.model] = took / job.rows
-                found[job.id] = FitOutcome(status, reason, result, made | {"at": int(time.time() * 1000)})
+                found[job.key] = FitOutcome(status, reason, result, dict(made))
                 if result is not None:
-                    store.put(job.key, stored_of(result, found[job.id].made))
+                    store.put(job.key, stored_of(result, made))
                     _journal(job.key).unlink(missing_ok=True)
-        return {job.id: found[job.id] for job in self.jobs}, len(fresh)
+        return {job.id: found[job.key] for job in self.jobs}, len(fresh)
 
     def _longest_first(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[FitJob, Work]]:
         """Jobs with all that they need, so that no core is left with a long one at the end.
@@ -142,7 +142,8 @@ class DatasetFits:
         for job in fresh:
             by_strategy.setdefault(job.id.strategy, []).append(job)
         width = self.table.X.itemsize * self.table.X.shape[1]
-        together = sum({job.id[::3]: job.rows for job in fresh}.values()) * width <= HELD_BYTES
+        of_folds = {(job.id.strategy, *job.id[2:]): job.rows for job in fresh}
+        together = sum(of_folds.values()) * width <= HELD_BYTES
         for strategies in [list(by_strategy)] if together else [[name] for name in by_strategy]:
             rows = {
                 (strategy, *place): made
@@ -207,12 +208,6 @@ def _attempt(job: tuple[FitJob, Work]) -> tuple[str, str, Fitted | None, float]:
 
 def _journal(key: str) -> Path:
     return JOURNALS / f"{key}.log"
-
-
-def maker() -> dict[str, Any]:
-    """Who makes a fit: `by`, from which `commit`, and whether the tree was `dirty`."""
-    state = revision()
-    return {"by": author(), "commit": state.commit, "dirty": state.dirty}
 
 
 SERIES = "history."
