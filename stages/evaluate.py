@@ -28,6 +28,7 @@ from stages.remedies import corrections, costs, levels, resampling
 from stages.remedies.costs import CostMatrix
 from stages.remedies.outcome import OK
 from stages.remedies.thresholds import Confusion
+from stages.tracking import manifest
 from stages.verdict import bootstrap, calibration, metrics
 from stages.verdict.board import Entry, calibration_of, compared, leaderboard, measure
 from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, GROUPED, HISTOGRAM, LEARNING, RELIABILITY, SWEEP, TRIALS
@@ -361,6 +362,7 @@ def main() -> None:
         "devices": {f"{strategy}/{model}": device for strategy, model in params.cells
                     if (device := stored[strategy]["models"][model].get("device", CPU)) != CPU},
     })  # fmt: skip
+    manifest.write(name, params, stored)
     print(f"{name}: {len(scores)} of {len(params.cells)} cells evaluated")
 
 

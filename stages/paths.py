@@ -22,9 +22,6 @@ DOWNLOADS = DATA / "downloads"
 STORE = DATA / "store"
 """Fitted cells by the hash of their inputs; ignored by git and DVC, bounded in size, safe to delete."""
 
-LOOKED = DATA / "looked.json"
-"""There when the MLflow store was looked at, the same bytes whatever was found."""
-
 
 def code(stage: str) -> Path:
     """The source files that a stage stands on, with their sums."""
@@ -81,9 +78,9 @@ def evaluation(dataset: str) -> Path:
     return DATA / "evaluations" / dataset
 
 
-def runs(dataset: str) -> Path:
-    """The runs that show a dataset's results in MLflow, each with its key; taken away where they are not there."""
-    return DATA / "runs" / f"{dataset}.json"
+def made(dataset: str) -> Path:
+    """Who evaluated a dataset, when and from which commit; apart from the results, whose bytes it would change."""
+    return DATA / "made" / f"{dataset}.json"
 
 
 def plots(dataset: str) -> Path:

@@ -79,7 +79,7 @@ def main() -> None:
             continue
         results.append(made[0])
         if fold.repeat != parts.beside:  # what a second look takes is no cost of a remedy
-            measured.append({"repeat": fold.repeat, "fold": fold.fold, "resample_seconds": made[1]})
+            measured.append({"strategy": key, "repeat": fold.repeat, "fold": fold.fold, "resample_seconds": made[1]})
     results.sort(key=attrgetter("repeat", "fold"))
     resampling.write(paths.resampled(name, key), results, table)
     files.write_json(paths.measured(name, key) / "resample.json", sorted(measured, key=itemgetter("repeat", "fold")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from stages.remedies import cluster, devices, models
 from stages.remedies.fit import Fitted, Work
 from stages.remedies.fits import Fits, Outcome, Place, first_of, warm_up
 from stages.remedies.outcome import OK
+from stages.revision import origin
 
 __all__ = ["warm_up"]  # for `stages.forkserver`
 
@@ -83,6 +85,7 @@ def write(fits: Fits, strategy: str) -> None:
     if plan.refused is not None:
         status, reason = plan.refused
         told = {"status": status, "reason": reason, "notes": [], "folds": []}
+        told["key"] = files.digest(files.canonical(plan.counts))
         cells = {key: dict(told) for key in params.models_of(strategy)}
         print(f"{name} {strategy}: {status}: {reason}")
     else:
@@ -90,7 +93,10 @@ def write(fits: Fits, strategy: str) -> None:
             print(f"{name}: distributed, and no cluster is named ({cluster.ADDRESS}): fitted on this machine")
         beside, jobs, outcomes = fits.parts.beside, plan.jobs, fits.outcomes(plan)
         for key in params.models_of(strategy):
-            cells[key] = summary(key, outcomes, beside) | {"device": devices.resolved(params.models[key].device)}
+            cells[key] = summary(key, outcomes, beside) | {
+                "device": devices.resolved(params.models[key].device),
+                "key": files.digest(*sorted(f"{place[1:]} {fit}" for place, fit, _ in jobs if place[0] == key)),
+            }
             if cells[key]["status"] == OK:
                 pieces = [scores_of(work, *place[1:], fit) for place, _, work in jobs
                           if place[0] == key and (fit := outcomes[place][2]) is not None]  # fmt: skip
@@ -103,14 +109,16 @@ def write(fits: Fits, strategy: str) -> None:
             else:
                 print(f"{name} {strategy} {key}: {cells[key]['status']}: {cells[key]['reason']}")
         measured = [
-            {"model": place[0], "repeat": place[1], "fold": place[2], "fit_seconds": fit.fit_seconds,
+            {"strategy": strategy, "model": place[0], "repeat": place[1], "fold": place[2], "fit_seconds": fit.fit_seconds,
              "predict_seconds": fit.predict_seconds, "peak_bytes": fit.peak_bytes}
             for place, _, _ in jobs if place[1] != beside and (fit := outcomes[place][2]) is not None
         ]  # fmt: skip
         seconds = f"{time.perf_counter() - start:.1f} s"
         print(f"{name} {strategy}: {len(jobs) - len(plan.stored)} fits, {len(plan.stored)} from the store, {seconds}")
     files.write_json(folder / "cells.json", {"counts": plan.counts, "models": cells})
-    files.write_json(paths.measured(name, strategy) / "train.json", measured)
+    here = asdict(origin())
+    made = {f"{strategy}/{key}": here for key in cells}
+    files.write_json(paths.measured(name, strategy) / "train.json", {"fits": measured, "made": made})
 
 
 def main() -> None:

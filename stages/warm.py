@@ -23,8 +23,8 @@ SECONDS = 10.0
 """That the process stays when nobody asks for a stage; DVC's own work between two stages takes less."""
 EARLY = ("code",)
 """Runs by itself, at once, and has the process started meanwhile for the stages after it."""
-MODEST = ("look", "track")
-"""Mostly there is nothing to do: these use the process where there is one, and start none."""
+MODEST = ("track",)
+"""Mostly there is nothing to do: it uses the process where there is one, and starts none."""
 PATIENCE = 60.0
 """Seconds that it may take to import what a stage needs."""
 

@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from stages import files, paths
+from stages.revision import Origin
 from stages.verdict.columns import MEASURED
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What resample and train measured of a dataset.
+
+    Attributes
+    ----------
+    fits : list of dict
+        Strategy, model, repeat, fold, seconds and bytes of each fit.
+    resampled : list of dict
+        Strategy, repeat, fold and seconds of each fold that was resampled.
+    made : mapping of "strategy/model" to Origin
+    """
+
+    fits: list[dict[str, Any]]
+    resampled: list[dict[str, Any]]
+    made: Mapping[str, Origin]
 
 
 def read(dataset: str, strategies: Iterable[str]) -> pd.DataFrame:
     """One row a cell: seconds summed over folds, memory at its peak; `resample_seconds` belongs to the whole strategy."""
-    rows = []
+    found, rows = load(dataset), []
     for strategy in strategies:
-        folder = paths.measured(dataset, strategy)
-        resampled = _content(folder / "resample.json")
-        trained = _content(folder / "train.json")
+        resampled = [entry for entry in found.resampled if entry["strategy"] == strategy]
+        trained = [entry for entry in found.fits if entry["strategy"] == strategy]
         rows += cells(strategy, resampled, trained)
     return pd.DataFrame(rows, columns=["strategy", "model", *MEASURED]).astype(dict.fromkeys(("peak_bytes",), "Int64"))
 
 
-def _content(path: Any) -> list[dict[str, Any]]:
-    return list(files.read_json(path)) if path.is_file() else []
+def load(dataset: str) -> Measured:
+    """Read what was measured of a dataset; what is not there has no entries."""
+    fits: list[dict[str, Any]] = []
+    resampled: list[dict[str, Any]] = []
+    made: dict[str, Origin] = {}
+    for path in sorted(paths.measured(dataset).glob("*/*.json")):
+        content = files.read_json(path)
+        if path.name == "resample.json":
+            resampled += content
+        else:
+            fits += content["fits"]
+            made |= {cell: Origin(**of_cell) for cell, of_cell in content["made"].items()}
+    return Measured(fits, resampled, made)
 
 
 def cells(strategy: str, resampled: list[dict[str, Any]], trained: list[dict[str, Any]]) -> list[dict[str, Any]]:
