@@ -28,6 +28,7 @@ from stages.remedies.costs import CostMatrix
 from stages.remedies.outcome import OK
 from stages.remedies.thresholds import Confusion
 from stages.stage_inputs import stage
+from stages.tracking import manifest
 from stages.verdict import bootstrap, calibration, known, metrics
 from stages.verdict.board import Entry, calibration_of, compared, leaderboard
 from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, GROUPED, HISTOGRAM, LEARNING, RELIABILITY, SWEEP, TRIALS
@@ -361,6 +362,7 @@ def main() -> None:
             "devices": devices,
         }
         files.write_json(folder / "dataset.json", facts | about)
+        manifest.write(name, params, stored)
         print(f"{name}: {len(scores)} of {len(params.cells)} cells evaluated")
 
 

@@ -32,7 +32,7 @@ class Outcome:
     @property
     def computing(self) -> set[str]:
         """The stages that ran, tracking apart."""
-        return {stage for stage in self.stages if not stage.startswith(("look", "track"))}
+        return {stage for stage in self.stages if not stage.startswith("track")}
 
     @property
     def fits(self) -> dict[str, tuple[int, int]]:

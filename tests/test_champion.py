@@ -35,7 +35,7 @@ from stages.data.tables import COST, Table
 from stages.errors import ResultError, TableError, guarded
 from stages.remedies import corrections, costs, levels
 from stages.remedies.models import MODELS
-from stages.tracking import locked, registry, store
+from stages.tracking import manifest, registry, store
 from stages.verdict.decisions import decide
 from stages.verdict.scored import fold_scores, put_right
 from tests.champions import ENTRY, PARAMS, REFUSED, outside, raw_rows, small, standing_in
@@ -564,7 +564,7 @@ def test_only_what_beats_it_takes_its_place_unless_it_is_replaced(place: Path, c
 def test_the_champion_is_no_run_of_the_view_that_track_keeps(place: Path, client: Any) -> None:
     from stages.tracking.client import Publisher
 
-    made = locked.read("mine")
+    made = manifest.read("mine")
     publisher = Publisher(store=store.Store(f"sqlite:///{place / 'mlflow.db'}", place / "mlflow.db"), dataset="mine",
                           wanted=made.wanted, made=0)  # fmt: skip
     with publisher.opened() as plan:

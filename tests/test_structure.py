@@ -9,20 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-from stages import code, config, yaml12
+from stages import code, config
 from stages.closure import imports
 from stages.errors import ConfigurationError
 from stages.paths import REPOSITORY
 from stages.remedies.models import MODELS
 from stages.remedies.samplers import SAMPLERS
-from stages.tracking.locked import CODE
 
-PIPELINE = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 LEAVES = {
     REPOSITORY / "stages" / f"{name}.py"
-    for name in ("addresses", "config", "yaml12", "paths", "files", "errors", "fingerprint", "stage_inputs", "lifetime",
-                 "parallel", "revision", "__init__")
+    for name in ("config", "paths", "files", "errors", "revision", "closure", "pool", "staying", "forkserver", "__init__")
 }
 SCRIPTS = sorted(path for path in (REPOSITORY / "stages").glob("*.py") if path not in LEAVES)
 COMPUTING = list(code.STAGES)
@@ -37,33 +36,23 @@ def paths_of(entries: list) -> list[str]:
 
 
 def test_a_stage_depends_on_the_list_of_its_own_sources_and_on_no_other_code() -> None:
-    assert set(code.STAGES) == set(PIPELINE) - {"code", "look", "track"}
+    assert set(code.STAGES) == set(PIPELINE) - {"code", "track"}
     assert PIPELINE["code"]["outs"] == [code.MODELS.as_posix(), *(code_file(stage) for stage in code.STAGES)]
     assert PIPELINE["code"]["deps"] == ["stages"]
     for stage in code.STAGES:
         named = [path for path in paths_of(definition(stage)["deps"]) if path.startswith(("stages", "data/code"))]
         others = {"stages/verdict/templates", code.MODELS.as_posix()}
         assert [path for path in named if path not in others] == [code_file(stage)]
-    # the code of track and look makes no result
-    assert "deps" not in PIPELINE["look"]
+    # the code of track makes no result
     assert not {"stages", code_file("track")} & set(paths_of(PIPELINE["track"]["deps"]))
-
-
-def test_track_runs_where_anything_has_changed_that_the_key_of_a_run_is_made_of() -> None:
-    deps, evaluate = paths_of(PIPELINE["track"]["deps"]), PIPELINE["evaluate"]
-    assert {f"/{path}" for path in deps} >= set(CODE)
-    assert set(deps) >= {path for path in paths_of(evaluate["deps"]) if "resampled" not in path and "scores" not in path
-                         and "defects" not in path}  # fmt: skip
-    assert sorted(PIPELINE["track"]["params"]) == sorted({*evaluate["params"]} - {"models"})
-    assert code.MODELS.as_posix() in deps
 
 
 def test_what_reads_the_models_depends_on_them_and_dvc_lock_has_them_once_for_a_dataset() -> None:
     """Each stage's parameters stand in dvc.lock, which DVC reads and writes as a whole after every stage."""
     reading = {
-        stage for stage in (*code.STAGES, "track") if code.MODELS.as_posix() in paths_of(definition(stage)["deps"])
+        stage for stage in code.STAGES if code.MODELS.as_posix() in paths_of(definition(stage)["deps"])
     }
-    assert reading == {"train", "report", "compare", "track"}
+    assert reading == {"train", "report", "compare"}
     assert {stage for stage in PIPELINE if "models" in definition(stage).get("params", [])} == {"code", "evaluate"}
 
 
@@ -72,7 +61,7 @@ def test_the_list_of_models_changes_with_any_of_their_parameters_and_with_their_
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["code"])
-    given = yaml12.load((REPOSITORY / "params.yaml").read_text())
+    given = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     models, seen = given["models"], set()
     first, *_ = models
     for changed in (
@@ -83,11 +72,11 @@ def test_the_list_of_models_changes_with_any_of_their_parameters_and_with_their_
         {**models, "xgboost": {"params": {"missing": float("nan")}}},
         {name: entry for name, entry in models.items() if name != first},
     ):
-        (tmp_path / "params.yaml").write_text(yaml12.dump({**given, "models": changed}))
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump({**given, "models": changed}, sort_keys=False))
         code.main()
         seen.add(code.MODELS.read_bytes())
     assert len(seen) == 6
-    (tmp_path / "params.yaml").write_text(yaml12.dump({**given, "models": {**models, first: 7}}))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({**given, "models": {**models, first: 7}}, sort_keys=False))
     with pytest.raises(ConfigurationError, match=rf"models\.{first}"):
         code.main()
 
@@ -142,24 +131,16 @@ def test_the_stages_that_make_pages_depend_on_the_templates() -> None:
     assert {stage for stage in PIPELINE if templates in paths_of(definition(stage).get("deps", []))} == making
 
 
-def test_results_outside_of_the_cache_are_those_of_compare_and_no_list_of_runs_is_in_it() -> None:
+def test_results_outside_of_the_cache_are_those_of_compare() -> None:
     for stage in PIPELINE:
         entries = [e for kind in ("outs", "metrics", "plots") for e in definition(stage).get(kind, [])]
         uncached = [e for e in entries if isinstance(e, dict) and next(iter(e.values())).get("cache") is False]
-        assert bool(uncached) == (stage in ("compare", "look", "track"))
-        assert stage == "compare" or len(uncached) in (0, len(entries))
+        assert bool(uncached) == (stage == "compare")
 
 
-def test_compare_never_waits_for_tracking() -> None:
-    tracking = {path for stage in ("look", "track") for path in paths_of(PIPELINE[stage]["outs"])}
-    for stage in code.STAGES:
-        assert not tracking & set(paths_of(definition(stage)["deps"]))
-
-
-def test_one_stage_alone_runs_every_time_and_once_for_all_datasets() -> None:
-    """Each that does has DVC read and write all of dvc.lock."""
-    assert [stage for stage in PIPELINE if definition(stage).get("always_changed")] == ["look"]
-    assert not {"matrix", "foreach"} & set(PIPELINE["look"])
+def test_nothing_waits_for_tracking_and_it_alone_runs_every_time() -> None:
+    assert "outs" not in PIPELINE["track"]
+    assert [stage for stage in PIPELINE if definition(stage).get("always_changed")] == ["track"]
 
 
 def room(path: Path) -> str:
@@ -180,7 +161,8 @@ def test_imports_point_from_scripts_to_rooms_to_leaves(path: Path) -> None:
         "verdict": {"leaf", "data", "remedies", "verdict"},
         "champion": {"leaf", "data", "remedies", "verdict", "champion"},
         "tracking": {"leaf", "data", "remedies", "verdict", "champion", "tracking"},
-        "script": {"leaf", "data", "remedies", "verdict", "champion", "tracking"},
+        "sharing": {"leaf", "sharing"},
+        "script": {"leaf", "data", "remedies", "verdict", "champion", "tracking", "sharing"},
     }[room(path)]
     wrong = {found for found in imports(path) - {path} if room(found) not in allowed}
     assert not wrong
@@ -259,7 +241,7 @@ def test_the_commented_entries_of_params_are_valid() -> None:
     own, _, rest = text.partition("datasets:\n")
     mine = "".join(line[1:].removeprefix(" ") + "\n" for line in own.splitlines() if re.match(r"#   ( |mine)", line))
     opened = re.sub(r"^  # ((?:  )?(?:[a-z_0-9]+:|- ).*|    .*)$", r"  \1", rest, flags=re.MULTILINE)
-    params = config.parse(yaml12.load(f"seed: 1\ndatasets:\n{mine}{opened}"))
+    params = config.parse(yaml.safe_load(f"seed: 1\ndatasets:\n{mine}{opened}"))
     assert {"mine", "creditcard", "higgs"} <= set(params.datasets)
     assert params.datasets["mine"].positive == "yes"
     assert set(params.strategies) >= set(SAMPLERS) - {"kmeans_smote"}

@@ -294,7 +294,7 @@ def test_a_model_that_is_not_for_a_strategy_is_not_fitted_there(
 
 def test_the_measured_values_are_apart_from_the_results(made: Path, trained: Trained) -> None:
     trained()
-    measured = files.read_json(paths.measured("mine", "none") / "train.json")
+    measured = files.read_json(paths.measured("mine", "none") / "train.json")["fits"]
     assert len(measured) == CELLS
     assert all(entry["fit_seconds"] >= 0 and entry["peak_bytes"] > 10**6 for entry in measured)
     assert "seconds" not in (paths.scores("mine", "none") / "cells.json").read_text()

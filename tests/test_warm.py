@@ -161,7 +161,7 @@ def test_what_mostly_has_nothing_to_do_starts_no_process_and_what_runs_first_doe
     tmp_path: Path,
 ) -> None:
     environment = {**os.environ, "COUNTERPOISE_WARM": STAYS, "PYTHONPATH": str(REPOSITORY)}
-    for stage, starts in (("look", False), ("track", False), ("code", True)):
+    for stage, starts in (("track", False), ("code", True)):
         folder = tmp_path / stage
         folder.mkdir()
         subprocess.run([sys.executable, "-m", "stages.warm", stage, "--help"], cwd=folder, env=environment, check=True,

@@ -42,7 +42,7 @@ class Identity:
     params : dict
         The strategy's entry, the model's entry and the parameters that a search found.
     cell_key : str
-        What made the evaluated cell's numbers, as one hash (`stages.tracking.locked`).
+        What made the evaluated cell's numbers, as one hash (`stages.tracking.manifest`).
     data_md5, table, split : str
         DVC's md5 of the table, and the SHA-256 of the files of table and split.
     seed : int

@@ -7,13 +7,16 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from stages.addresses import masked
 from stages.errors import CounterpoiseError, StorageError
-from stages.tracking.store import VARIABLE, Store, unusable
+from stages.tracking.peek import damage
+from stages.tracking.store import VARIABLE, Store, address, unusable
+from stages.tracking.turn import WAIT_SECONDS
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -27,9 +30,6 @@ SETTINGS = {
 
 PATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
 """The same once a server has answered: several publishers at once keep it busy."""
-
-PATIENCE = 600.0
-"""Seconds to wait for another process on the same SQLite file."""
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """The kind of experiment, as MLflow's pages know it: models that are trained, not the traces of an application."""
@@ -47,6 +47,10 @@ REFUSALS = (
 """What a server that refuses says, what it wants, and the way out."""
 
 
+DAMAGE = ("malformed", "not a database", "no such table", "no such column", "Could not decode", "disk I/O error")
+"""What is said of an SQLite file that is damaged."""
+
+
 def imported() -> Any:
     """The module mlflow, told how to behave before it is imported."""
     for name, value in SETTINGS.items():
@@ -56,13 +60,17 @@ def imported() -> Any:
     return mlflow
 
 
-def imported_for(store: Store) -> None:
-    """Import what a connection to a store will need."""
-    imported()
-    if store.database is not None:
-        import mlflow.store.tracking.sqlalchemy_store
+def make_whole(database: Path, artifacts: str | None) -> None:
+    """Make a new SQLite store beside its place and move it there, so that it is whole or not there at all."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-        assert mlflow.store.tracking.sqlalchemy_store
+    for left in database.parent.glob(f"{database.name}.*.part*"):  # by a killed process
+        left.unlink()
+    part = database.with_name(f"{database.name}.{os.getpid()}.part")
+    SqlAlchemyStore(address(part), artifacts).engine.dispose()
+    with closing(sqlite3.connect(part)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")  # nothing of it is left in a file beside it
+    part.replace(database)
 
 
 class Connection:
@@ -91,7 +99,7 @@ class Connection:
     def _connected(self) -> Iterator[None]:
         """Connect. An SQLite file has one user at a time: of four that migrate a fresh one at once, three crash."""
         with self._alone():
-            with self._told():
+            with self._failures():
                 self._connect()
             yield
 
@@ -100,9 +108,9 @@ class Connection:
         if self.store.database is None:
             yield
             return
-        with self._told():
+        with self._failures():
             self.store.database.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{self.store.database}.lock", timeout=PATIENCE, thread_local=False)
+            lock = FileLock(f"{self.store.database}.lock", timeout=WAIT_SECONDS)
             lock.acquire()
         try:
             yield
@@ -110,10 +118,10 @@ class Connection:
             lock.release()
 
     def _connect(self) -> None:
-        if self.store.database is not None:
-            # MLflow tries for two minutes to open a file that cannot be opened
-            with closing(sqlite3.connect(self.store.database)) as connection:
-                connection.execute("PRAGMA schema_version")
+        # MLflow tries for two minutes to open a file that cannot be opened, and goes on with one that is half made
+        database = self.store.database
+        if database is not None and database.exists() and (found := damage(database)):
+            raise self._damaged(found)
         mlflow = imported()
         import mlflow.store.db.utils as databases
 
@@ -121,6 +129,8 @@ class Connection:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         if hasattr(databases, "MAX_RETRY_COUNT"):
             databases.MAX_RETRY_COUNT = 3
+        if database is not None and not database.exists():
+            make_whole(database, self.store.artifacts("."))
         try:
             # named both: MLflow remembers a registry that it was told of before in the same process
             self._client = mlflow.MlflowClient(tracking_uri=self.store.uri, registry_uri=self.store.uri)
@@ -148,7 +158,7 @@ class Connection:
                 os.environ[name] = value
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _failures(self) -> Iterator[None]:
         """Whatever a store, its driver or its artifacts' store raises: the results are complete without it."""
         try:
             yield
@@ -165,8 +175,10 @@ class Connection:
         what, todo = self._undone()
         expected, found = "an MLflow store that answers", short(error)
         todo = f"{todo} {VARIABLE} says which store."
+        if self.store.database is not None and any(sign in str(error) for sign in DAMAGE):
+            return self._damaged(found)
         if isinstance(error, Timeout):
-            found = f"another process has held {self.store.database}.lock for {PATIENCE:.0f} s"
+            found = f"another process has held {self.store.database}.lock for {WAIT_SECONDS:.0f} s"
         elif "out-of-date database schema" in str(error) or "Can't locate revision" in str(error):
             expected, found = f"a database of this MLflow ({_version()})", "one that another version of MLflow made"
             todo = (
@@ -178,6 +190,16 @@ class Connection:
                 expected, todo = wanted, f"{way_out} {todo[0].upper()}{todo[1:]}"
                 break
         return StorageError(what, where=self.store.shown, expected=expected, found=found, todo=todo)
+
+    def _damaged(self, found: str) -> StorageError:
+        return StorageError(
+            f"{self._undone()[0]} The database is damaged.",
+            where=str(self.store.database),
+            expected="a database that MLflow made",
+            found=found,
+            todo=f"`rm {self.store.database}`, and `dvc repro track@{self.dataset}` fills a new one: the results are "
+            f"complete without it (a champion in it has to be promoted again). Or name another; {VARIABLE} says which.",
+        )
 
 
 def _version() -> str:

@@ -21,7 +21,7 @@ from stages import paths, yaml12
 from stages.champion.bundle import CHAMPION, Champion
 from stages.champion.estimators import FORMATS
 from stages.champion.schema import Schema
-from stages.closure import closure
+from stages.fingerprint import closure
 from stages.errors import CounterpoiseError, ResultError, StorageError
 from stages.tracking.connection import SETTINGS, Connection, short
 from stages.tracking.items import NOTE
@@ -101,7 +101,7 @@ class Registry(Connection):
 
         It is looked for, not asked for: a server with users forbids to ask for a model that does not exist.
         """
-        with self._told():
+        with self._failures():
             for model in self._client.search_registered_models(f"name = '{self.name}'"):
                 if ALIAS in model.aliases:
                     found = self._client.get_model_version(self.name, model.aliases[ALIAS])
@@ -110,7 +110,7 @@ class Registry(Connection):
 
     def champion(self, version: Version) -> Champion:
         """Read a version."""
-        with self._told(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+        with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
             return Champion.load(_fetched(f"models:/{version.name}/{version.version}", self.store, Path(folder)))
 
     def register(self, entry: Entry) -> Version:
@@ -119,7 +119,7 @@ class Registry(Connection):
         from mlflow.models import ModelSignature
 
         identity = entry.champion.identity
-        with self._told(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+        with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
             mlflow.set_tracking_uri(self.store.uri)
             mlflow.set_registry_uri(self.store.uri)
             tags = {**entry.tags, "kind": ALIAS, NOTE: _cut(entry.card)}
