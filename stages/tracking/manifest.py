@@ -135,8 +135,8 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
     The key of a cell is made of the keys of its fits and of those that it is compared with, and of what `evaluate` adds:
     thresholds, costs, split, seed and code. Entries of params.yaml are among it, since a run shows them.
     """
-    from stages.fingerprint import code_digest
     from stages.config import NONE
+    from stages.fingerprint import code_digest
     from stages.remedies.levels import plain_of
 
     with paths.table(dataset).open("rb") as table:

@@ -21,8 +21,8 @@ from stages import paths, yaml12
 from stages.champion.bundle import CHAMPION, Champion
 from stages.champion.estimators import FORMATS
 from stages.champion.schema import Schema
-from stages.fingerprint import closure
 from stages.errors import CounterpoiseError, ResultError, StorageError
+from stages.fingerprint import closure
 from stages.tracking.connection import SETTINGS, Connection, short
 from stages.tracking.items import NOTE
 from stages.tracking.store import VARIABLE, Store
