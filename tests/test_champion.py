@@ -518,7 +518,7 @@ def test_a_model_scores_with_its_requirements_and_the_code_beside_it_alone(model
     assert not [line for line in pinned if not re.match(r"^[a-z0-9.-]+==[0-9.]+( ;.*)?$", line)]
     allowed, pending = set[str](), names
     while pending:
-        name = pending.pop().lower().replace("_", "-")
+        name = re.sub("[_.]", "-", pending.pop().lower())
         if name not in allowed:
             allowed.add(name)
             with contextlib.suppress(PackageNotFoundError):  # for another platform
@@ -527,7 +527,7 @@ def test_a_model_scores_with_its_requirements_and_the_code_beside_it_alone(model
                 ]
     refused = {
         module for module, owners in packages_distributions().items()
-        if not allowed & {owner.lower().replace("_", "-") for owner in owners} and module not in ("stages", "tests")
+        if not allowed & {re.sub("[_.]", "-", owner.lower()) for owner in owners} and module not in ("stages", "tests")
     }  # fmt: skip
     assert {"pytest", "dvc", "optuna"} <= refused
     frame = tables.frame_of(table.X, table.features, table.categories).astype(object)
