@@ -109,6 +109,8 @@ def _numbered(do: Callable[[Job], Result], number: int, job: Job) -> tuple[int, 
 
 def _results(tasks: Iterable[Any], workers: int, folder: Path) -> Iterator[Any]:
     """What joblib's workers give, as they are done."""
+    # joblib's tracker of memory maps reports each that it removes after this process was killed
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     pool = Parallel(
         workers, backend="loky", return_as="generator_unordered", batch_size=1, pre_dispatch=workers + 1,
         max_nbytes=MAPPED_BYTES, mmap_mode="r", temp_folder=str(folder), initializer=end_with, initargs=(os.getpid(),),
