@@ -77,7 +77,7 @@ def side_by_side(do: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[t
                 broken = True
             for number, job in list(under_way.items()):
                 try:
-                    ((_, result),) = _results([delayed(_numbered)(do, number, job)], 2, folder)
+                    ((_, result),) = _results([delayed(_numbered)(do, number, job)], 1, folder)
                 except TerminatedWorkerError as error:
                     result = Killed(_reason(error))
                 del under_way[number]
@@ -111,8 +111,10 @@ def _results(tasks: Iterable[Any], workers: int, folder: Path) -> Iterator[Any]:
     """What joblib's workers give, as they are done."""
     # joblib's tracker of memory maps reports each that it removes after this process was killed
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+    # asked for one worker, joblib would do the work in this process, which a job's death would end
     pool = Parallel(
-        workers, backend="loky", return_as="generator_unordered", batch_size=1, pre_dispatch=workers + 1,
+        max(workers, 2), backend="loky", return_as="generator_unordered", batch_size=1,
+        pre_dispatch=workers + 1 if workers > 1 else 1,
         max_nbytes=MAPPED_BYTES, mmap_mode="r", temp_folder=str(folder), initializer=end_with, initargs=(os.getpid(),),
     )  # fmt: skip
     with warnings.catch_warnings():

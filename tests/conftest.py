@@ -24,9 +24,8 @@ settings.register_profile("same-every-time", derandomize=True, deadline=None, ma
 settings.load_profile("same-every-time")
 
 
-FIRST = ("test_pool", "test_team", "test_readme", "test_pipeline", "test_merge", "test_remotes", "test_browser")
-"""Files that begin first: one that needs a process in which JAX has not computed yet, and those that take minutes each, so
-that no worker has one to itself at the end."""
+FIRST = ("test_team", "test_readme", "test_pipeline", "test_merge", "test_remotes", "test_browser")
+"""Files that begin first: they take minutes each, so that no worker has one to itself at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -60,7 +59,7 @@ Stage = Callable[..., None]
 
 @pytest.fixture
 def stage(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """Run a stage script in this process: `stage("train", "mine", "smote")`."""
+    """Run a stage script in this process: `stage("train", "mine")`."""
 
     def run(name: str, *arguments: str) -> None:
         monkeypatch.setattr(sys, "argv", [f"stages.{name}", *arguments])
