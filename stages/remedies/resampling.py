@@ -97,6 +97,7 @@ def of_dataset(
         for strategy, entry in params.strategies.items() for fold in folds
     ]  # fmt: skip
     held = store.contains([job.key for job in jobs])
+    store.fetch(held)
     made: dict[str, list[FoldResult]] = {strategy: [] for strategy in params.strategies}
 
     def known() -> Iterator[tuple[SampleJob, FoldResult | Killed]]:

@@ -111,7 +111,9 @@ class DatasetFits:
         """Every fit with what became of it, and how many of them were made here."""
         by_key = {job.key: job for job in self.jobs}  # a sampler that removes no row makes the fits of the baseline
         found: dict[str, FitOutcome] = {}
-        for key in store.contains(by_key):
+        held = store.contains(by_key)
+        store.fetch(held)
+        for key in held:
             if (stored := store.get(key)) is not None:
                 found[key] = FitOutcome(OK, "", fitted_of(stored), stored.facts["made"])
         fresh = [job for key, job in by_key.items() if key not in found]
