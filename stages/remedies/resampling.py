@@ -104,7 +104,8 @@ def of_dataset(
         fresh = []
         for job in jobs:
             stored = store.get(job.key) if job.key in held else None
-            if stored is None:
+            if stored is None:  # or broken, and then made again
+                held.discard(job.key)
                 fresh.append(job)
             else:
                 yield job, _result_of(job, stored)
