@@ -79,11 +79,9 @@ def content(made: RunManifest, results: Results, name: str, origin: Origin) -> I
     from stages.tracking.items import Tag
     from stages.tracking.runs import COMPARISON
 
+    yield from items.items(results, name)
     if name == COMPARISON:
-        yield from items.items(results.comparison)
         yield items.cells(made.keys)
-    else:
-        yield from items.items(results.cell(name))
     yield items.dataset_input(results, made.data_md5)
     tags = {
         "made_by": origin.by,

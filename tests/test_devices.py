@@ -202,7 +202,7 @@ def test_a_run_in_mlflow_says_on_which_device_it_was_fitted(here: Path) -> None:
     results = items.results("mine", config.load())
     found = {}
     for model in PARAMS["models"]:
-        made = items.items(results.cell(f"none/{model}"))
+        made = items.items(results, f"none/{model}")
         found[model] = [item.value for item in made if isinstance(item, items.Tag) and item.name == "device"]
     assert found == {"xgboost": ["cpu"], "either": ["cpu"], "fast": ["cuda"], "second": ["cuda:1"]}
 

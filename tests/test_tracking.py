@@ -235,7 +235,7 @@ def test_fits_that_learn_by_steps_and_searches_are_shown(complete: Place, monkey
         [{**cell, "repeat": 0, "fold": 0, "trial": k, "state": "complete", "value": 0.5 + k / 10, "step": None,
           "params": json.dumps({"max_depth": k}), "reason": None} for k in range(3)]
     )  # fmt: skip
-    made = items.items(found.cell("none/xgboost"))
+    made = items.items(found, "none/xgboost")
     curve = [
         (item.step, item.value)
         for item in made
@@ -247,7 +247,7 @@ def test_fits_that_learn_by_steps_and_searches_are_shown(complete: Place, monkey
         {"repeat": 0, "fold": 0, "trial": 2, "value": 0.7, "params": {"max_depth": 2}}
     ]
     assert kept["trials.csv"].decode().splitlines()[0] == "repeat,fold,trial,state,value,step,params,reason"
-    other = {item.name for item in items.items(found.cell("random_under/xgboost"))}
+    other = {item.name for item in items.items(found, "random_under/xgboost")}
     assert "trials.csv" in kept and not {"learning.validation_loss", "trials.csv"} & other
 
 
@@ -314,7 +314,7 @@ def test_a_number_that_is_not_defined_is_no_metric_and_says_why(complete: Place)
     decisions.loc[decisions["policy"] == "tuned", ["precision", "reason"]] = [float("nan"), "not defined: precision"]
     cell = replace(everything, tables={**everything.tables, "decisions": decisions})
     with contextlib.chdir(complete.folder):
-        found = items.items(cell.cell("none/xgboost"))
+        found = items.items(cell, "none/xgboost")
     names = {item.name for item in found if isinstance(item, items.Metric)}
     assert "half.precision" in names
     assert "tuned.precision" not in names
@@ -889,7 +889,10 @@ def test_a_removed_database_is_filled_again(
     assert published() == 0
     assert other.stat().st_size == 0
     other.unlink()
+    for left in ("other.db-journal", "other.db-wal", "other.db.123.part"):
+        shutil.copy(place.database, tmp_path / left)
     assert published() == 0
+    assert {path.name for path in tmp_path.glob("other.db*")} <= {"other.db", "other.db.lock"}
     assert {(run.name, run.current) for run in tables_of(other)} == {(name, "true") for name in NAMES}
 
 

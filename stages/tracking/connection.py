@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ REFUSALS = (
 """What a server that refuses says, what it wants, and the way out."""
 
 
-DAMAGE = ("malformed", "not a database", "no such table", "no such column", "Could not decode", "disk I/O error")
+DAMAGE = ("malformed", "not a database", "no such table", "no such column", "Could not decode")
 """What is said of an SQLite file that is damaged."""
 
 
@@ -64,8 +64,10 @@ def make_whole(database: Path, artifacts: str | None) -> None:
     """Make a new SQLite store beside its place and move it there, so that it is whole or not there at all."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    for left in database.parent.glob(f"{database.name}.*.part*"):  # by a killed process
-        left.unlink()
+    # what killed processes left: SQLite would take the journal of a database that is gone for that of the new one
+    beside = (database.with_name(f"{database.name}-{kind}") for kind in ("journal", "wal", "shm"))
+    for left in (*beside, *database.parent.glob(f"{database.name}.*.part*")):
+        left.unlink(missing_ok=True)
     part = database.with_name(f"{database.name}.{os.getpid()}.part")
     SqlAlchemyStore(address(part), artifacts).engine.dispose()
     with closing(sqlite3.connect(part)) as connection:
@@ -97,25 +99,14 @@ class Connection:
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
-        """Connect. An SQLite file has one user at a time: of four that migrate a fresh one at once, three crash."""
-        with self._alone():
+        """Connect. An SQLite file has one user at a time."""
+        with ExitStack() as lock:
             with self._failures():
+                if self.store.database is not None:
+                    self.store.database.parent.mkdir(parents=True, exist_ok=True)
+                    lock.enter_context(FileLock(f"{self.store.database}.lock", timeout=WAIT_SECONDS))
                 self._connect()
             yield
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if self.store.database is None:
-            yield
-            return
-        with self._failures():
-            self.store.database.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{self.store.database}.lock", timeout=WAIT_SECONDS)
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _connect(self) -> None:
         # MLflow tries for two minutes to open a file that cannot be opened, and goes on with one that is half made

@@ -1,7 +1,7 @@
 """What a run holds, as typed items made from results on disk; nothing here knows MLflow.
 
-`results` cuts a dataset's results into one piece for each run, and `items` turns a piece into parameters, metrics, tags and
-files. A number that is not defined makes no metric: the tag `not_defined` says which and why.
+`results` reads a dataset's results, and `items` turns what belongs to one run into parameters, metrics, tags and files. A
+number that is not defined makes no metric: the tag `not_defined` says which and why.
 """
 
 from __future__ import annotations
@@ -115,19 +115,6 @@ class CellResults:
 
 
 @dataclass(frozen=True)
-class ComparisonResults:
-    """All results of one dataset."""
-
-    dataset: str
-    facts: dict[str, Any]
-    tables: dict[str, pd.DataFrame]
-
-    @property
-    def name(self) -> str:
-        return COMPARISON
-
-
-@dataclass(frozen=True)
 class Results:
     """A dataset's results as `evaluate` wrote them, and what was measured beside them."""
 
@@ -161,10 +148,6 @@ class Results:
         seconds = (sampled if fits.empty else fits).drop(columns=["strategy", "model"], errors="ignore")
         return CellResults(self.params, self.dataset, strategy, model, self.facts, board, mine, seconds)
 
-    @property
-    def comparison(self) -> ComparisonResults:
-        return ComparisonResults(self.dataset, self.facts, self.tables)
-
 
 TABLES = ("leaderboard", "decisions", "grouped", "folds", "curves", "counts", "learning", "trials")
 """What runs are made of, of what `evaluate` wrote."""
@@ -189,9 +172,9 @@ def cells(names: Mapping[str, str]) -> Artifact:
     return _json(CELLS, dict(names))
 
 
-def items(piece: CellResults | ComparisonResults) -> list[Item]:
-    """Everything that a run holds, apart from where it was made."""
-    return list(_comparison(piece) if isinstance(piece, ComparisonResults) else _cell(piece))
+def items(results: Results, name: str) -> list[Item]:
+    """Everything that the run of a cell "strategy/model" or the comparison holds, apart from where it was made."""
+    return list(_comparison(results) if name == COMPARISON else _cell(results.cell(name)))
 
 
 def _cell(cell: CellResults) -> Iterator[Item]:
@@ -337,7 +320,7 @@ def _search(cell: CellResults) -> Iterator[Artifact]:
     yield _json("best_trials.json", best)
 
 
-def _comparison(all_of_it: ComparisonResults) -> Iterator[Item]:
+def _comparison(all_of_it: Results) -> Iterator[Item]:
     dataset, decisions = all_of_it.dataset, all_of_it.tables["decisions"]
     yield Tag("kind", COMPARISON)
     yield Tag("dataset", dataset)
@@ -402,7 +385,7 @@ def _cell_note(cell: CellResults) -> str:
     return "\n\n".join([" ".join(lines), "\n".join(table), LEGEND])
 
 
-def _comparison_note(all_of_it: ComparisonResults) -> str:
+def _comparison_note(all_of_it: Results) -> str:
     board = all_of_it.tables["leaderboard"]
     done = board[board["status"] == OK].sort_values("average_precision", ascending=False, kind="stable")
     head = f"**{all_of_it.dataset}**, all cells side by side: {len(done)} of {len(board)} have results."
