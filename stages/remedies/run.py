@@ -16,7 +16,7 @@ from stages.config import Params, seed_for
 from stages.data.parts import Fold, Parts
 from stages.data.tables import Table
 from stages.parallel import Killed
-from stages.remedies import devices, keys, models, resampling
+from stages.remedies import cluster, devices, keys, models, resampling
 from stages.remedies.cell_store import CellStore, StoredObject
 from stages.remedies.fit import Fitted, Work, fit, searches_ratio
 from stages.remedies.learning import Vector
@@ -116,7 +116,7 @@ class DatasetFits:
         if fresh:
             made = maker()
             seconds: dict[str, float] = {}
-            done = parallel.side_by_side(_attempt, self._longest_first(fresh, seconds))
+            done = self._attempts(fresh, seconds)
             for (job, _), outcome in tqdm(
                 done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None
             ):
@@ -128,8 +128,21 @@ class DatasetFits:
                 found[job.id] = FitOutcome(status, reason, result, made | {"at": int(time.time() * 1000)})
                 if result is not None:
                     store.put(job.key, stored_of(result, found[job.id].made))
-                    _journal(job.key).unlink(missing_ok=True)
+                    _journal(JOURNALS, job.key).unlink(missing_ok=True)
         return {job.id: found[job.id] for job in self.jobs}, len(fresh)
+
+    def _attempts(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
+        """Fits with what became of them, as they are done: here, or on the cluster that is named."""
+        if cluster.address() is None:
+            yield from parallel.side_by_side(partial(_attempt, journals=JOURNALS), self._longest_first(fresh, seconds))
+            return
+        split_up = [job for job in fresh if self._split_up(job.id)]
+        if whole := [job for job in fresh if not self._split_up(job.id)]:
+            yield from cluster.side_by_side(_attempt, self._longest_first(whole, seconds))
+        if split_up:
+            with cluster.connected():
+                for work in self._longest_first(split_up, seconds):
+                    yield work, _attempt(work)
 
     def _longest_first(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[FitJob, Work]]:
         """Jobs with all that they need, so that no core is left with a long one at the end.
@@ -196,15 +209,15 @@ def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Itera
             del waiting[model]
 
 
-def _attempt(job: tuple[FitJob, Work]) -> tuple[str, str, Fitted | None, float]:
+def _attempt(job: tuple[FitJob, Work], journals: Path | None = None) -> tuple[str, str, Fitted | None, float]:
     """A model that cannot be fitted is a result with its reason; the others go on."""
     start = time.perf_counter()
-    journal = _journal(job[0].key)
-    return *attempted(partial(fit, job[1], journal if job[1].entry.search else None)), time.perf_counter() - start
+    journal = _journal(journals, job[0].key) if journals is not None and job[1].entry.search else None
+    return *attempted(partial(fit, job[1], journal)), time.perf_counter() - start
 
 
-def _journal(key: str) -> Path:
-    return JOURNALS / f"{key}.log"
+def _journal(journals: Path, key: str) -> Path:
+    return journals / f"{key}.log"
 
 
 def maker() -> dict[str, Any]:
