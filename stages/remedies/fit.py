@@ -270,9 +270,9 @@ def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, 
     """Fit on the device; what was fitted there is asked on the CPU, as a champion is that goes anywhere."""
     estimator = models.make(work.key, entry, work.seed)
     if work.distributed:
-        from stages.remedies.partitioned import over_partitions
+        from stages.remedies.partitioned import PartitionedXGBClassifier
 
-        estimator = over_partitions(estimator)
+        estimator = PartitionedXGBClassifier(**estimator.get_params())
     if work.device == CPU:
         return _fitted(work, entry, kind, rows, estimator)
     fitted, learned = _fitted(work, entry, kind, rows, estimator.set_params(device=work.device))

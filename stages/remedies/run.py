@@ -17,7 +17,7 @@ from stages.config import Params, seed_for
 from stages.data.parts import Fold, Parts
 from stages.data.tables import Table
 from stages.parallel import Killed
-from stages.remedies import devices, keys, models, resampling
+from stages.remedies import cluster, devices, keys, models, resampling
 from stages.remedies.cell_store import CellStore, StoredObject
 from stages.remedies.fit import Fitted, Work, fit, searches_ratio
 from stages.remedies.learning import Labels, Vector
@@ -120,7 +120,7 @@ class DatasetFits:
         if fresh:
             made = asdict(origin())
             seconds: dict[str, float] = {}
-            done = parallel.side_by_side(_attempt, self._longest_first(fresh, seconds))
+            done = self._attempts(fresh, seconds)
             bar = tqdm(done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None)
             for (job, _), outcome in bar:
                 made |= {"at": int(time.time() * 1000)}
@@ -131,9 +131,28 @@ class DatasetFits:
                 seconds[job.id.model] = took / job.rows
                 found[job.key] = FitOutcome(status, reason, result, dict(made))
                 if result is not None:
+<<<<<<< HEAD
                     store.put(job.key, stored_of(result, made))
                     _journal(job.key).unlink(missing_ok=True)
         return {job.id: found[job.key] for job in self.jobs}, len(fresh)
+=======
+                    store.put(job.key, stored_of(result, found[job.id].made))
+                    _journal(JOURNALS, job.key).unlink(missing_ok=True)
+        return {job.id: found[job.id] for job in self.jobs}, len(fresh)
+>>>>>>> wt-dask
+
+    def _attempts(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
+        """Fits with what became of them, as they are done: here, or on the cluster that is named."""
+        if cluster.address() is None:
+            yield from parallel.side_by_side(partial(_attempt, journals=JOURNALS), self._longest_first(fresh, seconds))
+            return
+        split_up = [job for job in fresh if self._split_up(job.id)]
+        if whole := [job for job in fresh if not self._split_up(job.id)]:
+            yield from cluster.side_by_side(_attempt, self._longest_first(whole, seconds))
+        if split_up:
+            with cluster.connected():
+                for work in self._longest_first(split_up, seconds):
+                    yield work, _attempt(work)
 
     def _longest_first(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[FitJob, Work]]:
         """Jobs with all that they need, so that no core is left with a long one at the end.
@@ -201,15 +220,15 @@ def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Itera
             del waiting[model]
 
 
-def _attempt(job: tuple[FitJob, Work]) -> tuple[str, str, Fitted | None, float]:
+def _attempt(job: tuple[FitJob, Work], journals: Path | None = None) -> tuple[str, str, Fitted | None, float]:
     """A model that cannot be fitted is a result with its reason; the others go on."""
     start = time.perf_counter()
-    journal = _journal(job[0].key)
-    return *attempted(partial(fit, job[1], journal if job[1].entry.search else None)), time.perf_counter() - start
+    journal = _journal(journals, job[0].key) if journals is not None and job[1].entry.search else None
+    return *attempted(partial(fit, job[1], journal)), time.perf_counter() - start
 
 
-def _journal(key: str) -> Path:
-    return JOURNALS / f"{key}.log"
+def _journal(journals: Path, key: str) -> Path:
+    return journals / f"{key}.log"
 
 
 SERIES = "history."
