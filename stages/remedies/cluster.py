@@ -233,8 +233,8 @@ def _not_alike(wrong: list[str]) -> ClusterError:
     found = "\n            ".join(wrong[:5] + [f"and {len(wrong) - 5} more"] * (len(wrong) > 5))
     return _error(
         "The Dask cluster has not the packages that this process has.", "the same versions and the same code everywhere",
-        found, "install requirements-cluster.lock for the scheduler and the workers, put this repository at the same commit on "
-        "their PYTHONPATH, and start them again.",
+        found, "install requirements-cluster.lock for the scheduler and the workers, put this repository at the same commit "
+        "on their PYTHONPATH, and start them again.",
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,9 +24,6 @@ from stages.remedies.outcome import FAILED, OK, attempted
 from stages.remedies.samplers import Index
 from stages.remedies.space import Matrix
 from stages.revision import origin
-
-JOURNALS = paths.STORE / "searches"
-"""The finished trials of searches under way."""
 
 HELD_BYTES = 2**30
 """Resampled rows of all strategies are held at once up to this size, else those of one strategy after the other."""
@@ -131,20 +127,13 @@ class DatasetFits:
                 seconds[job.id.model] = took / job.rows
                 found[job.key] = FitOutcome(status, reason, result, dict(made))
                 if result is not None:
-<<<<<<< HEAD
                     store.put(job.key, stored_of(result, made))
-                    _journal(job.key).unlink(missing_ok=True)
         return {job.id: found[job.key] for job in self.jobs}, len(fresh)
-=======
-                    store.put(job.key, stored_of(result, found[job.id].made))
-                    _journal(JOURNALS, job.key).unlink(missing_ok=True)
-        return {job.id: found[job.id] for job in self.jobs}, len(fresh)
->>>>>>> wt-dask
 
     def _attempts(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
         """Fits with what became of them, as they are done: here, or on the cluster that is named."""
         if cluster.address() is None:
-            yield from parallel.side_by_side(partial(_attempt, journals=JOURNALS), self._longest_first(fresh, seconds))
+            yield from parallel.side_by_side(_attempt, self._longest_first(fresh, seconds))
             return
         split_up = [job for job in fresh if self._split_up(job.id)]
         if whole := [job for job in fresh if not self._split_up(job.id)]:
@@ -220,15 +209,10 @@ def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Itera
             del waiting[model]
 
 
-def _attempt(job: tuple[FitJob, Work], journals: Path | None = None) -> tuple[str, str, Fitted | None, float]:
+def _attempt(job: tuple[FitJob, Work]) -> tuple[str, str, Fitted | None, float]:
     """A model that cannot be fitted is a result with its reason; the others go on."""
     start = time.perf_counter()
-    journal = _journal(journals, job[0].key) if journals is not None and job[1].entry.search else None
-    return *attempted(partial(fit, job[1], journal)), time.perf_counter() - start
-
-
-def _journal(journals: Path, key: str) -> Path:
-    return journals / f"{key}.log"
+    return *attempted(partial(fit, job[1])), time.perf_counter() - start
 
 
 SERIES = "history."
