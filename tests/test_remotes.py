@@ -353,14 +353,10 @@ def test_a_damaged_list_of_files_in_the_remote_is_named_and_replaced(
     ran(colleague(project, tmp_path / "later"), "pull")
 
 
-@pytest.mark.parametrize(("cached", "links"), [(False, "copy"), (True, "copy"), (True, "hardlink")])
-def test_a_damaged_result_is_made_again_by_its_stage(project: Project, cached: bool, links: str) -> None:
-    """In the workspace alone, and in the cache too, where a checkout brings the damaged file."""
+@pytest.mark.parametrize("cached", [False, True], ids=["in the workspace", "in the cache too"])
+def test_a_damaged_result_is_made_again_by_its_stage(project: Project, cached: bool) -> None:
     file, name = project.folder / FILE, md5(project.folder / FILE)
-    ran(project, "config", "--local", "cache.type", links)
-    ran(project, "checkout", "--relink")
-    ran(project, "status")
-    if cached:
+    if cached:  # a checkout brings it
         flip_bit(place(project.folder / ".dvc" / "cache", name))
         file.unlink()
         ran(project, "checkout", FILE)
@@ -375,9 +371,15 @@ def test_a_damaged_result_is_made_again_by_its_stage(project: Project, cached: b
     assert damaged(project.folder / ".dvc" / "cache") == ([f"{name[:2]}/{name[2:]}"] if cached else [])
 
 
+@pytest.mark.parametrize("links", ["copy", "hardlink"])
 @pytest.mark.parametrize("fetched", [False, True], ids=["made again", "fetched"])
-def test_a_damaged_object_in_the_cache_is_listed_deleted_and_had_again(project: Project, fetched: bool) -> None:
+def test_a_damaged_object_in_the_cache_is_listed_deleted_and_replaced(
+    project: Project, fetched: bool, links: str
+) -> None:
     file, name, cache = project.folder / FILE, md5(project.folder / FILE), project.folder / ".dvc" / "cache"
+    ran(project, "config", "--local", "cache.type", links)
+    ran(project, "checkout", "--relink")
+    ran(project, "status")
     assert damaged(cache) == []
     flip_bit(place(cache, name))
     file.unlink()
