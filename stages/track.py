@@ -54,7 +54,8 @@ def publish(made: RunManifest, target: Store) -> str:
                 publisher.publish(
                     names[key], key, content(made, results, names[key], origin), origin.at
                 )
-        last = publisher.settle()
+        # without anything to do there was no turn to wait for, and another may be writing by now
+        last = found if found.empty else publisher.settle()
     counts = {
         "published": len(found.publish),
         "unfinished or doubled removed": len(found.remove) + len(last.remove),

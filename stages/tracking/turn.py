@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TAG = "counterpoise.publisher"
-SETTLE_SECONDS = 1.0
+SETTLE_SECONDS = 2.0
 """Between setting the tag and looking whether it stayed."""
 POLL_SECONDS = 1.0
 RENEW_SECONDS = 30.0
