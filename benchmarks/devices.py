@@ -4,7 +4,7 @@
     python -m benchmarks.devices --rows 1000000 --fits 16           the same work sixteen times, side by side
 
 The made-up table is that of `benchmarks.large`; 80 of 100 rows are fitted, ten are scored, and ten are the validation slice.
-Fits run side by side in forked processes, with one thread each on the CPU; all devices are timed in one run on the same
+Fits run side by side in processes of their own, with one thread each on the CPU; all devices are timed in one run on the same
 work. Beside the seconds of all fits stand those of the first one, and how well its scores rank the test rows: trees that are
 grown on a GPU are not the same trees. Exit status 1 says that a device is not there.
 """
@@ -19,9 +19,8 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from benchmarks.large import batches
-from stages import pool
+from stages import parallel
 from stages.config import CPU, CUDA, Model
-from stages.errors import DeviceError
 from stages.remedies import devices
 from stages.remedies.fit import Fitted, Work, fit
 
@@ -56,8 +55,8 @@ def works(X: np.ndarray, y: np.ndarray, device: str, fits: int, trees: int) -> l
 def timed(every: list[Work]) -> tuple[float, Fitted]:
     """Seconds until all fits are done, and the first one."""
     start, first = time.perf_counter(), None
-    for work, fitted in pool.side_by_side(fit, every, kind=lambda work: work.key):
-        if isinstance(fitted, pool.Killed):
+    for work, fitted in parallel.side_by_side(fit, every):
+        if isinstance(fitted, parallel.Killed):
             raise SystemExit(f"error: a fit on {work.device} was given up: {fitted.reason}.")
         first = first or fitted
     assert first is not None
@@ -75,14 +74,13 @@ def main() -> int:
     parser.add_argument("--devices", default=f"{CUDA},{CPU}", help=f"which, with commas between ({CUDA},{CPU})")
     arguments = parser.parse_args()
     names = arguments.devices.split(",")
-    # asked in a process of its own, since those forked from one that has used CUDA cannot use it
-    for name, error in pool.side_by_side(_missing, names, kind=str):
-        if error is not None:
+    for name in names:
+        if (error := devices.missing(name, f"--devices {name}")) is not None:
             print(f"error: {name}: {error}", file=sys.stderr)
             return 1
     X, y = table(arguments.rows, arguments.columns)
     print(f"{len(y):,} rows of {X.shape[1]} numbers, {y.sum():,} positives, {arguments.trees} trees, "
-          f"{arguments.fits} fits on {pool.cores()} cores")  # fmt: skip
+          f"{arguments.fits} fits on {parallel.cores()} cores")  # fmt: skip
     print("| device | seconds of all fits | of one: fit | scores | average precision |\n|---|---|---|---|---|")
     seconds = {}
     for name in names:
@@ -94,10 +92,6 @@ def main() -> int:
     if len(names) == 2:
         print(f"\n{names[1]} takes {seconds[names[1]] / seconds[names[0]]:.1f} times as long as {names[0]}.")
     return 0
-
-
-def _missing(device: str) -> DeviceError | None:
-    return devices.missing(device, f"--devices {device}")
 
 
 if __name__ == "__main__":

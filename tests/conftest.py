@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from stages import yaml12
+from stages import config, yaml12
+from stages.data import schemes
 from stages.data.tables import Table
 from stages.paths import REPOSITORY
+from stages.remedies.run import DatasetFits, FitId
 
 settings.register_profile("same-every-time", derandomize=True, deadline=None, max_examples=40)
 settings.load_profile("same-every-time")
@@ -71,6 +73,20 @@ def stage(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 @pytest.fixture
 def write_params(workplace: Path) -> Callable[[dict[str, Any]], None]:
     return lambda content: (workplace / "params.yaml").write_text(yaml12.dump(content)) and None
+
+
+def fit_keys(content: dict[str, Any], table: Table, costs: np.ndarray | None = None) -> dict[FitId, str]:
+    """The key of every fit that a params.yaml asks for on a table; all strategies are taken to make the same rows."""
+    params = config.parse(content)
+    (name,) = params.datasets
+    parts = schemes.split(table, params.split_of(name), params.seed, name)
+    made = [
+        {"repeat": fold.repeat, "fold": fold.fold, "digest": "rows", "negatives_after": 9, "positives_after": 9}
+        for fold in parts
+    ]
+    stakes = np.ones((len(table.y), 2)) if costs is None else costs
+    fits = DatasetFits(params, name, table, parts, stakes, dict.fromkeys(params.strategies, made))
+    return {job.id: job.key for job in fits.jobs}
 
 
 def labels(rows: int, positives: int, random: np.random.Generator) -> np.ndarray:

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import config, paths
+from stages import config
 from stages.config import Costs, Dataset
 from stages.data import columns, tables
 from stages.errors import TableError
 from stages.remedies import costs
 from stages.remedies.costs import CostMatrix
-from tests.conftest import Stage, numeric_table
 
 RAW = pd.DataFrame({"Amount": [100.0, 0.0, 7.5, 20.0], "V1": [0.1, 0.2, 0.3, 0.4], "fraud": ["no", "yes", "no", "yes"]})
 PAYMENTS = {
@@ -128,24 +127,6 @@ def test_no_decisions_cost_less_than_the_oracles(rows: list[tuple[int, bool, flo
     made = CostMatrix(0.02 * amounts + 10, amounts + 20, np.full(len(y), 10.0), np.zeros(len(y)))
     predicted = np.array([decision for _, decision, _ in rows])
     assert made.total(y, predicted) / len(y) >= costs.reference(y, made)["oracle"] - 1e-9
-
-
-def test_the_stage_writes_what_the_parameters_say(
-    workplace: Path, write_params: Any, stage: Stage, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_params({
-        "seed": 1, "datasets": {"mine": {"path": "m.csv", "target": "y", "positive": 1}}, "strategies": {"none": {}},
-        "models": {"xgboost": {}}, "split": {"scheme": "holdout"}, "thresholds": {}, "costs": {"false_negative": 7},
-    })  # fmt: skip
-    tables.write(paths.table("mine"), numeric_table())
-    stage("costs", "mine")
-    made = costs.read(paths.costs("mine"))
-    assert len(made.false_negative) == 240
-    assert made.stakes.tolist() == [[1, 7]] * 240
-    assert capsys.readouterr().out == "mine: at stake are 1 in a negative row and 7 in a positive row\n"
-    before = paths.costs("mine").read_bytes()
-    stage("costs", "mine")
-    assert paths.costs("mine").read_bytes() == before
 
 
 def test_a_column_of_the_top_level_costs_belongs_to_a_dataset() -> None:

@@ -20,11 +20,11 @@ from stages.champion.estimators import load, save
 from stages.champion.refit import Seeds, refit
 from stages.config import Model, Params
 from stages.errors import ConfigurationError, DeviceError
-from stages.remedies import devices, levels, models, store
+from stages.remedies import devices, levels, models
 from stages.remedies.fit import Work, fit, train
 from stages.tracking import items
 from tests.computed import computed
-from tests.conftest import mixed_table
+from tests.conftest import fit_keys, mixed_table
 from tests.test_models import TEST, TRAIN, VALIDATION, work_of
 from tests.test_pipeline import own_table
 
@@ -208,12 +208,14 @@ def test_a_run_in_mlflow_says_on_which_device_it_was_fitted(here: Path) -> None:
 
 
 def test_cells_of_two_devices_are_two_in_the_store() -> None:
-    key = {
-        device: store.key(on(device), "table", "fold", "environment") for device in ("cpu", "auto", "cuda", "cuda:1")
-    }
-    assert key["cpu"] == key["auto"]  # which is the CPU here
-    assert len(set(key.values())) == 3
-    assert key["cpu"] == store.key(work_of("mine", TABLE, model="xgboost"), "table", "fold", "environment")
+    def key(**more: str) -> str:
+        content = {**PARAMS, "models": {"xgboost": more}, "strategies": {"none": {}}, "split": {"scheme": "holdout"}}
+        (found,) = fit_keys(content, TABLE).values()
+        return found
+
+    found = {device: key(device=device) for device in ("cpu", "auto", "cuda", "cuda:1")}
+    assert found["cpu"] == found["auto"] == key()  # which is the CPU here
+    assert len(set(found.values())) == 3
 
 
 def test_a_remedy_is_weighed_against_doing_nothing_on_the_same_device() -> None:

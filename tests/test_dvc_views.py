@@ -136,8 +136,8 @@ def test_the_templates_draw_what_dvc_hands_over(project: Project) -> None:
 def test_an_experiment_with_a_parameter_of_one_model_refits_that_model_alone(project: Project) -> None:
     outcome = project.dvc("exp", "run", "-S", "models.xgboost.params.n_estimators=60", "-n", "sixty")
     assert outcome.status == 0, outcome.text
-    assert outcome.fits == {"digits none": (2, 2), "digits random_over": (2, 2)}
-    assert outcome.computing == {"code", "train@digits-none", "train@digits-random_over", *AFTER_TRAINING}
+    assert outcome.fits == {"digits": (4, 4)}
+    assert outcome.computing == {"check", "train@digits", *AFTER_TRAINING}
     assert len(project.current_runs()) == 2 * 2 + 1
 
 

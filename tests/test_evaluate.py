@@ -18,7 +18,7 @@ from stages.data import parts as splits
 from stages.data import schemes, tables
 from stages.data.parts import Parts
 from stages.errors import ResultError
-from stages.remedies import costs, thresholds
+from stages.remedies import thresholds
 from stages.verdict import board as boards
 from stages.verdict import bootstrap
 from stages.verdict.columns import GROUPED
@@ -77,11 +77,9 @@ def place(workplace: Path, write_params: WriteParams, stage: Stage, monkeypatch:
     write_params(CONTENT)
     tables.write(paths.table("mine"), TABLE)
     files.write_json(paths.facts("mine"), {"rows": 240, "prevalence": 0.125, "positives": 30})
-    price()
     split_as(config.load().split)
-    stage("defects", "mine")
-    for strategy in CONTENT["strategies"]:
-        stage("resample", "mine", strategy)
+    stage("audit", "mine")
+    stage("resample", "mine")
     store_cells("none", {"xgboost": informative(0.2), "random_forest": informative(0.1)})
     store_cells("smote", {"xgboost": informative(0.3), "random_forest": informative(0.1)}, seed=1)
     refused = {"status": "not_applicable", "reason": "too few neighbours"}
@@ -90,11 +88,6 @@ def place(workplace: Path, write_params: WriteParams, stage: Stage, monkeypatch:
         monkeypatch.setattr(bootstrap, name, functools.partial(getattr(bootstrap, name), count=DRAWS))
     monkeypatch.setattr("stages.evaluate.draws_for", lambda comparisons: DRAWS)
     return workplace
-
-
-def price() -> None:
-    """What stage costs leaves behind."""
-    costs.write(paths.costs("mine"), costs.matrix(config.load().costs_of("mine"), TABLE, "here"))
 
 
 def split_as(scheme: Any) -> Parts:
@@ -239,7 +232,6 @@ def test_costs_and_thresholds_of_the_dataset_are_taken(place: Path, stage: Stage
         "thresholds": {"half": 0.3},
     }
     write_params({**CONTENT, "datasets": {"mine": mine}})
-    price()
     stage("evaluate", "mine")
     row = decisions().loc["none", "xgboost", "half"]
     assert row["threshold"] == 0.3
@@ -287,21 +279,17 @@ def test_missing_scores_are_told(place: Path, stage: Stage) -> None:
         stage("evaluate", "mine")
 
 
-def test_a_strategy_that_was_taken_out_leaves_nothing_behind(
-    place: Path, stage: Stage, write_params: WriteParams
-) -> None:
-    files.write_json(paths.measured("mine", "enn") / "train.json", [])
+def test_a_strategy_that_was_taken_out_is_in_no_table(place: Path, stage: Stage, write_params: WriteParams) -> None:
     write_params({**CONTENT, "strategies": {"none": {}, "smote": {}}})
     stage("evaluate", "mine")
-    for folder in (paths.scores("mine"), paths.measured("mine"), paths.resampled("mine")):
-        assert sorted(path.name for path in folder.iterdir()) == ["none", "smote"]
     assert set(board().index.get_level_values("strategy")) == {"none", "smote"}
+    assert set(read("counts")["strategy"]) == {"none", "smote"}
 
 
 def test_the_same_scores_give_the_same_bytes_whatever_was_measured(place: Path, stage: Stage) -> None:
     contents = []
     for seconds in (1, 2):
-        files.write_json(paths.measured("mine", "none") / "train.json", [{"fit_seconds": seconds}])
+        files.write_json(paths.measured("mine", "train"), {"fits": [{"fit_seconds": seconds}], "made": {}})
         stage("evaluate", "mine")
         contents.append({path.name: path.read_bytes() for path in paths.evaluation("mine").iterdir()})
     assert contents[0] == contents[1]

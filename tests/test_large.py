@@ -42,16 +42,16 @@ TABLE = ROWS * COLUMNS * 8
 LIBRARIES = 350 * 2**20
 """Bytes that a stage holds without any rows."""
 
-MOST = {"fetch": 2, "split": 1, "defects": 4, "costs": 0, "resample": 1, "train": 8, "evaluate": 13}
+MOST = {"fetch": 2, "split": 1, "audit": 4, "resample": 1, "train": 8, "evaluate": 13}
 """What a stage may hold beside its libraries, in tables. `train` has the libraries once more in each of its processes, and
 `evaluate` 100 weights of each row, ten tables in one of so few columns, which `bootstrap.LARGEST` bounds."""
 
 
 def test_no_stage_holds_many_copies_of_the_table(tmp_path: Path) -> None:
     large.make(tmp_path, ROWS, COLUMNS, trees=3, strategies=("none",))
-    results = [large.measured(command, tmp_path) for command in large.commands(("none",)) if command[0] in MOST]
-    assert [result.command[0] for result in results if result.status] == []
-    held = {result.command[0]: round((result.peak - LIBRARIES) / TABLE, 1) for result in results}
+    results = [large.measured(stage, tmp_path) for stage in large.STAGES if stage in MOST]
+    assert [result.stage for result in results if result.status] == []
+    held = {result.stage: round((result.peak - LIBRARIES) / TABLE, 1) for result in results}
     assert {stage: tables for stage, tables in held.items() if tables > MOST[stage]} == {}, held
 
 
@@ -227,10 +227,9 @@ def test_a_fit_that_reaches_the_limit_of_memory_fails_and_the_others_go_on(
     X, y = random.normal(size=(30_000, 20)), (random.random(30_000) < 0.3).astype(np.int8)
     tables.write(paths.table("mine"), Table(tuple("abcdefghijklmnopqrst"), X, y))
     splits.write(paths.split("mine"), schemes.split(tables.read(paths.table("mine")), config.load().split, 1, "mine"))
-    stage("costs", "mine")
-    stage("resample", "mine", "none")
+    stage("resample", "mine")
     environment = {**os.environ, memory.VARIABLE: "0.25", "PYTHONPATH": str(paths.REPOSITORY)}
-    subprocess.run([sys.executable, "-m", "stages.train", "mine", "none"], env=environment, check=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "stages.train", "mine"], env=environment, check=True, timeout=120)
     cells = files.read_json(paths.scores("mine", "none") / "cells.json")["models"]
     assert {key: cell["status"] for key, cell in cells.items()} == {"xgboost": "ok", "many_bins": "failed"}
     assert cells["many_bins"]["reason"].startswith(

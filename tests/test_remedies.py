@@ -325,12 +325,8 @@ def evaluated(workplace: Path, write_params: WriteParams, stage: Stage) -> dict[
     tables.write(paths.table("mine"), TABLE)
     files.write_json(paths.facts("mine"), {"rows": 240, "prevalence": 0.125, "positives": 30})
     splits.write(paths.split("mine"), schemes.split(TABLE, config.load().split, 1, "mine"))
-    stage("defects", "mine")
-    stage("costs", "mine")
-    for strategy in CONTENT["strategies"]:
-        stage("resample", "mine", strategy)
-        stage("train", "mine", strategy)
-    stage("evaluate", "mine")
+    for name in ("audit", "resample", "train", "evaluate"):
+        stage(name, "mine")
     return {path.stem: files.read_csv(path) for path in paths.evaluation("mine").glob("*.csv")}
 
 
@@ -408,24 +404,37 @@ def test_two_fits_of_a_net_give_the_same_bytes() -> None:
 
 
 def test_the_key_of_a_search_for_the_ratio_holds_the_strategy_and_that_of_costs_what_is_at_stake() -> None:
-    from stages.remedies import store
+    search = {"trials": 2, "space": {"ratio": [0.5]}}
+    models: dict[str, Any] = {
+        "plain": {"model": "xgboost"},
+        "costly": {"model": "xgboost", "costs": "weights"},
+        "ratio": {"model": "xgboost", "search": search},
+        "more": {"model": "xgboost", "search": {**search, "trials": 3}},
+    }
+    strategies: dict[str, Any] = {"none": {}, "smote": {}, "near": {"sampler": "smote", "params": {"k_neighbors": 3}}}
 
-    def key(work: Work) -> str:
-        return store.key(work, "table", "fold", "environment")
+    def keys(costs: np.ndarray) -> dict[tuple[str, str], str]:
+        content = {**CONTENT, "models": models, "strategies": strategies, "split": {"scheme": "holdout"}}
+        return {(one.strategy, one.model): key for one, key in fit_keys(content, TABLE, costs).items()}
 
-    plain = work_of("xgboost", **QUICK)
-    assert key(plain) == key(dataclasses.replace(plain, strategy=("smote", Strategy())))
-    assert key(plain) == key(work_of("xgboost", calibration="isotonic", strategies=["none"], **QUICK))
-    costly = work_of("xgboost", costs="weights", **QUICK)
-    assert key(costly) != key(plain)
-    assert key(costly) != key(dataclasses.replace(costly, stakes=2 * STAKES))
-    ratio = work_of("xgboost", strategy="smote", search={"trials": 2, "space": {"ratio": [0.5]}})
-    assert key(ratio) != key(dataclasses.replace(ratio, strategy=("smote", Strategy(params={"k_neighbors": 3}))))
-    assert key(ratio) != key(work_of("xgboost", strategy="smote", search={"trials": 3, "space": {"ratio": [0.5]}}))
+    once, twice = keys(STAKES), keys(2 * STAKES)
+    assert {model for (_, model), key in once.items() if twice[_, model] != key} == {"costly"}
+    # a fit is known by what it is made of; its seed is that of the model's key
+    assert once["none", "plain"] == once["smote", "plain"] == once["near", "plain"]
+    assert len({once[strategy, "ratio"] for strategy in strategies}) == 3
+    assert once["smote", "ratio"] != once["smote", "more"]
+
+
+def test_how_probabilities_are_recalibrated_is_no_part_of_a_key() -> None:
+    def key(**more: str) -> str:
+        content = {**CONTENT, "models": {"xgboost": more}, "strategies": {"none": {}}, "split": {"scheme": "holdout"}}
+        (found,) = fit_keys(content, TABLE).values()
+        return found
+
+    assert key() == key(calibration="isotonic")
 
 
 def test_costs_are_read_by_the_stage_that_trains(evaluated: dict[str, pd.DataFrame]) -> None:
     cells = files.read_json(paths.scores("mine", "none") / "cells.json")["models"]
-    assert costs.read(paths.costs("mine")).stakes[0].tolist() == [1, 10]
     assert {fold["weight_ratio"] for fold in cells["cost_xgboost"]["folds"]} == {10}
     assert all("weight_ratio" not in fold for fold in cells["xgboost"]["folds"])

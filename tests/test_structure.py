@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from stages.closure import imports
 
 from stages import code, config
-from stages.closure import imports
 from stages.errors import ConfigurationError
 from stages.paths import REPOSITORY
 from stages.remedies.models import MODELS

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
+import re
 import shutil
-import warnings
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stages import config, files, paths, train
 from stages.data import parts as splits
 from stages.data import schemes, tables
-from stages.remedies import costs, fits, resampling, store
+from stages.remedies import resampling, run
 from stages.remedies.fit import Fitted
 from stages.remedies.outcome import reason_of
-from tests.conftest import Stage, mixed_table, numeric_table
+from stages.remedies.run import DatasetFits, FitId, FitJob, FitOutcome, longest_first
+from tests.conftest import Stage, fit_keys, mixed_table, numeric_table
 
 MODELS: dict[str, Any] = {
     "logistic_regression": {},
@@ -36,8 +38,10 @@ CONTENT: dict[str, Any] = {
     "thresholds": {},
     "costs": {},
 }
-CELLS = 3 * 2
-"""Models times folds."""
+OF_ONE = 3 * 2
+"""Fits of one model, or of one strategy: three of the other times two folds."""
+
+FITS = 3 * OF_ONE
 
 WriteParams = Callable[[dict[str, Any]], None]
 
@@ -49,161 +53,188 @@ def made(workplace: Path, write_params: WriteParams, stage: Stage) -> Path:
     table = mixed_table()
     tables.write(paths.table("mine"), table)
     splits.write(paths.split("mine"), schemes.split(table, config.load().split, 1, "mine"))
-    stage("costs", "mine")
-    for strategy in CONTENT["strategies"]:
-        stage("resample", "mine", strategy)
+    stage("resample", "mine")
     return workplace
 
 
 @pytest.fixture
-def trained(stage: Stage, capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[int, int]]:
+def trained(stage: Stage, capsys: pytest.CaptureFixture[str]) -> Callable[[], tuple[int, int]]:
     """Run the stage; returns how many fits it made and how many the store had."""
 
-    def run(strategy: str = "none") -> tuple[int, int]:
+    def run() -> tuple[int, int]:
         capsys.readouterr()
-        stage("train", "mine", strategy)
-        line = next(line for line in capsys.readouterr().out.splitlines() if " from the store, " in line)
-        made, kept = (int(part.strip().split()[0]) for part in line.split(":")[1].split(",")[:2])
-        return made, kept
+        stage("train", "mine")
+        found = re.findall(r"^mine: (\d+) fits, (\d+) from the store, \d+\.\d s$", capsys.readouterr().out, re.MULTILINE)
+        ((made, kept),) = found
+        return int(made), int(kept)
 
     return run
 
 
-def bytes_of(strategy: str = "none") -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(paths.scores("mine", strategy).iterdir())}
+def bytes_of() -> dict[str, bytes]:
+    folder = paths.scores("mine")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def cells_of(strategy: str = "none") -> dict[str, Any]:
     return dict(files.read_json(paths.scores("mine", strategy) / "cells.json")["models"])
 
 
-Trained = Callable[..., tuple[int, int]]
+def objects() -> list[Path]:
+    return sorted(paths.STORE.rglob("*.cell"))
+
+
+Trained = Callable[[], tuple[int, int]]
 
 
 def test_a_second_run_fits_nothing_and_writes_the_same_bytes(made: Path, trained: Trained) -> None:
-    assert trained() == (CELLS, 0)
+    assert trained() == (FITS, 0)
     before = bytes_of()
-    assert set(before) == {"cells.json", *(f"{model}.parquet" for model in MODELS)}
+    assert set(before) == {
+        f"{strategy}/{name}"
+        for strategy in CONTENT["strategies"]
+        for name in ("cells.json", *(f"{model}.parquet" for model in MODELS))
+    }
     shutil.rmtree(paths.scores("mine"))  # as DVC does before it runs a stage again
-    assert trained() == (0, CELLS)
+    assert trained() == (0, FITS)
     assert bytes_of() == before
 
 
-def test_a_changed_parameter_refits_the_cells_of_its_model_alone(
-    made: Path, trained: Trained, write_params: WriteParams
-) -> None:
+def test_a_changed_parameter_refits_its_model_alone(made: Path, trained: Trained, write_params: WriteParams) -> None:
     trained()
     before = bytes_of()
     write_params({**CONTENT, "models": {**MODELS, "xgboost": {"params": {"n_estimators": 6}}}})
-    assert trained() == (2, CELLS - 2)
+    assert trained() == (OF_ONE, FITS - OF_ONE)
     after = bytes_of()
-    assert {name for name in before if before[name] != after[name]} == {"xgboost.parquet"}
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {f"{strategy}/xgboost.parquet" for strategy in CONTENT["strategies"]}
     write_params(CONTENT)
-    assert trained() == (0, CELLS), "the cells of the earlier parameters are still there"
+    assert trained() == (0, FITS), "the fits of the earlier parameters are still there"
     assert bytes_of() == before
 
 
-def test_another_model_more_fits_itself_alone(made: Path, trained: Trained, write_params: WriteParams) -> None:
-    trained()
-    write_params({**CONTENT, "models": {"hist_gradient_boosting": {"params": {"max_iter": 3}}, **MODELS}})
-    assert trained() == (2, CELLS)
-
-
-def test_another_seed_or_other_training_rows_refit_everything(
-    made: Path, trained: Trained, write_params: WriteParams
+def test_another_model_or_strategy_more_fits_itself_alone(
+    made: Path, stage: Stage, trained: Trained, write_params: WriteParams
 ) -> None:
     trained()
-    assert trained("smote") == (CELLS, 0), "what was resampled is other rows"
+    more = {**CONTENT, "models": {"hist_gradient_boosting": {"params": {"max_iter": 3}}, **MODELS}}
+    write_params(more)
+    assert trained() == (OF_ONE, FITS)
+    write_params({**more, "strategies": {"random_under": {}, **CONTENT["strategies"]}})
+    stage("resample", "mine")
+    assert trained() == (4 * 2, FITS + OF_ONE)
+
+
+def test_another_seed_refits_everything(made: Path, trained: Trained, write_params: WriteParams) -> None:
+    trained()
     write_params({**CONTENT, "seed": 2})
-    assert trained() == (CELLS, 0)
+    assert trained() == (FITS, 0)
 
 
 def test_the_store_may_be_deleted(made: Path, trained: Trained) -> None:
     trained()
     before = bytes_of()
     shutil.rmtree(paths.STORE)
-    assert trained() == (CELLS, 0)
+    assert trained() == (FITS, 0)
     assert bytes_of() == before
 
 
 def test_a_stage_that_was_killed_goes_on_where_it_stopped(made: Path, trained: Trained) -> None:
-    """What a killed stage leaves is a store with some of the cells, and no scores."""
-    for _, key, work in jobs_of("none")[:4]:
-        store.opened()(key, work)
-    assert trained() == (CELLS - 4, 4)
-
-
-def test_a_cell_that_was_cut_in_the_store_is_fitted_again(made: Path, trained: Trained) -> None:
+    """What a killed stage leaves is a store with some of the fits, and no scores."""
     trained()
     before = bytes_of()
-    for path in paths.STORE.rglob("output.pkl"):
-        path.write_bytes(path.read_bytes()[:20])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # joblib says that it fits again
-        trained()
+    shutil.rmtree(paths.scores("mine"))
+    lost = list(keys_here().values())[4:]
+    for path in objects():
+        if path.stem in lost:
+            path.unlink()
+    assert trained() == (FITS - 4, 4)
     assert bytes_of() == before
 
 
-def test_the_store_drops_the_cells_used_longest_ago(
-    made: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fit_that_is_damaged_in_the_store_is_made_again(made: Path, trained: Trained) -> None:
     trained()
-    kept = sorted(paths.STORE.rglob("output.pkl"))
-    assert len(kept) == CELLS
-    for age, path in enumerate(kept):
-        os.utime(path, (10**9 + age, 10**9 + age))
-    monkeypatch.setattr(store, "LIMIT_BYTES", sum(p.stat().st_size for p in kept) // 2)
-    store.TIDIED.touch()
-    assert not store.untidy(), "adding up thousands of cells takes a while"
-    os.utime(store.TIDIED, (10**9, 10**9))
-    assert store.untidy()
-    store.tidy()
-    assert not store.untidy()
-    left = sorted(paths.STORE.rglob("output.pkl"))
-    assert 0 < len(left) < CELLS
-    assert trained() == (CELLS - len(left), len(left))
+    before = bytes_of()
+    first, second, *_ = (path for path in objects() if path.stem in keys_here().values())
+    first.write_bytes(first.read_bytes()[:20])
+    content = bytearray(second.read_bytes())
+    content[len(content) // 2] ^= 1
+    second.write_bytes(content)
+    assert trained() == (2, FITS - 2)
+    assert bytes_of() == before
 
 
-def jobs_of(strategy: str, **changed: Any) -> list[Any]:
+def keys_here(**changed: Any) -> dict[FitId, str]:
+    """The key of each fit, of the rows that lie on disk."""
     params = config.parse({**CONTENT, **changed})
     table, parts = tables.read(paths.table("mine")), splits.read(paths.split("mine"))
-    made = resampling.read_rows(paths.resampled("mine", strategy), table)
-    stakes = costs.read(paths.costs("mine")).stakes
-    return list(fits.keyed(fits.works(params, "mine", strategy, table, parts, made, stakes), store.environment()))
+    counts = {
+        strategy: resampling.read_counts(paths.resampled("mine", strategy)) for strategy in CONTENT["strategies"]
+    }
+    return {
+        job.id: job.key for job in DatasetFits(params, "mine", table, parts, np.ones((len(table.y), 2)), counts).jobs
+    }
 
 
-def test_the_key_of_a_cell_follows_from_its_inputs_alone(made: Path) -> None:
-    def keys(strategy: str = "none", **changed: Any) -> dict[Any, str]:
-        return {place: key for place, key, _ in jobs_of(strategy, **changed)}
-
-    here = keys()
-    assert len(set(here.values())) == CELLS
-    assert keys() == here
-    more = keys(models={**MODELS, "random_forest": {}}, costs={"false_negative": 9}, thresholds={"tuned": "mcc"})
-    assert {place: key for place, key in more.items() if place[0] != "random_forest"} == here
-    other = keys(models={**MODELS, "xgboost": {"params": {"n_estimators": 6}}})
-    assert {place[0] for place in here if here[place] != other[place]} == {"xgboost"}
-    assert not set(keys("smote").values()) & set(here.values())
-    assert not set(keys(seed=2).values()) & set(here.values())
+def test_the_key_of_a_fit_follows_from_its_inputs_alone(made: Path) -> None:
+    here = keys_here()
+    assert len(set(here.values())) == FITS
+    assert keys_here() == here
+    more = keys_here(models={**MODELS, "random_forest": {}}, costs={"false_negative": 9}, thresholds={"tuned": "mcc"})
+    assert {one: key for one, key in more.items() if one.model != "random_forest"} == here
+    other = keys_here(models={**MODELS, "xgboost": {"params": {"n_estimators": 6}}})
+    assert {one.model for one in here if here[one] != other[one]} == {"xgboost"}
+    assert not set(keys_here(seed=2).values()) & set(here.values())
 
 
-def test_a_model_draws_the_same_random_numbers_under_every_strategy(made: Path) -> None:
-    seeds = [{place: work.seed for place, _, work in jobs_of(strategy)} for strategy in ("none", "smote")]
-    assert seeds[0] == seeds[1]
-    assert len(set(seeds[0].values())) == CELLS
+def test_a_model_draws_the_same_random_numbers_under_every_strategy() -> None:
+    """So that the same rows are the same fit."""
+    found = fit_keys({**CONTENT, "strategies": {"none": {}, "random_over": {}}}, mixed_table())
+    for one, key in found.items():
+        assert key == found[one._replace(strategy="none")]
+    assert len(set(found.values())) == OF_ONE
 
 
-def test_a_cell_that_fails_says_why_is_not_kept_and_leaves_the_others_alone(
-    made: Path, trained: Trained, write_params: WriteParams, capsys: pytest.CaptureFixture[str]
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 1000)), min_size=1, max_size=30))
+def test_what_takes_longest_begins_first_once_one_of_each_model_has_shown_how_long_it_takes(
+    jobs: list[tuple[str, int]],
+) -> None:
+    seconds_by_row = {"a": 1.0, "b": 0.1, "c": 0.01}
+    waiting = [FitJob(FitId("none", model, 0, k), str(k), rows) for k, (model, rows) in enumerate(jobs)]
+    seconds: dict[str, float] = {}
+    begun = []
+    for job in longest_first(waiting, seconds):
+        begun.append(job)
+        seconds[job.id.model] = seconds_by_row[job.id.model]
+    assert sorted(begun) == sorted(waiting)
+    kinds = {model for model, _ in jobs}
+    assert {job.id.model for job in begun[: len(kinds)]} == kinds
+    rest = [job.rows * seconds_by_row[job.id.model] for job in begun[len(kinds) :]]
+    assert rest == sorted(rest, reverse=True)
+
+
+def test_a_fit_that_fails_says_why_is_not_kept_and_leaves_the_others_alone(
+    made: Path, trained: Trained, write_params: WriteParams
 ) -> None:
     write_params({**CONTENT, "models": {**MODELS, "xgboost": {"params": {"tree_method": "fast"}}}})
-    assert trained() == (CELLS, 0)
+    assert trained() == (FITS, 0)
     cells = cells_of()
     assert [cells[model]["status"] for model in MODELS] == ["ok", "failed", "ok"]
     assert cells["xgboost"]["reason"].startswith("XGBoostError: Invalid Input: 'fast', valid values are: {'approx', ")
     assert cells["xgboost"]["reason"].endswith("(repeat 0, fold 0 and 1 more)")
-    assert "xgboost.parquet" not in bytes_of()
-    assert trained() == (2, CELLS - 2), "the failed cell alone is tried again"
+    assert "none/xgboost.parquet" not in bytes_of()
+    assert trained() == (OF_ONE, FITS - OF_ONE), "what failed alone is tried again"
+
+
+def test_rows_of_one_strategy_after_the_other_give_the_same_scores(
+    made: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained()
+    before = bytes_of()
+    shutil.rmtree(paths.STORE)
+    monkeypatch.setattr(run, "HELD_BYTES", 0)
+    assert trained() == (FITS, 0)
+    assert bytes_of() == before
 
 
 @pytest.mark.parametrize(
@@ -236,8 +267,8 @@ def test_a_model_that_cannot_be_fitted_is_not_applicable(
 def test_all_strategies_are_scored_on_the_same_rows_of_the_same_folds(made: Path, trained: Trained) -> None:
     table, parts = tables.read(paths.table("mine")), splits.read(paths.split("mine"))
     places = []
+    trained()
     for strategy in CONTENT["strategies"]:
-        trained(strategy)
         for model in MODELS:
             stored = pd.read_parquet(paths.scores("mine", strategy) / f"{model}.parquet")
             assert stored["score"].between(0, 1).all()
@@ -253,8 +284,7 @@ def test_all_strategies_are_scored_on_the_same_rows_of_the_same_folds(made: Path
 
 
 def test_the_facts_of_a_cell_count_the_rows_after_resampling(made: Path, trained: Trained) -> None:
-    trained("none")
-    trained("random_over")
+    trained()
     for strategy in ("none", "random_over"):
         counts = resampling.read_counts(paths.resampled("mine", strategy))
         for count, fold in zip(counts, cells_of(strategy)["mine"]["folds"], strict=True):
@@ -271,40 +301,53 @@ def test_what_a_sampler_refused_is_not_applicable_for_every_model(
     table = numeric_table(100, 6)  # five positives or fewer to train on: too few neighbours
     tables.write(paths.table("mine"), table)
     splits.write(paths.split("mine"), schemes.split(table, config.load().split, 1, "mine"))
-    stage("resample", "mine", "smote")
-    stage("train", "mine", "smote")
+    write_params({**CONTENT, "strategies": {"smote": {}}})
+    stage("resample", "mine")
+    stage("train", "mine")
     said = capsys.readouterr().out
     assert "mine smote: not_applicable: SMOTE: Expected n_neighbors <= n_samples_fit" in said
     for cell in cells_of("smote").values():
         assert cell["status"] == "not_applicable"
         assert cell["reason"].startswith("SMOTE: Expected n_neighbors <= n_samples_fit")
         assert cell["reason"].endswith("(repeat 0, fold 0 and 1 more)")
-    assert list(bytes_of("smote")) == ["cells.json"]
-    assert json.loads((paths.measured("mine", "smote") / "train.json").read_text()) == []
-    assert not paths.STORE.exists()
+    assert list(bytes_of()) == ["smote/cells.json"]
+    assert files.read_json(paths.measured("mine", "train")) == {"fits": [], "made": {}}
+    assert "mine: 0 fits, 0 from the store" in said
 
 
 def test_a_model_that_is_not_for_a_strategy_is_not_fitted_there(
     made: Path, trained: Trained, write_params: WriteParams
 ) -> None:
     write_params({**CONTENT, "models": {**MODELS, "mine": {**MODELS["mine"], "strategies": ["none"]}}})
-    assert trained("smote") == (CELLS - 2, 0)
+    assert trained() == (FITS - 2 * 2, 0)
     assert list(cells_of("smote")) == ["logistic_regression", "xgboost"]
 
 
 def test_the_measured_values_are_apart_from_the_results(made: Path, trained: Trained) -> None:
     trained()
-    measured = files.read_json(paths.measured("mine", "none") / "train.json")["fits"]
-    assert len(measured) == CELLS
-    assert all(entry["fit_seconds"] >= 0 and entry["peak_bytes"] > 10**6 for entry in measured)
-    assert "seconds" not in (paths.scores("mine", "none") / "cells.json").read_text()
+    measured = files.read_json(paths.measured("mine", "train"))
+    assert len(measured["fits"]) == FITS
+    assert all(entry["fit_seconds"] > 0 and entry["peak_bytes"] > 10**6 for entry in measured["fits"])
+    assert set(measured["made"]) == {f"{strategy}/{model}" for strategy in CONTENT["strategies"] for model in MODELS}
+    for maker in measured["made"].values():
+        assert set(maker) == {"by", "commit", "dirty", "at"}
+        assert abs(maker["at"] / 1000 - time.time()) < 600
+    for text in bytes_of().values():
+        assert b"seconds" not in text and b"commit" not in text
 
 
-def test_a_cell_that_fails_in_the_second_look_alone_is_in_the_comparison() -> None:
+def test_who_made_a_fit_and_what_it_took_come_out_of_the_store_with_it(made: Path, trained: Trained) -> None:
+    trained()
+    before = files.read_json(paths.measured("mine", "train"))
+    assert trained() == (0, FITS)
+    assert files.read_json(paths.measured("mine", "train")) == before
+
+
+def test_a_combination_that_fails_in_the_second_look_alone_is_in_the_comparison() -> None:
     nothing = np.empty(0)
-    fine = Fitted(nothing, nothing, {"rows_fitted": 5}, (), {}, [], 0.0, 0.0, None)
-    refused = ("not_applicable", "too few", None)
-    outcomes = {("forest", 0, 0): ("ok", "", fine), ("forest", 1, 0): refused}
-    told = train.summary("forest", outcomes, beside=1)
+    fine = FitOutcome("ok", "", Fitted(nothing, nothing, {"rows_fitted": 5}, (), {}, [], 0.0, 0.0, None), {})
+    refused = FitOutcome("not_applicable", "too few", None, {})
+    outcomes = {FitId("none", "forest", 0, 0): fine, FitId("none", "forest", 1, 0): refused}
+    told = train.summary(outcomes, 1)
     assert told == {"status": "ok", "reason": "", "notes": [], "folds": [{"repeat": 0, "fold": 0, "rows_fitted": 5}]}
-    assert train.summary("forest", outcomes)["status"] == "not_applicable"
+    assert train.summary(outcomes, None)["status"] == "not_applicable"
