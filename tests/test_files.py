@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from stages import files
+from stages import files, yaml12
 from stages.errors import ResultError
 
 
@@ -147,7 +146,7 @@ def test_the_advice_for_a_damaged_result_repairs_it(
     write(Path("made.parquet"))
     make = "mkdir -p data/scores && cp made.parquet data/scores/one.parquet"
     stage = {"cmd": make, "outs": ["data/scores"]}
-    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": stage}}))
+    Path("dvc.yaml").write_text(yaml12.dump({"stages": {"train": stage}}))
     run(f"git init -q && dvc init -q && dvc config cache.type {link} && dvc repro -q")
     result = Path("data/scores/one.parquet").absolute()
     whole = result.read_bytes()

@@ -22,7 +22,7 @@ from stages.data import schemes, tables
 from stages.errors import ConfigurationError, NotApplicable, TableError
 from stages.remedies import costs, models, samplers, weights
 from stages.remedies.fit import Fitted, Work, fit
-from tests.conftest import Stage, numeric_table
+from tests.conftest import Stage, fit_keys, numeric_table
 
 TABLE = numeric_table()
 TRAIN, VALIDATION, TEST = np.arange(150), np.arange(150, 190), np.arange(190, 240)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import yaml
 
+from stages import yaml12
 from stages.paths import REPOSITORY
 from tests.project import Project
 from tests.services import ObjectStore, Sshd, free_port, line_that_breaks, new_key, object_store, program, serving, sshd
@@ -118,7 +118,7 @@ def test_a_colleague_pulls_and_computes_nothing(base: Project, way: Way, tmp_pat
 @pytest.mark.parametrize("name", ["fetch", "split", "resample", "train", "evaluate", "report"])
 def test_every_stage_that_computes_can_be_taken_from_the_run_cache(name: str) -> None:
     """DVC keeps a stage out of the run cache that always runs, or that has a result outside of the cache."""
-    stage = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"][name]
+    stage = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"][name]
     stage = stage.get("do", stage)
     assert not stage.get("always_changed")
     results = [*stage["outs"], *stage.get("metrics", []), *stage.get("plots", [])]
@@ -336,7 +336,7 @@ def test_a_damaged_list_of_files_in_the_remote_is_named_and_replaced(
     cache = project.folder / ".dvc" / "cache"
     (name,) = [
         out["md5"]
-        for out in yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]["evaluate@digits"]["outs"]
+        for out in yaml12.load((project.folder / "dvc.lock").read_text())["stages"]["evaluate@digits"]["outs"]
     ]
     assert name.endswith(".dir")
     damaged_list = place(remote, name)
@@ -402,7 +402,7 @@ def test_verify_lets_a_list_pass_that_names_other_files_and_status_does_not(
     project: Project, remote: Path, tmp_path: Path
 ) -> None:
     """Somebody puts another folder's list in the place of a folder's: every file is what its name says."""
-    stages = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]
+    stages = yaml12.load((project.folder / "dvc.lock").read_text())["stages"]
     one, other = (
         next((out["path"], out["md5"]) for out in stages[stage]["outs"] if out["md5"].endswith(".dir"))
         for stage in ("evaluate@digits", "fetch@digits")

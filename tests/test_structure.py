@@ -9,16 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from stages.closure import imports
 
-from stages import code, config
+from stages import code, config, yaml12
 from stages.errors import ConfigurationError
 from stages.paths import REPOSITORY
 from stages.remedies.models import MODELS
 from stages.remedies.samplers import SAMPLERS
 
-PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 LEAVES = {
     REPOSITORY / "stages" / f"{name}.py"
     for name in ("config", "paths", "files", "errors", "revision", "closure", "pool", "staying", "forkserver", "__init__")
@@ -61,7 +60,7 @@ def test_the_list_of_models_changes_with_any_of_their_parameters_and_with_their_
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["code"])
-    given = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    given = yaml12.load((REPOSITORY / "params.yaml").read_text())
     models, seen = given["models"], set()
     first, *_ = models
     for changed in (
@@ -72,11 +71,11 @@ def test_the_list_of_models_changes_with_any_of_their_parameters_and_with_their_
         {**models, "xgboost": {"params": {"missing": float("nan")}}},
         {name: entry for name, entry in models.items() if name != first},
     ):
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump({**given, "models": changed}, sort_keys=False))
+        (tmp_path / "params.yaml").write_text(yaml12.dump({**given, "models": changed}))
         code.main()
         seen.add(code.MODELS.read_bytes())
     assert len(seen) == 6
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({**given, "models": {**models, first: 7}}, sort_keys=False))
+    (tmp_path / "params.yaml").write_text(yaml12.dump({**given, "models": {**models, first: 7}}))
     with pytest.raises(ConfigurationError, match=rf"models\.{first}"):
         code.main()
 
@@ -242,7 +241,7 @@ def test_the_commented_entries_of_params_are_valid() -> None:
     own, _, rest = text.partition("datasets:\n")
     mine = "".join(line[1:].removeprefix(" ") + "\n" for line in own.splitlines() if re.match(r"#   ( |mine)", line))
     opened = re.sub(r"^  # ((?:  )?(?:[a-z_0-9]+:|- ).*|    .*)$", r"  \1", rest, flags=re.MULTILINE)
-    params = config.parse(yaml.safe_load(f"seed: 1\ndatasets:\n{mine}{opened}"))
+    params = config.parse(yaml12.load(f"seed: 1\ndatasets:\n{mine}{opened}"))
     assert {"mine", "creditcard", "higgs"} <= set(params.datasets)
     assert params.datasets["mine"].positive == "yes"
     assert set(params.strategies) >= set(SAMPLERS) - {"kmeans_smote"}

@@ -24,9 +24,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
-from stages import config, files, paths, revision, track
+from stages import config, files, paths, revision, track, yaml12
 from stages.config import Params
 from stages.errors import ConfigurationError, guarded
 from stages.paths import REPOSITORY
@@ -671,7 +670,7 @@ def test_the_key_of_the_comparison_follows_those_of_its_cells_and_the_results(pl
 def test_a_manifest_gives_back_the_parameters_that_it_was_made_of(place: Place) -> None:
     """Also those that JSON has no form for, and those of the whole project, one dataset after the other."""
     odd = {"params": {"class_weight": {0: 1, 1: 1e-9}, "note": {"nested": [{True: None}]}}}
-    for content in (changed("models", logistic_regression=odd), yaml.safe_load((REPOSITORY / "params.yaml").read_text())):
+    for content in (changed("models", logistic_regression=odd), yaml12.load((REPOSITORY / "params.yaml").read_text())):
         params = config.parse(content)
         for dataset in params.datasets:
             for path in (paths.table(dataset), paths.split(dataset), paths.costs(dataset)):
@@ -688,7 +687,7 @@ def test_a_manifest_gives_back_the_parameters_that_it_was_made_of(place: Place) 
 
 def test_runs_show_the_parameters_that_made_the_results_not_those_written_since(place: Place) -> None:
     before = place.state()
-    Path("params.yaml").write_text(yaml.safe_dump({**PARAMS, "seed": 99}))
+    Path("params.yaml").write_text(yaml12.dump({**PARAMS, "seed": 99}))
     assert published() == 0
     assert place.state() == before
     place.client.delete_run(place.run("none/xgboost").info.run_id)
