@@ -4,7 +4,7 @@
     python -m benchmarks.devices --rows 1000000 --fits 16           the same work sixteen times, side by side
 
 The made-up table is that of `benchmarks.large`; 80 of 100 rows are fitted, ten are scored, and ten are the validation slice.
-Fits run side by side in processes of their own, one thread each on the CPU; all devices are timed in one run on the same work.
+Fits run side by side in processes of their own, with one thread each on the CPU; all devices are timed on the same work.
 Beside the seconds of all fits stand those of the first one, and how well its scores rank the test rows: trees that are
 grown on a GPU are not the same trees. Exit status 1 says that a device is not there.
 """

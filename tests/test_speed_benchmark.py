@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,7 +21,8 @@ from stages.data import datasets, schemes
 from stages.errors import LibraryError, ResultError
 from stages.paths import REPOSITORY
 from stages.remedies.fit import Work, fit
-from stages.resample import resample
+from stages.remedies.resampling import resample
+from tests.conftest import Stage
 
 
 def digits() -> config.Params:
@@ -81,16 +84,24 @@ def test_a_command_is_timed_with_all_that_it_starts(tmp_path: Path) -> None:
     assert [line.text for line in took.lines] == ["held"]
 
 
-def test_what_a_lasting_process_took_for_an_earlier_command_is_not_counted_again(tmp_path: Path) -> None:
-    busy = "import sys, time\nwhile time.process_time() < 1.5: pass\nprint('begun', flush=True)\ntime.sleep(60)"
-    lasting = subprocess.Popen([sys.executable, "-c", busy, "stages.forkserver"], cwd=tmp_path, stdout=subprocess.PIPE)
-    try:
-        assert lasting.stdout is not None and lasting.stdout.readline() == b"begun\n"
-        took = timed.run([sys.executable, "-c", "pass"], tmp_path, timed.environment(), "hardly anything")
-        assert took.cpu_seconds < 1
-    finally:
-        lasting.kill()
-        lasting.communicate()
+def burnt(seconds: float) -> float:
+    """A job that takes so many seconds of CPU."""
+    start = time.process_time()
+    while time.process_time() - start < seconds:
+        pass
+    return seconds
+
+
+def test_what_the_workers_of_a_stage_took_is_counted(tmp_path: Path) -> None:
+    script = (
+        "from stages.parallel import side_by_side\nfrom tests.test_speed_benchmark import burnt\n"
+        "print(len(list(side_by_side(burnt, [1.0, 1.0, 1.0]))))"
+    )
+    variables = timed.environment(PYTHONPATH=str(REPOSITORY))
+    once = timed.run([sys.executable, "-c", script.replace("1.0", "0.0")], tmp_path, variables, "nothing")
+    took = timed.run([sys.executable, "-c", script], tmp_path, variables, "three seconds of CPU")
+    assert took.lines[-1].text == "3"
+    assert took.cpu_seconds - once.cpu_seconds > 2
 
 
 def test_a_command_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
@@ -108,18 +119,30 @@ def test_a_command_that_does_not_end_is_ended(tmp_path: Path) -> None:
 
 def test_stages_and_fits_are_read_from_what_dvc_prints() -> None:
     said = [
-        "Running stage 'fetch@digits':", "> python -m stages.fetch digits", "Running stage 'train@digits-none':",
-        "digits none: 10 fits, 0 from the store, 1.0 s", "Running stage 'train@digits-smote':",
-        "digits smote: 1 fits, 9 from the store, 0.2 s", "Running stage 'compare':",
+        "Running stage 'fetch@digits':", "> python -m stages.fetch digits", "Running stage 'train@digits':",
+        "digits: 10 fits, 0 from the store, 1.0 s", "Running stage 'train@mine':",
+        "train mine: 3 fits", "mine: 1 fits, 9 from the store, 0.2 s", "Running stage 'compare':",
     ]  # fmt: skip
     lines = [Line(float(k + 1), text) for k, text in enumerate(said)]
-    assert repro.stage_seconds(lines, 9.5) == {"before": 1, "fetch": 2, "train": 4, "compare": 2.5}
+    assert repro.stage_seconds(lines, 9.5) == {"before": 1, "fetch": 2, "train": 5, "compare": 1.5}
     assert repro.fits(lines) == (11, 9)
     assert repro.stages(lines) == {"fetch": 1, "train": 2, "compare": 1}
 
 
-def test_the_lines_that_are_counted_are_those_that_train_prints() -> None:
-    assert "fits, {len(plan.stored)} from the store" in (REPOSITORY / "stages" / "train.py").read_text()
+def test_fits_and_seconds_are_those_that_the_stages_leave(
+    workplace: Path, stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = digits()
+    Path("params.yaml").write_text(yaml.safe_dump(params.model_dump(mode="json", exclude_none=True)))
+    shutil.copytree(REPOSITORY / "data" / "cards", "data/cards")
+    for name in ("fetch", "split", "resample"):
+        stage(name, "digits")
+    capsys.readouterr()
+    stage("train", "digits")
+    assert repro.fits([Line(0.0, text) for text in capsys.readouterr().out.splitlines()]) == (4, 0)
+    seconds = repro.Clone(workplace, "").measured()
+    assert set(seconds) == {"resample", "fit", "predict"}
+    assert min(seconds.values()) > 0
 
 
 def test_an_environment_that_cannot_be_made_is_told(tmp_path: Path) -> None:

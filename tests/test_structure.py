@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from stages.closure import imports
 
-from stages import code, config, yaml12
-from stages.errors import ConfigurationError
+from stages import check, config, fingerprint, yaml12
 from stages.paths import REPOSITORY
 from stages.remedies.models import MODELS
 from stages.remedies.samplers import SAMPLERS
@@ -20,10 +17,16 @@ from stages.remedies.samplers import SAMPLERS
 PIPELINE = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 LEAVES = {
     REPOSITORY / "stages" / f"{name}.py"
-    for name in ("config", "paths", "files", "errors", "revision", "closure", "pool", "staying", "forkserver", "__init__")
-}
-SCRIPTS = sorted(path for path in (REPOSITORY / "stages").glob("*.py") if path not in LEAVES)
-COMPUTING = list(code.STAGES)
+    for name in (
+        "__init__", "addresses", "config", "errors", "files", "fingerprint", "lifetime", "parallel", "paths", "revision",
+        "yaml12",
+    )
+}  # fmt: skip
+OF_SCRIPTS = {REPOSITORY / "stages" / f"{name}.py" for name in ("stage_inputs", "validation")}
+"""What scripts share; no script themselves."""
+
+SCRIPTS = sorted(path for path in (REPOSITORY / "stages").glob("*.py") if path not in LEAVES | OF_SCRIPTS)
+OF_DATASETS = [stage for stage in PIPELINE if stage not in ("check", "compare")]
 
 
 def definition(stage: str) -> dict:
@@ -34,60 +37,52 @@ def paths_of(entries: list) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
-def test_a_stage_depends_on_the_list_of_its_own_sources_and_on_no_other_code() -> None:
-    assert set(code.STAGES) == set(PIPELINE) - {"code", "track"}
-    assert PIPELINE["code"]["outs"] == [code.MODELS.as_posix(), *(code_file(stage) for stage in code.STAGES)]
-    assert PIPELINE["code"]["deps"] == ["stages"]
-    for stage in code.STAGES:
-        named = [path for path in paths_of(definition(stage)["deps"]) if path.startswith(("stages", "data/code"))]
-        others = {"stages/verdict/templates", code.MODELS.as_posix()}
-        assert [path for path in named if path not in others] == [code_file(stage)]
-    # the code of track makes no result
-    assert not {"stages", code_file("track")} & set(paths_of(PIPELINE["track"]["deps"]))
-
-
-def test_what_reads_the_models_depends_on_them_and_dvc_lock_has_them_once_for_a_dataset() -> None:
-    """Each stage's parameters stand in dvc.lock, which DVC reads and writes as a whole after every stage."""
-    reading = {
-        stage for stage in code.STAGES if code.MODELS.as_posix() in paths_of(definition(stage)["deps"])
-    }
-    assert reading == {"train", "report", "compare"}
-    assert {stage for stage in PIPELINE if "models" in definition(stage).get("params", [])} == {"code", "evaluate"}
-
-
-def test_the_list_of_models_changes_with_any_of_their_parameters_and_with_their_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["code"])
-    given = yaml12.load((REPOSITORY / "params.yaml").read_text())
-    models, seen = given["models"], set()
-    first, *_ = models
-    for changed in (
-        models,
-        dict(reversed(models.items())),
-        {**models, "xgboost": {"params": {"learning_rate": 1e-9}}},
-        {**models, "xgboost": {"params": {"learning_rate": 2e-9}}},
-        {**models, "xgboost": {"params": {"missing": float("nan")}}},
-        {name: entry for name, entry in models.items() if name != first},
-    ):
-        (tmp_path / "params.yaml").write_text(yaml12.dump({**given, "models": changed}))
-        code.main()
-        seen.add(code.MODELS.read_bytes())
-    assert len(seen) == 6
-    (tmp_path / "params.yaml").write_text(yaml12.dump({**given, "models": {**models, first: 7}}))
-    with pytest.raises(ConfigurationError, match=rf"models\.{first}"):
-        code.main()
-
-
 def code_file(stage: str) -> str:
     return f"data/code/{stage}.json"
 
 
-@pytest.mark.parametrize("stage", code.STAGES)
+def sources(stage: str) -> set[str]:
+    return set(fingerprint.sources(f"stages.{stage}"))
+
+
+def imports(path: Path) -> set[Path]:
+    """The files of the project that one imports, and the packages that they lie in."""
+    found = set()
+    for name in fingerprint.syntax(path.read_bytes()).imports:
+        base = REPOSITORY.joinpath(*name.split("."))
+        package = base.parent / "__init__.py"
+        found |= {file for file in (base.with_suffix(".py"), base / "__init__.py", package) if file.is_file()}
+    return found
+
+
+def test_the_stages_are_check_those_of_each_dataset_and_compare() -> None:
+    assert list(PIPELINE) == ["check", *OF_DATASETS[:-1], "compare", "track"]
+    assert OF_DATASETS == ["fetch", "split", "audit", "resample", "train", "evaluate", "report", "track"]
+    for stage in OF_DATASETS:
+        assert "foreach" in PIPELINE[stage] or list(PIPELINE[stage]["matrix"]) == ["dataset"]
+
+
+def test_a_stage_depends_on_the_list_of_its_own_sources_and_on_no_other_code() -> None:
+    assert set(check.STAGES) == set(PIPELINE) - {"check", "track"}
+    assert PIPELINE["check"]["outs"] == [code_file(stage) for stage in check.STAGES]
+    assert "stages" in PIPELINE["check"]["deps"]
+    for stage in check.STAGES:
+        named = [path for path in paths_of(definition(stage)["deps"]) if path.startswith(("stages", "data/code"))]
+        assert [path for path in named if path != "stages/verdict/templates"] == [code_file(stage)]
+    # the code of track makes no result
+    assert not {"stages", code_file("track")} & set(paths_of(PIPELINE["track"]["deps"]))
+
+
+def test_check_runs_before_every_other_stage_and_whenever_params_yaml_changes() -> None:
+    """A mistake has to stop the run before DVC deletes the outs of a stage that would find it."""
+    assert set(PIPELINE["check"]["params"]) == set(config.Params.model_fields)
+    assert not [path for path in paths_of(PIPELINE["check"]["deps"]) if path.startswith("data")]
+
+
+@pytest.mark.parametrize("stage", check.STAGES)
 def test_the_list_of_sources_is_what_the_stage_imports_when_it_runs(stage: str) -> None:
     """Held against Python itself: every module of the project that is loaded, whatever imported it."""
-    listed = set(code.sources(stage))
+    listed = sources(stage)
     script = (
         f"import sys, stages.{stage}; "
         "print(*(m.__file__ for name, m in sys.modules.items() if name.split('.')[0] == 'stages'))"
@@ -105,20 +100,20 @@ def test_the_list_of_sources_is_what_the_stage_imports_when_it_runs(stage: str) 
 
 
 def test_another_sum_of_one_file_changes_the_lists_that_hold_it_alone() -> None:
-    holding = {stage for stage in code.STAGES if "stages/verdict/metrics.py" in code.sources(stage)}
+    holding = {stage for stage in check.STAGES if "stages/verdict/metrics.py" in sources(stage)}
     assert holding == {"evaluate"}
-    assert {stage for stage in code.STAGES if "stages/remedies/fit.py" in code.sources(stage)} == {"train"}
-    assert {stage for stage in code.STAGES if "stages/config.py" in code.sources(stage)} == set(code.STAGES)
+    assert {stage for stage in check.STAGES if "stages/remedies/fit.py" in sources(stage)} == {"train"}
+    assert {stage for stage in check.STAGES if "stages/config.py" in sources(stage)} == set(check.STAGES)
 
 
 @pytest.mark.parametrize("stage", PIPELINE)
 def test_a_stage_runs_the_script_of_its_name(stage: str) -> None:
-    words = ["stages.track"] if stage == "track" else ["stages.warm", stage]
-    assert definition(stage)["cmd"].split()[: 2 + len(words)] == ["python", "-m", *words]
+    given = {"check": "--stage", "fetch": "${key}", "compare": ""}.get(stage, "${item.dataset}")
+    assert definition(stage)["cmd"] == f"python -m stages.{stage} {given}".strip()
     assert (REPOSITORY / "stages" / f"{stage}.py").is_file()
 
 
-@pytest.mark.parametrize("stage", COMPUTING)
+@pytest.mark.parametrize("stage", [*check.STAGES, "check"])
 def test_every_stage_that_computes_depends_on_the_lock(stage: str) -> None:
     assert "requirements.lock" in paths_of(definition(stage)["deps"])
 
@@ -126,7 +121,7 @@ def test_every_stage_that_computes_depends_on_the_lock(stage: str) -> None:
 def test_the_stages_that_make_pages_depend_on_the_templates() -> None:
     templates = "stages/verdict/templates"
     assert (REPOSITORY / templates).is_dir()
-    making = {stage for stage in code.STAGES if "stages/verdict/page.py" in code.sources(stage)}
+    making = {stage for stage in check.STAGES if "stages/verdict/page.py" in sources(stage)}
     assert making == {"report", "compare"}
     assert {stage for stage in PIPELINE if templates in paths_of(definition(stage).get("deps", []))} == making
 
@@ -138,9 +133,15 @@ def test_results_outside_of_the_cache_are_those_of_compare() -> None:
         assert bool(uncached) == (stage == "compare")
 
 
-def test_nothing_waits_for_tracking_and_it_alone_runs_every_time() -> None:
-    assert "outs" not in PIPELINE["track"]
+def test_track_makes_nothing_that_anything_waits_for_and_it_alone_runs_every_time() -> None:
+    assert not {"outs", "metrics", "plots"} & set(definition("track"))
     assert [stage for stage in PIPELINE if definition(stage).get("always_changed")] == ["track"]
+
+
+def test_what_was_measured_reaches_pages_alone() -> None:
+    """A second that passes is no result: nothing that computes depends on it."""
+    reading = {s for s in PIPELINE if any("measured" in path for path in paths_of(definition(s).get("deps", [])))}
+    assert reading == {"report", "compare", "track"}
 
 
 def room(path: Path) -> str:
@@ -198,14 +199,6 @@ def test_every_script_answers_to_help() -> None:
         text, _ = process.communicate(timeout=120)
         assert process.returncode == 0, name
         assert f"python -m stages.{name}" in text, name
-
-
-def test_no_two_matrix_names_collide() -> None:
-    """Matrix names join with `-`, and DVC says nothing when two are the same: keys without `-` cannot collide."""
-    params = config.load(REPOSITORY / "params.yaml")
-    names = [f"{d}-{s}" for d, s in itertools.product(params.datasets, params.strategies)]
-    assert len(set(names)) == len(names)
-    assert not [key for key in (*params.datasets, *params.strategies, *params.models) if "-" in key]
 
 
 def test_every_strategy_and_model_of_the_issue_is_known() -> None:

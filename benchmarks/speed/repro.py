@@ -20,7 +20,7 @@ from stages.data.sources import MIRROR
 from stages.errors import ResultError
 
 STAGE = re.compile(r"Running stage '([^'@]+)")
-FITS = re.compile(r"(\d+) fits?, (\d+) from the store")
+FITS = re.compile(r"^\w+: (\d+) fits, (\d+) from the store, [\d.]+ s$")
 PLACES = ("data", ".dvc/cache", "mlartifacts", "mlflow.db", "reports")
 """What a run leaves behind, relative to the clone."""
 
@@ -83,7 +83,8 @@ class Clone:
         """The seconds of resampling, fitting and predicting that its own stages measured, summed over all fits."""
         total = {"resample": 0.0, "fit": 0.0, "predict": 0.0}
         for path in sorted((self.folder / paths.DATA / "measured").rglob("*.json")):
-            for entry in json.loads(path.read_text()):
+            content = json.loads(path.read_text())
+            for entry in content["fits"] if path.stem == "train" else content:
                 for phase in total:
                     total[phase] += entry.get(f"{phase}_seconds") or 0.0
         return total
@@ -147,7 +148,7 @@ def stage_seconds(lines: Iterable[Line], seconds: float) -> dict[str, float]:
 
 def fits(lines: Iterable[Line]) -> tuple[int, int]:
     """How many models were fitted, and how many came from the store."""
-    found = [match for line in lines if (match := FITS.search(line.text))]
+    found = [match for line in lines if (match := FITS.match(line.text))]
     return sum(int(match.group(1)) for match in found), sum(int(match.group(2)) for match in found)
 
 

@@ -82,7 +82,6 @@ def run(command: Sequence[str], folder: Path, variables: dict[str, str], label: 
     """
     lines: deque[Line] = deque()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    earlier = {process.pid: _cpu(process) for process in _servers(folder)}
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                text=True, errors="replace", start_new_session=True)  # fmt: skip
@@ -99,14 +98,13 @@ def run(command: Sequence[str], folder: Path, variables: dict[str, str], label: 
     try:
         with tqdm(desc=label, bar_format=bar_format, leave=False, disable=None) as bar:
             while process.poll() is None:
-                peak = max(peak, _resident(_family(process.pid, folder)))
+                peak = max(peak, _resident(_family(process.pid)))
                 bar.set_postfix_str(lines[-1].text[:60] if lines else "")
                 if time.perf_counter() - start > limit:
                     raise _failed(command, lines, f"it had not ended after {limit:g} s")
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(EVERY)
         seconds = time.perf_counter() - start
-        apart = sum(_cpu(process) - earlier.get(process.pid, 0.0) for process in _servers(folder))
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -117,28 +115,17 @@ def run(command: Sequence[str], folder: Path, variables: dict[str, str], label: 
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
         raise _failed(command, lines, f"exit status {process.returncode}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime + apart
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(f"{label}: {seconds:.1f} s, {cpu:.1f} s of CPU, {peak / 1e6:.0f} MB", flush=True)
     return Timed(seconds, cpu, peak, list(lines))
 
 
-def _servers(folder: Path) -> list[psutil.Process]:
-    """The processes that stages of a project were forked from: they belong to no command, and stay a while after it."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if "stages.forkserver" in process.cmdline() and Path(process.cwd()).resolve() == folder.resolve():
-                found.append(process)
-    return [process for process in found if process.parent() not in found]
-
-
-def _family(pid: int, folder: Path) -> list[psutil.Process]:
-    """A command's process, those that stages are forked from, and all below them."""
-    found = []
+def _family(pid: int) -> list[psutil.Process]:
+    """A command's process and all below it."""
     with suppress(psutil.Error):
-        for process in (psutil.Process(pid), *_servers(folder)):
-            found += [process, *process.children(recursive=True)]
-    return found
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    return []
 
 
 def _resident(processes: list[psutil.Process]) -> int:
@@ -148,13 +135,6 @@ def _resident(processes: list[psutil.Process]) -> int:
         with suppress(psutil.Error):
             total += process.memory_info().rss
     return total
-
-
-def _cpu(process: psutil.Process) -> float:
-    """The CPU seconds of a process and of all below it that have ended."""
-    with suppress(psutil.Error):
-        return float(sum(process.cpu_times()[:4]))
-    return 0.0
 
 
 def _failed(command: Sequence[str], lines: deque[Line], found: str) -> ResultError:
