@@ -133,7 +133,7 @@ def test_fits_and_seconds_are_those_that_the_stages_leave(
     workplace: Path, stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     params = digits()
-    Path("params.yaml").write_text(yaml.safe_dump(params.model_dump(mode="json", exclude_none=True)))
+    Path("params.yaml").write_text(yaml12.dump(params.model_dump(mode="json", exclude_none=True)))
     shutil.copytree(REPOSITORY / "data" / "cards", "data/cards")
     for name in ("fetch", "split", "resample"):
         stage(name, "digits")
