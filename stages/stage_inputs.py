@@ -59,9 +59,8 @@ def stage(script: str, description: str | None, *, of_dataset: bool = True) -> I
     end_with_dvc()
     text = paths.PARAMS.read_text(encoding="utf-8") if paths.PARAMS.is_file() else ""
     params = config.load()
-    entry = params.dataset(dataset) if dataset else None
-    words = {"key": dataset, "item.dataset": dataset, "item.path": entry.path if entry else ""}
-    dependencies, names = declared(script, words)
+    path = params.dataset(dataset).path if dataset else ""
+    dependencies, names = declared(script, {"key": dataset, "item.dataset": dataset, "item.path": path})
     name = f"{script}@{dataset}" if dataset else script
     before = _states(script, dependencies)
     _hold_against_check(script, name)
@@ -71,10 +70,10 @@ def stage(script: str, description: str | None, *, of_dataset: bool = True) -> I
         if then != now:
             raise _changed(name, f"{paths.PARAMS}: {parameter}", f"{then!r}", f"{now!r}")
     after = _states(script, dependencies)
-    for path in sorted(before | after):
-        if before.get(path) != after.get(path):
-            found = "a file that was written to" if path in before and path in after else "a file that came or went"
-            raise _changed(name, path.as_posix(), "the same file as at the stage's start", found)
+    for file in sorted(before | after):
+        if before.get(file) != after.get(file):
+            found = "a file that was written to" if file in before and file in after else "a file that came or went"
+            raise _changed(name, file.as_posix(), "the same file as at the stage's start", found)
 
 
 def declared(script: str, words: Mapping[str, str]) -> tuple[list[Path], list[str]]:
