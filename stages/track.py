@@ -51,9 +51,7 @@ def publish(made: RunManifest, target: Store) -> str:
             results = items.results(made.dataset, made.params)
             for key in tqdm(found.publish, desc=f"track {made.dataset}", unit="run", disable=None):
                 origin = made.made if key == made.comparison else results.made_by(names[key])
-                publisher.publish(
-                    names[key], key, content(made, results, names[key], origin), origin.at
-                )
+                publisher.publish(names[key], key, content(made, results, names[key], origin), origin.at)
         # without anything to do there was no turn to wait for, and another may be writing by now
         last = found if found.empty else publisher.settle()
     counts = {
@@ -62,10 +60,7 @@ def publish(made: RunManifest, target: Store) -> str:
         "current now": len(last.mark),
         "no longer current": len(last.unmark),
     }
-    message = (
-        ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        or "nothing to publish"
-    )
+    message = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to publish"
     message = f"{made.dataset}: {message}; {len(made.wanted)} runs at {target.shown}"
     if publisher.newer is not None:
         at = f"{_time(publisher.newer.made):%Y-%m-%d %H:%M UTC}"

@@ -27,9 +27,7 @@ from stages.stage_inputs import stage
 def scores_of(fold: Fold, fitted: Fitted) -> pd.DataFrame:
     """The scores of one fit as rows of the stored table."""
     rows = np.concatenate([fold.test, fold.validation]).astype(np.int32)
-    part = np.repeat(
-        np.array([splits.TEST, splits.VALIDATION], np.uint8), [len(fold.test), len(fold.validation)]
-    )
+    part = np.repeat(np.array([splits.TEST, splits.VALIDATION], np.uint8), [len(fold.test), len(fold.validation)])
     return pd.DataFrame(
         {
             "repeat": np.full(len(rows), fold.repeat, np.int16),

@@ -277,7 +277,15 @@ def test_anchors_and_merge_keys_work(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [("yes", "yes"), ("'yes'", "yes"), ("No", "No"), ("on", "on"), ("12:30", "12:30"), ("true", True), ("'true'", "true")],
+    [
+        ("yes", "yes"),
+        ("'yes'", "yes"),
+        ("No", "No"),
+        ("on", "on"),
+        ("12:30", "12:30"),
+        ("true", True),
+        ("'true'", "true"),
+    ],
 )
 def test_a_label_is_read_as_dvc_reads_it(tmp_path: Path, written: str, read: str | bool) -> None:
     text = yaml12.dump(SMALLEST)

@@ -474,10 +474,7 @@ def test_publishers_that_begin_at_once_on_a_fresh_store_all_succeed_and_double_n
     place: Place, tmp_path: Path
 ) -> None:
     fresh = Place(tmp_path / "fresh")
-    code = (
-        "import sys; from stages import track;"
-        "sys.argv = ['track', 'digits']; sys.exit(track.main())"
-    )
+    code = "import sys; from stages import track;sys.argv = ['track', 'digits']; sys.exit(track.main())"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": fresh.uri}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     several = [subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes) for _ in range(3)]
@@ -585,7 +582,9 @@ RANDOM_UNDER = {name for name in ALL if name.startswith("random_under/")}
 
 
 def stored() -> dict[str, Any]:
-    return {strategy: files.read_json(paths.scores("digits", strategy) / "cells.json") for strategy in PARAMS["strategies"]}
+    return {
+        strategy: files.read_json(paths.scores("digits", strategy) / "cells.json") for strategy in PARAMS["strategies"]
+    }
 
 
 def keys_of(params: dict[str, Any], fits: dict[str, Any] | None = None) -> dict[str, str]:
@@ -871,7 +870,9 @@ def test_a_damaged_database_is_named_with_the_way_out(
     assert published() == 0
     assert time.perf_counter() - start < 30, "MLflow alone tries for two minutes"
     said = capsys.readouterr().err
-    assert said.startswith(f"\nwarning: The {len(NAMES)} runs of digits could not be published. The database is damaged.")
+    assert said.startswith(
+        f"\nwarning: The {len(NAMES)} runs of digits could not be published. The database is damaged."
+    )
     assert f"`rm {other}`, and `dvc repro track@digits` fills a new one" in said
     assert "Traceback" not in said
     monkeypatch.setenv("COUNTERPOISE_TRACK_STRICT", "1")
@@ -879,9 +880,7 @@ def test_a_damaged_database_is_named_with_the_way_out(
     assert "error: " in capsys.readouterr().err
 
 
-def test_a_removed_database_is_filled_again(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_removed_database_is_filled_again(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other.db"
     other.touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")

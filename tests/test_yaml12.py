@@ -88,12 +88,8 @@ def test_what_is_written_is_what_dvc_writes_and_comes_back() -> None:
     assert repr(yaml12.load(written)) == repr(CONTENT)
 
 
-@pytest.mark.parametrize(
-    "positive", ["yes", "Yes", "no", "No", "on", "12:30", "1e-3", "true", "~", True, 1]
-)
-def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(
-    workplace: Path, positive: Any
-) -> None:
+@pytest.mark.parametrize("positive", ["yes", "Yes", "no", "No", "on", "12:30", "1e-3", "true", "~", True, 1])
+def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(workplace: Path, positive: Any) -> None:
     """A column called No, and a label that YAML 1.1 reads as something else, through a dvc.lock of DVC's own."""
     entry = {"path": "data/orders.csv", "target": "churned", "positive": positive, "drop": ["No"]}
     Path("params.yaml").write_text(yaml12.dump({**SMALLEST, "datasets": {"orders": entry}}))
@@ -119,19 +115,13 @@ def stages_of(entry: dict[str, Any]) -> dict[str, Any]:
         "data/evaluations/orders",
         *(f"data/scores/orders/{strategy}" for strategy in SMALLEST["strategies"]),
     ]
-    values = {key: value for key, value in SMALLEST.items() if key != "datasets"} | {
-        "datasets.orders": entry
-    }
+    values = {key: value for key, value in SMALLEST.items() if key != "datasets"} | {"datasets.orders": entry}
     stage = {
         "deps": [{"path": path, "md5": "0" * 32} for path in everything],
         "params": {"params.yaml": values},
         "outs": [{"path": path, "md5": "1" * 32} for path in outs],
     }
-    each = [
-        f"{name}@orders-{strategy}"
-        for name in ("resample", "train")
-        for strategy in SMALLEST["strategies"]
-    ]
+    each = [f"{name}@orders-{strategy}" for name in ("resample", "train") for strategy in SMALLEST["strategies"]]
     return dict.fromkeys(("split@orders", "evaluate@orders", *each), stage)
 
 
@@ -139,6 +129,4 @@ def test_a_broken_dvc_lock_is_told_with_its_line(workplace: Path) -> None:
     Path("dvc.lock").write_text("schema: '2.0'\nstages:\n<<<<<<< HEAD\n  a: 1\n")
     with pytest.raises(locked.ResultError) as caught:
         locked.read("orders")
-    assert (
-        str(caught.value.found) == "no valid YAML: could not find expected ':' (line 4, column 4)"
-    )
+    assert str(caught.value.found) == "no valid YAML: could not find expected ':' (line 4, column 4)"

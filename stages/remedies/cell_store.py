@@ -146,18 +146,14 @@ class CellStore:
         is not kept.
     """
 
-    def __init__(
-        self, folder: Path, shared: SharedStore | None = None, limit_bytes: int = LIMIT_BYTES
-    ) -> None:
+    def __init__(self, folder: Path, shared: SharedStore | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
         self.folder, self.shared, self.limit_bytes = folder, shared, limit_bytes
         self._refusals = Refusals(str(folder), "It is removed; the fit is made again.")
 
     def __enter__(self) -> CellStore:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.close(UPLOAD_WAIT_SECONDS if kind is None or issubclass(kind, Exception) else 0.0)
 
     def get(self, key: str) -> StoredObject | None:
@@ -258,9 +254,7 @@ class CellStore:
                 status = path.stat()
                 if path.suffix == ".cell":
                     found.append((status.st_mtime_ns, status.st_size, path))
-                elif (
-                    path.suffix == ".part" and time.time() - status.st_mtime > PART_LIFETIME_SECONDS
-                ):
+                elif path.suffix == ".part" and time.time() - status.st_mtime > PART_LIFETIME_SECONDS:
                     path.unlink()
         excess = sum(size for _, size, _ in found) - self.limit_bytes
         for _, size, path in sorted(found):
@@ -280,9 +274,7 @@ def open_store(environ: Mapping[str, str] = os.environ) -> CellStore:
     """
     address = environ.get(VARIABLE, "").strip()
     shared = SharedStore(address) if address else None
-    return CellStore(
-        paths.STORE.absolute(), shared, _limit_bytes(environ.get(LIMIT_VARIABLE, "").strip())
-    )
+    return CellStore(paths.STORE.absolute(), shared, _limit_bytes(environ.get(LIMIT_VARIABLE, "").strip()))
 
 
 def _limit_bytes(text: str) -> int:

@@ -44,9 +44,7 @@ PACKAGES = ("scipy", "scikit-learn", "imbalanced-learn", "joblib", "threadpoolct
             "xgboost-cpu", "keras", "jax", "jaxlib")  # fmt: skip
 """What a fit stands on, beside Python, numpy, pandas and Dask's own packages, which Dask lists by itself."""
 
-OUT_OF_MEMORY = (
-    "out of memory: every worker that fitted it was lost, as one is that goes beyond its memory limit"
-)
+OUT_OF_MEMORY = "out of memory: every worker that fitted it was lost, as one is that goes beyond its memory limit"
 
 ONE_FIT = threading.Lock()
 """Limits of threads and of memory hold for a process: a worker with several threads makes one fit at a time all the same."""
@@ -129,9 +127,7 @@ def _submit(
     return client.submit(_fit, here, do, job[0], rest, large, **where)
 
 
-def _fit(
-    here: dict[str, str], do: Callable[[Job], Any], identifier: Any, rest: Work, large: dict[str, Any]
-) -> Any:
+def _fit(here: dict[str, str], do: Callable[[Job], Any], identifier: Any, rest: Work, large: dict[str, Any]) -> Any:
     if wrong := _differing(here, installed()):
         raise ImportError(wrong)
     with ONE_FIT:

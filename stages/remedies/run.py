@@ -130,7 +130,9 @@ class DatasetFits:
                     store.put(job.key, stored_of(result, made))
         return {job.id: found[job.key] for job in self.jobs}, len(fresh)
 
-    def _attempts(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
+    def _attempts(
+        self, fresh: Sequence[FitJob], seconds: Mapping[str, float]
+    ) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
         """Fits with what became of them, as they are done: here, or on the cluster that is named."""
         if cluster.address() is None:
             yield from parallel.side_by_side(_attempt, self._longest_first(fresh, seconds))
@@ -158,9 +160,7 @@ class DatasetFits:
             rows = {
                 (strategy, *place): made
                 for strategy in strategies
-                for place, made in resampling.read_rows(
-                    paths.resampled(self.dataset, strategy), self.table
-                ).items()
+                for place, made in resampling.read_rows(paths.resampled(self.dataset, strategy), self.table).items()
             }
             jobs = [job for strategy in strategies for job in by_strategy[strategy]]
             for job in longest_first(jobs, seconds):
@@ -222,7 +222,8 @@ def stored_of(result: Fitted, made: Mapping[str, Any]) -> StoredObject:
     """A fit as the cell store keeps it."""
     history = {SERIES + name: np.asarray(values) for name, values in result.history.items()}
     facts = {
-        name: getattr(result, name) for name in ("facts", "notes", "trials", "fit_seconds", "predict_seconds", "peak_bytes")
+        name: getattr(result, name)
+        for name in ("facts", "notes", "trials", "fit_seconds", "predict_seconds", "peak_bytes")
     }
     arrays = {"test": result.test, "validation": result.validation, **history}
     return StoredObject(arrays, {**facts, "history": list(result.history), "made": dict(made)})

@@ -226,9 +226,7 @@ class SharedStore:
         if not self._unusable:
             self._unusable = True
             place = f"the shared store {self.shown} ({VARIABLE})"
-            warn(
-                f"{place} cannot be used: {reason_of(error).rstrip('.')}. The run goes on without it."
-            )
+            warn(f"{place} cannot be used: {reason_of(error).rstrip('.')}. The run goes on without it.")
 
     def _upload_queued(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -245,9 +243,7 @@ class SharedStore:
             if not self._full:
                 self._full = True
                 place = f"the shared store {self.shown} ({VARIABLE})"
-                warn(
-                    f"{place} takes no uploads: {reason_of(error).rstrip('.')}. The run goes on without them."
-                )
+                warn(f"{place} takes no uploads: {reason_of(error).rstrip('.')}. The run goes on without them.")
 
     def _write(self, path: str, data: bytes) -> None:
         filesystem = self._filesystem
@@ -291,9 +287,7 @@ def check_address(address: str) -> str:
             wrong = f"no {'bucket' if scheme in S3 else 'host'}"
         elif scheme in SSH and not parts.path.strip("/"):
             wrong = "no path"
-    except (
-        ValueError
-    ) as error:  # a scheme that fsspec does not know, or no number where the port stands
+    except ValueError as error:  # a scheme that fsspec does not know, or no number where the port stands
         wrong = str(error)
     except ImportError as error:
         raise ConfigurationError(

@@ -93,11 +93,7 @@ class Publisher(Connection):
 
         content = list(items)
         at = made or int(time.time() * 1000)
-        metrics = [
-            entities.Metric(one.name, one.value, at, one.step)
-            for one in content
-            if isinstance(one, Metric)
-        ]
+        metrics = [entities.Metric(one.name, one.value, at, one.step) for one in content if isinstance(one, Metric)]
         params = [entities.Param(one.name, one.value) for one in content if isinstance(one, Param)]
         tags = [entities.RunTag(one.name, one.value) for one in content if isinstance(one, Tag)]
         inputs = [_dataset_input(one) for one in content if isinstance(one, Input)]
@@ -115,13 +111,9 @@ class Publisher(Connection):
                 MADE: str(made),
             }
             start = made or begun  # where nobody knows when they were made
-            run = self._client.create_run(
-                self._experiment, start_time=start, tags=known, run_name=name
-            ).info.run_id
+            run = self._client.create_run(self._experiment, start_time=start, tags=known, run_name=name).info.run_id
             while metrics or params or tags:
-                self._client.log_batch(
-                    run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
-                )
+                self._client.log_batch(run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE])
                 del metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
             if inputs:
                 self._client.log_inputs(run, inputs)
@@ -157,9 +149,7 @@ class Publisher(Connection):
         with self._failures():
             records = self._records()
             self.newer = self._newer(records)
-            found = plan(
-                records, self.wanted, None if self.newer is None else self._cells_of(self.newer)
-            )
+            found = plan(records, self.wanted, None if self.newer is None else self._cells_of(self.newer))
         self._asked, self.missing = True, len(found.publish)
         return found
 
@@ -170,9 +160,7 @@ class Publisher(Connection):
         mine = self.wanted[-1]
         for at, run in enumerate(records):
             if run.key == mine and run.status == FINISHED and run.made < self.made:
-                self._client.set_tag(
-                    run.run_id, MADE, str(self.made)
-                )  # the same results again, made after others
+                self._client.set_tag(run.run_id, MADE, str(self.made))  # the same results again, made after others
                 records[at] = replace(run, made=self.made)
         for run in newest_first(records):
             if run.key == mine or run.made < self.made:
@@ -202,9 +190,7 @@ class Publisher(Connection):
             )
             for run in page:
                 info = run.info
-                records[info.run_id] = RunRecord.of(
-                    info.run_id, info.status, info.start_time or 0, run.data.tags
-                )
+                records[info.run_id] = RunRecord.of(info.run_id, info.status, info.start_time or 0, run.data.tags)
             token = page.token
             if not token:
                 return list(records.values())
@@ -218,9 +204,7 @@ class Publisher(Connection):
         try:
             self._client.set_experiment_tag(self._experiment, TAG, value)
         except MlflowException as error:
-            if "UniqueViolation" not in str(
-                error
-            ):  # of two who set it for the first time, a database refuses one
+            if "UniqueViolation" not in str(error):  # of two who set it for the first time, a database refuses one
                 raise
 
     def _undone(self) -> tuple[str, str]:

@@ -139,9 +139,7 @@ class Results:
         counts = self.tables["counts"]
         board = {str(name): value for name, value in mine.pop("leaderboard").iloc[0].items()}
         mine["counts"] = counts[counts["strategy"] == strategy]
-        fits = pd.DataFrame(
-            [fit for fit in self.measured.fits if (fit["strategy"], fit["model"]) == (strategy, model)]
-        )
+        fits = pd.DataFrame([fit for fit in self.measured.fits if (fit["strategy"], fit["model"]) == (strategy, model)])
         sampled = pd.DataFrame([fold for fold in self.measured.resampled if fold["strategy"] == strategy])
         if not (fits.empty or sampled.empty):
             fits = fits.merge(sampled, on=["strategy", "repeat", "fold"], how="left", validate="1:1")

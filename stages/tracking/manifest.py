@@ -69,9 +69,7 @@ class RunManifest:
             noted = files.read_json(place)
             if noted.pop("comparison") == self.comparison:
                 return Origin(**noted)
-        return max(
-            measured.load(self.dataset).made.values(), key=lambda one: one.at, default=Origin()
-        )
+        return max(measured.load(self.dataset).made.values(), key=lambda one: one.at, default=Origin())
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -94,9 +92,7 @@ def read(dataset: str) -> RunManifest:
     """
     try:
         text = path(dataset).read_text(encoding="utf-8")
-        content = json.loads(
-            text, object_hook=lambda found: dict(found[PAIRS]) if PAIRS in found else found
-        )
+        content = json.loads(text, object_hook=lambda found: dict(found[PAIRS]) if PAIRS in found else found)
         return RunManifest(settings=content.pop("params"), **content)
     except FileNotFoundError:
         found = "no such file"
@@ -124,9 +120,7 @@ def write(dataset: str, params: Params, stored: Mapping[str, Any]) -> None:
     manifest = content(dataset, params, stored)
     text = json.dumps(_with_pairs(manifest), indent=1, ensure_ascii=False)
     files.write_text(path(dataset), text + "\n")
-    files.write_json(
-        paths.made(dataset), {"comparison": manifest["comparison"], **asdict(origin())}
-    )
+    files.write_json(paths.made(dataset), {"comparison": manifest["comparison"], **asdict(origin())})
 
 
 def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,13 +148,9 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
     }
     plain, keys = plain_of(params.models), {}
     for strategy, model in params.cells:
-        compared = [
-            (NONE, name) for name in (model, plain[model]) if name and (NONE, name) in params.cells
-        ]
+        compared = [(NONE, name) for name in (model, plain[model]) if name and (NONE, name) in params.cells]
         own = {
-            "fits": [
-                stored[one]["models"][other]["key"] for one, other in ((strategy, model), *compared)
-            ],
+            "fits": [stored[one]["models"][other]["key"] for one, other in ((strategy, model), *compared)],
             "strategy": [strategy, params.strategies[strategy].model_dump()],
             "model": [model, params.models[model].model_dump(exclude={"strategies", "device"})],
             "plain": plain[model],
@@ -168,9 +158,7 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
         keys[f"{strategy}/{model}"] = files.digest(files.canonical(shared | own))
     folder = paths.evaluation(dataset)
     results = {one.name: files.sha256(one) for one in folder.iterdir() if one.name != NAME}
-    settings = params.model_dump(exclude={"datasets"}) | {
-        "datasets": {dataset: params.dataset(dataset).model_dump()}
-    }
+    settings = params.model_dump(exclude={"datasets"}) | {"datasets": {dataset: params.dataset(dataset).model_dump()}}
     return {
         "dataset": dataset,
         "params": settings,

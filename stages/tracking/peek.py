@@ -53,9 +53,7 @@ def records(database: Path, dataset: str) -> list[RunRecord]:
     with closing(_read_only(database)) as connection:
         rows = connection.execute(QUERY, (KEY, *TAGS, dataset)).fetchall()
     return [
-        RunRecord.of(
-            run_id, status, started or 0, {KEY: key, **dict(zip(TAGS, values, strict=True))}
-        )
+        RunRecord.of(run_id, status, started or 0, {KEY: key, **dict(zip(TAGS, values, strict=True))})
         for run_id, status, started, key, *values in rows
     ]
 
@@ -65,22 +63,11 @@ def damage(database: Path) -> str:
     try:
         with closing(_read_only(database)) as connection:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            tables = {
-                name
-                for (name,) in connection.execute(
-                    "SELECT name FROM sqlite_master WHERE type = 'table'"
-                )
-            }
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return "" if "locked" in str(error) else f"{type(error).__name__}: {error}"
     lacking = ", ".join(sorted(TABLES - tables))
-    return (
-        str(found)
-        if found != "ok"
-        else f"a half-made one, without the tables {lacking}"
-        if lacking
-        else ""
-    )
+    return str(found) if found != "ok" else f"a half-made one, without the tables {lacking}" if lacking else ""
 
 
 def _read_only(database: Path) -> sqlite3.Connection:

@@ -39,13 +39,10 @@ class RunRecord:
     made: int = 0
 
     @classmethod
-    def of(
-        cls, run_id: str, status: str, started: int, tags: Mapping[str, str | None]
-    ) -> RunRecord:
+    def of(cls, run_id: str, status: str, started: int, tags: Mapping[str, str | None]) -> RunRecord:
         """A run as a store has it; one without times of ours has the time at which it started."""
         published, made = (
-            int(text) if (text := tags.get(name) or "").isdecimal() else started
-            for name in (PUBLISHED, MADE)
+            int(text) if (text := tags.get(name) or "").isdecimal() else started for name in (PUBLISHED, MADE)
         )
         current = tags.get(CURRENT) == "true"
         return cls(run_id, tags[KEY] or "", status, current, published, tags.get(KIND) or "", made)
@@ -73,9 +70,7 @@ class Plan:
         return not (self.publish or self.remove or self.mark or self.unmark)
 
 
-def plan(
-    records: Sequence[RunRecord], wanted: Sequence[str], current: Sequence[str] | None = None
-) -> Plan:
+def plan(records: Sequence[RunRecord], wanted: Sequence[str], current: Sequence[str] | None = None) -> Plan:
     """Compare the runs that are there with the keys that should be there.
 
     A run that is not finished is one that its publisher did not live to finish. Of the finished runs with the same key the
@@ -108,6 +103,4 @@ def newest_first(records: Sequence[RunRecord]) -> list[RunRecord]:
     It does not matter when they were published, so that work done without a network takes nothing from newer work.
     """
     finished = [run for run in records if run.kind == COMPARISON and run.status == FINISHED]
-    return sorted(
-        finished, key=lambda run: (run.made, run.key, -run.published, run.run_id), reverse=True
-    )
+    return sorted(finished, key=lambda run: (run.made, run.key, -run.published, run.run_id), reverse=True)

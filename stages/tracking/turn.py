@@ -53,9 +53,7 @@ class Turn:
         try:
             while not self._take():
                 if time.monotonic() > deadline:
-                    raise TimeoutError(
-                        f"{self._read()} has been publishing for {WAIT_SECONDS:.0f} s"
-                    )
+                    raise TimeoutError(f"{self._read()} has been publishing for {WAIT_SECONDS:.0f} s")
                 time.sleep(POLL_SECONDS)
             yield
         finally:
@@ -104,9 +102,7 @@ def machine() -> str:
 
 
 def _another_lives(process: int) -> bool:
-    if (
-        process == os.getpid()
-    ):  # a container gives every publisher the same number; this one has no turn yet
+    if process == os.getpid():  # a container gives every publisher the same number; this one has no turn yet
         return False
     if os.name == "nt":  # where asking a process with signal 0 ends it
         return True
