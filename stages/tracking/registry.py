@@ -210,7 +210,6 @@ def _no_model(uri: str, store: Store, found: str) -> ResultError:
 def _fetched(uri: str, store: Store, folder: Path) -> Path:
     import mlflow
 
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     mlflow.artifacts.download_artifacts(
         artifact_uri=uri, dst_path=str(folder), tracking_uri=store.uri, registry_uri=store.uri
     )
