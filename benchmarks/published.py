@@ -33,8 +33,8 @@ from stages.data.sources import MIRROR, NotHere
 from stages.data.tables import Table
 from stages.errors import SourceError, guarded
 from stages.remedies.fit import Fitted, Work, fit
+from stages.remedies.resampling import resample
 from stages.remedies.thresholds import confusion, rates
-from stages.resample import resample
 
 Metrics = dict[str, float]
 Fetch = Callable[[str], Table]

@@ -182,17 +182,6 @@ class Rows(Strict):
         return self
 
 
-class Simulator(Strict):
-    """The sizes of simulated card payments: customers and terminals on a square of 100 x 100, days from 2018-04-01, and how
-    far a customer goes. Fraud strikes three customers and two terminals a day, so there are at least as many.
-    """
-
-    customers: Annotated[Whole, Field(ge=3)] = 5_000
-    terminals: Annotated[Whole, Field(ge=2)] = 10_000
-    days: Annotated[Whole, Field(ge=2)] = 183
-    radius: Annotated[Real, Field(gt=0)] = 5.0
-
-
 class Source(Strict):
     """Where a public dataset's bytes come from; without it the dataset is the user's own file at `path`.
 
@@ -201,7 +190,6 @@ class Source(Strict):
     """
 
     bundled: Literal["digits"] | None = None
-    simulator: Simulator | None = None
     files: tuple[File, ...] = ()
     format: Literal["csv", "npz", "parquet"] = "csv"
     columns: tuple[str, ...] | None = None
@@ -210,12 +198,8 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> Source:
-        given = [name for name in ("files", "bundled", "simulator") if getattr(self, name)]
-        if not given:
-            raise PydanticCustomError("source", "a source needs files, bundled or simulator")
-        if len(given) > 1:
-            raise PydanticCustomError("source", "a source is one of files, bundled and simulator; found {given}",
-                                      {"given": " and ".join(given)})  # fmt: skip
+        if bool(self.files) == bool(self.bundled):
+            raise PydanticCustomError("source", "a source needs either files or bundled")
         return self
 
 

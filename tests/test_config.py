@@ -97,7 +97,7 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
         ("datasets.mine.drop", ["a", False], f"datasets.mine.drop.1: {QUOTES}, found False"),
         ("datasets.index", SMALLEST["datasets"]["mine"],
          "datasets.index: this key is taken by reports/index.html; choose another"),
-        ("datasets.mine.source", {}, "datasets.mine.source: a source needs files, bundled or simulator"),
+        ("datasets.mine.source", {}, "datasets.mine.source: a source needs either files or bundled"),
         ("datasets.mine.source", {"files": [ADDRESSES]},
          "datasets.mine.source.files.0: a file needs either sha256 or unpacked_sha256, so that it can be verified"),
         ("datasets.mine.source", {"bundled": "digits", "rows": {"column": "a"}},
