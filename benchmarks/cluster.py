@@ -4,6 +4,8 @@ A made-up table of 284,807 rows, 30 features and 492 positives in five folds, an
 a minute there; workers are processes of one thread on this machine, which should have a core for each and nothing else to
 do. What is timed runs from the first connection to the last result, the sending of the table included. The scores have to
 be the same bytes.
+
+The workers import this package: run it from the root of the repository, or have that on PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -20,7 +24,8 @@ from stages.config import Model, StratifiedKFold, seed_for
 from stages.data import schemes
 from stages.data.tables import Table
 from stages.remedies import cluster
-from stages.remedies.fit import Fitted, Work
+from stages.remedies.fit import Work, fit
+from stages.remedies.outcome import attempted
 
 ROWS, FEATURES, POSITIVES = 284_807, 30, 492
 MODELS = {
@@ -47,29 +52,34 @@ def jobs(table: Table) -> Iterator[cluster.Job]:
     """Every model in every fold, folds one after another."""
     for fold in schemes.split(table, StratifiedKFold(folds=5, repeats=1), 1, "made_up"):
         for name, entry in MODELS.items():
-            work = Work(name, entry, seed_for(1, name, fold.repeat, fold.fold), table.X, table.y, table.cardinalities,
-                        fold.train, fold.validation, fold.test, fold.train, table.X[:0], table.y[:0])  # fmt: skip
-            yield (name, fold.repeat, fold.fold), "", work
+            seed = seed_for(1, name, fold.repeat, fold.fold)
+            work = Work(name, entry, seed, table.X, table.y, table.cardinalities, fold.train, fold.validation, fold.test,
+                        fold.train, table.X[:0], table.y[:0])  # fmt: skip
+            yield (name, fold.repeat, fold.fold), work
 
 
-def timed(workers: int, every: list[cluster.Job]) -> tuple[float, float, dict[cluster.Place, bytes]]:
+def fitted(job: cluster.Job) -> bytes | str:
+    """The scores of a fit, or why there are none."""
+    _, reason, result = attempted(partial(fit, job[1]))
+    return reason if result is None else result.test.tobytes() + result.validation.tobytes()
+
+
+def timed(workers: int, every: list[cluster.Job]) -> tuple[float, float, dict[Any, bytes]]:
     """Seconds of all fits on so many workers, CPU seconds of the busiest worker, and the scores."""
-    from distributed import LocalCluster
+    from distributed import Client, LocalCluster
 
     with LocalCluster(
         n_workers=workers, threads_per_worker=1, processes=True, memory_limit="4GiB", dashboard_address=":0"
     ) as local:
         os.environ[cluster.ADDRESS] = local.scheduler_address
-        start, scores = time.perf_counter(), {}
-        with cluster.connected() as client:
-            results = cluster.outcomes(client, every)
-            for place, _, (_, reason, fitted) in tqdm(
-                results, total=len(every), desc=f"{workers} workers", disable=None
-            ):
-                assert isinstance(fitted, Fitted), reason
-                scores[place] = fitted.test.tobytes() + fitted.validation.tobytes()
-            seconds, busiest = time.perf_counter() - start, max(client.run(time.process_time).values())
-        return seconds, busiest, scores
+        start, scores = time.perf_counter(), dict[Any, bytes]()
+        results = cluster.side_by_side(fitted, every)
+        for (place, _), result in tqdm(results, total=len(every), desc=f"{workers} workers", disable=None):
+            assert isinstance(result, bytes), result
+            scores[place] = result
+        seconds = time.perf_counter() - start
+        with Client(local.scheduler_address) as client:
+            return seconds, max(client.run(time.process_time).values()), scores
 
 
 def main() -> None:

@@ -26,9 +26,9 @@ import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from tqdm import tqdm
 
+from stages import yaml12
 from stages.paths import REPOSITORY
 
 NAME = "large"
@@ -78,7 +78,7 @@ def make(folder: Path, rows: int, columns: int, trees: int, strategies: Sequence
                 first = next(made, None)
         part.replace(path)
     (folder / "params.yaml").write_text(
-        yaml.safe_dump(
+        yaml12.dump(
             {
                 "seed": 1,
                 "datasets": {NAME: {"path": str(path.relative_to(folder)), "target": "label", "positive": 1}},
@@ -87,8 +87,7 @@ def make(folder: Path, rows: int, columns: int, trees: int, strategies: Sequence
                 "models": {"xgboost": {"params": {"n_estimators": trees}}},
                 "thresholds": {},
                 "costs": {},
-            },
-            sort_keys=False,
+            }
         )
     )
 

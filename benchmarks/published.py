@@ -21,12 +21,11 @@ from functools import cache, partial
 from typing import Any, Literal
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 
-from stages import config, paths
+from stages import config, paths, yaml12
 from stages.config import Dataset, Model, Source
 from stages.data import datasets, schemes
 from stages.data.parts import Fold
@@ -34,8 +33,8 @@ from stages.data.sources import MIRROR, NotHere
 from stages.data.tables import Table
 from stages.errors import SourceError, guarded
 from stages.remedies.fit import Fitted, Work, fit
+from stages.remedies.resampling import resample
 from stages.remedies.thresholds import confusion, rates
-from stages.resample import resample
 
 Metrics = dict[str, float]
 Fetch = Callable[[str], Table]
@@ -218,7 +217,7 @@ LECTURE: dict[str, Any] = {
 
 def lecture() -> dict[str, Any]:
     """The lecture's example 1 as a whole params.yaml."""
-    committed = yaml.safe_load((paths.REPOSITORY / paths.PARAMS).read_text(encoding="utf-8"))
+    committed = yaml12.load((paths.REPOSITORY / paths.PARAMS).read_text(encoding="utf-8"))
     entry = {key: value for key, value in committed["datasets"]["mammography"].items() if key != "split"}
     return {**LECTURE, "datasets": {"mammography": entry}}
 

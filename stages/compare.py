@@ -6,7 +6,7 @@ import shutil
 
 import pandas as pd
 
-from stages import files, paths
+from stages import config, files, paths
 from stages.config import Params
 from stages.errors import guarded
 from stages.stage_inputs import stage
@@ -44,8 +44,8 @@ TEXTS = {
 
 
 def main() -> None:
+    remove_leftovers(config.load())  # first, since they lie in folders that this stage depends on
     with stage("compare", __doc__, of_dataset=False) as (params, _):
-        remove_leftovers(params)
         boards, decisions, facts = {}, [], []
         for name in params.datasets:
             folder = paths.evaluation(name)

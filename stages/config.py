@@ -11,12 +11,11 @@ import difflib
 import hashlib
 import math
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -31,7 +30,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from stages import paths
+from stages import paths, yaml12
 from stages.errors import ConfigurationError
 
 Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9_]+$")]
@@ -53,7 +52,10 @@ def _one_of(what: str, *kinds: type, word: str | None = None) -> BeforeValidator
 Label = Annotated[
     bool | int | float | str, _one_of("one label: a text, a number, true or false", bool, int, float, str)
 ]
-Column = Annotated[str | int, _one_of("the name of a column (yes, no, on and off need quotes around them)", str, int)]
+Column = Annotated[
+    str | int,
+    _one_of("the name of a column (true, false, null, dates and decimals need quotes around them)", str, int),
+]
 
 
 def _chosen(value: Any) -> Any:
@@ -81,18 +83,9 @@ ValidationFraction = Annotated[Real, Field(ge=0, lt=1)]
 Metric = Literal["f1", "mcc", "g_mean", "balanced_accuracy"]
 
 
-def misread(value: Any) -> str:
-    """What to say of a number that YAML reads as a text, such as 1e-3 (it wants a point, and a sign); else nothing."""
-    found = re.fullmatch(r"([-+]?\d+)(\.\d*)?[eE]([-+]?)(\d+)", value.strip()) if isinstance(value, str) else None
-    if found is None:
-        return ""
-    return f"YAML reads {value} as a text; write {found[1]}{found[2] or '.0'}e{found[3] or '+'}{found[4]}"
-
-
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        hint = misread(value)
-        raise PydanticCustomError("kind", "must be {what}", {"what": "a number" + (f" ({hint})" if hint else "")})
+        raise PydanticCustomError("kind", "must be {what}", {"what": "a number"})
     return value
 
 
@@ -189,17 +182,6 @@ class Rows(Strict):
         return self
 
 
-class Simulator(Strict):
-    """The sizes of simulated card payments: customers and terminals on a square of 100 x 100, days from 2018-04-01, and how
-    far a customer goes. Fraud strikes three customers and two terminals a day, so there are at least as many.
-    """
-
-    customers: Annotated[Whole, Field(ge=3)] = 5_000
-    terminals: Annotated[Whole, Field(ge=2)] = 10_000
-    days: Annotated[Whole, Field(ge=2)] = 183
-    radius: Annotated[Real, Field(gt=0)] = 5.0
-
-
 class Source(Strict):
     """Where a public dataset's bytes come from; without it the dataset is the user's own file at `path`.
 
@@ -208,7 +190,6 @@ class Source(Strict):
     """
 
     bundled: Literal["digits"] | None = None
-    simulator: Simulator | None = None
     files: tuple[File, ...] = ()
     format: Literal["csv", "npz", "parquet"] = "csv"
     columns: tuple[str, ...] | None = None
@@ -217,12 +198,8 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> Source:
-        given = [name for name in ("files", "bundled", "simulator") if getattr(self, name)]
-        if not given:
-            raise PydanticCustomError("source", "a source needs files, bundled or simulator")
-        if len(given) > 1:
-            raise PydanticCustomError("source", "a source is one of files, bundled and simulator; found {given}",
-                                      {"given": " and ".join(given)})  # fmt: skip
+        if bool(self.files) == bool(self.bundled):
+            raise PydanticCustomError("source", "a source needs either files or bundled")
         return self
 
 
@@ -312,13 +289,12 @@ class CostOf(Strict):
 
 def _cost(value: Any) -> Any:
     """A number of at least 0, a column's name, or a mapping with a column."""
-    hint = misread(value)
-    if isinstance(value, str) and not hint:
+    if isinstance(value, str):
         return {"column": value}
     if isinstance(value, (dict, CostOf)):
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        what = "a number of at least 0, the name of a column, or {column, times, plus}" + (f" ({hint})" if hint else "")
+        what = "a number of at least 0, the name of a column, or {column, times, plus}"
         raise PydanticCustomError("kind", "must be {what}", {"what": what})
     return float(value)
 
@@ -597,25 +573,6 @@ def seed_for(seed: int, *names: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
 
-class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML in which a key that stands twice is an error, as it is for DVC, instead of the last one winning in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":  # `<<: *anchor` is no key
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise yaml.constructor.ConstructorError(None, None, f"a key cannot be {key!r}", key_node.start_mark)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice in one mapping", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
-
-
 def load(path: Path | None = None) -> Params:
     """Read and check params.yaml.
 
@@ -640,14 +597,13 @@ def load(path: Path | None = None) -> Params:
             "params.yaml is no text.", where=str(path), expected="UTF-8", found=str(error), todo="save it as UTF-8."
         ) from None
     try:
-        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506, it is a safe loader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        content = yaml12.load(text)
+    except yaml12.InvalidYaml as error:
         raise ConfigurationError(
             "params.yaml is not valid YAML.",
-            where=f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path),
+            where=f"{path}, {error.place}" if error.place else str(path),
             expected="key: value lines, indented by spaces",
-            found=str(getattr(error, "problem", None) or error),
+            found=error.problem,
             todo="mend that line (a text with a colon, a quote or a leading @ needs quotes around it).",
         ) from None
     return parse(content, str(path))

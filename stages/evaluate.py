@@ -23,12 +23,14 @@ from stages.data import tables
 from stages.data.parts import Fold, Parts
 from stages.errors import guarded
 from stages.remedies import corrections, costs, levels, resampling
+from stages.remedies.cell_store import CellStore, open_store
 from stages.remedies.costs import CostMatrix
 from stages.remedies.outcome import OK
 from stages.remedies.thresholds import Confusion
 from stages.stage_inputs import stage
-from stages.verdict import bootstrap, calibration, metrics
-from stages.verdict.board import Entry, calibration_of, compared, leaderboard, measure
+from stages.tracking import manifest
+from stages.verdict import bootstrap, calibration, known, metrics
+from stages.verdict.board import Entry, calibration_of, compared, leaderboard
 from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, GROUPED, HISTOGRAM, LEARNING, RELIABILITY, SWEEP, TRIALS
 from stages.verdict.comparison import draws_for
 from stages.verdict.decisions import POLICIES, Called, decisions, differences
@@ -242,7 +244,7 @@ def side_by_side(jobs: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]
 
 def grouped(
     dataset: str, params: Params, y: NDArray[np.int8], parts: Parts, facts: dict[str, Any], stored: dict[str, Any],
-    scores: dict[Cell, list[FoldScores]],
+    scores: dict[Cell, list[FoldScores]], store: CellStore,
 ) -> pd.DataFrame:  # fmt: skip
     """What the leaderboard would be, had like rows been kept together; no rows where the split does not ask for it."""
     if not len(parts):
@@ -252,7 +254,7 @@ def grouped(
     found: dict[Cell, Calibrated] = side_by_side(jobs, len(y))
     right = {cell: found[cell].put_right(mine) for cell, mine in scores.items()}
     seed, draws = seed_for(params.seed, dataset, "bootstrap", "grouped"), draws_for(len(compared(grid, scores)))
-    measured = measure(list(right.values()), parts, y, seed, draws)
+    measured = known.measure(store, list(right.values()), parts, y, seed, draws)
     calibration = {cell: one.calibration for cell, one in found.items()}
     return leaderboard(dataset, grid, right, calibration, measured, facts)[GROUPED]
 
@@ -260,6 +262,7 @@ def grouped(
 def evaluate(
     dataset: str, params: Params, y: NDArray[np.int8], parts: Parts, matrix: CostMatrix, facts: dict[str, Any],
     stored: dict[str, Any], scores: dict[Cell, list[FoldScores]], picture: Callable[[], Projection],
+    store: CellStore,
 ) -> tuple[dict[str, pd.DataFrame], Projection]:  # fmt: skip
     """The tables of a dataset's evaluation that follow from its scores, by name, and the picture of its rows.
 
@@ -281,7 +284,7 @@ def evaluate(
     rows: Projection = made[ROWS]
     right = {cell: found[cell].calibrated.put_right(mine) for cell, mine in scores.items()}
     seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
-    measured = measure(list(right.values()), parts, y, seed, draws_for(len(pairs)))
+    measured = known.measure(store, list(right.values()), parts, y, seed, draws_for(len(pairs)))
     decided = pd.DataFrame([row for one in found.values() for row in one.decided], columns=DECISIONS)
     decided = decided.astype(dict.fromkeys(Confusion._fields, "Int64"))
     called = {cell: one.called for cell, one in found.items()}
@@ -295,7 +298,7 @@ def evaluate(
     board = leaderboard(dataset, grid, right, calibration, measured, facts)
     return {
         "leaderboard": board.assign(**training_rows(board["strategy"], pd.DataFrame(counts))),
-        "decisions": differences(decided, called, pairs, parts, y, matrix, seed),
+        "decisions": differences(decided, called, pairs, parts, y, matrix, seed, partial(known.redrawn, store)),
         "thresholds": of_each("thresholds", SWEEP),
         "folds": by_fold(list(scores), parts, measured.folds, {cell: one.limits for cell, one in found.items()}),
         "curves": of_each("curves", CURVES),
@@ -307,7 +310,7 @@ def evaluate(
 
 
 def main() -> None:
-    with stage("evaluate", __doc__) as (params, name):
+    with stage("evaluate", __doc__) as (params, name), open_store() as store:
         whole = splits.read(paths.split(name))
         table = tables.read(paths.table(name), features=False)
         matrix = costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
@@ -325,9 +328,11 @@ def main() -> None:
                 if all(place in fitted(stored[strategy]["models"][model]) for place in grouped_parts.names):
                     scores_grouped[strategy, model] = fold_scores(kept, grouped_parts, str(path))
         draw = partial(rows_of, name, params, next(iter(parts)))
-        made, picture = evaluate(name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores, draw)
+        made, picture = evaluate(
+            name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores, draw, store
+        )
         made["grouped"] = grouped(
-            name, params, table.y, grouped_parts, facts, of_parts(stored, grouped_parts), scores_grouped
+            name, params, table.y, grouped_parts, facts, of_parts(stored, grouped_parts), scores_grouped, store
         )
         for title, collect, columns in (("learning", learning, LEARNING), ("trials", trials, TRIALS)):
             found = [frame for cell in scores if len(frame := collect(paths.scores(name), cell, whole))]
@@ -357,6 +362,7 @@ def main() -> None:
             "devices": devices,
         }
         files.write_json(folder / "dataset.json", facts | about)
+        manifest.write(name, params, stored)
         print(f"{name}: {len(scores)} of {len(params.cells)} cells evaluated")
 
 

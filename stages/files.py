@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 CHUNK = 1 << 20
+TAIL, DIGEST = 8, 32
+"""Bytes that a Parquet file ends with after its footer, and of the digest that stands before it."""
 DECIMALS = 6
 """Decimals of every number in a CSV or JSON result: more would suggest a precision that no dataset here has."""
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """A binary file that takes the place of `path` only when everything was written.
+
+    Parameters
+    ----------
+    durable : bool
+        Whether to wait until the bytes are on the disk, so that a power failure leaves no part of them.
 
     Raises
     ------
@@ -37,10 +45,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     part = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:
@@ -77,7 +86,8 @@ def write_parquet(path: Path, table: pa.Table | pd.DataFrame) -> None:
     if not isinstance(table, pa.Table):
         table = pa.Table.from_pandas(table, preserve_index=False)
     with replacing(path) as file:
-        pq.write_table(table, file, compression="zstd")
+        pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+        _write_digest(file)
 
 
 ROW_GROUP = 1 << 20
@@ -93,11 +103,13 @@ def write_parquet_pieces(path: Path, pieces: Iterator[pd.DataFrame]) -> None:
     import pyarrow.parquet as pq
 
     first = pa.Table.from_pandas(next(pieces), preserve_index=False)
-    with replacing(path) as file, pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
-        writer.write_table(first, ROW_GROUP)
-        del first
-        for piece in pieces:
-            writer.write_table(pa.Table.from_pandas(piece, preserve_index=False), ROW_GROUP)
+    with replacing(path) as file:
+        with pq.ParquetWriter(file, first.schema, compression="zstd", write_page_checksum=True) as writer:
+            writer.write_table(first, ROW_GROUP)
+            del first
+            for piece in pieces:
+                writer.write_table(pa.Table.from_pandas(piece, preserve_index=False), ROW_GROUP)
+        _write_digest(file)
 
 
 def read_json(path: Path) -> Any:
@@ -111,17 +123,76 @@ def read_csv(path: Path) -> pd.DataFrame:
     return pd.read_csv(_present(path), keep_default_na=False, na_values=[""])
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def read_parquet(path: Path, columns: list[str] | None = None, *, verify: bool = True) -> pd.DataFrame:
+    """Read a Parquet file that `write_parquet` wrote.
+
+    Parameters
+    ----------
+    verify : bool
+        Whether the file has to have the digest that is written today.
+
+    Raises
+    ------
+    ResultError
+        When the file is missing or not what was written.
+    """
     import pandas as pd
 
-    return pd.read_parquet(_present(path), columns=columns)
+    if verify:
+        _verify_digest(path)
+    return pd.read_parquet(_present(path), columns=columns, page_checksum_verification=True)
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """A Parquet file to be read column by column."""
+    """A Parquet file that `write_parquet` wrote, to be read column by column; raises as `read_parquet` does."""
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(_present(path))
+    _verify_digest(path)
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+def _parquet_digest(file: IO[bytes], gap: int) -> tuple[int, bytes]:
+    """Where the footer of a Parquet file begins, and the SHA-256 of all bytes but so many before it.
+
+    Parquet's own checksums leave out the headers of pages and the footer, where one flipped bit in fifty changes what is
+    read without an error.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - TAIL, 0))
+    footer = size - TAIL - int.from_bytes(file.read(4), "little")
+    total = hashlib.sha256()
+    for start, end in ((0, footer - gap), (footer, size)):
+        file.seek(max(start, 0))
+        for left in range(end - start, 0, -CHUNK):
+            total.update(file.read(min(left, CHUNK)))
+    return footer, total.digest()
+
+
+def _write_digest(file: IO[bytes]) -> None:
+    """Put the digest of a Parquet file before its footer, where no reader of Parquet looks."""
+    start, found = _parquet_digest(file, 0)
+    file.seek(start)
+    footer = file.read()
+    file.seek(start)
+    file.write(found + footer)
+
+
+def _verify_digest(path: Path) -> None:
+    with _present(path).open("rb") as file:
+        start, found = _parquet_digest(file, DIGEST)
+        file.seek(max(start - DIGEST, 0))
+        if start >= DIGEST and file.read(DIGEST) == found:
+            return
+    raise ResultError(
+        "A result is damaged.",
+        where=str(path),
+        expected="the bytes that were written",
+        found="other bytes: their checksum differs",
+        todo="three commands, of which the first has DVC check the copies in its cache again:\n"
+        '    find "$(dvc cache dir)/files" -type f -exec chmod u+w {} + -exec touch {} +\n'
+        f"    rm {shlex.quote(str(path))}\n"
+        "    dvc repro",
+    )
 
 
 def _present(path: Path) -> Path:

@@ -109,6 +109,8 @@ def _numbered(do: Callable[[Job], Result], number: int, job: Job) -> tuple[int, 
 
 def _results(tasks: Iterable[Any], workers: int, folder: Path) -> Iterator[Any]:
     """What joblib's workers give, as they are done."""
+    # joblib's tracker of memory maps reports each that it removes after this process was killed
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     # asked for one worker, joblib would do the work in this process, which a job's death would end
     pool = Parallel(
         max(workers, 2), backend="loky", return_as="generator_unordered", batch_size=1,

@@ -71,6 +71,11 @@ def evaluation(dataset: str) -> Path:
     return DATA / "evaluations" / dataset
 
 
+def made(dataset: str) -> Path:
+    """Who evaluated a dataset, when and from which commit; apart from the results, whose bytes it would change."""
+    return DATA / "made" / f"{dataset}.json"
+
+
 def plots(dataset: str) -> Path:
     """The folder of what `dvc plots` draws."""
     return DATA / "plots" / dataset

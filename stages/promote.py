@@ -17,9 +17,9 @@ from stages import config, files, paths
 from stages.config import Params, seed_for
 from stages.data import tables
 from stages.errors import ResultError, guarded
-from stages.tracking import locked, store
-from stages.tracking.locked import Locked
-from stages.tracking.revision import revision
+from stages.revision import revision
+from stages.tracking import manifest, store
+from stages.tracking.manifest import RunManifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ EXAMPLES = 5
 """Rows of the table that the registered model has as an example."""
 
 
-def identity_of(made: Locked, cell: tuple[str, str], table: str, split: str) -> Identity:
+def identity_of(made: RunManifest, cell: tuple[str, str], table: str, split: str) -> Identity:
     """What the champion is going to be."""
     from stages.champion.bundle import Identity
 
@@ -47,13 +47,13 @@ def identity_of(made: Locked, cell: tuple[str, str], table: str, split: str) -> 
     used = {"strategy": params.strategies[strategy].model_dump(exclude_none=True),
             "model": params.models[model].model_dump(exclude_none=True, exclude={"strategies"})}  # fmt: skip
     return Identity(
-        made.dataset, str(entry.target), str(entry.positive), strategy, model, used, made.keys[cell], made.data, table,
-        split, params.seed, revision().commit,
+        made.dataset, str(entry.target), str(entry.positive), strategy, model, used, made.keys[f"{strategy}/{model}"],
+        made.data_md5, table, split, params.seed, revision().commit,
     )  # fmt: skip
 
 
 def promote(
-    made: Locked, registry: Registry, *, strategy: str | None, model: str | None, policy: Policy, replace: bool
+    made: RunManifest, registry: Registry, *, strategy: str | None, model: str | None, policy: Policy, replace: bool
 ) -> str:
     """Choose, compare, fit, prove and register; tells what was done."""
     from stages.champion.card import Shown, card
@@ -71,6 +71,7 @@ def promote(
     table = tables.read(paths.table(name))
     evidence = Evidence.read(name, cell, table, float(shown.board["average_precision"]))
     identity = identity_of(made, cell, evidence.table, evidence.split)
+    matrix = costs.matrix(made.params.costs_of(name), table, f"the costs of datasets.{name}")
     with registry.entered():
         before = registry.present()
         present = None if before is None else _read(registry, before, replace=replace)
@@ -81,7 +82,7 @@ def promote(
         print(outcome.told)
         if not (outcome.wins or replace):
             return f"{name}: the champion stays, nothing is registered"
-        champion = make(made.params, identity, table, evidence, costs.read(paths.costs(name)), policy)
+        champion = make(made.params, identity, table, evidence, matrix, policy)
         with tempfile.TemporaryDirectory(prefix="counterpoise-") as place:
             bundle = Path(place) / "bundle"
             champion.champion.save(bundle)
@@ -162,7 +163,7 @@ def tags(made: Made, outcome: Outcome, *, replaced: bool) -> dict[str, str]:
     }
 
 
-def changed_since(made: Locked, now: Params) -> bool:
+def changed_since(made: RunManifest, now: Params) -> bool:
     """Whether params.yaml asks for other results of this dataset than those that are there."""
     name, then = made.dataset, made.params
     return (then.seed, then.strategies, then.models, then.dataset(name), then.split_of(name)) != (
@@ -187,8 +188,7 @@ def main() -> int:
     params = config.load()
     params.dataset(asked.dataset)
     target = store.chosen(os.environ)
-    made = locked.read(asked.dataset)
-    locked.hold_against_disk(made)
+    made = manifest.read(asked.dataset)
     if changed_since(made, params):
         print(f"{asked.dataset}: {paths.PARAMS} has changed since; the champion is made as its results were")
     from stages.tracking.registry import Registry

@@ -17,6 +17,7 @@ from stages.stage_inputs import stage
 from stages.verdict import figures, headline, measured, page, shown
 from stages.verdict.columns import CONFUSION
 from stages.verdict.shown import Drawing
+from stages.verdict.trials import best_trials
 
 TABLES = (
     "leaderboard", "decisions", "grouped", "thresholds", "curves", "counts", "reliability", "histograms", "learning",
@@ -96,7 +97,7 @@ def made(
     pictures = {title: drawn(picture) for title, picture in done}
     seen, strategies = figures.looks(tables["curves"]), tables["curves"]["strategy"].unique()
     toggles = {str(strategy): figures.swatch(seen.get(strategy)) for strategy in strategies}
-    means, best = figures.mean_counts(tables["counts"]), shown.best_trials(tables["trials"])
+    means, best = figures.mean_counts(tables["counts"]), best_trials(tables["trials"])
     on_page = {title: svg for title, (svg, _) in pictures.items() if svg}
     text = page.of_dataset(tables, means, best, facts, seconds, on_page, toggles)
     return text, {title: png for title, (_, png) in pictures.items() if png}

@@ -27,9 +27,7 @@ from stages.stage_inputs import stage
 def scores_of(fold: Fold, fitted: Fitted) -> pd.DataFrame:
     """The scores of one fit as rows of the stored table."""
     rows = np.concatenate([fold.test, fold.validation]).astype(np.int32)
-    part = np.repeat(
-        np.array([splits.TEST, splits.VALIDATION], np.uint8), [len(fold.test), len(fold.validation)]
-    )
+    part = np.repeat(np.array([splits.TEST, splits.VALIDATION], np.uint8), [len(fold.test), len(fold.validation)])
     return pd.DataFrame(
         {
             "repeat": np.full(len(rows), fold.repeat, np.int16),
@@ -91,7 +89,7 @@ def _first_of(bad: list[tuple[int, int, Any]], reason: str) -> str:
 
 def write(
     params: Params, dataset: str, parts: Parts, counts: Mapping[str, list[dict[str, Any]]],
-    outcomes: Mapping[FitId, FitOutcome],
+    outcomes: Mapping[FitId, FitOutcome], fit_keys: Mapping[FitId, str],
 ) -> None:  # fmt: skip
     """Write what came of the fits, a folder for each strategy."""
     folds = {fold[:2]: fold for fold in parts}
@@ -104,11 +102,13 @@ def write(
         for model in params.models_of(strategy):
             if refused is not None:
                 status, reason = refused
-                cells[model] = {"status": status, "reason": reason, "notes": [], "folds": []}
+                key = files.digest(files.canonical(counts[strategy]))
+                cells[model] = {"status": status, "reason": reason, "notes": [], "folds": [], "key": key}
                 continue
             mine = of_cells[strategy, model]
             device = devices.resolved(params.models[model].device)
-            cells[model] = summary(mine, parts.beside) | {"device": device}
+            key = files.digest(*(f"{place[2:]} {fit_keys[place]}" for place in mine))
+            cells[model] = summary(mine, parts.beside) | {"device": device, "key": key}
             if cells[model]["status"] != OK:
                 print(f"{dataset} {strategy} {model}: {cells[model]['status']}: {cells[model]['reason']}")
                 continue
@@ -158,7 +158,7 @@ def main() -> None:
                            partitioned=distributed and cluster.address() is not None)  # fmt: skip
         outcomes, fresh = fits.outcomes(store)
         shutil.rmtree(paths.scores(name), ignore_errors=True)
-        write(params, name, parts, counts, outcomes)
+        write(params, name, parts, counts, outcomes, {job.id: job.key for job in fits.jobs})
         files.write_json(paths.measured(name, "train"), measured(outcomes, parts.beside))
         seconds = time.perf_counter() - start
         print(f"{name}: {fresh} fits, {len(outcomes) - fresh} from the store, {seconds:.1f} s")

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import settings
 
-from stages import config
+from stages import config, yaml12
 from stages.data import schemes
 from stages.data.tables import Table
 from stages.paths import REPOSITORY
@@ -73,7 +72,7 @@ def stage(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 @pytest.fixture
 def write_params(workplace: Path) -> Callable[[dict[str, Any]], None]:
-    return lambda content: (workplace / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False)) and None
+    return lambda content: (workplace / "params.yaml").write_text(yaml12.dump(content)) and None
 
 
 def fit_keys(content: dict[str, Any], table: Table, costs: np.ndarray | None = None) -> dict[FitId, str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from stages.paths import REPOSITORY
 from tests.services import free_port, serving
 
 MEMORY = "900MiB"
@@ -41,9 +42,11 @@ def working(
 
 
 def _python(module: str, *words: str, options: tuple[str, ...] = ()) -> list[str]:
-    return [sys.executable, *options, "-m", module, *words]
+    safe_path = "-P"  # what is imported is not what lies in the working directory
+    return [sys.executable, safe_path, *options, "-m", module, *words]
 
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DASK", "PYTHON"))}
-    return {**kept, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1", **variables}
+    here = {"PYTHONPATH": str(REPOSITORY), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+    return {**kept, **here, **variables}

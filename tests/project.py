@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from stages import yaml12
 from stages.paths import REPOSITORY
 
 
@@ -111,11 +111,11 @@ class Project:
 
     @property
     def params(self) -> dict[str, Any]:
-        return yaml.safe_load((self.folder / "params.yaml").read_text())  # type: ignore[no-any-return]
+        return yaml12.load((self.folder / "params.yaml").read_text())  # type: ignore[no-any-return]
 
     @params.setter
     def params(self, content: dict[str, Any]) -> None:
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        (self.folder / "params.yaml").write_text(yaml12.dump(content))
 
     def leaderboard(self) -> pd.DataFrame:
         return pd.read_csv(self.folder / "reports" / "leaderboard.csv", keep_default_na=False, na_values=[""])

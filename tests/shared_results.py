@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from tests.project import Project
+from tests.project import Outcome, Project
 
 PARAMS: dict[str, Any] = {
     "seed": 7,
@@ -23,18 +25,23 @@ PARAMS: dict[str, Any] = {
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 5},
 }
+FITS = 6
+"""Strategies x models x folds."""
 ALL = ("compare", "report@digits")
 """What is made from everything else; without `track`, which takes seconds and has tests of its own."""
+STORE = "COUNTERPOISE_STORE"
 
 
 def computed(factory: pytest.TempPathFactory) -> Project:
     """The project with its results committed; whichever worker of pytest comes first computes it for the others."""
-    shared = factory.getbasetemp().parent / "shared-results"
+    base = factory.getbasetemp()  # a worker's own; its parent is of this run, and without workers of all runs
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-results"
     with FileLock(f"{shared}.lock"):
         if not (shared / "done").exists():
             shutil.rmtree(shared, ignore_errors=True)
-            (shared / "project").mkdir(parents=True)
-            project = Project.copied(shared / "project")
+            for name in ("project", "store"):
+                (shared / name).mkdir(parents=True)
+            project = Project.copied(shared / "project", **{STORE: str(shared / "store")})
             project.params = PARAMS
             for name in ("leaderboard.csv", "decisions.csv", "metrics.json"):
                 (project.folder / "reports" / name).unlink(missing_ok=True)
@@ -58,8 +65,36 @@ def colleague(of: Project, folder: Path, **variables: str) -> Project:
     return Project(folder, variables)
 
 
+def shared_store(base: Project, folder: Path) -> dict[str, str]:
+    """The variable that names a shared store with the fits of the results: a copy, which one test file fills further."""
+    shutil.copytree(base.folder.parent / "store", folder)
+    return {STORE: str(folder)}
+
+
 def ran(project: Project, *command: str) -> str:
     """What a DVC command printed, which has to succeed."""
     outcome = project.dvc(*command)
     assert outcome.status == 0, outcome.text
     return outcome.text
+
+
+def fitted(outcome: Outcome) -> int:
+    """The number of models that were fitted, those from the store apart."""
+    return sum(count for count, _ in outcome.fits.values())
+
+
+def md5(path: Path) -> str:
+    """The name under which DVC keeps a file."""
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def flip_bit(path: Path) -> None:
+    """Damage a file as a disk does: neither its size, its mode nor its time of change tells of it."""
+    before = path.stat()
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    with path.open("r+b") as file:
+        file.write(content)
+    path.chmod(before.st_mode & 0o777)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))

@@ -35,7 +35,7 @@ from stages.data.tables import COST, Table
 from stages.errors import ResultError, TableError, guarded
 from stages.remedies import corrections, costs, levels
 from stages.remedies.models import MODELS
-from stages.tracking import locked, registry, store
+from stages.tracking import manifest, registry, store
 from stages.verdict.decisions import decide
 from stages.verdict.scored import fold_scores, put_right
 from tests.champions import ENTRY, PARAMS, REFUSED, outside, raw_rows, small, standing_in
@@ -518,7 +518,7 @@ def test_a_model_scores_with_its_requirements_and_the_code_beside_it_alone(model
     assert not [line for line in pinned if not re.match(r"^[a-z0-9.-]+==[0-9.]+( ;.*)?$", line)]
     allowed, pending = set[str](), names
     while pending:
-        name = pending.pop().lower().replace("_", "-")
+        name = re.sub("[_.]", "-", pending.pop().lower())
         if name not in allowed:
             allowed.add(name)
             with contextlib.suppress(PackageNotFoundError):  # for another platform
@@ -527,7 +527,7 @@ def test_a_model_scores_with_its_requirements_and_the_code_beside_it_alone(model
                 ]
     refused = {
         module for module, owners in packages_distributions().items()
-        if not allowed & {owner.lower().replace("_", "-") for owner in owners} and module not in ("stages", "tests")
+        if not allowed & {re.sub("[_.]", "-", owner.lower()) for owner in owners} and module not in ("stages", "tests")
     }  # fmt: skip
     assert {"pytest", "dvc", "optuna"} <= refused
     frame = tables.frame_of(table.X, table.features, table.categories).astype(object)
@@ -564,7 +564,7 @@ def test_only_what_beats_it_takes_its_place_unless_it_is_replaced(place: Path, c
 def test_the_champion_is_no_run_of_the_view_that_track_keeps(place: Path, client: Any) -> None:
     from stages.tracking.client import Publisher
 
-    made = locked.read("mine")
+    made = manifest.read("mine")
     publisher = Publisher(store=store.Store(f"sqlite:///{place / 'mlflow.db'}", place / "mlflow.db"), dataset="mine",
                           wanted=made.wanted, made=0)  # fmt: skip
     with publisher.opened() as plan:

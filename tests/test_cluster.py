@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,14 @@ from stages.data import schemes, tables
 from stages.data.tables import Table
 from stages.errors import ClusterError, guarded
 from stages.paths import REPOSITORY
-from stages.remedies import cluster, shipped
+from stages.remedies import cluster
 from stages.remedies.fit import Fitted, Work, fit
+from stages.remedies.outcome import attempted
 from tests.conftest import Stage, mixed_table, numeric_table
 from tests.dask_cluster import scheduling, working
 from tests.services import free_port
+
+Attempt = tuple[str, str, Fitted | None]
 
 TOLERANCE = 0.03
 """Of average precision, between one model over parts and the same in one place: what docs/cluster.md states."""
@@ -55,8 +58,9 @@ CONTENT: dict[str, Any] = {
     "thresholds": {},
     "costs": {},
 }
-CELLS = 6 * 2
-"""Of strategy smote: models times folds."""
+MODELS_OK = 6
+FITS = 2 * 2 * MODELS_OK + 2
+"""Strategies times folds times models, and those of the model that cannot be fitted."""
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +94,7 @@ def prepare(table: Table, write_params: Callable[[dict[str, Any]], None], stage:
     write_params(content)
     tables.write(paths.table("mine"), table)
     splits.write(paths.split("mine"), schemes.split(table, config.load().split, 1, "mine"))
-    stage("costs", "mine")
-    for strategy in content["strategies"]:
-        stage("resample", "mine", strategy)
+    stage("resample", "mine")
 
 
 def results() -> dict[str, bytes]:
@@ -122,29 +124,26 @@ def killing(address: str, enough: Callable[[dict[str, Any]], bool]) -> threading
     return thread
 
 
-def test_results_are_the_same_bytes_with_a_cluster_and_without_and_when_a_worker_is_killed(
+def test_scores_are_the_same_bytes_with_a_cluster_and_without_and_when_a_worker_is_killed(
     made: Path, named: str, stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(cluster, "MAPPED_BYTES", 2000)  # so that the table and the folds are sent by themselves
     killer = killing(named, lambda busy: len(busy) == 2)
-    for strategy in CONTENT["strategies"]:
-        stage("train", "mine", strategy)
+    stage("train", "mine")
     killer.join(timeout=1)
     assert not killer.is_alive(), "no worker was killed"
     spread = results()
-    assert f"mine smote: {CELLS} fits, 0 from the store" in capsys.readouterr().out
+    assert f"mine: {FITS} fits, 0 from the store" in capsys.readouterr().out
 
     monkeypatch.delenv(cluster.ADDRESS)
-    shutil.rmtree(paths.scores("mine"))
-    stage("train", "mine", "smote")
-    assert f"mine smote: 0 fits, {CELLS} from the store" in capsys.readouterr().out
-    assert results() == {name: content for name, content in spread.items() if name.startswith("smote")}
+    stage("train", "mine")
+    assert f"mine: 2 fits, {FITS - 2} from the store" in capsys.readouterr().out, "a fit that fails is not stored"
+    assert results() == spread
 
     shutil.rmtree(paths.STORE)
-    shutil.rmtree(paths.scores("mine"))
-    for strategy in CONTENT["strategies"]:
-        stage("train", "mine", strategy)
+    stage("train", "mine")
     assert results() == spread
-    assert len(spread) == 2 * (CELLS // 2 + 2), "for each strategy the scores of each model, a history and the cells"
+    assert len(spread) == 2 * (MODELS_OK + 2), "for each strategy the scores of each model, a history and the cells"
 
 
 def test_a_fit_that_needs_more_than_a_worker_may_hold_fails_and_the_rest_goes_on(
@@ -154,12 +153,12 @@ def test_a_fit_that_needs_more_than_a_worker_may_hold_fails_and_the_rest_goes_on
     models = {"hungry": hungry, "logistic_regression": {}, "xgboost": {"params": {"n_estimators": 5}}}
     prepare(numeric_table(24_000, 3_000), write_params, stage, models=models, strategies={"none": {}},
             split={"scheme": "holdout", "test_size": 0.5, "validation": 0.2})  # fmt: skip
-    stage("train", "mine", "none")
+    stage("train", "mine")
     cells = train.files.read_json(paths.scores("mine", "none") / "cells.json")["models"]
     assert {name: cell["status"] for name, cell in cells.items()} == {
         "hungry": "failed", "logistic_regression": "ok", "xgboost": "ok",
     }  # fmt: skip
-    assert cells["hungry"]["reason"] == f"{cluster.KILLED} (repeat 0, fold 0)"
+    assert cells["hungry"]["reason"] == f"{cluster.OUT_OF_MEMORY} (repeat 0, fold 0)"
 
 
 # ----------------------------------------------------------------- one model over parts
@@ -181,13 +180,10 @@ def whole(key: str, **params: Any) -> Work:
     return Work(key, Model(params=params), 3, X, y, (0,) * 7 + (4,), *thirds, np.sort(thirds[0]), X[:0], y[:0])
 
 
-def over_parts(client: Client, work: Work) -> Fitted:
-    ((_, _, (status, reason, fitted)),) = cluster.outcomes(
-        client, [(("mine", 0, 0), "k", replace(work, distributed=True))]
-    )
-    assert (status, reason) == ("ok", "")
-    assert fitted is not None
-    return fitted
+def over_parts(work: Work) -> Attempt:
+    """What becomes of a model that is fitted over parts, with the cluster that is named."""
+    with cluster.connected():
+        return attempted(lambda: fit(replace(work, distributed=True)))
 
 
 @pytest.mark.parametrize(
@@ -197,9 +193,10 @@ def over_parts(client: Client, work: Work) -> Fitted:
 def test_one_model_over_parts_is_as_good_as_in_one_place(key: str, params: dict[str, Any], named: str) -> None:
     work = whole(key, max_depth=3, learning_rate=0.2, **params)
     alone = fit(work)
-    with cluster.connected() as client:
-        parted = over_parts(client, work)
-        again = over_parts(client, work)
+    (status, reason, parted), (*_, again) = over_parts(work), over_parts(work)
+    assert (status, reason) == ("ok", "")
+    assert parted is not None
+    assert again is not None
     assert parted.test.tobytes() == again.test.tobytes()
     assert parted.test.tobytes() != alone.test.tobytes(), "it was not fitted over parts"
     measured = [average_precision_score(work.y[work.test], fitted.test) for fitted in (alone, parted)]
@@ -217,19 +214,14 @@ def test_one_model_over_parts_is_as_good_as_in_one_place(key: str, params: dict[
         )
 
 
-def test_a_model_over_parts_outlives_a_worker(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stages.remedies import partitioned
-
-    monkeypatch.setattr(partitioned, "SILENCE", 5)
-    work = whole("xgboost", n_estimators=1500, max_depth=6)
-    with cluster.connected() as client:
-        killer = killing(
-            named, lambda busy: any("do_train" in str(keys) or "fn" in str(keys) for keys in busy.values())
-        )
-        fitted = over_parts(client, work)
-        killer.join(timeout=1)
+def test_a_model_over_parts_that_loses_a_worker_fails_and_the_next_is_fitted(named: str) -> None:
+    killer = killing(named, lambda busy: any("fn" in str(keys) for keys in busy.values()))
+    status, reason, _ = over_parts(whole("xgboost", n_estimators=1500, max_depth=6))
+    killer.join(timeout=1)
     assert not killer.is_alive(), "no worker was killed"
-    assert average_precision_score(work.y[work.test], fitted.test) > 0.4
+    assert status == "failed"
+    assert reason
+    assert over_parts(whole("xgboost", n_estimators=5))[0] == "ok"
 
 
 def test_a_distributed_dataset_has_cells_of_its_own_and_without_a_cluster_those_of_any_other(
@@ -239,15 +231,15 @@ def test_a_distributed_dataset_has_cells_of_its_own_and_without_a_cluster_those_
     dataset = {"mine": {**CONTENT["datasets"]["mine"], "distributed": True}}
     models = {"logistic_regression": {}, "xgboost": {"params": {"n_estimators": 5}}, "xgboost_focal": {}}
     write_params({**CONTENT, "datasets": dataset, "models": models})
-    stage("train", "mine", "none")
+    stage("train", "mine")
     assert "mine: distributed, and no cluster is named" in capsys.readouterr().out
     monkeypatch.setenv(cluster.ADDRESS, running)
-    stage("train", "mine", "none")
-    assert "mine none: 2 fits, 4 from the store" in capsys.readouterr().out
+    stage("train", "mine")
+    assert "mine: 4 fits, 8 from the store" in capsys.readouterr().out
     monkeypatch.delenv(cluster.ADDRESS)
     write_params({**CONTENT, "models": models})
-    stage("train", "mine", "none")
-    assert "mine none: 0 fits, 6 from the store" in capsys.readouterr().out
+    stage("train", "mine")
+    assert "mine: 0 fits, 12 from the store" in capsys.readouterr().out
 
 
 # ----------------------------------------------------------------- what is wrong with a cluster
@@ -263,17 +255,17 @@ def refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
 def test_a_scheduler_that_does_not_answer_is_told_in_seconds(
     made: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cluster, "ANSWERS", 2)
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_SECONDS", 2)
     address = f"tcp://127.0.0.1:{free_port()}"
     monkeypatch.setenv(cluster.ADDRESS, address)
-    monkeypatch.setattr(sys, "argv", ["stages.train", "mine", "none"])
+    monkeypatch.setattr(sys, "argv", ["stages.train", "mine"])
     start = time.monotonic()
     assert guarded(train.main)() == 1
     assert time.monotonic() - start < 10
     said = capsys.readouterr().err
     assert "error: The Dask scheduler cannot be reached." in said
     assert f"where:    DASK_SCHEDULER_ADDRESS={address}" in said
-    assert f"expected: a scheduler that answers at {address} within 2 seconds" in said
+    assert "expected: a scheduler that answers within 2 seconds" in said
     assert "Traceback" not in said
 
 
@@ -283,12 +275,10 @@ def test_a_scheduler_file_is_read_and_a_wrong_one_is_told(
     file = tmp_path / "scheduler.json"
     assert f"DASK_SCHEDULER_FILE={file}" in refused(monkeypatch, cluster.FILE, str(file))
     file.write_text('{"address": "' + running + '"}')
-    with cluster.connected() as client:
+    with cluster.connected() as (client, _):
         assert client.scheduler.address == running
     file.write_text("[]")
-    assert "The file that tells where the Dask scheduler is cannot be read." in refused(
-        monkeypatch, cluster.FILE, str(file)
-    )
+    assert "found:    TypeError: list indices" in refused(monkeypatch, cluster.FILE, str(file))
 
 
 def without(name: str, folder: Path) -> Path:
@@ -320,27 +310,52 @@ def test_another_version_at_the_scheduler_and_a_package_that_a_worker_lacks_are_
 
 
 def test_a_cluster_without_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "ANSWERS", 2)
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_SECONDS", 2)
     with scheduling(tmp_path) as address:
         assert "The Dask cluster has no workers." in refused(monkeypatch, cluster.ADDRESS, address)
 
 
-def test_code_that_was_changed_reaches_workers_that_are_running(running: str) -> None:
-    def zipped(answer: str) -> bytes:
-        written = io.BytesIO()
-        with zipfile.ZipFile(written, "w") as archive:
-            archive.writestr("stages/__init__.py", "")
-            archive.writestr("stages/mine.py", f"def told(payload): return b'{answer}' + payload")
-        return written.getvalue()
+def test_a_scheduler_that_is_lost_ends_the_stage_and_finished_fits_are_kept(
+    made: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(paths.STORE)  # which has the rows that strategies made
+    with ExitStack() as stack:
+        address = stack.enter_context(scheduling(made))
 
-    with Client(running) as client:
-        call, entrance = shipped.ByValue(shipped.call), ("stages.mine", "told")
-        said = [
-            client.submit(call, zipped(answer), {}, entrance, b"!", pure=False, workers=[worker]).result()
-            for answer in ("first", "second", "first")
-            for worker in client.nthreads()
-        ]
-    assert [text.decode() for text in said] == ["first!"] * 2 + ["second!"] * 2 + ["first!"] * 2
+        def stop() -> None:
+            while not list(paths.STORE.glob("*/*.cell")):
+                time.sleep(0.02)
+            stack.close()
+
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        monkeypatch.setenv(cluster.ADDRESS, address)
+        with working(address, made), pytest.raises(ClusterError, match="The Dask scheduler is lost"):
+            stage("train", "mine")
+        stopper.join()
+    kept = len(list(paths.STORE.glob("*/*.cell")))
+    assert 0 < kept < FITS - 2
+    monkeypatch.delenv(cluster.ADDRESS)
+    stage("train", "mine")
+    assert f"mine: {FITS - kept} fits, {kept} from the store" in capsys.readouterr().out
+
+
+def test_a_worker_without_the_package_and_one_with_other_code_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(REPOSITORY / "stages", tmp_path / "stages")
+    with (tmp_path / "stages" / "remedies" / "learning.py").open("a") as source:
+        source.write("CHANGED = True\n")
+    with (
+        scheduling(tmp_path) as address,
+        working(address, tmp_path, PYTHONPATH=""),
+        working(address, tmp_path, PYTHONPATH=str(tmp_path)),
+    ):
+        with Client(address, timeout=30) as client:
+            client.wait_for_workers(2, timeout=60)
+        said = refused(monkeypatch, cluster.ADDRESS, address)
+    assert re.search(r"worker tcp://[\d.:]+: .*No module named 'stages'", said)
+    assert re.search(r"worker tcp://[\d.:]+: code of stages \w+ instead of \w+\n", said)
 
 
 def test_a_run_without_a_cluster_imports_nothing_of_dask() -> None:

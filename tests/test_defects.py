@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from stages import audit, check, config, files, paths
+from stages import audit, check, config, files, paths, yaml12
 from stages.data import defects, label_noise, schemes
 from stages.data.datasets import fetch
 from stages.data.defects import Finding, Report
@@ -499,7 +498,7 @@ def place(workplace: Path) -> Path:
 
 
 def written(content: dict[str, Any]) -> None:
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    Path("params.yaml").write_text(yaml12.dump(content))
 
 
 def test_the_stage_reports_the_same_bytes_each_time(place: Path, stage: Stage) -> None:

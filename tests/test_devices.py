@@ -6,7 +6,6 @@ The environment that the tests run in has XGBoost's wheel for the CPU, which tak
 from __future__ import annotations
 
 import contextlib
-import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,16 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
-from stages import check, config, files, paths
+from stages import check, config, files, paths, yaml12
 from stages.champion.estimators import load, save
 from stages.champion.refit import Seeds, refit
 from stages.config import Model, Params
 from stages.errors import ConfigurationError, DeviceError
 from stages.remedies import devices, levels, models
 from stages.remedies.fit import Work, fit, train
-from stages.tracking import items, locked
+from stages.tracking import items
 from tests.computed import computed
 from tests.conftest import fit_keys, mixed_table
 from tests.test_models import TEST, TRAIN, VALIDATION, work_of
@@ -79,7 +77,7 @@ def test_a_device_is_one_of_a_few_words(device: Any) -> None:
 
 
 def test_a_numbered_device_can_be_written_in_one_line() -> None:
-    params = config.parse({**PARAMS, "models": yaml.safe_load("{xgboost: {device: cuda:1}, mlp: {device: cpu}}")})
+    params = config.parse({**PARAMS, "models": yaml12.load("{xgboost: {device: cuda:1}, mlp: {device: cpu}}")})
     assert [model.device for model in params.models.values()] == ["cuda:1", "cpu"]
 
 
@@ -204,30 +202,9 @@ def test_a_run_in_mlflow_says_on_which_device_it_was_fitted(here: Path) -> None:
     results = items.results("mine", config.load())
     found = {}
     for model in PARAMS["models"]:
-        made = items.items(results.cell(("none", model)))
+        made = items.items(results, f"none/{model}")
         found[model] = [item.value for item in made if isinstance(item, items.Tag) and item.name == "device"]
     assert found == {"xgboost": ["cpu"], "either": ["cpu"], "fast": ["cuda"], "second": ["cuda:1"]}
-
-
-def keys() -> dict[str, str]:
-    return {model: key for (_, model), key in locked.read("mine").keys.items()}
-
-
-def test_the_key_of_a_run_has_the_device_that_it_was_fitted_on(here: Path) -> None:
-    """`auto` is the device that the results say, an explicit one itself, and the CPU, said or not, is nothing."""
-    before, lock = keys(), Path("dvc.lock").read_text()
-    place = paths.evaluation("mine") / "dataset.json"
-    facts = place.read_text()
-    try:
-        place.write_text(json.dumps({**json.loads(facts), "devices": {"none/either": "cuda"}}))
-        assert {model for model, key in keys().items() if key != before[model]} == {"either"}
-        place.write_text(facts)
-        for device, changed in (("cpu", set()), ("cuda", {"either"})):
-            Path("dvc.lock").write_text(lock.replace("device: auto", f"device: {device}"))
-            assert {model for model, key in keys().items() if key != before[model]} == changed
-    finally:
-        place.write_text(facts)
-        Path("dvc.lock").write_text(lock)
 
 
 def test_cells_of_two_devices_are_two_in_the_store() -> None:

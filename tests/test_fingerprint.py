@@ -120,18 +120,14 @@ def test_a_module_that_is_left_out_takes_with_it_what_is_reached_through_it_alon
     nets = {Path(f"stages/remedies/{name}.py") for name in ("anomaly", "networks")}
     assert nets <= whole
     without = set(
-        fingerprint.closure(
-            "stages.remedies.fit", stop=["stages.remedies.anomaly", "stages.remedies.networks"]
-        )
+        fingerprint.closure("stages.remedies.fit", stop=["stages.remedies.anomaly", "stages.remedies.networks"])
     )
     assert whole - without == nets
     assert Path("stages/remedies/losses.py") in without, "which models.py imports, too"
 
 
 def test_a_damaged_list_of_known_sources_is_made_again(tmp_path: Path) -> None:
-    shutil.copytree(
-        REPOSITORY / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(REPOSITORY / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     script = "from stages import fingerprint, paths; print(fingerprint.code_digest('stages.split'))"
 
     def found() -> str:
@@ -177,9 +173,7 @@ print(json.dumps(found))
 def changed_keys(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], set[str]]:
     """Which keys are other ones when a source file has a statement more."""
     folder = tmp_path_factory.mktemp("sources")
-    shutil.copytree(
-        REPOSITORY / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(REPOSITORY / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "requirements.lock", folder)
 
     def all_keys() -> dict[str, str]:
@@ -341,9 +335,7 @@ for name in samplers.SAMPLERS:
 
 
 def test_every_kind_runs_no_source_that_its_key_does_not_hash() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", RUN], cwd=REPOSITORY, capture_output=True, text=True, timeout=600
-    )
+    done = subprocess.run([sys.executable, "-c", RUN], cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     found = {(do, name): ran for do, name, ran in map(json.loads, done.stdout.splitlines())}
     assert {name for do, name in found if do == "fitted"} == {*models.MODELS, "search", "metacost"}

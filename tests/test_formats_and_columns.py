@@ -194,14 +194,14 @@ def test_sentinels_are_missing_values_in_numbers_alone() -> None:
 @pytest.mark.parametrize(
     ("labels", "positive"),
     [
-        ("yes no no", "yes"), ("yes no no", True), ("Yes No No", True), ("on off off", True), ("no yes yes", False),
-        ("True False False", True), ("True False False", "true"), ("True False False", 1), ("False True True", 0),
+        ("yes no no", "yes"), ("TRUE F F", True), ("false T T", False), ("True False False", True),
+        ("True False False", "true"), ("True False False", 1), ("False True True", 0),
         ("1 0 0", 1), ("1 0 0", True), ("1 0 0", "1"), ("1.0 0.0 0.0", 1), ("0 1 1", False), ("s b b", "s"),
         ("'1' '-1' '-1'", "'1'"), ("1 a b", 1), ("8 3 5", 8),
     ],
 )  # fmt: skip
-def test_the_positive_label_is_found_however_yaml_and_the_file_spell_it(labels: str, positive: Any) -> None:
-    """YAML reads a bare `yes` as true, and a CSV's True as a boolean: what was meant is found all the same."""
+def test_the_positive_label_is_found_whatever_type_it_was_read_as(labels: str, positive: Any) -> None:
+    """YAML reads a bare `true` as a boolean, and pandas a CSV's True: what was meant is found all the same."""
     text = "a,y\n" + "".join(f"{row},{label}\n" for row, label in enumerate(labels.split()))
     assert typed(text, positive=positive)[0].y.tolist() == [1, 0, 0]
 
@@ -212,6 +212,8 @@ def test_the_positive_label_is_found_however_yaml_and_the_file_spell_it(labels: 
         ("a b", "c", "'a' (1 rows), 'b' (1 rows)"),
         ("True False", "churned", "'True' (1 rows), 'False' (1 rows)"),
         ("1 0", "yes", "'1' (1 rows), '0' (1 rows)"),
+        ("yes no", True, "'yes' (1 rows), 'no' (1 rows)"),
+        ("Yes No", "yes", "'Yes' (1 rows), 'No' (1 rows)"),
         ("1 0", 2, "'1' (1 rows), '0' (1 rows)"),
         ("A B", "a", "'A' (1 rows), 'B' (1 rows)"),
     ],

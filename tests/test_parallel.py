@@ -70,9 +70,7 @@ def two_cores(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3])
-def test_each_job_is_done_once_and_comes_with_its_result(
-    cores: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_job_is_done_once_and_comes_with_its_result(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "cores", lambda: cores)
     done = list(side_by_side(square, range(17)))
     assert sorted(job for job, _ in done) == list(range(17))
@@ -107,9 +105,7 @@ def test_what_a_job_raises_is_raised_here() -> None:
 
 def test_a_job_whose_process_was_killed_is_done_again_and_the_others_go_on(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
-    done = {
-        job[0]: result for job, result in side_by_side(killed_once, [(k, seen) for k in range(12)])
-    }
+    done = {job[0]: result for job, result in side_by_side(killed_once, [(k, seen) for k in range(12)])}
     assert seen.exists()
     assert done == {k: k for k in range(12)}
 
@@ -209,10 +205,7 @@ def group(leader: int) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if (
-                os.getpgid(process.pid) == leader != process.pid
-                and process.status() != psutil.STATUS_ZOMBIE
-            ):
+            if os.getpgid(process.pid) == leader != process.pid and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (ProcessLookupError, psutil.Error):
             continue
@@ -247,7 +240,5 @@ def test_an_interrupt_ends_in_one_line(program: subprocess.Popen[str], whole_gro
     assert program.wait(timeout=60) == 130
     assert time.monotonic() - start < on_a_quiet_machine(3)
     text, _ = program.communicate(timeout=60)
-    assert text.strip().splitlines() == [
-        "Interrupted. What was finished is kept; run the same command to go on."
-    ]
+    assert text.strip().splitlines() == ["Interrupted. What was finished is kept; run the same command to go on."]
     assert seconds_until_gone(program.pid, 30) < on_a_quiet_machine(2), group(program.pid)

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages import config
+from stages import config, yaml12
 from stages.data import schemes
 from stages.data.tables import Table
 from stages.remedies import thresholds
@@ -90,7 +89,7 @@ def parameters(draw: st.DrawFn) -> config.Params:
 def test_parameters_survive_being_written_and_read(params: config.Params) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "params.yaml"
-        path.write_text(yaml.safe_dump(params.model_dump(), allow_unicode=True, sort_keys=False), encoding="utf-8")
+        path.write_text(yaml12.dump(params.model_dump()), encoding="utf-8")
         again = config.load(path)
     assert again == params
     assert [type(entry.positive) for entry in again.datasets.values()] == [

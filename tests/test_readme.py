@@ -14,9 +14,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-import yaml
 
-from stages import config, files
+from stages import config, files, yaml12
 from stages.data import formats
 from stages.paths import REPOSITORY
 from tests.project import Project
@@ -48,7 +47,8 @@ def test_no_command_stands_in_the_readme_untested() -> None:
         "dvc metrics diff",
         "dvc plots show",
         "COUNTERPOISE_MIRROR=/path/to/files dvc repro",
-        # tests/test_remotes.py and tests/test_team.py
+        # tests/test_remotes.py, tests/test_merge.py and tests/test_team.py
+        "export COUNTERPOISE_STORE=/srv/counterpoise-store",
         "dvc push --run-cache",
         "dvc pull --run-cache --allow-missing",
         "dvc repro --pull",
@@ -162,7 +162,7 @@ def test_the_committed_results_come_from_the_committed_parameters() -> None:
     board = files.read_csv(REPOSITORY / "reports" / "leaderboard.csv")
     found = list(board[["dataset", "strategy", "model"]].itertuples(index=False, name=None))
     assert found == [(dataset, *cell) for dataset in params.datasets for cell in params.cells]
-    locked = yaml.load((REPOSITORY / "dvc.lock").read_text(), Loader=yaml.CSafeLoader)["stages"]
+    locked = yaml12.load((REPOSITORY / "dvc.lock").read_text())["stages"]
     for dataset in params.datasets:
         assert {f"{stage}@{dataset}" for stage in ("fetch", "split", "evaluate", "report")} <= set(locked)
         assert {f"{s}@{dataset}-{k}" for s in ("resample", "train") for k in params.strategies} <= set(locked)
@@ -181,5 +181,5 @@ def test_the_readmes_eight_lines_are_a_valid_dataset() -> None:
     assert text is not None
     lines = [line for line in text[1].splitlines() if line.strip()]
     assert len(lines) - 2 <= 8, "eight lines suffice"
-    entry = yaml.safe_load(text[1])["datasets"]["mine"]
+    entry = yaml12.load(text[1])["datasets"]["mine"]
     assert config.Dataset.model_validate(entry).positive == "yes"

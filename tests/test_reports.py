@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from stages import audit, compare, config, evaluate, fetch, files, report, resample, same, split, train
+from stages import audit, compare, config, evaluate, fetch, files, report, resample, same, split, train, yaml12
 from stages.paths import REPOSITORY
 from stages.verdict import figures, headline, measured, page
 from stages.verdict.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
@@ -58,7 +57,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame = pd.DataFrame(table.X, columns=list(table.features)).assign(target=table.y)
     frame.to_csv(folder / "zeta.csv", index=False)
     (folder / "digits.md").write_text("scikit-learn's digits\n")
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    (folder / "params.yaml").write_text(yaml12.dump(PARAMS))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in PARAMS["datasets"]:
@@ -193,7 +192,7 @@ def test_measured_columns_are_sums_of_seconds_and_the_peak_of_memory(place: Path
     board = files.read_csv(place / "reports" / "leaderboard.csv").set_index(["dataset", "strategy", "model"])
     row = board.loc["digits", "random_over", "random_forest"]
     stored = files.read_json(place / "data/measured/digits/random_over/train.json")
-    stored = [entry for entry in stored if entry["model"] == "random_forest"]
+    stored = [entry for entry in stored["fits"] if entry["model"] == "random_forest"]
     resampled = files.read_json(place / "data/measured/digits/random_over/resample.json")
     assert len(stored) == 3
     assert row["fit_seconds"] == pytest.approx(sum(e["fit_seconds"] for e in stored), abs=1e-5)
@@ -400,9 +399,9 @@ def test_a_page_has_the_same_bytes_in_another_process(place: Path) -> None:
 
 def test_a_removed_dataset_and_its_page_disappear_and_nothing_else(place: Path) -> None:
     (place / "reports" / "mine.html").write_text("<p>somebody's own page</p>")
-    params = yaml.safe_load((place / "params.yaml").read_text())
+    params = yaml12.load((place / "params.yaml").read_text())
     del params["datasets"]["digits"]
-    (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    (place / "params.yaml").write_text(yaml12.dump(params))
     run(compare)
     assert [path.name for path in (place / "data/evaluations").iterdir()] == ["zeta"]
     assert [path.name for path in (place / "data/measured").iterdir()] == ["zeta"]
@@ -412,9 +411,9 @@ def test_a_removed_dataset_and_its_page_disappear_and_nothing_else(place: Path) 
 
 
 def test_a_removed_strategy_disappears_from_the_reports(place: Path) -> None:
-    params = yaml.safe_load((place / "params.yaml").read_text())
+    params = yaml12.load((place / "params.yaml").read_text())
     del params["strategies"]["random_over"]
-    (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    (place / "params.yaml").write_text(yaml12.dump(params))
     for name in PARAMS["datasets"]:
         run(evaluate, name)
     shutil.rmtree("reports")

@@ -7,26 +7,28 @@ import re
 import sys
 import time as clock
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from pydantic import ValidationError
 
-from benchmarks import fraud_simulator as benchmark
-from stages import config, paths
-from stages.config import Prequential, Simulator
-from stages.data import columns, schemes, simulator, tables
+from benchmarks.fraud_simulator import __main__ as benchmark
+from benchmarks.fraud_simulator import simulator
+from benchmarks.fraud_simulator.card_precision import card_precision
+from benchmarks.fraud_simulator.simulator import Sizes
+from stages import config, paths, yaml12
+from stages.config import Prequential
+from stages.data import columns, schemes, tables
 from stages.data import parts as splits
 from stages.data.tables import Table
 from stages.errors import ConfigurationError, SplitError, TableError
 from stages.paths import REPOSITORY
-from stages.verdict.card_precision import card_precision
 from tests.conftest import Stage
 
-SMALL = Simulator(customers=150, terminals=600, days=60, radius=8)
+SMALL = Sizes(customers=150, terminals=600, days=60, radius=8)
 FEATURES = (
     "amount", "weekend", "night",
     "customer_count_1", "customer_mean_1", "customer_count_7", "customer_mean_7", "customer_count_30", "customer_mean_30",
@@ -37,7 +39,7 @@ FEATURES = (
 # The simulation
 
 
-def naive(size: Simulator) -> pd.DataFrame:
+def naive(size: Sizes) -> pd.DataFrame:
     """The simulation as the handbook tells it, a payment at a time, with pandas drawing what is compromised."""
     draw = np.random.RandomState(0)
     customers = [
@@ -99,7 +101,7 @@ def test_the_payments_and_frauds_are_those_of_a_naive_simulation(small: pd.DataF
 def test_an_amount_above_220_is_a_fraud() -> None:
     cents = np.array([22_000, 22_001, 30_000])
     payments = simulator.Payments(*(np.array([10, 20, 30]),) * 3, cents, np.zeros(3, np.int8))
-    marked = simulator.with_frauds(payments, Simulator(customers=10**6, terminals=10**6, days=2))
+    marked = simulator.with_frauds(payments, Sizes(customers=10**6, terminals=10**6, days=2))
     assert marked.scenario.tolist() == [0, 1, 1]
 
 
@@ -130,13 +132,13 @@ def test_the_features_are_those_of_a_naive_reckoning(small: pd.DataFrame, refere
 
 def test_the_published_sizes_give_the_published_counts_within_two_minutes() -> None:
     start = clock.process_time()
-    payments = simulator.drawn(Simulator())
+    payments = simulator.drawn(Sizes())
     assert len(payments.time) == 1_754_155
     assert (payments.cents > 22_000).sum() == 978
     # the first rows that the handbook shows: second, customer, terminal, amount
     shown = zip(payments.time, payments.customer, payments.terminal, payments.cents / 100, strict=True)
     assert [next(shown) for _ in range(3)] == [(31, 596, 3156, 57.16), (130, 4961, 3412, 81.51), (476, 2, 1365, 146.0)]
-    marked = simulator.with_frauds(payments, Simulator())
+    marked = simulator.with_frauds(payments, Sizes())
     assert np.bincount(marked.scenario)[1:].tolist() == [973, 9_077, 4_631]  # 14,681 in all
     assert len(simulator.features(marked)) == 15
     assert clock.process_time() - start < 120, "seconds of one core, whatever else it does"
@@ -148,38 +150,34 @@ def test_the_same_sizes_give_the_same_table(small: pd.DataFrame) -> None:
 
 def test_sizes_that_do_not_fit_into_memory_are_refused_with_an_estimate() -> None:
     with pytest.raises(ConfigurationError, match="The simulation would not fit into memory") as caught:
-        simulator.simulate(Simulator(customers=10**9))
+        simulator.simulate(Sizes(customers=10**9))
     assert re.search(r"customers: 1,000,000,000, days: 183, .* payments and [\d,]+\.\d GiB", str(caught.value.found))
     assert "GiB of this machine" in str(caught.value.expected)
 
 
 def test_customers_without_a_terminal_are_told() -> None:
     with pytest.raises(TableError, match="The simulation has no payments") as caught:
-        simulator.simulate(Simulator(customers=3, terminals=2, days=3, radius=0.001))
+        simulator.simulate(Sizes(customers=3, terminals=2, days=3, radius=0.001))
     assert "radius: 0.001" in str(caught.value.found)
 
 
 @pytest.mark.parametrize(("key", "value", "told"), [
-    ("customers", 2, "greater than or equal to 3"), ("terminals", 1, "greater than or equal to 2"),
-    ("days", 1, "greater than or equal to 2"), ("radius", 0, "greater than 0"), ("days", True, "must be a number"),
-    ("radius", float("inf"), "finite number"), ("cards", 5, "unknown key 'cards'"),
+    ("customers", 2, "customers of at least 3"), ("terminals", 1, "terminals of at least 2"),
+    ("days", 1, "days of at least 2"), ("radius", 0, "a finite radius above 0"),
+    ("radius", float("inf"), "a finite radius above 0"), ("radius", float("nan"), "a finite radius above 0"),
 ])  # fmt: skip
 def test_sizes_that_make_no_sense_are_refused(key: str, value: Any, told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
-        config.Source.model_validate({"simulator": {key: value}})
-
-
-def test_a_source_is_one_thing() -> None:
-    with pytest.raises(ValidationError, match="one of files, bundled and simulator; found bundled and simulator"):
-        config.Source.model_validate({"simulator": {}, "bundled": "digits"})
+    with pytest.raises(ConfigurationError, match="sizes make no sense") as caught:
+        Sizes(**{key: value})
+    assert caught.value.expected == told
 
 
 def params(**split: Any) -> dict[str, Any]:
     """The entry that params.yaml has behind comments, at a small size."""
     text = (REPOSITORY / "params.yaml").read_text()
     (commented,) = re.findall(r"^  # fraud_simulator:.*\n((?:  #   .*\n)+)", text, re.MULTILINE)
-    entry = yaml.safe_load(commented.replace("  #   ", ""))
-    entry["source"] = {"simulator": SMALL.model_dump()}
+    entry = yaml12.load(commented.replace("  #   ", ""))
+    entry["path"] = "payments.parquet"
     entry["split"] |= {"start": "2018-05-02", "folds": 2, **split}
     return {
         "seed": 1, "datasets": {"payments": entry}, "strategies": {"none": {}}, "models": {"xgboost": {}},
@@ -188,9 +186,12 @@ def params(**split: Any) -> dict[str, Any]:
 
 
 def test_the_stages_make_a_table_and_folds_of_it(
-    stage: Stage, write_params: Callable[[dict[str, Any]], None], small: pd.DataFrame
+    stage: Stage, write_params: Callable[[dict[str, Any]], None], small: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_params(params())
+    sizes = [part for name, size in asdict(SMALL).items() for part in (f"--{name}", f"{size:g}")]
+    monkeypatch.setattr(sys, "argv", ["simulator", "payments.parquet", *sizes])
+    simulator.main()
     stage("fetch", "payments")
     table = tables.read(paths.table("payments"))
     assert table.features == FEATURES
@@ -209,7 +210,7 @@ def test_the_stages_make_a_table_and_folds_of_it(
 def test_the_entry_of_the_benchmark_is_that_of_the_parameters() -> None:
     text = (REPOSITORY / "params.yaml").read_text()
     (commented,) = re.findall(r"^  # fraud_simulator:.*\n((?:  #   .*\n)+)", text, re.MULTILINE)
-    entry = config.Dataset.model_validate(yaml.safe_load(commented.replace("  #   ", "")))
+    entry = config.Dataset.model_validate(yaml12.load(commented.replace("  #   ", "")))
     assert entry.model_copy(update={"split": None}) == benchmark.ENTRY
     assert entry.split is not None
     assert entry.split.model_copy(update={"validation": 0}) == benchmark.TESTED
@@ -320,7 +321,7 @@ def test_days_without_rows_are_told() -> None:
 def test_a_start_is_a_day_in_quotes(start: Any) -> None:
     """Without quotes YAML reads a date, which DVC refuses to read in params.yaml."""
     with pytest.raises(ValidationError, match='must be a day in quotes, such as "2018-08-15"'):
-        Prequential.model_validate(yaml.safe_load(f"{{scheme: prequential, start: {start}}}"))
+        Prequential.model_validate(yaml12.load(f"{{scheme: prequential, start: {start}}}"))
     assert Prequential(scheme="prequential", start="2018-08-15").model_dump()["start"] == "2018-08-15"
 
 

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from stages import config, files, paths
+from stages import config, files, paths, yaml12
 from stages.config import Dataset, File
 from stages.data import datasets, sources, tables
 from stages.errors import SourceError, StorageError
@@ -314,7 +313,7 @@ def whole_datasets() -> dict[str, Any]:
     block = re.search(r"(?m)^  # creditcard:(?:.*\n)(?:  #.*\n)+", text)
     assert block is not None
     on = re.sub(r"(?m)^  # ?", "  ", block.group())
-    datasets = yaml.safe_load(text.replace(block.group(), on))["datasets"]
+    datasets = yaml12.load(text.replace(block.group(), on))["datasets"]
     assert set(datasets) > {"creditcard", "higgs"}
     return {name: datasets[name] for name in ("creditcard", "higgs")}
 

@@ -11,12 +11,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-import yaml
 from sklearn.metrics import average_precision_score
 
 from benchmarks.speed import bare, environments, given, report, repro, timed, work
 from benchmarks.speed.timed import Line
-from stages import config
+from stages import config, yaml12
 from stages.config import seed_for
 from stages.data import datasets, schemes
 from stages.errors import LibraryError, ResultError
@@ -134,7 +133,7 @@ def test_fits_and_seconds_are_those_that_the_stages_leave(
     workplace: Path, stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     params = digits()
-    Path("params.yaml").write_text(yaml.safe_dump(params.model_dump(mode="json", exclude_none=True)))
+    Path("params.yaml").write_text(yaml12.dump(params.model_dump(mode="json", exclude_none=True)))
     shutil.copytree(REPOSITORY / "data" / "cards", "data/cards")
     for name in ("fetch", "split", "resample"):
         stage(name, "digits")
@@ -231,7 +230,7 @@ def test_the_parameters_of_large_tables_are_valid(tmp_path: Path) -> None:
     from benchmarks.speed import overhead
 
     content = overhead.write(tmp_path, 10_000)
-    params = config.parse(yaml.safe_load(yaml.safe_dump(content)))
+    params = config.parse(yaml12.load(yaml12.dump(content)))
     frame = overhead.table(10_000)
     assert (tmp_path / params.datasets["payments"].path).is_file()
     assert frame["fraud"].sum() == 20

@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from stages import check, files, fingerprint, paths, stage_inputs
+from stages import check, files, fingerprint, paths, stage_inputs, yaml12
 from stages.errors import guarded
 from stages.paths import REPOSITORY
 from tests.project import Project
 from tests.shared_results import ALL, PARAMS
 from tests.test_parallel import group, on_a_quiet_machine, seconds_until_gone
 
-PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 DATASET = "digits"
 
 
@@ -58,7 +57,7 @@ def place(workplace: Path) -> Path:
 
 
 def write(content: dict[str, Any]) -> None:
-    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    Path("params.yaml").write_text(yaml12.dump(content))
 
 
 @pytest.fixture

@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
-from stages import check, config, fingerprint
+from stages import check, config, fingerprint, yaml12
 from stages.paths import REPOSITORY
 from stages.remedies.models import MODELS
 from stages.remedies.samplers import SAMPLERS
 
-PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 LEAVES = {
     REPOSITORY / "stages" / f"{name}.py"
     for name in (
@@ -235,7 +234,7 @@ def test_the_commented_entries_of_params_are_valid() -> None:
     own, _, rest = text.partition("datasets:\n")
     mine = "".join(line[1:].removeprefix(" ") + "\n" for line in own.splitlines() if re.match(r"#   ( |mine)", line))
     opened = re.sub(r"^  # ((?:  )?(?:[a-z_0-9]+:|- ).*|    .*)$", r"  \1", rest, flags=re.MULTILINE)
-    params = config.parse(yaml.safe_load(f"seed: 1\ndatasets:\n{mine}{opened}"))
+    params = config.parse(yaml12.load(f"seed: 1\ndatasets:\n{mine}{opened}"))
     assert {"mine", "creditcard", "higgs"} <= set(params.datasets)
     assert params.datasets["mine"].positive == "yes"
     assert set(params.strategies) >= set(SAMPLERS) - {"kmeans_smote"}

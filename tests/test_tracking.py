@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
+import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,16 +24,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
-from stages import look, paths, track
+from stages import config, files, paths, revision, track, yaml12
 from stages.config import Params
-from stages.errors import ConfigurationError, ResultError, guarded
+from stages.errors import ConfigurationError, guarded
 from stages.paths import REPOSITORY
-from stages.tracking import client, items, locked, peek, revision, runs, store
-from stages.tracking.runs import Seen, plan
-from stages.verdict import cell_figures
-from tests.computed import computed, md5
+from stages.tracking import client, items, manifest, peek, runs, store, turn
+from stages.tracking.runs import RunRecord, plan
+from stages.verdict import measured
+from tests.computed import computed
 from tests.computed import ran as computed_stage
 
 with warnings.catch_warnings():
@@ -116,10 +119,6 @@ def published(dataset: str = "digits") -> int:
     return ran(track.main, dataset)
 
 
-def looked() -> int:
-    return ran(look.main)
-
-
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of five cells, one of which cannot run."""
@@ -143,7 +142,7 @@ def complete(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 @pytest.fixture
 def place(complete: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """A copy of both to change; pictures are not drawn again."""
+    """A copy of both to change."""
     copy = Place(tmp_path / "here")
     shutil.copytree(complete.folder, copy.folder)
     with sqlite3.connect(copy.database) as database:
@@ -154,7 +153,6 @@ def place(complete: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     database.close()
     monkeypatch.chdir(copy.folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", copy.uri)
-    monkeypatch.setattr(cell_figures.Picture, "png", lambda picture: b"\x89PNG")
     yield copy
 
 
@@ -178,8 +176,8 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
     run = complete.run("random_under/xgboost")
     found = complete.artifacts(run)
     assert set(found) == {
-        "confusion_matrix.png", "confusion_matrix.json", "precision_recall.png", "precision_recall.csv",
-        "roc.png", "roc.csv", "reliability.png", "score_distribution.png",
+        "confusion_matrix_half.png", "confusion_matrix_tuned.png", "confusion_matrix_cost.png", "confusion_matrix.json",
+        "precision_recall.csv", "roc.csv",
     }  # fmt: skip
     for name in found:
         content = Path(complete.client.download_artifacts(run.info.run_id, name)).read_bytes()
@@ -191,7 +189,7 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
     assert list(curve.columns) == ["recall", "precision"]
 
 
-def test_a_run_names_the_dataset_that_it_stands_on_by_the_md5_of_dvc(complete: Place) -> None:
+def test_a_run_names_the_dataset_that_it_stands_on_by_the_md5_of_its_table(complete: Place) -> None:
     for name in ("random_under/xgboost", "comparison"):
         run = complete.run(name)
         (found,) = run.inputs.dataset_inputs
@@ -236,7 +234,7 @@ def test_fits_that_learn_by_steps_and_searches_are_shown(complete: Place, monkey
         [{**cell, "repeat": 0, "fold": 0, "trial": k, "state": "complete", "value": 0.5 + k / 10, "step": None,
           "params": json.dumps({"max_depth": k}), "reason": None} for k in range(3)]
     )  # fmt: skip
-    made = items.items(found.cell(("none", "xgboost")))
+    made = items.items(found, "none/xgboost")
     curve = [
         (item.step, item.value)
         for item in made
@@ -244,13 +242,12 @@ def test_fits_that_learn_by_steps_and_searches_are_shown(complete: Place, monkey
     ]
     assert curve == [(1, 1.0), (5, 0.2)]
     kept = {item.name: item.content for item in made if isinstance(item, items.Artifact)}
-    assert kept["learning_curves.png"].startswith(b"\x89PNG") and kept["search_history.png"].startswith(b"\x89PNG")
     assert json.loads(kept["best_trials.json"]) == [
         {"repeat": 0, "fold": 0, "trial": 2, "value": 0.7, "params": {"max_depth": 2}}
     ]
     assert kept["trials.csv"].decode().splitlines()[0] == "repeat,fold,trial,state,value,step,params,reason"
-    other = {item.name for item in items.items(found.cell(("random_under", "xgboost")))}
-    assert not {"learning_curves.png", "trials.csv"} & other
+    other = {item.name for item in items.items(found, "random_under/xgboost")}
+    assert "trials.csv" in kept and not {"learning.validation_loss", "trials.csv"} & other
 
 
 def test_metrics_are_the_numbers_of_the_results(complete: Place) -> None:
@@ -292,8 +289,9 @@ def test_params_and_tags_say_what_went_in(complete: Place) -> None:
     assert "model.strategies" not in data.params, "which strategies a model joins is no setting of this cell"
     wanted = {"dataset": "digits", "strategy": "random_under", "model": "xgboost", "status": "ok", "kind": "cell"}
     assert wanted.items() <= data.tags.items()
-    assert data.tags["data_md5"] == md5(complete.folder / "data" / "tables" / "digits")
-    assert data.tags["requirements_lock"] == md5(REPOSITORY / "requirements.lock")
+    table = complete.folder / "data" / "tables" / "digits" / "table.parquet"
+    assert data.tags["data_md5"] == hashlib.md5(table.read_bytes()).hexdigest()
+    assert data.tags["requirements_lock"] == hashlib.sha256((REPOSITORY / "requirements.lock").read_bytes()).hexdigest()
     assert len(data.tags["cell_key"]) == 64
     assert {"git_commit", "git_dirty"} <= set(data.tags)
     assert "average precision" in data.tags["mlflow.note.content"]
@@ -315,7 +313,7 @@ def test_a_number_that_is_not_defined_is_no_metric_and_says_why(complete: Place)
     decisions.loc[decisions["policy"] == "tuned", ["precision", "reason"]] = [float("nan"), "not defined: precision"]
     cell = replace(everything, tables={**everything.tables, "decisions": decisions})
     with contextlib.chdir(complete.folder):
-        found = items.items(cell.cell(("none", "xgboost")))
+        found = items.items(cell, "none/xgboost")
     names = {item.name for item in found if isinstance(item, items.Metric)}
     assert "half.precision" in names
     assert "tuned.precision" not in names
@@ -341,23 +339,23 @@ def test_asking_mlflow_itself_finds_nothing_to_publish_either(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = place.state()
-    monkeypatch.setattr(peek, "seen", lambda *_: None)
+    monkeypatch.setattr(peek, "complete", lambda *_: False)
     assert published() == 0
     assert "nothing to publish" in capsys.readouterr().out
     assert place.state() == before
 
 
-def test_what_the_look_sees_is_what_mlflow_tells(place: Place) -> None:
+def test_the_look_reads_what_mlflow_has(place: Place) -> None:
     place.client.set_tag(place.run(REFUSED).info.run_id, "current", "false")
     place.client.delete_run(place.run("none/xgboost").info.run_id)
-    seen = peek.seen(place.database, "digits")
-    assert seen is not None
-    told = [Seen.of(run.info.run_id, run.info.status, run.info.start_time, run.data.tags) for run in place.runs()]
-    assert set(seen) == set(told)
-    assert {run.publisher.split(":")[0] for run in seen} == {HERE}
-    assert all(run.made <= run.published <= time.time() * 1000 for run in seen)
-    assert len(seen) == len(NAMES) - 1
-    assert peek.seen(place.folder / "nothing.db", "digits") is None
+    found = peek.records(place.database, "digits")
+    assert set(found) == {
+        RunRecord.of(run.info.run_id, run.info.status, run.info.start_time, run.data.tags) for run in place.runs()
+    }
+    assert all(0 < run.made <= run.published <= time.time() * 1000 for run in found)
+    assert len(found) == len(NAMES) - 1
+    with pytest.raises(sqlite3.Error):
+        peek.records(place.folder / "nothing.db", "digits")
     assert not (place.folder / "nothing.db").exists()
 
 
@@ -415,15 +413,14 @@ def test_a_killed_publisher_leaves_a_half_run_that_the_next_one_removes(place: P
     for name in ("none/xgboost", "random_under/xgboost"):
         place.client.delete_run(place.run(name).info.run_id)
     code = (
-        "import os, signal, sys, mlflow; from stages import track; from stages.verdict import cell_figures;"
-        "cell_figures.Picture.png = lambda picture: b'PNG';"
+        "import os, signal, sys, mlflow; from stages import track;"
         "mlflow.MlflowClient.log_artifacts = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         "sys.argv = ['track', 'digits']; track.main()"
     )
     killed = in_a_process(code, TMPDIR=str(place.folder.parent))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     (half,) = [entry for entry in place.state() if entry[2] == "RUNNING"]
-    assert half[0] in {"none/xgboost", "random_under/xgboost"}  # whichever is drawn first
+    assert half[0] == "none/xgboost"
     assert half[3] == "false", "a half run is never current"
     assert published() == 0
     assert half[1] not in {run for _, run, *_ in place.state()}
@@ -452,32 +449,32 @@ def test_a_run_that_is_begun_while_others_are_listed_makes_no_doubles_of_them(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages are counted from the newest run on, so that one more moves the last run of a page to the next page as well."""
+    before = set(place.state())
     listed = mlflow.MlflowClient.search_runs
-    begun = {"cell_key": "k", "publisher": f"{HERE}:{os.getppid()}", "published_ms": str(int(time.time() * 1000))}
+    begun = {"cell_key": "k", "published_ms": str(int(time.time() * 1000))}
+    alive = set()
 
     def while_another_begins(self: Any, *arguments: Any, **more: Any) -> Any:
         page = listed(self, *arguments, **more)
-        self.create_run(place.experiment, run_name="begun", tags=begun)
+        if len(alive) < 6:
+            alive.add(self.create_run(place.experiment, run_name="begun", tags=begun).info.run_id)
         return page
 
-    monkeypatch.setattr(client, "PAGE", 2)
-    monkeypatch.setattr(peek, "seen", lambda *_: None)
+    monkeypatch.setattr(client, "PAGE_RUNS", 2)
+    monkeypatch.setattr(peek, "complete", lambda *_: False)
     with monkeypatch.context() as patch:
         patch.setattr(mlflow.MlflowClient, "search_runs", while_another_begins)
         assert published() == 0
-    assert [run for run in place.state() if run[0] == "begun"], "one was begun meanwhile"
+    assert len(alive) == 6, "some were begun meanwhile"
     assert place.current() == sorted(NAMES)
+    assert {run for run in place.state() if run[0] != "begun"} == before
 
 
 def test_publishers_that_begin_at_once_on_a_fresh_store_all_succeed_and_double_nothing(
     place: Place, tmp_path: Path
 ) -> None:
     fresh = Place(tmp_path / "fresh")
-    code = (
-        "import sys; from stages import track; from stages.verdict import cell_figures;"
-        "cell_figures.Picture.png = lambda picture: b'PNG';"
-        "sys.argv = ['track', 'digits']; sys.exit(track.main())"
-    )
+    code = "import sys; from stages import track;sys.argv = ['track', 'digits']; sys.exit(track.main())"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": fresh.uri}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     several = [subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes) for _ in range(3)]
@@ -488,157 +485,226 @@ def test_publishers_that_begin_at_once_on_a_fresh_store_all_succeed_and_double_n
     assert len(fresh.state()) == len(NAMES)
 
 
-HERE = runs.machine()
 NOW = int(time.time() * 1000)
 
 
-@pytest.mark.parametrize(
-    ("told", "run"),
-    [
-        ("another process of this machine that lives", Seen("a", "k", "RUNNING", False, NOW, f"{HERE}:{os.getppid()}")),
-        ("another machine, a minute ago", Seen("a", "k", "RUNNING", False, NOW - 60_000, "elsewhere:1")),
-    ],
-)
-def test_a_run_that_somebody_is_writing_is_left_alone(told: str, run: Seen) -> None:
-    assert plan([run], ["k"]) == runs.Plan(publish=("k",), remove=(), mark=(), unmark=()), told
+@pytest.mark.parametrize("status", ["RUNNING", "FAILED", "KILLED"])
+def test_a_half_run_is_removed_since_its_publisher_has_the_turn_no_more(status: str) -> None:
+    half = RunRecord("a", "k", status, False, NOW)
+    assert plan([half], ["k"]) == runs.Plan(publish=("k",), remove=("a",), mark=(), unmark=())
 
 
-@pytest.mark.parametrize(
-    ("told", "run"),
-    [
-        ("failed", Seen("a", "k", "FAILED", False, NOW, f"{HERE}:{os.getppid()}")),
-        ("killed", Seen("a", "k", "KILLED", False, NOW, "elsewhere:1")),
-        ("a process that is gone", Seen("a", "k", "RUNNING", False, NOW, f"{HERE}:4194999")),
-        ("another machine, two hours ago", Seen("a", "k", "RUNNING", False, NOW - 7_200_000, "elsewhere:1")),
-        ("nobody", Seen("a", "k", "RUNNING", False, NOW)),
-    ],
-)
-def test_a_half_run_that_nobody_finishes_is_removed(told: str, run: Seen) -> None:
-    assert plan([run], ["k"]) == runs.Plan(publish=("k",), remove=("a",), mark=(), unmark=()), told
-
-
-def comparison_of(key: str, made: int, status: str = "FINISHED", run_id: str = "a") -> Seen:
-    return Seen(run_id, key, status, False, NOW, "", "comparison", made)
+def comparison_of(key: str, made: int, status: str = "FINISHED", run_id: str = "a") -> RunRecord:
+    return RunRecord(run_id, key, status, False, NOW, "comparison", made)
 
 
 def test_the_newest_results_are_those_made_last_whoever_published_when() -> None:
     one, two = comparison_of("k1", 10, run_id="a"), comparison_of("k2", 11, run_id="b")
     half = comparison_of("k3", 12, "RUNNING")
-    cell = Seen("c", "k4", "FINISHED", True, NOW, "", "cell", 13)
-    for seen in ([one, two, half, cell], [cell, half, two, one]):
-        assert runs.newest_first(seen) == [two, one]
+    cell = RunRecord("c", "k4", "FINISHED", True, NOW, "cell", 13)
+    for found in ([one, two, half, cell], [cell, half, two, one]):
+        assert runs.newest_first(found) == [two, one]
     assert runs.newest_first([half, cell]) == []
     same = replace(two, made=10)
     assert runs.newest_first([one, same]) == runs.newest_first([same, one]), "whoever looks, in whatever order"
 
 
-def test_what_somebody_else_is_writing_is_attended_to_and_what_a_killed_one_left_is_not() -> None:
-    lives = Seen("a", "k", "RUNNING", False, NOW, f"{HERE}:{os.getppid()}")
-    assert not runs.unattended([lives], "k")
-    assert not runs.unattended([replace(lives, status="FINISHED", publisher="")], "k")
-    assert runs.unattended([replace(lives, publisher=f"{HERE}:4194999")], "k")
-    assert runs.unattended([lives], "other")
+@pytest.mark.parametrize(
+    ("name", "age", "held"),
+    [
+        (f"{turn.machine()}:{os.getppid()}", 0, True),
+        (f"{turn.machine()}:{os.getppid()}", 3600, False),  # a process number that was given out again
+        (f"{turn.machine()}:4194999", 0, False),  # a process that is gone
+        ("elsewhere:1", 60, True),
+        ("elsewhere:1", 3600, False),
+    ],
+)
+def test_a_turn_ends_with_its_publisher_or_when_it_was_not_renewed_for_long(name: str, age: int, held: bool) -> None:
+    now = time.time()
+    assert turn.held(f"{name} {now - age:.0f}", now) == held
+
+
+@pytest.mark.parametrize("tag", ["", "nonsense", "a:b c", "host:1", "host: 1"])
+def test_a_tag_that_names_no_publisher_gives_nobody_the_turn(tag: str) -> None:
+    assert not turn.held(tag, time.time())
+
+
+def test_publishers_have_the_turn_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads stand for processes on other machines; reading and writing the tag takes time, as on a server."""
+    monkeypatch.setattr(turn, "SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr(turn, "POLL_SECONDS", 0.01)
+    name = threading.local()
+    monkeypatch.setattr(turn, "publisher", lambda: name.value)
+    tag, inside, most = [""], [0], [0]
+
+    def read() -> str:
+        time.sleep(random.uniform(0, 0.02))
+        return tag[0]
+
+    def write(value: str) -> None:
+        time.sleep(random.uniform(0, 0.02))
+        tag[0] = value
+
+    def publish(number: int) -> None:
+        name.value = f"elsewhere:{number}"
+        with turn.Turn(read, write).taken():
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.05)
+            inside[0] -= 1
+
+    everybody = [threading.Thread(target=publish, args=(number,)) for number in range(1, 6)]
+    for one in everybody:
+        one.start()
+    for one in everybody:
+        one.join(timeout=60)
+    assert (most[0], tag[0]) == (1, "")
+
+
+def test_who_waits_for_too_long_says_for_whom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(turn, "POLL_SECONDS", 0.01)
+    written: list[str] = []
+    with (
+        pytest.raises(TimeoutError, match=r"elsewhere:1 .* has been publishing"),
+        turn.Turn(lambda: f"elsewhere:1 {time.time():.0f}", written.append).taken(),
+    ):
+        pass
+    assert written == []
 
 
 # ----------------------------------------------------------------- the key of a cell
 
 
-def changed_lock(folder: Path, change: Callable[[dict[str, Any]], object]) -> dict[tuple[str, str], str]:
-    """The keys after a change of dvc.lock."""
-    lock = yaml.safe_load((folder / "dvc.lock").read_text())
-    change(lock["stages"])
-    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
-    return dict(locked.read("digits").keys)
+ALL = {name for name in NAMES if "/" in name}
+XGBOOST = {name for name in ALL if name.endswith("/xgboost")}
+RANDOM_UNDER = {name for name in ALL if name.startswith("random_under/")}
 
 
-def params_of(stages: dict[str, Any]) -> dict[str, Any]:
-    return stages["evaluate@digits"]["params"]["params.yaml"]  # type: ignore[no-any-return]
+def stored() -> dict[str, Any]:
+    return {
+        strategy: files.read_json(paths.scores("digits", strategy) / "cells.json") for strategy in PARAMS["strategies"]
+    }
 
 
-def touch(stage: str, path: str) -> Callable[[dict[str, Any]], None]:
-    def change(stages: dict[str, Any]) -> None:
-        (entry,) = [entry for entry in stages[stage]["deps"] if entry["path"] == path]
-        entry["md5"] = "0" * 32
-
-    return change
+def keys_of(params: dict[str, Any], fits: dict[str, Any] | None = None) -> dict[str, str]:
+    """The keys of results with these parameters and fits, with all else as it lies here."""
+    content = manifest.content("digits", config.parse(params), stored() if fits is None else fits)
+    return content["keys"]  # type: ignore[no-any-return]
 
 
-ALL = {(s, m) for s, m in (name.split("/") for name in NAMES if "/" in name)}
-XGBOOST = {cell for cell in ALL if cell[1] == "xgboost"}
-RANDOM_UNDER = {cell for cell in ALL if cell[0] == "random_under"}
+def changed(section: str, **entries: Any) -> dict[str, Any]:
+    return {**PARAMS, section: {**PARAMS[section], **entries}}
 
 
 @pytest.mark.parametrize(
-    ("change", "cells"),
+    ("params", "cells"),
     [
-        (lambda s: params_of(s)["models"]["xgboost"]["params"].update(n_estimators=6), XGBOOST),
-        (lambda s: params_of(s)["strategies"]["random_under"].update(ratio=0.5), RANDOM_UNDER),
-        (lambda s: params_of(s)["strategies"]["none"].update(scale=False), ALL),  # every difference is from doing nothing
-        (lambda s: params_of(s).update(seed=4), ALL),
-        (lambda s: params_of(s)["thresholds"].update(tuned="mcc"), ALL),
-        (touch("evaluate@digits", "data/costs/digits.parquet"), ALL),
-        (touch("evaluate@digits", "data/tables/digits"), ALL),
-        (touch("evaluate@digits", "data/splits/digits.parquet"), ALL),
-        (touch("evaluate@digits", "data/code/evaluate.json"), ALL),
-        (touch("evaluate@digits", "requirements.lock"), ALL),
-        (touch("train@digits-random_under", "data/code/train.json"), RANDOM_UNDER),
-        (lambda s: params_of(s)["models"].update(random_forest={"strategies": []}), set()),
-        (lambda s: params_of(s)["models"]["logistic_regression"].update(strategies=["random_under", "none"]), set()),
-        (lambda s: params_of(s)["models"]["xgboost"].update(model="xgboost_weighted"), XGBOOST),
-        (touch("fetch@digits", "data/code/fetch.json"), set()),  # the same table came out of it
+        (changed("models", xgboost={"params": {"n_estimators": 6}}), XGBOOST),
+        (changed("models", xgboost={**PARAMS["models"]["xgboost"], "calibration": "isotonic"}), XGBOOST),
+        (changed("strategies", random_under={"ratio": 0.5}), RANDOM_UNDER),
+        ({**PARAMS, "seed": 4}, ALL),
+        (changed("thresholds", tuned="mcc"), ALL),
+        (changed("costs", false_negative=11), ALL),
+        (changed("models", random_forest={"strategies": []}), set()),
+        (changed("models", logistic_regression={**PARAMS["models"]["logistic_regression"],
+                                                "strategies": ["random_under", "none"]}), set()),
+        (changed("models", xgboost={**PARAMS["models"]["xgboost"], "device": "auto"}), set()),  # a fit's key has the device
     ],
 )  # fmt: skip
-def test_a_key_changes_with_what_made_the_numbers_and_with_nothing_else(
-    place: Place, change: Callable[[dict[str, Any]], object], cells: set[tuple[str, str]]
+def test_a_key_changes_with_the_parameters_of_its_cell_and_with_no_others(
+    place: Place, params: dict[str, Any], cells: set[str]
 ) -> None:
-    before = dict(locked.read("digits").keys)
+    before = dict(manifest.read("digits").keys)
+    assert keys_of(PARAMS) == before, "the same results have the same keys"
     assert set(before) == ALL
-    after = changed_lock(place.folder, change)
-    assert {cell for cell in ALL if after[cell] != before[cell]} == cells
+    after = keys_of(params)
+    assert {name for name in ALL if after[name] != before[name]} == cells
 
 
-def test_the_key_of_the_comparison_follows_those_of_its_cells(place: Place) -> None:
-    """The same numbers by other code are other runs, and the comparison has to name them."""
-    before = locked.read("digits").comparison
-    changed_lock(place.folder, touch("train@digits-random_under", "data/code/train.json"))
-    assert locked.read("digits").comparison != before
-
-
-def test_the_key_is_of_the_parameters_that_made_the_results_not_of_those_written_since(
-    place: Place, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("fitted", "cells"),
+    [
+        (("random_under", "xgboost"), {"random_under/xgboost"}),
+        (("none", "xgboost"), XGBOOST),  # the difference from the baseline is among a cell's numbers
+        (("adasyn", "xgboost"), {REFUSED}),
+    ],
+)
+def test_a_key_changes_with_the_fits_of_its_cell_and_of_its_baseline(
+    place: Place, fitted: tuple[str, str], cells: set[str]
 ) -> None:
+    before, fits = keys_of(PARAMS), stored()
+    fits[fitted[0]]["models"][fitted[1]]["key"] = "other"
+    after = keys_of(PARAMS, fits)
+    assert {name for name in ALL if after[name] != before[name]} == cells
+
+
+@pytest.mark.parametrize("file", ["tables/digits/table.parquet", "splits/digits.parquet", "costs/digits.parquet"])
+def test_every_key_changes_with_the_table_the_split_and_the_costs(place: Place, file: str) -> None:
+    before = keys_of(PARAMS)
+    with (Path("data") / file).open("ab") as content:
+        content.write(b"more")
+    assert all(keys_of(PARAMS)[name] != before[name] for name in ALL)
+
+
+def test_every_key_changes_with_the_code_that_evaluates(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = keys_of(PARAMS)
+    monkeypatch.setattr("stages.closure.code_digest", lambda *_: "other")
+    assert all(keys_of(PARAMS)[name] != before[name] for name in ALL)
+
+
+def test_the_key_of_the_comparison_follows_those_of_its_cells_and_the_results(place: Place) -> None:
+    def comparison(fits: dict[str, Any]) -> str:
+        return str(manifest.content("digits", config.parse(PARAMS), fits)["comparison"])
+
+    before, fits = manifest.read("digits").comparison, stored()
+    assert comparison(fits) == before
+    fits["none"]["models"]["xgboost"]["key"] = "other"
+    assert comparison(fits) != before
+    with (paths.evaluation("digits") / "curves.csv").open("a") as curves:
+        curves.write("none,xgboost,roc,1,1\n")
+    assert comparison(stored()) != before
+
+
+def test_a_manifest_gives_back_the_parameters_that_it_was_made_of(place: Place) -> None:
+    """Also those that JSON has no form for, and those of the whole project, one dataset after the other."""
+    odd = {"params": {"class_weight": {0: 1, 1: 1e-9}, "note": {"nested": [{True: None}]}}}
+    for content in (changed("models", logistic_regression=odd), yaml12.load((REPOSITORY / "params.yaml").read_text())):
+        params = config.parse(content)
+        for dataset in params.datasets:
+            for path in (paths.table(dataset), paths.split(dataset), paths.costs(dataset)):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            paths.evaluation(dataset).mkdir(parents=True, exist_ok=True)
+            fits = {s: {"models": {key: {"key": ""} for key in params.models}} for s in params.strategies}
+            manifest.write(dataset, params, fits)
+            alone = params.model_copy(update={"datasets": {dataset: params.dataset(dataset)}})
+            found = manifest.read(dataset).params
+            assert found == alone and list(found.models) == list(alone.models)
+            assert found.cells == alone.cells
+
+
+def test_runs_show_the_parameters_that_made_the_results_not_those_written_since(place: Place) -> None:
     before = place.state()
-    edited = {**PARAMS, "seed": 99}
-    Path("params.yaml").write_text(yaml.safe_dump(edited))
+    Path("params.yaml").write_text(yaml12.dump({**PARAMS, "seed": 99}))
     assert published() == 0
-    assert "params.yaml has changed since; `dvc repro track@digits` makes new results" in capsys.readouterr().out
     assert place.state() == before
+    place.client.delete_run(place.run("none/xgboost").info.run_id)
+    assert published() == 0
+    assert place.run("none/xgboost").data.params["seed"] == "3"
 
 
-def test_no_result_in_the_lock_says_what_to_run(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ResultError, match="no results of digits"):
-        changed_lock(place.folder, lambda stages: stages.pop("evaluate@digits"))
-    assert published() == 1
-    assert "`dvc repro track@digits`" in capsys.readouterr().err
-    for content in ("", "stages: [", "<<<<<<< HEAD\nschema: '2.0'\n"):
-        Path("dvc.lock").write_text(content)
+def test_no_results_says_what_to_run(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    for content in ("", "{", "[]", "{}", '{"params": {}}', '{"keys": 1}'):
+        manifest.path("digits").write_text(content)
         assert published() == 1
-        assert "`dvc repro track@digits`" in capsys.readouterr().err
-    Path("dvc.lock").unlink()
+        said = capsys.readouterr().err
+        assert "There are no results of digits to publish." in said and "`dvc repro track@digits`" in said
+    manifest.path("digits").unlink()
     assert published() == 1
     assert "no such file" in capsys.readouterr().err
-
-
-def test_results_that_the_lock_does_not_name_are_not_published(
-    place: Place, capsys: pytest.CaptureFixture[str]
-) -> None:
-    place.client.delete_run(place.run("none/xgboost").info.run_id)
-    board = Path("data/evaluations/digits/leaderboard.csv")
-    board.write_text(board.read_text().replace("0.9", "0.8"))
-    before = place.state()
-    assert published() == 1
-    assert "not those that dvc.lock names" in capsys.readouterr().err
-    assert place.state() == before
+    assert published("digit") == 1
+    assert "There is no dataset 'digit' (did you mean 'digits'?)." in capsys.readouterr().err
 
 
 # ----------------------------------------------------------------- which store, and a store out of reach
@@ -666,82 +732,9 @@ def test_runs_and_artifacts_go_below_the_tracking_root_also_when_its_name_is_odd
     with sqlite3.connect(root / "mlflow.db") as database:
         assert database.execute("SELECT count(*) FROM runs WHERE status = 'FINISHED'").fetchone() == (len(NAMES),)
     database.close()
-    assert len(list(root.glob("mlartifacts/digits/*/artifacts/confusion_matrix.png"))) == len(NAMES) - 2
+    assert len(list(root.glob("mlartifacts/digits/*/artifacts/confusion_matrix_half.png"))) == len(NAMES) - 2
     assert sorted(place.folder.iterdir()) == before, "nothing is written where one stands"
-    assert peek.complete(locked.read("digits"), store.chosen({}))
-
-
-# ----------------------------------------------------------------- the look at the store, by which DVC runs `track` again
-
-
-def test_the_list_of_runs_stays_while_the_store_holds_them_and_names_them_as_the_store_does(
-    place: Place, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert published() == 0
-    listed = json.loads(paths.runs("digits").read_text())
-    kept = {run.data.tags["mlflow.runName"]: run.data.tags[runs.KEY] for run in place.runs()}
-    assert kept == {**listed["cells"], "comparison": listed["comparison"]}
-    before = paths.runs("digits").read_bytes()
-    capsys.readouterr()
-    assert looked() == 0
-    assert capsys.readouterr().out == "MLflow shows all results of digits\n"
-    assert paths.runs("digits").read_bytes() == before
-    assert published() == 0
-    assert paths.runs("digits").read_bytes() == before
-
-
-def remove_a_run(place: Place, _: pytest.MonkeyPatch) -> None:
-    place.client.delete_run(place.run("none/xgboost").info.run_id)
-
-
-def mark_a_run_as_old(place: Place, _: pytest.MonkeyPatch) -> None:
-    place.client.set_tag(place.run("none/xgboost").info.run_id, "current", "false")
-
-
-def remove_the_store(place: Place, _: pytest.MonkeyPatch) -> None:
-    place.database.unlink()
-
-
-def name_another_store(place: Place, environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place.folder}/other.db")
-
-
-def name_a_server(_: Place, environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-
-
-def name_no_store(_: Place, environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("MLFLOW_TRACKING_URI", "./mlruns")
-
-
-def write_garbage(place: Place, _: pytest.MonkeyPatch) -> None:
-    place.database.write_bytes(b"no database at all" * 100)
-
-
-def remove_the_lock(_: Place, __: pytest.MonkeyPatch) -> None:
-    Path("dvc.lock").unlink()
-
-
-def make_other_results(place: Place, _: pytest.MonkeyPatch) -> None:
-    changed_lock(place.folder, touch("train@digits-none", "data/code/train.json"))
-
-
-@pytest.mark.parametrize(
-    "happens",
-    [remove_a_run, mark_a_run_as_old, remove_the_store, name_another_store, name_a_server, name_no_store, write_garbage,
-     remove_the_lock, make_other_results],
-)  # fmt: skip
-def test_the_list_of_runs_is_taken_away_where_the_store_may_lack_one(
-    happens: Callable[[Place, pytest.MonkeyPatch], None], place: Place, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    assert published() == 0
-    capsys.readouterr()
-    happens(place, monkeypatch)
-    assert looked() == 0
-    assert capsys.readouterr().out == "MLflow may lack runs of digits\n"
-    assert not paths.runs("digits").exists()
-    assert paths.LOOKED.is_file()
+    assert peek.complete(manifest.read("digits"), store.chosen({}))
 
 
 @pytest.mark.parametrize("uri", ["./mlruns", "mlruns", "file:///tmp/mlruns", "http://", "sqlite://", "nonsense://host"])
@@ -767,9 +760,7 @@ def test_a_server_out_of_reach_is_said_and_fails_only_where_asked_to(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{port}")
     for strict, status, word in (("", 0, "warning: "), ("0", 0, "warning: "), ("1", 1, "error: ")):
         monkeypatch.setenv("COUNTERPOISE_TRACK_STRICT", strict)
-        paths.runs("digits").unlink(missing_ok=True)
         assert published() == status
-        assert paths.runs("digits").is_file() == (status == 0), "DVC wants a stage's out, and `look` takes it away"
         told = capsys.readouterr().err.strip()
         assert told.startswith(f"{word}The {len(NAMES)} runs of digits could not be published.")
         assert f"http://***@127.0.0.1:{port}" in told
@@ -822,15 +813,125 @@ def test_a_database_of_another_mlflow_says_how_to_upgrade_it(
     assert published() == 1
 
 
-def test_a_file_that_is_no_database_is_said_at_once(
-    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (place.folder / "notes.db").write_text("no database, however long one looks at it " * 50)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place.folder}/notes.db")
+def without_tables(database: Path) -> None:
+    database.write_bytes(b"")
+
+
+def no_database(database: Path) -> None:
+    database.write_text("no database, however long one looks at it " * 50)
+
+
+def cut_short(database: Path) -> None:
+    database.write_bytes(database.read_bytes()[: database.stat().st_size // 2])
+
+
+def without_a_table(database: Path) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute("DROP TABLE alembic_version")
+    connection.close()
+
+
+def spoiled_text(database: Path) -> None:
+    """One bit of a run's key."""
+    key = manifest.read("digits").comparison.encode()
+    assert key in database.read_bytes()
+    database.write_bytes(database.read_bytes().replace(key, bytes([key[0] | 128]) + key[1:]))
+
+
+def flipped(share: float) -> Callable[[Path], None]:
+    """A page of the file, at this share of its length, with every bit turned over."""
+
+    def flip(database: Path) -> None:
+        content = bytearray(database.read_bytes())
+        at = int(share * len(content)) // 4096 * 4096
+        content[at : at + 4096] = bytes(255 - byte for byte in content[at : at + 4096])
+        database.write_bytes(content)
+
+    return flip
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [without_tables, no_database, cut_short, without_a_table, spoiled_text, *(flipped(at / 8) for at in range(8))],
+    ids=["empty", "no_database", "cut_short", "without_a_table", "text", *(f"flipped_{at}" for at in range(8))],
+)
+def test_a_damaged_database_is_named_with_the_way_out(
+    damage: Callable[[Path], None], place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    place.client.delete_run(place.run("none/xgboost").info.run_id)  # there is something to publish
+    other = tmp_path / "other.db"  # under a name of its own: MLflow keeps an open store for each address
+    shutil.copy(place.database, other)
+    with contextlib.closing(sqlite3.connect(other)) as connection:
+        connection.execute("VACUUM")  # no page of it is free
+    damage(other)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")
     start = time.perf_counter()
     assert published() == 0
     assert time.perf_counter() - start < 30, "MLflow alone tries for two minutes"
-    assert "file is not a database" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith(
+        f"\nwarning: The {len(NAMES)} runs of digits could not be published. The database is damaged."
+    )
+    assert f"`rm {other}`, and `dvc repro track@digits` fills a new one" in said
+    assert "Traceback" not in said
+    monkeypatch.setenv("COUNTERPOISE_TRACK_STRICT", "1")
+    assert published() == 1
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_removed_database_is_filled_again(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other.db"
+    other.touch()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")
+    assert published() == 0
+    assert other.stat().st_size == 0
+    other.unlink()
+    for left in ("other.db-journal", "other.db-wal", "other.db.123.part"):
+        shutil.copy(place.database, tmp_path / left)
+    assert published() == 0
+    assert {path.name for path in tmp_path.glob("other.db*")} <= {"other.db", "other.db.lock"}
+    assert {(run.name, run.current) for run in tables_of(other)} == {(name, "true") for name in NAMES}
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    status: str
+    current: str
+
+
+def tables_of(database: Path) -> list[Row]:
+    """The runs of a database that are not deleted, as its tables have them."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        found = connection.execute(
+            "SELECT r.name, r.status, t.value FROM runs r JOIN tags t USING (run_uuid) "
+            "WHERE t.key = 'current' AND r.lifecycle_stage = 'active'"
+        )
+        return [Row(*row) for row in found]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.5, 1.0])
+def test_a_first_publish_that_is_killed_leaves_nothing_half_made_and_the_next_one_completes_it(
+    seconds: float, place: Place, tmp_path: Path
+) -> None:
+    """At several moments after the database was begun."""
+    fresh = Place(tmp_path / "fresh")
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": fresh.uri}
+    command = [sys.executable, "-m", "stages.track", "digits"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        while not list(fresh.folder.glob("mlflow.db*[!k]")):  # the lock comes first
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(seconds)
+        process.kill()
+    if fresh.database.exists():
+        assert peek.damage(fresh.database) == ""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert fresh.current() == sorted(NAMES)
+    assert {(run.name, run.status) for run in tables_of(fresh.database)} == {(name, "FINISHED") for name in NAMES}
+    assert not list(fresh.folder.glob("*.part*"))
 
 
 @pytest.mark.parametrize(
@@ -876,54 +977,59 @@ def test_the_commit_is_told_and_what_dvc_writes_makes_no_tree_dirty(
     assert revision.revision() == nothing
 
 
-def test_a_result_is_its_makers_whoever_publishes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_result_is_its_makers_whoever_publishes_it(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stage writes who ran it beside what it measured; of results that a colleague made alone that is kept too."""
+    for path in paths.measured("digits").glob("*/train.json"):
+        content = files.read_json(path)
+        for cell, made in content["made"].items():
+            made |= {"by": "Ann" if cell.startswith("none/") else "Ben", "at": 1_000_000_000_000, "commit": "c" * 40}
+        files.write_json(path, content)
+    made = files.read_json(paths.made("digits"))
+    files.write_json(paths.made("digits"), {**made, "by": "Cid", "at": 1_000_000_500_000, "dirty": "true"})
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other.db'}")
+    assert published() == 0
+    tags = {
+        run.info.run_name: (run.data.tags, run.info.start_time)
+        for run in mlflow.MlflowClient(f"sqlite:///{tmp_path / 'other.db'}").search_runs(["1"])
+    }
+    assert {name: found["made_by"] for name, (found, _) in tags.items()} == {
+        **{name: "Ann" if name.startswith("none/") else "Ben" for name in ALL}, "comparison": "Cid",
+    }  # fmt: skip
+    assert tags["none/xgboost"][0]["git_commit"] == "c" * 40 and tags["comparison"][0]["git_dirty"] == "true"
+    assert tags["none/xgboost"][0]["made_at"] == "2001-09-09T01:46:40Z"
+    assert (tags["none/xgboost"][1], tags["comparison"][1]) == (1_000_000_000_000, 1_000_000_500_000)
 
-    def git(who: str, when: int, *command: str) -> None:
-        identity = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
-                    for what, value in (("NAME", who), ("EMAIL", "x@example.org"), ("DATE", f"@{when} +0000"))}  # fmt: skip
-        subprocess.run(["git", *command], check=True, env={**os.environ, **identity}, capture_output=True)
 
-    def lock(*sums: str) -> None:
-        Path("dvc.lock").write_text("".join(f"md5: {one}\n" for one in sums))
+def test_the_comparison_is_as_old_as_its_newest_cell_where_nobody_noted_who_evaluated(place: Place) -> None:
+    path = paths.measured("digits", "random_under") / "train.json"
+    content = files.read_json(path)
+    content["made"]["random_under/xgboost"] |= {"by": "Eve", "at": 4_000_000_000_000}
+    files.write_json(path, content)
+    mine = manifest.read("digits").made
+    files.write_json(paths.made("digits"), {**files.read_json(paths.made("digits")), "comparison": "of other results"})
+    assert manifest.read("digits").made == revision.Origin("Eve", 4_000_000_000_000, mine.commit, mine.dirty)
+    paths.made("digits").unlink()
+    assert manifest.read("digits").made.by == "Eve"
+    shutil.rmtree("data/measured")
+    assert manifest.read("digits").made == revision.Origin("unknown", 0, "unknown", "unknown")
+    place.client.delete_run(place.run("none/xgboost").info.run_id)
+    assert published() == 0
+    assert place.run("none/xgboost").data.tags["made_by"] == "unknown"
 
-    def commit(who: str, when: int, *sums: str) -> None:
-        lock(*sums)
-        git(who, when, "commit", "-qam", who)
 
-    def who(md5: str) -> revision.Maker:
-        return revision.maker(md5, Path("result"))
-
-    lock("aaa", "bbb")
-    git("Ann", 1_000_000, "init", "-qb", "main")
-    git("Ann", 1_000_000, "add", "-A")
-    git("Ann", 1_000_000, "commit", "-qm", "start")
-    git("Ann", 1_000_000, "branch", "side")
-    commit("Ben", 2_000_000, "aaa", "ccc")
-    assert who("aaa") == revision.Maker("Ann", 1_000_000_000)
-    assert who("ccc") == revision.Maker("Ben", 2_000_000_000)
-    git("Cid", 3_000_000, "switch", "-q", "side")
-    commit("Cid", 3_000_000, "ddd", "bbb")
-    git("Ann", 4_000_000, "switch", "-q", "main")
-    git("Ann", 4_000_000, "merge", "-q", "-s", "ours", "--no-commit", "side")
-    lock("ddd", "ccc", "eee")
-    git("Ann", 4_000_000, "commit", "-qam", "merged, and made eee of both")
-    commit("Eve", 5_000_000, "ddd", "ddd", "ccc", "eee", "fff")
-    assert who("ddd") == revision.Maker("Cid", 3_000_000_000), "a merge makes nothing of what it brings in"
-    assert who("eee") == revision.Maker("Ann", 4_000_000_000), "and all of what it alone has"
-    assert who("fff") == revision.Maker("Eve", 5_000_000_000)
-    commit("Ann", 6_000_000, "aaa", "ccc")
-    assert who("aaa") == revision.Maker("Ann", 6_000_000_000), "the same again after others is new"
-    lock("ggg")
-    Path("result").mkdir()
-    Path("result/scores").write_text("0.5\n")
-    os.utime("result/scores", (7_000_000, 7_000_000))
-    monkeypatch.setenv("GIT_AUTHOR_NAME", "Dan")
-    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "d@example.org")
-    assert who("ggg") == revision.Maker("Dan", 7_000_000_000), "not committed yet"
-    git("Ann", 8_000_000, "clone", "-q", "--depth", "1", f"file://{tmp_path}", "shallow")
-    monkeypatch.chdir("shallow")
-    assert who("ccc") == revision.Maker("unknown", 0), "a clone without the history cannot know"
+def test_train_and_evaluate_note_who_ran_them(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(results)
+    found = [measured.load("digits").made[name] for name in sorted(ALL)]
+    noted = manifest.read("digits").made
+    assert {one.by for one in [*found, noted]} == {revision.author()}
+    assert all(0 < one.at <= noted.at <= time.time() * 1000 for one in found)
+    for name, value in (("GIT_AUTHOR_NAME", "Dan"), ("GIT_AUTHOR_EMAIL", "d@example.org")):
+        monkeypatch.setenv(name, value)
+    assert revision.author() == "Dan"
+    monkeypatch.setenv("PATH", "")
+    assert revision.author() == getpass.getuser()
 
 
 def test_mlflow_shows_the_experiment_as_models_that_were_trained(place: Place) -> None:

@@ -64,7 +64,9 @@ def trained(stage: Stage, capsys: pytest.CaptureFixture[str]) -> Callable[[], tu
     def run() -> tuple[int, int]:
         capsys.readouterr()
         stage("train", "mine")
-        found = re.findall(r"^mine: (\d+) fits, (\d+) from the store, \d+\.\d s$", capsys.readouterr().out, re.MULTILINE)
+        found = re.findall(
+            r"^mine: (\d+) fits, (\d+) from the store, \d+\.\d s$", capsys.readouterr().out, re.MULTILINE
+        )
         ((made, kept),) = found
         return int(made), int(kept)
 
@@ -168,9 +170,7 @@ def keys_here(**changed: Any) -> dict[FitId, str]:
     """The key of each fit, of the rows that lie on disk."""
     params = config.parse({**CONTENT, **changed})
     table, parts = tables.read(paths.table("mine")), splits.read(paths.split("mine"))
-    counts = {
-        strategy: resampling.read_counts(paths.resampled("mine", strategy)) for strategy in CONTENT["strategies"]
-    }
+    counts = {strategy: resampling.read_counts(paths.resampled("mine", strategy)) for strategy in CONTENT["strategies"]}
     return {
         job.id: job.key for job in DatasetFits(params, "mine", table, parts, np.ones((len(table.y), 2)), counts).jobs
     }

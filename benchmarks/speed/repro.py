@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from benchmarks.speed import timed
 from benchmarks.speed.timed import Line, Timed
-from stages import paths
+from stages import paths, yaml12
 from stages.data.sources import MIRROR
 from stages.errors import ResultError
 
@@ -55,11 +54,11 @@ class Clone:
 
     @property
     def params(self) -> dict[str, Any]:
-        content: dict[str, Any] = yaml.safe_load((self.folder / paths.PARAMS).read_text(encoding="utf-8"))
+        content: dict[str, Any] = yaml12.load((self.folder / paths.PARAMS).read_text(encoding="utf-8"))
         return content
 
     def write(self, params: dict[str, Any]) -> None:
-        (self.folder / paths.PARAMS).write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        (self.folder / paths.PARAMS).write_text(yaml12.dump(params), encoding="utf-8")
 
     def repro(self, label: str) -> Timed:
         variables = timed.environment(**({MIRROR: self.mirror} if self.mirror else {}))

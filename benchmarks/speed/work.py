@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from benchmarks.speed import given
-from stages import config, files, paths
+from stages import config, files, paths, yaml12
 from stages.config import Params, seed_for
 from stages.data import datasets, schemes, sources
 from stages.data.parts import TEST, TRAIN, Parts
@@ -29,7 +28,7 @@ SPLIT = {"scheme": "stratified_kfold", "folds": 5, "repeats": 2, "validation": 0
 
 def committed() -> dict[str, Any]:
     """The params.yaml of this repository."""
-    content: dict[str, Any] = yaml.safe_load((paths.REPOSITORY / paths.PARAMS).read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml12.load((paths.REPOSITORY / paths.PARAMS).read_text(encoding="utf-8"))
     return content
 
 

@@ -42,7 +42,7 @@ class Identity:
     params : dict
         The strategy's entry, the model's entry and the parameters that a search found.
     cell_key : str
-        What made the evaluated cell's numbers, as one hash (`stages.tracking.locked`).
+        What made the evaluated cell's numbers, as one hash (`stages.tracking.manifest`).
     data_md5, table, split : str
         DVC's md5 of the table, and the SHA-256 of the files of table and split.
     seed : int
@@ -193,8 +193,9 @@ class Champion:
             estimator=estimators.load(content["format"], folder / ESTIMATOR),
             put_right=PutRight(**put_right),
             rule=Rule(**content["rule"]),
-            heldout=files.read_parquet(folder / HELDOUT),
-            rows=files.read_parquet(folder / ROWS)["digest"].to_numpy(dtype=np.uint64),
+            # a champion of an earlier version has no digests
+            heldout=files.read_parquet(folder / HELDOUT, verify=False),
+            rows=files.read_parquet(folder / ROWS, verify=False)["digest"].to_numpy(dtype=np.uint64),
         )
 
     @property

@@ -26,9 +26,6 @@ AT_ONCE = 1 << 24
 ROLES = ("time", "group", "weight")
 """Roles that a dataset's entry gives to columns, which are then no features. A column of costs may well be a feature."""
 
-TRUE_TEXTS, FALSE_TEXTS = ("true", "yes", "on"), ("false", "no", "off")
-"""What YAML reads as a boolean where a person may have meant the text."""
-
 
 def typed(raw: pd.DataFrame, entry: Dataset, where: str) -> tuple[Table, dict[str, Any]]:
     """Type a raw table.
@@ -150,10 +147,9 @@ def _names(features: list[str], where: str) -> None:
 def _equal(values: pd.Series, label: Label | None) -> NDArray[np.bool_]:
     """Where a column equals a label of params.yaml, whatever the type that either was read as."""
     if types.is_bool_dtype(values):
+        meant = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
         text = str(label).strip().lower()
-        if text in (*TRUE_TEXTS, "1", "1.0", *FALSE_TEXTS, "0", "0.0"):
-            return np.asarray(values == (text in (*TRUE_TEXTS, "1", "1.0")))
-        return np.zeros(len(values), bool)
+        return np.asarray(values == meant[text]) if text in meant else np.zeros(len(values), bool)
     if types.is_numeric_dtype(values):
         try:
             return np.asarray(values == float(str(label)) if not isinstance(label, bool) else values == label)
@@ -161,7 +157,7 @@ def _equal(values: pd.Series, label: Label | None) -> NDArray[np.bool_]:
             return np.zeros(len(values), bool)
     texts = values.astype(str).str.strip()
     if isinstance(label, bool):
-        return np.asarray(texts.str.lower().isin(TRUE_TEXTS if label else FALSE_TEXTS))
+        return np.asarray(texts.str.lower() == str(label).lower())
     return np.asarray(texts == str(label).strip())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stages.config import Dataset
-from stages.data import columns, formats, simulator, sources, tables
+from stages.data import columns, formats, sources, tables
 from stages.errors import TableError
 
 
@@ -24,8 +24,6 @@ def _raw(name: str, entry: Dataset, download: bool) -> pd.DataFrame:
         return formats.read(Path(entry.path), _kind(entry.path), where=entry.path)
     if source.bundled is not None:
         return formats.digits()
-    if source.simulator is not None:
-        return simulator.simulate(source.simulator)
     pieces = []
     for file in source.files:
         place = sources.unpacked(sources.locate(file, name, download=download), file)

@@ -13,7 +13,7 @@ import math
 import os
 import time
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ import numpy as np
 from stages import files, paths
 from stages.errors import ConfigurationError
 from stages.remedies.shared_store import (
+    MAX_OBJECT_BYTES,
     UPLOAD_WAIT_SECONDS,
     VARIABLE,
     Refusals,
@@ -33,8 +34,6 @@ from stages.remedies.shared_store import (
 
 LIMIT_VARIABLE = "COUNTERPOISE_STORE_GIB"
 LIMIT_BYTES = 2**30
-MAX_CONTENT_BYTES = 2**30
-"""Bytes of the arrays of one object; more is neither kept nor unpacked."""
 PART_LIFETIME_SECONDS = 86400
 """Age at which the file of an interrupted write is removed."""
 
@@ -103,20 +102,16 @@ def unpack(key: str, data: bytes) -> StoredObject:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
-            if sum(member.file_size for member in members) > MAX_CONTENT_BYTES:
-                raise MalformedObjectError("it unpacks to too many bytes")
+            if sum(member.file_size for member in members) > 2 * MAX_OBJECT_BYTES:
+                raise ValueError("it unpacks to too many bytes")  # noqa: TRY301
             content = {member.filename: _read_member(archive, member) for member in members}
         known = json.loads(content.pop(FACTS))
         if known["key"] != key:
-            raise MalformedObjectError("it is the object of another key")
+            raise ValueError("it belongs to another key")  # noqa: TRY301
         arrays = {name.removesuffix(ARRAY): _array(found) for name, found in content.items()}
         return StoredObject(arrays, dict(known["facts"]))
-    except MalformedObjectError:
-        raise
     except Exception as error:  # a fitting checksum and foreign content: somebody made it so
-        raise MalformedObjectError(
-            f"its content cannot be read ({type(error).__name__}: {error})"
-        ) from error
+        raise MalformedObjectError(f"its content cannot be used: {error}") from error
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -129,10 +124,10 @@ def _array(data: bytes) -> np.ndarray:
     """An array from the bytes of a .npy file, without pickle and without trust in the shape that it declares."""
     stream = io.BytesIO(data)
     if np.lib.format.read_magic(stream) != (1, 0):
-        raise MalformedObjectError("an array has another format")
+        raise ValueError("an array has another format")
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
-        raise MalformedObjectError("an array holds Python objects, or not as much as it declares")
+        raise ValueError("an array holds Python objects, or not as much as it declares")
     values = np.frombuffer(data, dtype, math.prod(shape), stream.tell())
     return values.reshape(shape, order="F" if fortran else "C").copy(order="K")
 
@@ -151,18 +146,14 @@ class CellStore:
         is not kept.
     """
 
-    def __init__(
-        self, folder: Path, shared: SharedStore | None = None, limit_bytes: int = LIMIT_BYTES
-    ) -> None:
+    def __init__(self, folder: Path, shared: SharedStore | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
         self.folder, self.shared, self.limit_bytes = folder, shared, limit_bytes
         self._refusals = Refusals(str(folder), "It is removed; the fit is made again.")
 
     def __enter__(self) -> CellStore:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.close(UPLOAD_WAIT_SECONDS if kind is None or issubclass(kind, Exception) else 0.0)
 
     def get(self, key: str) -> StoredObject | None:
@@ -175,13 +166,13 @@ class CellStore:
         """
         path = self._path(key)
         try:
-            if (size := path.stat().st_size) > MAX_CONTENT_BYTES:
-                raise MalformedObjectError(f"it has {size} bytes")
-            content = unpack(key, path.read_bytes())
+            with path.open("rb") as file:
+                # what is cut off here has another checksum
+                content = unpack(key, file.read(MAX_OBJECT_BYTES))
         except FileNotFoundError:
             pass
         except (MalformedObjectError, OSError) as error:
-            self._refusals.add(object_path(key), error)
+            self._refusals.add(object_path(key), str(error))
             with suppress(OSError):
                 path.unlink()
         else:
@@ -190,20 +181,17 @@ class CellStore:
             if self.shared is not None:
                 self.shared.put(key, path)
             return content
-        data = self.shared.get(key, MAX_CONTENT_BYTES) if self.shared is not None else None
+        data = self.shared.get(key) if self.shared is not None else None
         return None if data is None else self._accept(key, data)
 
-    def contains(self, keys: Iterable[str]) -> set[str]:
+    def contains(self, keys: Collection[str]) -> set[str]:
         """Those of the keys that the folder or the shared place has; the content is not looked at."""
-        wanted = set(keys)
-        found = {key for key in wanted if self._path(key).is_file()}
-        return (
-            found
-            if self.shared is None or found == wanted
-            else found | (wanted & self.shared.keys())
-        )
+        found = {key for key in keys if self._path(key).is_file()}
+        if self.shared is not None and (missing := set(keys) - found):
+            found |= missing & self.shared.keys()
+        return found
 
-    def fetch(self, keys: Iterable[str]) -> None:
+    def fetch(self, keys: Collection[str]) -> None:
         """Copy the objects that only the shared place has into the folder, several at a time.
 
         Raises
@@ -213,7 +201,7 @@ class CellStore:
         """
         missing = [key for key in keys if not self._path(key).is_file()]
         if self.shared is not None and missing:
-            for key, data in self.shared.get_many(missing, MAX_CONTENT_BYTES):
+            for key, data in self.shared.get_many(missing):
                 self._accept(key, data)
 
     def put(self, key: str, content: StoredObject) -> None:
@@ -224,7 +212,7 @@ class CellStore:
         StorageError
             When the disk is full; no part of the object is left.
         """
-        if sum(array.nbytes for array in content.arrays.values()) > MAX_CONTENT_BYTES:
+        if sum(array.nbytes for array in content.arrays.values()) > MAX_OBJECT_BYTES:
             return
         if self._write(key, pack(key, content)) and self.shared is not None:
             self.shared.put(key, self._path(key))
@@ -241,9 +229,10 @@ class CellStore:
 
     def _write(self, key: str, data: bytes) -> bool:
         """Whether the bytes are kept."""
-        if len(data) > self.limit_bytes / 4:
+        if len(data) > min(self.limit_bytes / 4, MAX_OBJECT_BYTES):
             return False
-        with files.replacing(self._path(key)) as file:
+        # what a power failure leaves unfinished has another checksum
+        with files.replacing(self._path(key), durable=False) as file:
             file.write(data)
         return True
 
@@ -253,7 +242,7 @@ class CellStore:
         try:
             content = unpack(key, data)
         except MalformedObjectError as error:
-            self.shared.refuse(key, error)
+            self.shared.refuse(key, str(error))
             return None
         self._write(key, data)
         return content
@@ -265,9 +254,7 @@ class CellStore:
                 status = path.stat()
                 if path.suffix == ".cell":
                     found.append((status.st_mtime_ns, status.st_size, path))
-                elif (
-                    path.suffix == ".part" and time.time() - status.st_mtime > PART_LIFETIME_SECONDS
-                ):
+                elif path.suffix == ".part" and time.time() - status.st_mtime > PART_LIFETIME_SECONDS:
                     path.unlink()
         excess = sum(size for _, size, _ in found) - self.limit_bytes
         for _, size, path in sorted(found):
@@ -287,9 +274,7 @@ def open_store(environ: Mapping[str, str] = os.environ) -> CellStore:
     """
     address = environ.get(VARIABLE, "").strip()
     shared = SharedStore(address) if address else None
-    return CellStore(
-        paths.STORE.absolute(), shared, _limit_bytes(environ.get(LIMIT_VARIABLE, "").strip())
-    )
+    return CellStore(paths.STORE.absolute(), shared, _limit_bytes(environ.get(LIMIT_VARIABLE, "").strip()))
 
 
 def _limit_bytes(text: str) -> int:

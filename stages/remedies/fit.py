@@ -7,7 +7,6 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -146,13 +145,8 @@ class Trained:
         return np.concatenate([models.score(self.kind, self.estimator, block) for block in asked.blocks()])
 
 
-def train(work: Work, journal: Path | None = None) -> Trained:
+def train(work: Work) -> Trained:
     """Fit, after a search for parameters where the entry asks for one.
-
-    Parameters
-    ----------
-    journal : Path, optional
-        Where a search keeps its finished trials, to go on there after it was killed.
 
     Raises
     ------
@@ -162,14 +156,14 @@ def train(work: Work, journal: Path | None = None) -> Trained:
     kind = models.kind_of(work.key, work.entry)
     encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale).fit(work.X, work.train)
     validation = Encoded(encoder, work.X, work.validation, work.X[:0]).whole()
-    found = _search(work, kind, encoder, validation, journal)
+    found = _search(work, kind, encoder, validation)
     rows = _rows(work, encoder, validation, found.params.get(models.RATIO))
     estimator, learned = _learn(work, _with(work.entry, found.params), kind, rows)
     facts = {"rows_fitted": len(rows.y), "positives_fitted": int(rows.y.sum()), **learned.facts}
     return Trained(kind, encoder, estimator, found.params, facts, learned.history, found.trials)
 
 
-def fit(work: Work, journal: Path | None = None) -> Fitted:
+def fit(work: Work) -> Fitted:
     """Fit and score; see `train`.
 
     Raises
@@ -187,7 +181,7 @@ def fit(work: Work, journal: Path | None = None) -> Fitted:
         models.kind_of(work.key, work.entry).ready()
         devices.require(work.device, f"params.yaml: models.{work.key}.device")
         start = time.perf_counter()
-        trained = train(work, journal)
+        trained = train(work)
         fitted = time.perf_counter()
         test_scores, validation_scores = trained.score(work.X, work.test), trained.score(work.X, work.validation)
         done = time.perf_counter()
@@ -200,7 +194,7 @@ def fit(work: Work, journal: Path | None = None) -> Fitted:
                   done - fitted, _peak_bytes())  # fmt: skip
 
 
-def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix, journal: Path | None) -> Found:
+def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix) -> Found:
     """The parameters with the highest average precision on the validation slice; none to look for, none found."""
     asked = work.entry.search
     if asked is None:
@@ -221,7 +215,7 @@ def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix, j
 
     if not space:
         return Found({}, float("nan"), [])
-    return search(value, space, asked.trials, work.seed, journal, told=_teller(work.key), first={})
+    return search(value, space, asked.trials, work.seed, told=_teller(work.key), first={})
 
 
 def _teller(key: str) -> Told:
@@ -270,9 +264,9 @@ def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, 
     """Fit on the device; what was fitted there is asked on the CPU, as a champion is that goes anywhere."""
     estimator = models.make(work.key, entry, work.seed)
     if work.distributed:
-        from stages.remedies.partitioned import over_partitions
+        from stages.remedies.partitioned import PartitionedXGBClassifier
 
-        estimator = over_partitions(estimator)
+        estimator = PartitionedXGBClassifier(**estimator.get_params())
     if work.device == CPU:
         return _fitted(work, entry, kind, rows, estimator)
     fitted, learned = _fitted(work, entry, kind, rows, estimator.set_params(device=work.device))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.config import CPU, NONE, Choices, Model, Range, misread, unknown
+from stages.config import CPU, NONE, Choices, Model, Range, unknown
 from stages.errors import ConfigurationError
 from stages.remedies import learning, losses, weights
 from stages.remedies.encoding import Encoded, Encoder
@@ -357,13 +357,14 @@ def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
         elif hasattr(estimator, "_parameter_constraints"):
             estimator._validate_params()
     except ValueError as error:
-        raise _wrong(str(error), where, *params.values()) from None
+        raise _wrong(str(error), where) from None
     return estimator
 
 
-def _wrong(found: str, where: str, *values: Any) -> ConfigurationError:
-    hint = next(filter(None, map(misread, values)), "correct the value")
-    return ConfigurationError("A model's parameter has a wrong value.", where=where, found=found, todo=f"{hint}.")
+def _wrong(found: str, where: str) -> ConfigurationError:
+    return ConfigurationError(
+        "A model's parameter has a wrong value.", where=where, found=found, todo="correct the value."
+    )
 
 
 def _within(params: dict[str, Any]) -> dict[str, Any]:

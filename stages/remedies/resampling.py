@@ -97,13 +97,15 @@ def of_dataset(
         for strategy, entry in params.strategies.items() for fold in folds
     ]  # fmt: skip
     held = store.contains([job.key for job in jobs])
+    store.fetch(held)
     made: dict[str, list[FoldResult]] = {strategy: [] for strategy in params.strategies}
 
     def known() -> Iterator[tuple[SampleJob, FoldResult | Killed]]:
         fresh = []
         for job in jobs:
             stored = store.get(job.key) if job.key in held else None
-            if stored is None:
+            if stored is None:  # or broken, and then made again
+                held.discard(job.key)
                 fresh.append(job)
             else:
                 yield job, _result_of(job, stored)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,15 +16,14 @@ from stages.config import Params, seed_for
 from stages.data.parts import Fold, Parts
 from stages.data.tables import Table
 from stages.parallel import Killed
-from stages.remedies import devices, keys, models, resampling
+from stages.remedies import cluster, devices, keys, models, resampling
 from stages.remedies.cell_store import CellStore, StoredObject
 from stages.remedies.fit import Fitted, Work, fit, searches_ratio
-from stages.remedies.learning import Vector
+from stages.remedies.learning import Labels, Vector
 from stages.remedies.outcome import FAILED, OK, attempted
-from stages.revision import author, revision
-
-JOURNALS = paths.STORE / "searches"
-"""The finished trials of searches under way."""
+from stages.remedies.samplers import Index
+from stages.remedies.space import Matrix
+from stages.revision import origin
 
 HELD_BYTES = 2**30
 """Resampled rows of all strategies are held at once up to this size, else those of one strategy after the other."""
@@ -57,7 +56,7 @@ class FitJob(NamedTuple):
 
 
 class FitOutcome(NamedTuple):
-    """What became of a fit: status, reason, what it left behind, and who made it (see `maker`)."""
+    """What became of a fit: status, reason, what it left behind, and its origin (`stages.revision.Origin`)."""
 
     status: str
     reason: str
@@ -106,30 +105,45 @@ class DatasetFits:
 
     def outcomes(self, store: CellStore) -> tuple[dict[FitId, FitOutcome], int]:
         """Every fit with what became of it, and how many of them were made here."""
-        held = store.contains([job.key for job in self.jobs])
-        found: dict[FitId, FitOutcome] = {}
-        for job in self.jobs:
-            stored = store.get(job.key) if job.key in held else None
-            if stored is not None:
-                found[job.id] = FitOutcome(OK, "", fitted_of(stored), stored.facts["made"])
-        fresh = [job for job in self.jobs if job.id not in found]
+        by_key = {job.key: job for job in self.jobs}  # a sampler that removes no row makes the fits of the baseline
+        found: dict[str, FitOutcome] = {}
+        held = store.contains(by_key)
+        store.fetch(held)
+        for key in held:
+            if (stored := store.get(key)) is not None:
+                found[key] = FitOutcome(OK, "", fitted_of(stored), stored.facts["made"])
+        fresh = [job for key, job in by_key.items() if key not in found]
         if fresh:
-            made = maker()
+            made = asdict(origin())
             seconds: dict[str, float] = {}
-            done = parallel.side_by_side(_attempt, self._longest_first(fresh, seconds))
-            for (job, _), outcome in tqdm(
-                done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None
-            ):
+            done = self._attempts(fresh, seconds)
+            bar = tqdm(done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None)
+            for (job, _), outcome in bar:
+                made |= {"at": int(time.time() * 1000)}
                 if isinstance(outcome, Killed):
-                    found[job.id] = FitOutcome(FAILED, outcome.reason, None, made)
+                    found[job.key] = FitOutcome(FAILED, outcome.reason, None, dict(made))
                     continue
                 status, reason, result, took = outcome
                 seconds[job.id.model] = took / job.rows
-                found[job.id] = FitOutcome(status, reason, result, made | {"at": int(time.time() * 1000)})
+                found[job.key] = FitOutcome(status, reason, result, dict(made))
                 if result is not None:
-                    store.put(job.key, stored_of(result, found[job.id].made))
-                    _journal(job.key).unlink(missing_ok=True)
-        return {job.id: found[job.id] for job in self.jobs}, len(fresh)
+                    store.put(job.key, stored_of(result, made))
+        return {job.id: found[job.key] for job in self.jobs}, len(fresh)
+
+    def _attempts(
+        self, fresh: Sequence[FitJob], seconds: Mapping[str, float]
+    ) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
+        """Fits with what became of them, as they are done: here, or on the cluster that is named."""
+        if cluster.address() is None:
+            yield from parallel.side_by_side(_attempt, self._longest_first(fresh, seconds))
+            return
+        split_up = [job for job in fresh if self._split_up(job.id)]
+        if whole := [job for job in fresh if not self._split_up(job.id)]:
+            yield from cluster.side_by_side(_attempt, self._longest_first(whole, seconds))
+        if split_up:
+            with cluster.connected():
+                for work in self._longest_first(split_up, seconds):
+                    yield work, _attempt(work)
 
     def _longest_first(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[FitJob, Work]]:
         """Jobs with all that they need, so that no core is left with a long one at the end.
@@ -140,26 +154,25 @@ class DatasetFits:
         for job in fresh:
             by_strategy.setdefault(job.id.strategy, []).append(job)
         width = self.table.X.itemsize * self.table.X.shape[1]
-        together = sum({job.id[::3]: job.rows for job in fresh}.values()) * width <= HELD_BYTES
+        of_folds = {(job.id.strategy, *job.id[2:]): job.rows for job in fresh}
+        together = sum(of_folds.values()) * width <= HELD_BYTES
         for strategies in [list(by_strategy)] if together else [[name] for name in by_strategy]:
             rows = {
                 (strategy, *place): made
                 for strategy in strategies
-                for place, made in resampling.read_rows(
-                    paths.resampled(self.dataset, strategy), self.table
-                ).items()
+                for place, made in resampling.read_rows(paths.resampled(self.dataset, strategy), self.table).items()
             }
             jobs = [job for strategy in strategies for job in by_strategy[strategy]]
             for job in longest_first(jobs, seconds):
                 yield job, self._work(job, rows[job.id.strategy, job.id.repeat, job.id.fold])
 
-    def _work(self, job: FitJob, rows: Any) -> Work:
+    def _work(self, job: FitJob, made: tuple[Index, Matrix, Labels]) -> Work:
         found, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
-        strategy, (kept, synthetic, labels) = (found.strategy, self.params.strategies[found.strategy]), rows
+        strategy = found.strategy, self.params.strategies[found.strategy]
         return Work(
             found.model, entry, self._seed(found), self.table.X, self.table.y, self.table.cardinalities, fold.train,
-            fold.validation, fold.test, kept, synthetic, labels, strategy, self.costs if entry.costs is not None else None,
-            devices.resolved(entry.device), self._split_up(found),
+            fold.validation, fold.test, *made, strategy=strategy, stakes=self.costs if entry.costs is not None else None,
+            device=devices.resolved(entry.device), distributed=self._split_up(found),
         )  # fmt: skip
 
     def _seed(self, found: FitId) -> int:
@@ -199,18 +212,7 @@ def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Itera
 def _attempt(job: tuple[FitJob, Work]) -> tuple[str, str, Fitted | None, float]:
     """A model that cannot be fitted is a result with its reason; the others go on."""
     start = time.perf_counter()
-    journal = _journal(job[0].key)
-    return *attempted(partial(fit, job[1], journal if job[1].entry.search else None)), time.perf_counter() - start
-
-
-def _journal(key: str) -> Path:
-    return JOURNALS / f"{key}.log"
-
-
-def maker() -> dict[str, Any]:
-    """Who makes a fit: `by`, from which `commit`, and whether the tree was `dirty`."""
-    state = revision()
-    return {"by": author(), "commit": state.commit, "dirty": state.dirty}
+    return *attempted(partial(fit, job[1])), time.perf_counter() - start
 
 
 SERIES = "history."
@@ -220,7 +222,8 @@ def stored_of(result: Fitted, made: Mapping[str, Any]) -> StoredObject:
     """A fit as the cell store keeps it."""
     history = {SERIES + name: np.asarray(values) for name, values in result.history.items()}
     facts = {
-        name: getattr(result, name) for name in ("facts", "notes", "trials", "fit_seconds", "predict_seconds", "peak_bytes")
+        name: getattr(result, name)
+        for name in ("facts", "notes", "trials", "fit_seconds", "predict_seconds", "peak_bytes")
     }
     arrays = {"test": result.test, "validation": result.validation, **history}
     return StoredObject(arrays, {**facts, "history": list(result.history), "made": dict(made)})

@@ -183,7 +183,9 @@ SAMPLERS: dict[str, SamplerKind] = {
     "near_miss_3": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 3}),
     "tomek_links": SamplerKind(_cleaner_of("TomekLinks"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
     "enn": SamplerKind(_cleaner_of("EditedNearestNeighbours"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
-    "renn": SamplerKind(_cleaner_of("RepeatedEditedNearestNeighbours"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "renn": SamplerKind(
+        _cleaner_of("RepeatedEditedNearestNeighbours"), _selected, {}, has_ratio=False, modules=(CLEANING,)
+    ),
     "all_knn": SamplerKind(_cleaner_of("AllKNN"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
     "ncr": SamplerKind(_cleaner_of("NeighbourhoodCleaningRule"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
     "cnn": SamplerKind(_cleaner_of("CondensedNearestNeighbour"), _selected, {}, has_ratio=False, modules=(CLEANING,)),

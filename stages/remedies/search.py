@@ -1,13 +1,7 @@
 """Search for the parameters of one fit, judged on the natural validation slice, within a budget of trials.
 
-Trials that were pruned or that failed count as well, so the baseline and every remedy get the same number of them. What
-trial n is given follows from the seed, from n and from the trials before it, and from nothing else: a search that was
-killed and goes on makes the very trials that it would have made.
-
-Optuna draws the parameters and says what is pruned. It does not keep the trials: its journal cannot be read again once
-something was appended to a line that a kill cut off (`JSONDecodeError`), and the trial that was running stays in it
-for good. Here a finished trial is one line and what is not a whole line is done again. Optuna is told of the lines
-before each trial, whether they were written just now or by a process that was killed.
+Optuna draws the parameters and says what is pruned. Trials that were pruned or that failed count as well, so the baseline
+and every remedy get the same number of them. Trial n follows from the seed, n and the trials before it alone.
 
 References
 ----------
@@ -18,19 +12,14 @@ KDD 2019. J. Bergstra, R. Bardenet, Y. Bengio, B. Kégl, "Algorithms for hyper-p
 from __future__ import annotations
 
 import copy
-import json
 import math
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stages import files
 from stages.config import Range, seed_for
-from stages.errors import CounterpoiseError, NotApplicable, no_space
+from stages.errors import CounterpoiseError, NotApplicable
 from stages.remedies.learning import Report
 from stages.remedies.outcome import reason_of
 
@@ -42,6 +31,9 @@ STARTUP = 5
 """So many trials have to be complete before any is pruned."""
 WARMUP = 3
 """The first of so many equal parts of the longest complete trial's steps is safe: who learns slowly starts low."""
+
+STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+"""Optuna's words, and those of the table."""
 
 Space = Mapping[str, Range | Sequence[Any]]
 """A range, or a list of choices of any kind, for every parameter."""
@@ -68,30 +60,23 @@ class Found(NamedTuple):
     trials: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """A finished trial, as a line of the journal holds it.
+class _Outcome(NamedTuple):
+    """What became of a trial: its state as Optuna names it, and what it reported, by step."""
 
-    Attributes
-    ----------
-    drawn : dict
-        The number out of each range and the index of each choice; empty for parameters that are not in the space.
-    steps : list of (int, float)
-        What it reported.
-    """
-
-    trial: int
-    drawn: dict[str, Any]
-    state: Literal["complete", "pruned", "failed"]
+    state: str
     value: float | None
-    steps: list[tuple[int, float]]
-    reason: str
+    steps: Mapping[int, float]
+    reason: str = ""
 
 
 def search(
-    value: Value, space: Space, trials: int, seed: int, journal: Path | None, told: Told | None = None,
+    value: Value,
+    space: Space,
+    trials: int,
+    seed: int,
+    told: Told | None = None,
     first: dict[str, Any] | None = None,
-) -> Found:  # fmt: skip
+) -> Found:
     """Look for the parameters with the highest value.
 
     Parameters
@@ -105,22 +90,18 @@ def search(
     trials : int
         The budget. A search with more trials begins with those of a search with fewer.
     seed : int
-    journal : Path or None
-        Where finished trials are kept, for one process at a time. It stays when the search is over, so that nothing is
-        lost before the result is kept elsewhere: the caller deletes it then. Trials of another search (space, seed,
-        `first` or Optuna's version) that it may hold are dropped.
     told : callable, optional
-        Called at the start when there are trials in the journal, and after every trial.
+        Called after every trial.
     first : dict, optional
-        What the first trial of the budget gets, in the space or not; it is never pruned, so nothing that is found is
-        worse on the validation slice. `{}` asks for the model as it is without a search.
+        What the first trial of the budget gets, in the space or not. It is never pruned, so nothing that is found is
+        worse on the validation slice; Optuna does not learn from it. `{}` asks for the model as it is without a search.
 
     Raises
     ------
     ValueError
         When there is nothing to search.
     RuntimeError
-        When every trial failed; the journal is gone, so that the next search tries again.
+        When every trial failed.
     NotApplicable
         When none of the trials could be fitted on these rows. One that cannot has failed, and others may do.
     CounterpoiseError
@@ -130,82 +111,82 @@ def search(
 
     if trials < 1 or not space or not all(isinstance(d, Range) or d for d in space.values()):
         raise ValueError(f"a search needs a trial and something to choose from, found {trials} trials in {dict(space)}")
-    described = {name: d.model_dump() if isinstance(d, Range) else list(d) for name, d in space.items()}
-    header = files.canonical({"optuna": optuna.__version__, "space": described, "seed": seed, "first": first})
-    distributions = _distributions(space)
-
-    def params_of(n: int, drawn: dict[str, Any]) -> dict[str, Any]:
-        """A copy, since a model may take what it is given apart."""
-        return copy.deepcopy(_params(space, drawn) if n > 0 or first is None else first)
-
-    done = [] if journal is None else _kept(journal, header)[:trials]
-    if done and told is not None:
-        told(len(done), trials, _best(done))
+    distributions, longest = _distributions(space), 0
+    rows: list[dict[str, Any]] = []
+    best: dict[str, Any] | None = None
     with _quiet():
-        while (n := len(done)) < trials:
-            study = _study(done, distributions, seed_for(seed, "trial", n))
-            asked = None if n == 0 and first is not None else study.ask(distributions)
-            drawn = _drawn(space, first or {}, distributions) if asked is None else asked.params
-            known = next((trial for trial in done if trial.state == "complete" and trial.drawn == drawn), None)
-            trial = replace(known, trial=n) if known else _attempt(n, drawn, value, params_of(n, drawn), asked)
-            done.append(trial)
-            if journal is not None:
-                _keep(journal, header, trial)
+        study = optuna.create_study(direction="maximize")
+        for n in range(trials):
+            # a seed for each trial, so that it does not matter how many random numbers those before it took
+            study.sampler = optuna.samplers.TPESampler(seed=seed_for(seed, "trial", n))
+            study.pruner = optuna.pruners.MedianPruner(STARTUP, math.ceil(longest / WARMUP))
+            if n == 0 and first is not None:
+                params = first
+                outcome = _attempt(value, params, None)
+            else:
+                trial = study.ask(distributions)
+                params = _params(space, trial.params)
+                outcome = _known(study, trial) or _attempt(value, params, trial)
+                study.tell(trial, outcome.value, optuna.trial.TrialState[outcome.state])
+            pruned_at = max(outcome.steps, default=None) if outcome.state == "PRUNED" else None
+            reached = outcome.value if pruned_at is None else outcome.steps[pruned_at]
+            row = {"trial": n, "state": STATES[outcome.state], "value": reached, "step": pruned_at}
+            rows.append(row | {"params": copy.deepcopy(params), "reason": outcome.reason})
+            if outcome.state == "COMPLETE":
+                longest = max(longest, *outcome.steps, 0)
+                best = rows[n] if best is None or rows[n]["value"] > best["value"] else best
             if told is not None:
-                told(len(done), trials, _best(done))
-    best = _best(done)
+                told(n + 1, trials, None if best is None else best["value"])
     if best is None:
-        if journal is not None:
-            journal.unlink(missing_ok=True)
-        told_by_all = all(trial.reason.startswith(NotApplicable.__name__) for trial in done)
-        raise (NotApplicable if told_by_all else RuntimeError)(
-            f"all {trials} trials of the search failed, the first with {done[0].reason}"
+        not_applicable = all(row["reason"].startswith(NotApplicable.__name__) for row in rows)
+        raise (NotApplicable if not_applicable else RuntimeError)(
+            f"all {trials} trials of the search failed, the first with {rows[0]['reason']}"
         )
-    winner = next(trial for trial in done if trial.value == best)
-    rows = [_row(trial, params_of(trial.trial, trial.drawn)) for trial in done]
-    return Found(params_of(winner.trial, winner.drawn), best, rows)
+    return Found(copy.deepcopy(best["params"]), best["value"], rows)
 
 
-def _attempt(n: int, drawn: dict[str, Any], value: Value, params: dict[str, Any], asked: optuna.Trial | None) -> _Trial:
-    """Run a trial; one that was not asked of Optuna is not pruned either."""
+def _known(study: optuna.Study, trial: optuna.Trial) -> _Outcome | None:
+    """The outcome of a complete trial that drew the same, which is reported anew."""
+    from optuna.trial import TrialState
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    same = next((other for other in complete if other.params == trial.params), None)
+    if same is None:
+        return None
+    for step, reached in same.intermediate_values.items():
+        trial.report(reached, step)
+    return _Outcome("COMPLETE", same.value, same.intermediate_values)
+
+
+def _attempt(value: Value, params: dict[str, Any], trial: optuna.Trial | None) -> _Outcome:
+    """Run a trial; one that Optuna does not know is not pruned."""
     import optuna
 
-    steps: list[tuple[int, float]] = []
+    steps: dict[int, float] = {}
 
     def report(step: int, reached: float) -> None:
-        if step < 0 or (steps and step <= steps[-1][0]):
-            raise ValueError(f"steps count from 0 upwards, found {step} after {steps[-1][0] if steps else 'none'}")
-        steps.append((int(step), _finite(reached, f" at step {step}")))
-        if asked is not None:
-            asked.report(steps[-1][1], steps[-1][0])
-            if asked.should_prune():
+        if step < 0 or (steps and step <= max(steps)):
+            raise ValueError(f"steps count from 0 upwards, found {step} after {max(steps) if steps else 'none'}")
+        steps[int(step)] = _finite(reached, f" at step {step}")
+        if trial is not None:
+            trial.report(steps[int(step)], int(step))
+            if trial.should_prune():
                 raise optuna.TrialPruned
 
-    try:
-        return _Trial(n, drawn, "complete", _finite(value(params, report)), steps, "")
+    try:  # with a copy, since a model may take what it is given apart
+        return _Outcome("COMPLETE", _finite(value(copy.deepcopy(params), report)), steps)
     except optuna.TrialPruned:
-        return _Trial(n, drawn, "pruned", None, steps, "")
+        return _Outcome("PRUNED", None, steps)
     except CounterpoiseError:
         raise
     except Exception as error:  # whatever a library raises on these parameters: one trial fails, and says why
-        return _Trial(n, drawn, "failed", None, steps, reason_of(error))
+        return _Outcome("FAIL", None, steps, reason_of(error))
 
 
 def _finite(value: float, where: str = "") -> float:
     if not math.isfinite(value):
         raise FloatingPointError(f"the value is {value}{where}")
     return float(value)
-
-
-def _best(done: list[_Trial]) -> float | None:
-    return max((trial.value for trial in done if trial.value is not None), default=None)
-
-
-def _row(trial: _Trial, params: dict[str, Any]) -> dict[str, Any]:
-    """A trial as a row of the table."""
-    step, value = trial.steps[-1] if trial.state == "pruned" and trial.steps else (None, trial.value)
-    return {"trial": trial.trial, "state": trial.state, "value": value, "step": step, "params": params,
-            "reason": trial.reason}  # fmt: skip
 
 
 def _distributions(space: Space) -> dict[str, BaseDistribution]:
@@ -233,41 +214,6 @@ def _params(space: Space, drawn: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _drawn(space: Space, params: dict[str, Any], distributions: dict[str, BaseDistribution]) -> dict[str, Any]:
-    """What would have to be drawn for these parameters; nothing where the space does not have them."""
-    from optuna.trial import create_trial
-
-    try:
-        drawn = {
-            name: params[name] if isinstance(dimension, Range)
-            else [files.canonical(choice) for choice in dimension].index(files.canonical(params[name]))
-            for name, dimension in sorted(space.items())
-        }  # fmt: skip
-        create_trial(params=drawn, distributions=distributions, value=0.0)
-    except (KeyError, ValueError):
-        return {}
-    return drawn if len(params) == len(drawn) else {}
-
-
-def _study(done: list[_Trial], distributions: dict[str, BaseDistribution], seed: int) -> optuna.Study:
-    """What Optuna knows when it draws a trial: those before it, wherever they come from."""
-    import optuna
-    from optuna.trial import TrialState, create_trial
-
-    longest = max((trial.steps[-1][0] for trial in done if trial.state == "complete" and trial.steps), default=0)
-    study = optuna.create_study(
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=math.ceil(longest / WARMUP)),
-    )
-    for trial in done:
-        if trial.drawn and trial.state != "failed":
-            state = TrialState.COMPLETE if trial.state == "complete" else TrialState.PRUNED
-            study.add_trial(create_trial(state=state, value=trial.value, params=trial.drawn, distributions=distributions,
-                                         intermediate_values=dict(trial.steps)))  # fmt: skip
-    return study
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without Optuna's line for every study and trial."""
@@ -279,35 +225,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(before)
-
-
-def _kept(journal: Path, header: str) -> list[_Trial]:
-    """The trials of this search in a journal, which is cut where they end."""
-    content = journal.read_bytes() if journal.is_file() else b""
-    lines = content.split(b"\n")[:-1]
-    mine = lines[:1] == [header.encode()]
-    found: list[_Trial] = []
-    for line in lines[1:] if mine else []:
-        try:
-            trial = _Trial(**json.loads(line))
-            trial = replace(trial, steps=[(step, reached) for step, reached in trial.steps])
-        except (ValueError, TypeError):
-            break
-        if trial.trial != len(found):
-            break
-        found.append(trial)
-    whole = sum(len(line) + 1 for line in lines[: mine + len(found)])
-    if whole < len(content):
-        os.truncate(journal, whole)
-    return found
-
-
-def _keep(journal: Path, header: str, trial: _Trial) -> None:
-    """Append a trial; to a journal that is empty, what it is a journal of first."""
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(asdict(trial), allow_nan=False, separators=(",", ":"))
-    try:
-        with journal.open("ab") as file:
-            file.write((f"{line}\n" if file.tell() else f"{header}\n{line}\n").encode())
-    except OSError as error:
-        raise (no_space(error, str(journal)) or error) from error

@@ -6,7 +6,6 @@ request has a time limit, and a place that fails is left for the rest of the run
 
 from __future__ import annotations
 
-import importlib.util
 import queue
 import re
 import sys
@@ -14,14 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
+from itertools import chain
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from stages.addresses import masked
 from stages.errors import ConfigurationError
+from stages.remedies.outcome import reason_of
 
 VARIABLE = "COUNTERPOISE_STORE"
 CONNECT_TIMEOUT_SECONDS = 10.0
@@ -31,10 +33,13 @@ UPLOAD_WAIT_SECONDS = 60.0
 UPLOAD_THREADS = 2
 TRANSFERS = 8
 """Objects that are fetched, or folders that are listed, at the same time."""
+MAX_OBJECT_BYTES = 2**30
+"""A larger object is neither kept nor read, packed or unpacked."""
 BATCH = 64
 """Objects that are in memory at the same time while many are fetched."""
 
-FOLDER, S3, SSH = "file", ("s3", "s3a"), ("ssh", "sftp")
+S3, SSH = ("s3", "s3a"), ("ssh", "sftp")
+FOLDER = re.compile(r"(^|/)[0-9a-f]{2}$")
 OBJECT = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})\.cell$")
 
 R = TypeVar("R")
@@ -57,7 +62,7 @@ class Refusals:
     def __init__(self, place: str, consequence: str) -> None:
         self.place, self.consequence, self.count = place, consequence, 0
 
-    def add(self, name: str, reason: object) -> None:
+    def add(self, name: str, reason: str) -> None:
         self.count += 1
         if self.count == 1:
             warn(f"{name} in {self.place} is malformed: {reason}. {self.consequence}")
@@ -111,61 +116,62 @@ class SharedStore:
 
     def __init__(self, address: str) -> None:
         self.address, self.shown = address, masked(address)
-        self._scheme, self._root = parse(address)
+        self._scheme = check_address(address)
         self._filesystem: Any = None
-        self._lock = threading.Lock()
-        self._sizes: dict[str, int] | None = None
-        self._left = self._read_only = False
+        self._root, self._folders = "", set[str]()
+        self._listing = threading.Lock()
+        self._keys: set[str] | None = None
+        self._unusable = self._full = False
         self._queue: queue.SimpleQueue[tuple[str, Path] | None] = queue.SimpleQueue()
         self._pending: set[str] = set()
         self._threads: list[threading.Thread] = []
         self._refusals = Refusals(self.shown, "It is not used; the fit is made again.")
 
     def keys(self) -> set[str]:
-        """The keys of all objects; the place is listed at the first call only."""
-        return set(self._listed())
+        """The keys of all objects; the place is listed at the first call."""
+        with self._listing:
+            if self._keys is None:
+                self._keys = set()
+                try:
+                    self._filesystem, self._root = within(CONNECT_TIMEOUT_SECONDS, self._connect)
+                    self._keys = within(LISTING_TIMEOUT_SECONDS, self._list)
+                except Exception as error:  # of any library that fsspec knows
+                    self._leave(error)
+            return self._keys
 
-    def get(self, key: str, limit_bytes: int) -> bytes | None:
+    def get(self, key: str) -> bytes | None:
         """The bytes of an object as they are there, unverified; None where there is none."""
-        size = self._listed().get(key)
-        if size is None or self._left:
-            return None
-        if size > limit_bytes:
-            self.refuse(key, f"it has {size} bytes")
+        if key not in self.keys() or self._unusable:
             return None
         path = f"{self._root}/{object_path(key)}"
         try:
             return bytes(within(OPERATION_TIMEOUT_SECONDS, self._filesystem.cat_file, path))
         except FileNotFoundError:
-            self._listed().pop(key, None)
-        except PermissionError as error:
-            self.refuse(key, error)
+            self.keys().discard(key)
+        except PermissionError as error:  # a colleague's umask
+            self.refuse(key, reason_of(error))
         except Exception as error:  # of any library that fsspec knows
             self._leave(error)
         return None
 
-    def get_many(self, keys: Sequence[str], limit_bytes: int) -> Iterator[tuple[str, bytes]]:
+    def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Key and bytes of each object that is there; several are fetched at the same time."""
-        listed = self._listed()
-        known = [key for key in keys if key in listed]
+        known = [key for key in keys if key in self.keys()]
         with ThreadPool(TRANSFERS) as pool:
             for start in range(0, len(known), BATCH):
                 batch = known[start : start + BATCH]
-                fetched = pool.map(lambda key: self.get(key, limit_bytes), batch)
-                yield from (
-                    (key, data)
-                    for key, data in zip(batch, fetched, strict=True)
-                    if data is not None
-                )
+                for key, data in zip(batch, pool.map(self.get, batch), strict=True):
+                    if data is not None:
+                        yield key, data
 
-    def refuse(self, key: str, reason: object) -> None:
+    def refuse(self, key: str, reason: str) -> None:
         """Forget a malformed object; the next upload under its key replaces it."""
-        self._listed().pop(key, None)
+        self.keys().discard(key)
         self._refusals.add(object_path(key), reason)
 
     def put(self, key: str, path: Path) -> None:
         """Upload a file in the background, unless the place has the key."""
-        if self._left or self._read_only or key in self._pending:
+        if self._unusable or self._full or key in self._pending:
             return
         self._pending.add(key)
         self._queue.put((key, path))
@@ -174,95 +180,84 @@ class SharedStore:
             self._threads[-1].start()
 
     def close(self, wait_seconds: float = UPLOAD_WAIT_SECONDS) -> None:
-        """Wait for uploads, at most so many seconds, and warn of those that are left."""
+        """Wait for uploads, at most so many seconds, and warn of those that are not done."""
         deadline = time.monotonic() + wait_seconds
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if self._pending:
-            self._read_only = True
-            warn(
-                f"{len(self._pending)} objects were not uploaded to {self.shown} within {wait_seconds:.0f} s."
-            )
         self._threads.clear()
+        if self._pending:
+            self._full = True  # what is still in the queue is dropped
+            if wait_seconds:
+                count = f"{len(self._pending)} objects were not uploaded"
+                warn(f"{count} to {self.shown} within {wait_seconds:.0f} s.")
         self._refusals.close()
 
-    def _listed(self) -> dict[str, int]:
-        with self._lock:
-            if self._sizes is None:
-                self._sizes = {}
-                try:
-                    self._filesystem = within(CONNECT_TIMEOUT_SECONDS, self._connect)
-                    self._sizes = within(LISTING_TIMEOUT_SECONDS, self._list)
-                except Exception as error:  # of any library that fsspec knows
-                    self._leave(error)
-            return self._sizes
+    def _connect(self) -> tuple[Any, str]:
+        """The file system and the path of the place in it, which has to exist."""
+        from fsspec.core import url_to_fs
 
-    def _connect(self) -> Any:
-        """Open the file system and make sure that the place is there."""
-        filesystem = _open(self._scheme, self.address)
-        if (
-            not filesystem.exists(self._root) and self._scheme not in S3
-        ):  # a prefix of S3 needs no object
+        chosen = options(self._scheme)
+        filesystem, root = url_to_fs(self.address, skip_instance_cache=True, **chosen)
+        if not filesystem.exists(root) and self._scheme not in S3:  # there a prefix needs no object
             raise FileNotFoundError("there is no such folder; make it, or mount it")
-        return filesystem
+        return filesystem, root.rstrip("/")
 
-    def _list(self) -> dict[str, int]:
-        """The size in bytes of each object by its key."""
-        filesystem, root = self._filesystem, self._root
+    def _list(self) -> set[str]:
+        list_folder = partial(self._filesystem.ls, detail=True)
         if self._scheme in S3:  # one request for each 1,000 objects, whatever their folders
-            found = list(filesystem.find(root, detail=True).values())
+            listings = [self._filesystem.find(self._root, detail=True).values()]
         else:
-            folders = [
-                name
-                for name in filesystem.ls(root, detail=False)
-                if re.search(r"(^|/)[0-9a-f]{2}/?$", name)
-            ]
+            names = [entry["name"].rstrip("/") for entry in list_folder(self._root)]
             with ThreadPool(TRANSFERS) as pool:
-                found = sum(pool.map(filesystem.ls, folders), [])
-        matches = ((OBJECT.search(str(entry["name"])), entry["size"]) for entry in found)
-        return {match[2]: int(size) for match, size in matches if match is not None}
+                listings = pool.map(list_folder, [name for name in names if FOLDER.search(name)])
+        found = set()
+        for entry in chain.from_iterable(listings):
+            if match := OBJECT.search(entry["name"]):
+                if entry["size"] <= MAX_OBJECT_BYTES:
+                    found.add(match[2])
+                else:
+                    self._refusals.add(match[0], f"it has {entry['size']} bytes")
+        return found
 
-    def _leave(self, error: BaseException) -> None:
+    def _leave(self, error: Exception) -> None:
         """Use the place no longer; the first of several threads warns."""
-        if not self._left:
-            self._left = True
-            warn(
-                f"the shared store {self.shown} ({VARIABLE}) cannot be used: {reason(error)}. The run goes on without it."
-            )
+        if not self._unusable:
+            self._unusable = True
+            place = f"the shared store {self.shown} ({VARIABLE})"
+            warn(f"{place} cannot be used: {reason_of(error).rstrip('.')}. The run goes on without it.")
 
     def _upload_queued(self) -> None:
         while (item := self._queue.get()) is not None:
             key, path = item
-            listed = self._listed()
-            if not (self._left or self._read_only or key in listed):
+            if key not in self.keys() and not self._unusable and not self._full:
                 with suppress(FileNotFoundError):  # dropped since from the local store
-                    self._upload_file(key, path.read_bytes())
+                    self._upload(key, path.read_bytes())
             self._pending.discard(key)
 
-    def _upload_file(self, key: str, data: bytes) -> None:
+    def _upload(self, key: str, data: bytes) -> None:
         try:
-            within(
-                OPERATION_TIMEOUT_SECONDS, self._upload, f"{self._root}/{object_path(key)}", data
-            )
+            within(OPERATION_TIMEOUT_SECONDS, self._write, f"{self._root}/{object_path(key)}", data)
         except Exception as error:  # of any library that fsspec knows
-            if not self._read_only:
-                self._read_only = True
-                warn(
-                    f"the shared store {self.shown} takes no uploads: {reason(error)}. Fits are kept on this machine only."
-                )
+            if not self._full:
+                self._full = True
+                place = f"the shared store {self.shown} ({VARIABLE})"
+                warn(f"{place} takes no uploads: {reason_of(error).rstrip('.')}. The run goes on without them.")
 
-    def _upload(self, path: str, data: bytes) -> None:
+    def _write(self, path: str, data: bytes) -> None:
         filesystem = self._filesystem
-        if self._scheme in S3:  # an object of S3 appears whole or not at all
+        if self._scheme in S3:  # an object appears whole or not at all
             filesystem.pipe_file(path, data)
             return
         folder, _, name = path.rpartition("/")
-        filesystem.makedirs(folder, exist_ok=True)
+        if folder not in self._folders:  # over SSH it takes two requests for each part of the path
+            filesystem.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
         part = f"{folder}/.{name}.{uuid4().hex}.part"
         try:
-            filesystem.pipe_file(part, data)
+            with filesystem.open(part, "wb") as file:
+                file.write(data)
             filesystem.mv(part, path)
         except BaseException:
             with suppress(Exception):
@@ -270,112 +265,63 @@ class SharedStore:
             raise
 
 
-def reason(error: BaseException) -> str:
-    """What a library says of a failure, in one line."""
-    text = " ".join(str(error).split()).rstrip(".")
-    return (
-        text if text and isinstance(error, OSError) else f"{type(error).__name__} {text}".rstrip()
-    )
-
-
-def parse(address: str) -> tuple[str, str]:
-    """The scheme of an address, and the path as fsspec takes it.
+def check_address(address: str) -> str:
+    """The scheme of an address that fsspec can open here.
 
     Raises
     ------
     ConfigurationError
         When the address is malformed, or the library that opens it is not installed.
     """
-    if "://" not in address:
-        folder = Path(address).expanduser().absolute()
-        if folder.exists() and not folder.is_dir():
-            raise malformed(address, "a file")
-        return FOLDER, folder.as_posix()
-    try:
-        parts = urlsplit(address)
-        _ = parts.port
-    except ValueError as error:
-        raise malformed(address, str(error)) from None
-    _require_library(parts.scheme, address)
-    if parts.scheme in (FOLDER, "local"):
-        return parse(unquote(parts.path)) if parts.path else parse("/")
-    if not parts.hostname:
-        raise malformed(address, f"no {'bucket' if parts.scheme in S3 else 'host'}")
-    if parts.scheme in SSH:
-        if not parts.path.strip("/"):
-            raise malformed(address, "no path")
-        return parts.scheme, parts.path.rstrip("/")
-    return parts.scheme, f"{parts.netloc}{parts.path}".rstrip("/")
-
-
-def _require_library(scheme: str, address: str) -> None:
-    """Find out, without importing it, whether the library is installed that opens addresses of a scheme."""
-    from fsspec.registry import known_implementations, registry
-
-    if scheme in registry:
-        return
-    if scheme in SSH:
-        library = "sshfs"  # without it fsspec knows another library for SSH, which reads ~/.ssh/config differently
-    elif scheme in known_implementations:
-        library = known_implementations[scheme]["class"].partition(".")[0]
-    else:
-        raise malformed(address, f"the scheme {scheme!r}, which fsspec does not know")
-    if importlib.util.find_spec(library) is None:
-        raise ConfigurationError(
-            f"{VARIABLE} names a place that needs the library {library}, which is not installed.",
-            where=f"the environment variable {VARIABLE}",
-            found=repr(masked(address)),
-            todo="`pip install -r requirements-team.lock` brings what s3:// and ssh:// need.",
-        )
-
-
-def _open(scheme: str, address: str) -> Any:
-    """The file system of fsspec that an address lies in."""
     import fsspec
 
-    if scheme in SSH:
-        from sshfs import SSHFileSystem
-
-        parts = urlsplit(address)
-        options: dict[str, Any] = {
-            "username": parts.username,
-            "port": parts.port,
-            "password": parts.password,
-        }
-        if not (Path.home() / ".ssh" / "known_hosts").is_file():
-            options["known_hosts"] = (
-                None  # as DVC's remotes: with nothing to check it against, any host key is taken
-            )
-        else:
-            options["known_hosts"] = ()
-        given = {
-            name: unquote(value) if isinstance(value, str) else value
-            for name, value in options.items()
-            if value is not None or name == "known_hosts"
-        }
-        return SSHFileSystem(
-            parts.hostname,
-            timeout=CONNECT_TIMEOUT_SECONDS,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            login_timeout=CONNECT_TIMEOUT_SECONDS,
-            skip_instance_cache=True,
-            **given,
+    scheme, separator, rest = address.rpartition("://")
+    scheme = scheme if separator else "file"
+    wrong = None
+    try:
+        fsspec.get_filesystem_class(scheme)
+        parts = urlsplit(f"{scheme}://{rest}")
+        if scheme == "file":
+            wrong = "a file" if Path(rest).expanduser().is_file() else None
+        elif not parts.hostname or (parts.port is None and parts.netloc.endswith(":")):
+            wrong = f"no {'bucket' if scheme in S3 else 'host'}"
+        elif scheme in SSH and not parts.path.strip("/"):
+            wrong = "no path"
+    except ValueError as error:  # a scheme that fsspec does not know, or no number where the port stands
+        wrong = str(error)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{VARIABLE} names a place whose library is not installed.",
+            where=f"the environment variable {VARIABLE}",
+            found=f"{masked(address)!r}: {error}",
+            todo="`pip install -r requirements-team.lock` brings what s3:// and ssh:// need.",
+        ) from error
+    if wrong is not None:
+        raise ConfigurationError(
+            f"{VARIABLE} names no place that objects can be shared in.",
+            where=f"the environment variable {VARIABLE}",
+            expected="the path of a folder, s3://BUCKET/PREFIX, or ssh://USER@HOST:PORT/PATH",
+            found=f"{masked(address)!r}: {wrong}",
+            todo="correct it, or unset it: then fits are kept on this machine only.",
         )
-    options = {}
+    return scheme
+
+
+def options(scheme: str) -> dict[str, Any]:
+    """What the file system of a scheme is opened with; the rest it reads where its own tools do."""
     if scheme in S3:
         limits = {
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "read_timeout": OPERATION_TIMEOUT_SECONDS,
         }
-        options["config_kwargs"] = {**limits, "retries": {"max_attempts": 2}}
-    return fsspec.filesystem(scheme, skip_instance_cache=True, **options)
-
-
-def malformed(address: str, found: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{VARIABLE} names no place that objects can be shared in.",
-        where=f"the environment variable {VARIABLE}",
-        expected="the path of a folder, s3://BUCKET/PREFIX, or ssh://USER@HOST:PORT/PATH",
-        found=f"{masked(address)!r}: {found}",
-        todo="correct it, or unset it: then fits are kept on this machine only.",
-    )
+        # one request an object: no HEAD to find out whether it is worth while to fetch it in pieces
+        return {"config_kwargs": {**limits, "retries": {"max_attempts": 2}}, "max_concurrency": 1}
+    if scheme in SSH:
+        # as DVC's remotes: ~/.ssh/config, agent and keys; where there are known hosts, the host has to be one of them
+        known = () if Path("~/.ssh/known_hosts").expanduser().is_file() else None
+        return {
+            "known_hosts": known,
+            "timeout": CONNECT_TIMEOUT_SECONDS,
+            "login_timeout": CONNECT_TIMEOUT_SECONDS,
+        }
+    return {}

@@ -6,18 +6,23 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from stages.addresses import masked
 from stages.errors import CounterpoiseError, StorageError
-from stages.tracking.store import VARIABLE, Store, masked, unusable
+from stages.tracking.peek import damage
+from stages.tracking.store import VARIABLE, Store, address, unusable
+from stages.tracking.turn import WAIT_SECONDS
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # A server that does not answer is said within half a minute; MLflow's own settings take many.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -26,9 +31,6 @@ SETTINGS = {
 
 PATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
 """The same once a server has answered: several publishers at once keep it busy."""
-
-PATIENCE = 600.0
-"""Seconds to wait for another process on the same SQLite file."""
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """The kind of experiment, as MLflow's pages know it: models that are trained, not the traces of an application."""
@@ -46,6 +48,10 @@ REFUSALS = (
 """What a server that refuses says, what it wants, and the way out."""
 
 
+DAMAGE = ("malformed", "not a database", "no such table", "no such column", "Could not decode")
+"""What is said of an SQLite file that is damaged."""
+
+
 def imported() -> Any:
     """The module mlflow, told how to behave before it is imported."""
     for name, value in SETTINGS.items():
@@ -55,13 +61,19 @@ def imported() -> Any:
     return mlflow
 
 
-def imported_for(store: Store) -> None:
-    """Import what a connection to a store will need."""
-    imported()
-    if store.database is not None:
-        import mlflow.store.tracking.sqlalchemy_store
+def make_whole(database: Path, artifacts: str | None) -> None:
+    """Make a new SQLite store beside its place and move it there, so that it is whole or not there at all."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-        assert mlflow.store.tracking.sqlalchemy_store
+    # what killed processes left: SQLite would take the journal of a database that is gone for that of the new one
+    beside = (database.with_name(f"{database.name}-{kind}") for kind in ("journal", "wal", "shm"))
+    for left in (*beside, *database.parent.glob(f"{database.name}.*.part*")):
+        left.unlink(missing_ok=True)
+    part = database.with_name(f"{database.name}.{os.getpid()}.part")
+    SqlAlchemyStore(address(part), artifacts).engine.dispose()
+    with closing(sqlite3.connect(part)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")  # nothing of it is left in a file beside it
+    part.replace(database)
 
 
 class Connection:
@@ -88,31 +100,20 @@ class Connection:
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
-        """Connect. An SQLite file has one user at a time: of four that migrate a fresh one at once, three crash."""
-        with self._alone():
-            with self._told():
+        """Connect. An SQLite file has one user at a time."""
+        with ExitStack() as lock:
+            with self._failures():
+                if self.store.database is not None:
+                    self.store.database.parent.mkdir(parents=True, exist_ok=True)
+                    lock.enter_context(FileLock(f"{self.store.database}.lock", timeout=WAIT_SECONDS))
                 self._connect()
             yield
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if self.store.database is None:
-            yield
-            return
-        with self._told():
-            self.store.database.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{self.store.database}.lock", timeout=PATIENCE, thread_local=False)
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
-
     def _connect(self) -> None:
-        if self.store.database is not None:
-            # MLflow tries for two minutes to open a file that cannot be opened
-            with closing(sqlite3.connect(self.store.database)) as connection:
-                connection.execute("PRAGMA schema_version")
+        # MLflow tries for two minutes to open a file that cannot be opened, and goes on with one that is half made
+        database = self.store.database
+        if database is not None and database.exists() and (found := damage(database)):
+            raise self._damaged(found)
         mlflow = imported()
         import mlflow.store.db.utils as databases
 
@@ -120,6 +121,8 @@ class Connection:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         if hasattr(databases, "MAX_RETRY_COUNT"):
             databases.MAX_RETRY_COUNT = 3
+        if database is not None and not database.exists():
+            make_whole(database, self.store.artifacts("."))
         try:
             # named both: MLflow remembers a registry that it was told of before in the same process
             self._client = mlflow.MlflowClient(tracking_uri=self.store.uri, registry_uri=self.store.uri)
@@ -147,7 +150,7 @@ class Connection:
                 os.environ[name] = value
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _failures(self) -> Iterator[None]:
         """Whatever a store, its driver or its artifacts' store raises: the results are complete without it."""
         try:
             yield
@@ -164,8 +167,10 @@ class Connection:
         what, todo = self._undone()
         expected, found = "an MLflow store that answers", short(error)
         todo = f"{todo} {VARIABLE} says which store."
+        if self.store.database is not None and any(sign in str(error) for sign in DAMAGE):
+            return self._damaged(found)
         if isinstance(error, Timeout):
-            found = f"another process has held {self.store.database}.lock for {PATIENCE:.0f} s"
+            found = f"another process has held {self.store.database}.lock for {WAIT_SECONDS:.0f} s"
         elif "out-of-date database schema" in str(error) or "Can't locate revision" in str(error):
             expected, found = f"a database of this MLflow ({_version()})", "one that another version of MLflow made"
             todo = (
@@ -177,6 +182,16 @@ class Connection:
                 expected, todo = wanted, f"{way_out} {todo[0].upper()}{todo[1:]}"
                 break
         return StorageError(what, where=self.store.shown, expected=expected, found=found, todo=todo)
+
+    def _damaged(self, found: str) -> StorageError:
+        return StorageError(
+            f"{self._undone()[0]} The database is damaged.",
+            where=str(self.store.database),
+            expected="a database that MLflow made",
+            found=found,
+            todo=f"`rm {self.store.database}`, and `dvc repro track@{self.dataset}` fills a new one: the results are "
+            f"complete without it (a champion in it has to be promoted again). Or name another; {VARIABLE} says which.",
+        )
 
 
 def _version() -> str:

@@ -1,7 +1,7 @@
 """What a run holds, as typed items made from results on disk; nothing here knows MLflow.
 
-`results` cuts a dataset's results into one piece for each run, and `items` turns a piece into parameters, metrics, tags and
-files. A number that is not defined makes no metric: the tag `not_defined` says which and why.
+`results` reads a dataset's results, and `items` turns what belongs to one run into parameters, metrics, tags and files. A
+number that is not defined makes no metric: the tag `not_defined` says which and why.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from stages import files, paths
 from stages.config import CPU, NONE, Params
 from stages.remedies.outcome import OK
-from stages.tracking.locked import Cell
+from stages.revision import Origin
 from stages.tracking.runs import COMPARISON
-from stages.verdict import cell_figures, figures, shown
+from stages.verdict import confusion_picture, measured
 from stages.verdict.columns import COUNTED
 from stages.verdict.headline import advice, missing
+from stages.verdict.measured import Measured
+from stages.verdict.trials import best_trials
 
 CELLS = "cells.json"
 """The artifact of the comparison that has the key of every cell."""
@@ -113,59 +115,47 @@ class CellResults:
 
 
 @dataclass(frozen=True)
-class ComparisonResults:
-    """All results of one dataset."""
-
-    dataset: str
-    facts: dict[str, Any]
-    tables: dict[str, pd.DataFrame]
-
-    @property
-    def name(self) -> str:
-        return COMPARISON
-
-
-@dataclass(frozen=True)
 class Results:
-    """A dataset's results as `evaluate` wrote them, and where the measured values lie."""
+    """A dataset's results as `evaluate` wrote them, and what was measured beside them."""
 
     params: Params
     dataset: str
     facts: dict[str, Any]
     tables: dict[str, pd.DataFrame]
+    measured: Measured
 
-    def cell(self, cell: Cell) -> CellResults:
-        strategy, model = cell
+    def made_by(self, name: str) -> Origin:
+        """Who made the cell "strategy/model"."""
+        return self.measured.made.get(name, Origin())
+
+    def cell(self, name: str) -> CellResults:
+        """What is known of the cell "strategy/model"."""
+        strategy, model = name.split("/")
         mine = {
             name: table[(table["strategy"] == strategy) & (table["model"] == model)]
             for name, table in self.tables.items()
-            if name not in OF_STRATEGIES
+            if name != "counts"  # which know no models
         }
         counts = self.tables["counts"]
         board = {str(name): value for name, value in mine.pop("leaderboard").iloc[0].items()}
         mine["counts"] = counts[counts["strategy"] == strategy]
-        measured = _measured(self.dataset, strategy, model)
-        return CellResults(self.params, self.dataset, strategy, model, self.facts, board, mine, measured)
+        fits = pd.DataFrame([fit for fit in self.measured.fits if (fit["strategy"], fit["model"]) == (strategy, model)])
+        sampled = pd.DataFrame([fold for fold in self.measured.resampled if fold["strategy"] == strategy])
+        if not (fits.empty or sampled.empty):
+            fits = fits.merge(sampled, on=["strategy", "repeat", "fold"], how="left", validate="1:1")
+        seconds = (sampled if fits.empty else fits).drop(columns=["strategy", "model"], errors="ignore")
+        return CellResults(self.params, self.dataset, strategy, model, self.facts, board, mine, seconds)
 
-    @property
-    def comparison(self) -> ComparisonResults:
-        return ComparisonResults(self.dataset, self.facts, self.tables)
 
-
-TABLES = (
-    "leaderboard", "decisions", "grouped", "folds", "curves", "counts", "reliability", "histograms", "learning", "trials",
-    "rows",
-)  # fmt: skip
+TABLES = ("leaderboard", "decisions", "grouped", "folds", "curves", "counts", "learning", "trials")
 """What runs are made of, of what `evaluate` wrote."""
-OF_STRATEGIES = ("counts", "rows")
-"""The tables that know no models."""
 
 
 def results(dataset: str, params: Params) -> Results:
     """Read a dataset's results."""
     folder = paths.evaluation(dataset)
     tables = {name: files.read_csv(folder / f"{name}.csv") for name in TABLES}
-    return Results(params, dataset, files.read_json(folder / "dataset.json"), tables)
+    return Results(params, dataset, files.read_json(folder / "dataset.json"), tables, measured.load(dataset))
 
 
 def dataset_input(results: Results, digest: str) -> Input:
@@ -180,18 +170,9 @@ def cells(names: Mapping[str, str]) -> Artifact:
     return _json(CELLS, dict(names))
 
 
-def _measured(dataset: str, strategy: str, model: str) -> pd.DataFrame:
-    folder = paths.measured(dataset, strategy)
-    fits = [entry for entry in files.read_json(folder / "train.json") if entry["model"] == model]
-    sampled = pd.DataFrame(files.read_json(folder / "resample.json"))
-    if not fits:
-        return sampled
-    return pd.DataFrame(fits).drop(columns="model").merge(sampled, on=["repeat", "fold"], how="left", validate="1:1")
-
-
-def items(piece: CellResults | ComparisonResults) -> list[Item]:
-    """Everything that a run holds, apart from where it was made."""
-    return list(_comparison(piece) if isinstance(piece, ComparisonResults) else _cell(piece))
+def items(results: Results, name: str) -> list[Item]:
+    """Everything that the run of a cell "strategy/model" or the comparison holds, apart from where it was made."""
+    return list(_comparison(results) if name == COMPARISON else _cell(results.cell(name)))
 
 
 def _cell(cell: CellResults) -> Iterator[Item]:
@@ -211,7 +192,6 @@ def _cell(cell: CellResults) -> Iterator[Item]:
     if cell.board["status"] == OK:
         yield from _confusion(cell)
         yield from _curves(cell)
-        yield from _probabilities(cell)
         yield from _learning(cell)
         yield from _search(cell)
 
@@ -292,67 +272,53 @@ COUNTS = ("tn", "fp", "fn", "tp")
 
 
 def _confusion(cell: CellResults) -> Iterator[Artifact]:
-    """The counts of every policy, as JSON and as a picture."""
-    decisions = cell.tables["decisions"]
-    policies = {
-        row["policy"]: {"reason": row["reason"]}
-        if any(missing(row[name]) for name in COUNTS)
-        else {"threshold": float(row["threshold"]), **{name: int(row[name]) for name in COUNTS}}
-        for row in decisions.to_dict("records")
-    }
-    yield Artifact("confusion_matrix.png", cell_figures.confusion_matrix(decisions, title=cell.title).png())
+    """The counts at every threshold rule as JSON, and a picture of each."""
+    policies: dict[str, dict[str, Any]] = {}
+    for row in cell.tables["decisions"].to_dict("records"):
+        rule = str(row["policy"])
+        if any(missing(row[name]) for name in COUNTS):
+            policies[rule] = {"reason": row["reason"]}
+            continue
+        tn, fp, fn, tp = (int(row[name]) for name in COUNTS)
+        policies[rule] = {"threshold": float(row["threshold"]), "tn": tn, "fp": fp, "fn": fn, "tp": tp}
+        subtitle = f"threshold {rule}: {float(row['threshold']):.3g}"
+        yield Artifact(f"confusion_matrix_{rule}.png", confusion_picture.png((tn, fp, fn, tp), cell.title, subtitle))
     yield _json("confusion_matrix.json", {
         "dataset": cell.dataset, "strategy": cell.strategy, "model": cell.model, "policies": policies,
         "counts": "summed over folds and repeats; the positive class is the one that matters",
     })  # fmt: skip
 
 
-AXES: dict[Literal["precision_recall", "roc"], dict[str, str]] = {
+AXES = {
     "precision_recall": {"x": "recall", "y": "precision"},
     "roc": {"x": "false_positive_rate", "y": "true_positive_rate"},
 }
 
 
 def _curves(cell: CellResults) -> Iterator[Artifact]:
-    curves, prevalence = cell.tables["curves"], float(cell.facts["prevalence"])
+    curves = cell.tables["curves"]
     for curve, axes in AXES.items():
-        picture = cell_figures.curve(curves, curve, title=cell.title, prevalence=prevalence)
-        yield Artifact(f"{curve}.png", picture.png())
         yield _csv(f"{curve}.csv", curves.loc[curves["curve"] == curve, ["x", "y"]].rename(columns=axes))
 
 
-def _probabilities(cell: CellResults) -> Iterator[Artifact]:
-    """What the probabilities promise, raw and put right, and how the scores of the classes lie to the thresholds."""
-    points = shown.promised(cell.tables["reliability"], pd.DataFrame([cell.board]))
-    yield Artifact("reliability.png", cell_figures.reliability(points, title=cell.title).png())
-    thresholds = shown.on_scores(cell.tables["decisions"], cell.facts)
-    picture = cell_figures.score_distribution(cell.tables["histograms"], title=cell.title, thresholds=thresholds)
-    yield Artifact("score_distribution.png", picture.png())
-
-
-def _learning(cell: CellResults) -> Iterator[Metric | Artifact]:
-    """How the fits went, step by step: the mean over folds as a metric's steps, and a picture with their spread."""
-    learning = cell.tables["learning"]
-    if learning.empty:
-        return
-    for row in learning.to_dict("records"):
+def _learning(cell: CellResults) -> Iterator[Metric]:
+    """How the fits went, step by step: the mean over folds as a metric's steps."""
+    for row in cell.tables["learning"].to_dict("records"):
         if _is_number(row["mean"]):
             yield Metric(f"learning.{row['series']}", float(row["mean"]), int(row["step"]))
-    yield Artifact("learning_curves.png", figures.png(figures.learning_curves(learning, title=cell.title)))
 
 
 def _search(cell: CellResults) -> Iterator[Artifact]:
-    """The trials of the cell's searches, the best of each, and how they got there."""
+    """The trials of the cell's searches, and the best of each."""
     trials = cell.tables["trials"]
     if trials.empty:
         return
     yield _csv("trials.csv", trials.drop(columns=["strategy", "model"]))
-    best = [{k: v for k, v in one.items() if k not in ("strategy", "model")} for one in shown.best_trials(trials)]
+    best = [{k: v for k, v in one.items() if k not in ("strategy", "model")} for one in best_trials(trials)]
     yield _json("best_trials.json", best)
-    yield Artifact("search_history.png", figures.png(figures.search_history(trials, title=cell.title)))
 
 
-def _comparison(all_of_it: ComparisonResults) -> Iterator[Item]:
+def _comparison(all_of_it: Results) -> Iterator[Item]:
     dataset, decisions = all_of_it.dataset, all_of_it.tables["decisions"]
     yield Tag("kind", COMPARISON)
     yield Tag("dataset", dataset)
@@ -417,7 +383,7 @@ def _cell_note(cell: CellResults) -> str:
     return "\n\n".join([" ".join(lines), "\n".join(table), LEGEND])
 
 
-def _comparison_note(all_of_it: ComparisonResults) -> str:
+def _comparison_note(all_of_it: Results) -> str:
     board = all_of_it.tables["leaderboard"]
     done = board[board["status"] == OK].sort_values("average_precision", ascending=False, kind="stable")
     head = f"**{all_of_it.dataset}**, all cells side by side: {len(done)} of {len(board)} have results."

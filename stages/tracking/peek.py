@@ -6,11 +6,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from stages.tracking.locked import Locked
-from stages.tracking.runs import CURRENT, KEY, KIND, MADE, PUBLISHED, PUBLISHER, Plan, Seen, plan
+from stages.tracking.manifest import RunManifest
+from stages.tracking.runs import CURRENT, KEY, KIND, MADE, PUBLISHED, RunRecord, plan
 from stages.tracking.store import Store
 
-TAGS = (CURRENT, PUBLISHER, PUBLISHED, KIND, MADE)
+TAGS = (CURRENT, PUBLISHED, KIND, MADE)
 QUERY = f"""
 SELECT r.run_uuid, r.status, r.start_time, k.value, {", ".join(f"t{n}.value" for n in range(len(TAGS)))}
 FROM experiments e
@@ -20,29 +20,55 @@ JOIN tags k ON k.run_uuid = r.run_uuid AND k.key = ?
 WHERE e.name = ? AND e.lifecycle_stage = 'active' AND r.lifecycle_stage = 'active'
 """  # noqa: S608 (names of our own)
 
+TABLES = {
+    "experiments",
+    "runs",
+    "tags",
+    "metrics",
+    "params",
+    "registered_models",
+    "alembic_version",
+}
+"""Some that every database of MLflow has; the last one says how far it was made."""
 
-def planned(made: Locked, store: Store) -> Plan | None:
-    """What an SQLite store lacks of what it should hold; None where a look cannot tell, and MLflow has to be asked."""
-    if store.database is None:
-        return None
-    found = seen(store.database, made.dataset) if store.database.exists() else []
-    return None if found is None else plan(found, made.wanted)
 
-
-def complete(made: Locked, store: Store) -> bool:
+def complete(manifest: RunManifest, store: Store) -> bool:
     """Whether a look shows that a store holds what it should; False where a look cannot tell."""
-    found = planned(made, store)
-    return found is not None and found.nothing
-
-
-def seen(database: Path, dataset: str) -> list[Seen] | None:
-    """Our runs of one dataset; None when the file cannot tell, and MLflow has to be asked."""
+    if store.database is None or not store.database.exists():
+        return False
     try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            rows = connection.execute(QUERY, (KEY, *TAGS, dataset)).fetchall()
+        return plan(records(store.database, manifest.dataset), manifest.wanted).empty
     except sqlite3.Error:
-        return None
+        return False
+
+
+def records(database: Path, dataset: str) -> list[RunRecord]:
+    """Our runs of one dataset.
+
+    Raises
+    ------
+    sqlite3.Error
+        When the file cannot tell.
+    """
+    with closing(_read_only(database)) as connection:
+        rows = connection.execute(QUERY, (KEY, *TAGS, dataset)).fetchall()
     return [
-        Seen.of(run_id, status, started or 0, {KEY: key, **dict(zip(TAGS, values, strict=True))})
+        RunRecord.of(run_id, status, started or 0, {KEY: key, **dict(zip(TAGS, values, strict=True))})
         for run_id, status, started, key, *values in rows
     ]
+
+
+def damage(database: Path) -> str:
+    """What is wrong with an existing file as a database of MLflow; nothing where it is whole."""
+    try:
+        with closing(_read_only(database)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return "" if "locked" in str(error) else f"{type(error).__name__}: {error}"
+    lacking = ", ".join(sorted(TABLES - tables))
+    return str(found) if found != "ok" else f"a half-made one, without the tables {lacking}" if lacking else ""
+
+
+def _read_only(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=5)

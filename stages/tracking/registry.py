@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from stages import paths
+from stages import paths, yaml12
 from stages.champion.bundle import CHAMPION, Champion
 from stages.champion.estimators import FORMATS
 from stages.champion.schema import Schema
-from stages.closure import closure
 from stages.errors import CounterpoiseError, ResultError, StorageError
+from stages.fingerprint import closure
 from stages.tracking.connection import SETTINGS, Connection, short
 from stages.tracking.items import NOTE
 from stages.tracking.store import VARIABLE, Store
@@ -36,7 +35,7 @@ ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 MOST_TEXT = 5000
 """Characters that a description may have; the whole card is a file of the run."""
 SHARED = (
-    "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "scikit-learn", "scipy", "threadpoolctl",
+    "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "ruamel-yaml", "scikit-learn", "scipy", "threadpoolctl",
 )  # fmt: skip
 """What any champion needs to score."""
 
@@ -102,7 +101,7 @@ class Registry(Connection):
 
         It is looked for, not asked for: a server with users forbids to ask for a model that does not exist.
         """
-        with self._told():
+        with self._failures():
             for model in self._client.search_registered_models(f"name = '{self.name}'"):
                 if ALIAS in model.aliases:
                     found = self._client.get_model_version(self.name, model.aliases[ALIAS])
@@ -111,7 +110,7 @@ class Registry(Connection):
 
     def champion(self, version: Version) -> Champion:
         """Read a version."""
-        with self._told(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+        with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
             return Champion.load(_fetched(f"models:/{version.name}/{version.version}", self.store, Path(folder)))
 
     def register(self, entry: Entry) -> Version:
@@ -120,7 +119,7 @@ class Registry(Connection):
         from mlflow.models import ModelSignature
 
         identity = entry.champion.identity
-        with self._told(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+        with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
             mlflow.set_tracking_uri(self.store.uri)
             mlflow.set_registry_uri(self.store.uri)
             tags = {**entry.tags, "kind": ALIAS, NOTE: _cut(entry.card)}
@@ -211,7 +210,6 @@ def _no_model(uri: str, store: Store, found: str) -> ResultError:
 def _fetched(uri: str, store: Store, folder: Path) -> Path:
     import mlflow
 
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     mlflow.artifacts.download_artifacts(
         artifact_uri=uri, dst_path=str(folder), tracking_uri=store.uri, registry_uri=store.uri
     )
@@ -230,7 +228,7 @@ def inside(folder: Path) -> Path:
         return folder
     described = folder / "MLmodel"
     if described.is_file():
-        flavors = yaml.safe_load(described.read_text(encoding="utf-8")).get("flavors", {})
+        flavors = yaml12.load(described.read_text(encoding="utf-8")).get("flavors", {})
         if flavors.get("python_function", {}).get("loader_module") == LOADER:
             return folder / str(flavors["python_function"]["data"])
     raise ResultError("There is no champion in this folder.", where=str(folder),

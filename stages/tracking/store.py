@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from stages import paths
+from stages.addresses import masked
 from stages.errors import ConfigurationError
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -41,10 +41,9 @@ class Store:
         return None if self.database is None else (self.database.parent / ARTIFACTS / dataset).as_uri()
 
 
-def masked(text: str) -> str:
-    """The text without the user and the password of any address in it, also of one whose password is not escaped."""
-    text = re.sub(r"(?<=://)(?:[^/\s]*|[^/\s@:]+:(?!\d+(?:[/\s]|$))\S*)@", "***@", text)
-    return re.sub(r"(?<=[?&]password=)[^&\s]+", "***", text)
+def address(database: Path) -> str:
+    """The address of an SQLite file, in which `?` would begin the options and `%` escapes a letter."""
+    return SQLITE + database.as_posix().replace("%", "%25").replace("?", "%3F")
 
 
 def chosen(environment: Mapping[str, str]) -> Store:
@@ -58,17 +57,16 @@ def chosen(environment: Mapping[str, str]) -> Store:
     uri = environment.get(VARIABLE, "").strip()
     if not uri:
         database = paths.tracking_root() / DATABASE
-        # `?` begins the options of an address and `%` escapes a letter
-        return Store(SQLITE + database.as_posix().replace("%", "%25").replace("?", "%3F"), database)
+        return Store(address(database), database)
     if uri.startswith(SQLITE) and ":memory:" not in uri:
         return Store(uri, Path(unquote(uri.removeprefix(SQLITE).split("?")[0])).absolute())
-    address = urlsplit(uri)
+    parts = urlsplit(uri)
     wrong = None
-    if uri != "databricks" and ("://" not in uri or address.scheme == "file"):
+    if uri != "databricks" and ("://" not in uri or parts.scheme == "file"):
         wrong = "a folder or a word, and MLflow keeps runs in folders no longer"
-    elif address.scheme in ("http", "https") and not address.hostname:
+    elif parts.scheme in ("http", "https") and not parts.hostname:
         wrong = "an address without a host"
-    elif address.scheme == "sqlite":
+    elif parts.scheme == "sqlite":
         wrong = "a database that is gone when the process ends"
     if wrong is not None:
         raise unusable(uri, wrong)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,35 +122,44 @@ def redrawn(
     return Redrawn(*(np.concatenate(values, axis=1) for values in zip(*pieces, strict=True)))
 
 
+Redraw = Callable[[Sequence[list[NDArray[np.bool_]]], Parts, NDArray[np.int8], CostMatrix, int], Redrawn]
+
+
 def differences(
     table: pd.DataFrame, called: Mapping[Cell, list[Called]], pairs: Mapping[Cell, Cell], parts: Parts,
-    y: NDArray[np.int8], costs: CostMatrix, seed: int,
+    y: NDArray[np.int8], costs: CostMatrix, seed: int, redraw: Redraw = redrawn,
 ) -> pd.DataFrame:  # fmt: skip
-    """The table of decisions with the differences in F1 and cost from doing nothing at the same policy.
+    """The table of decisions with the differences in F1 and cost from the baseline at the same threshold rule.
 
     Parameters
     ----------
     called : mapping
         Of each cell the rows called positive, policy after policy.
     pairs : mapping
-        The cell that does nothing, for each cell that is compared.
+        The baseline, for each cell that is compared.
+    redraw : callable
+        Gives what `redrawn` does; asked for each threshold rule by itself.
     """
     both = {(*cell, policy): mine for cell, every in called.items()
             for policy, mine in zip(POLICIES, every, strict=True) if mine is not None}  # fmt: skip
     if not both:
         return table.reindex(columns=DECISIONS)
-    drawn = redrawn(list(both.values()), parts, y, costs, seed)
-    places = {name: k for k, name in enumerate(both)}
+    drawn: dict[tuple[str, str, str], tuple[Vector, Vector]] = {}
+    for policy in POLICIES:
+        mine = {name: one for name, one in both.items() if name[2] == policy}
+        if mine:
+            drawn |= zip(mine, zip(*redraw(list(mine.values()), parts, y, costs, seed), strict=True), strict=True)
     known = {(row["strategy"], row["model"], row["policy"]): row for row in table.to_dict("records")}
     found = []
     for name, row in known.items():
         plain = pairs.get(name[:2])
         other = None if plain is None else (*plain, name[2])
         made: dict[str, float] = {}
-        if name in places and other in places:
-            for measure, column, values in (("f1", "delta_f1", drawn.f1), ("expected_cost", "delta_cost", drawn.cost)):
+        if name in drawn and other in drawn:
+            columns = ("f1", "delta_f1"), ("expected_cost", "delta_cost")
+            for (measure, column), here, there in zip(columns, drawn[name], drawn[other], strict=True):
                 made[column] = row[measure] - known[other][measure]
-                low, high = bootstrap.interval(values[places[name]] - values[places[other]])
+                low, high = bootstrap.interval(here - there)
                 made |= {f"{column}_low": low, f"{column}_high": high}
         found.append(made)
     added = pd.DataFrame(found, index=table.index, columns=[c for c in DECISIONS if c.startswith("delta_")])

@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from stages import files, paths
+from stages.revision import Origin
 from stages.verdict.columns import MEASURED
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What resample and train measured of a dataset.
+
+    Attributes
+    ----------
+    fits : list of dict
+        Strategy, model, repeat, fold, seconds and bytes of each fit.
+    resampled : list of dict
+        Strategy, repeat, fold and seconds of each fold that was resampled.
+    made : mapping of "strategy/model" to Origin
+    """
+
+    fits: list[dict[str, Any]]
+    resampled: list[dict[str, Any]]
+    made: Mapping[str, Origin]
 
 
 def read(dataset: str) -> pd.DataFrame:
     """One row a cell: seconds summed over folds, memory at its peak; `resample_seconds` belongs to the whole strategy."""
-    path = paths.measured(dataset, "resample")
-    resampled = files.read_json(path) if path.is_file() else []
-    rows = []
-    fits = of_fits(dataset)
-    for strategy in dict.fromkeys(entry["strategy"] for entry in fits):
-        rows += cells(
-            strategy,
-            [entry for entry in resampled if entry["strategy"] == strategy],
-            [entry for entry in fits if entry["strategy"] == strategy],
-        )
+    found, rows = load(dataset), []
+    for strategy in dict.fromkeys(entry["strategy"] for entry in found.fits):
+        resampled = [entry for entry in found.resampled if entry["strategy"] == strategy]
+        trained = [entry for entry in found.fits if entry["strategy"] == strategy]
+        rows += cells(strategy, resampled, trained)
     return pd.DataFrame(rows, columns=["strategy", "model", *MEASURED]).astype(dict.fromkeys(("peak_bytes",), "Int64"))
 
 
-def of_fits(dataset: str) -> list[dict[str, Any]]:
-    """What was measured of each fit; nothing where it was not kept."""
-    path = paths.measured(dataset, "train")
-    return list(files.read_json(path)["fits"]) if path.is_file() else []
+def load(dataset: str) -> Measured:
+    """Read what was measured of a dataset; what is not there has no entries."""
+    resampled, trained = (paths.measured(dataset, stage) for stage in ("resample", "train"))
+    content = files.read_json(trained) if trained.is_file() else {"fits": [], "made": {}}
+    made = {cell: Origin(**of_cell) for cell, of_cell in content["made"].items()}
+    return Measured(content["fits"], files.read_json(resampled) if resampled.is_file() else [], made)
 
 
 def cells(strategy: str, resampled: list[dict[str, Any]], trained: list[dict[str, Any]]) -> list[dict[str, Any]]:

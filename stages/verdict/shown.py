@@ -1,8 +1,7 @@
-"""What the page and MLflow both show of a dataset: its pictures, of which cells, and the best that its searches found."""
+"""What the page and MLflow both show of a dataset: its pictures, and of which cells."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Literal
@@ -115,16 +114,3 @@ def matrices(name: str, decisions: pd.DataFrame) -> Iterator[tuple[str, Drawing]
         if mine[list(CONFUSION)].notna().all(axis=1).any():
             title = f"{name}: confusion matrices, threshold {policy}"
             yield f"confusion_matrices_{policy}", partial(figures.confusion_grid, mine, title=title)
-
-
-def best_trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
-    """The best trial of each search, of equal ones the first, with its parameters; none where no trial was completed."""
-    found = []
-    for _, mine in trials.groupby(["strategy", "model", "repeat", "fold"], sort=False):
-        complete = mine[mine["state"] == "complete"]
-        if len(complete):
-            row = complete.iloc[int(complete["value"].to_numpy(dtype="float64").argmax())]
-            found.append({**{name: row[name] for name in ("strategy", "model")},
-                          **{name: int(row[name]) for name in ("repeat", "fold", "trial")},
-                          "value": float(row["value"]), "params": json.loads(row["params"])})  # fmt: skip
-    return found

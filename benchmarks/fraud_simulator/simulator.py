@@ -1,5 +1,10 @@
 """Simulated card payments with known frauds: the simulator of the Fraud Detection Handbook, with its 15 features.
 
+    python -m benchmarks.fraud_simulator.simulator                     write data/fraud_simulator.parquet
+    python -m benchmarks.fraud_simulator.simulator data/small.parquet --customers 500 --terminals 1000
+
+`fraud_simulator` in params.yaml, behind comments, reads the table.
+
 Every draw is made in the published order and from the published generators, whose streams NumPy and Python keep for good, so
 that the same sizes give the same payments everywhere, and the published sizes the published ones.
 
@@ -11,17 +16,20 @@ practical handbook", Université Libre de Bruxelles, 2022, chapter 3.
 
 from __future__ import annotations
 
+import argparse
+import math
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.config import Simulator
-from stages.errors import ConfigurationError, TableError
+from stages import files
+from stages.errors import ConfigurationError, TableError, guarded
 
 Index = NDArray[np.int64]
 Vector = NDArray[np.float64]
@@ -46,6 +54,49 @@ BYTES = 1_000
 """At the most, for a payment while the table is made and typed (measured at the published sizes)."""
 
 
+WHERE = "python -m benchmarks.fraud_simulator.simulator"
+TABLE = Path("data/fraud_simulator.parquet")
+
+MINIMA = {"customers": 3, "terminals": 2, "days": 2}
+"""Fraud strikes so many customers and terminals a day; a day's frauds begin on the day before the last one."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is simulated.
+
+    Attributes
+    ----------
+    customers, terminals : int
+        They lie on a square of 100 x 100.
+    days : int
+        From 2018-04-01.
+    radius : float
+        How far a customer goes.
+
+    Raises
+    ------
+    ConfigurationError
+        When a size makes no sense.
+    """
+
+    customers: int = 5_000
+    terminals: int = 10_000
+    days: int = 183
+    radius: float = 5.0
+
+    def __post_init__(self) -> None:
+        expected = [f"{name} of at least {least}" for name, least in MINIMA.items() if getattr(self, name) < least]
+        if not 0 < self.radius < math.inf:
+            expected.append("a finite radius above 0")
+        if expected:
+            found = ", ".join(f"{name} {size:g}" for name, size in asdict(self).items())
+            raise ConfigurationError(
+                "The simulation's sizes make no sense.", where=WHERE, expected=" and ".join(expected), found=found,
+                todo="correct them.",
+            )  # fmt: skip
+
+
 class Payments(NamedTuple):
     """Payments in the order of time, those of one moment in the order of customers.
 
@@ -66,7 +117,7 @@ class Payments(NamedTuple):
     scenario: NDArray[np.int8]
 
 
-def simulate(size: Simulator) -> pd.DataFrame:
+def simulate(size: Sizes) -> pd.DataFrame:
     """Simulate payments.
 
     Returns
@@ -96,17 +147,17 @@ def simulate(size: Simulator) -> pd.DataFrame:
     )
 
 
-def expected_bytes(size: Simulator) -> int:
+def expected_bytes(size: Sizes) -> int:
     """About how much memory a simulation takes at its peak."""
     return size.customers * size.days * PAYMENTS_A_DAY * BYTES
 
 
-def _check_memory(size: Simulator) -> None:
+def _check_memory(size: Sizes) -> None:
     needed, there = expected_bytes(size), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:
         raise ConfigurationError(
             "The simulation would not fit into memory.",
-            where="params.yaml: source.simulator",
+            where=WHERE,
             expected=f"sizes that need less than the {there / 2**30:.1f} GiB of this machine",
             found=f"customers: {size.customers:,}, days: {size.days:,}, which is about "
             f"{size.customers * size.days * PAYMENTS_A_DAY:,} payments and {needed / 2**30:,.1f} GiB",
@@ -117,7 +168,7 @@ def _check_memory(size: Simulator) -> None:
 # Payments
 
 
-def drawn(size: Simulator) -> Payments:
+def drawn(size: Sizes) -> Payments:
     """Payments without frauds."""
     from tqdm import tqdm
 
@@ -134,7 +185,7 @@ def drawn(size: Simulator) -> Payments:
     if not len(time):
         raise TableError(
             "The simulation has no payments.",
-            where="params.yaml: source.simulator",
+            where=WHERE,
             expected="customers with a terminal nearer than the radius",
             found=f"customers: {size.customers:,}, terminals: {size.terminals:,}, radius: {size.radius:g}, "
             f"days: {size.days:,}",
@@ -169,7 +220,7 @@ def _of_customer(number: int, mean: float, rate: float, terminals: list[int], da
 # Frauds
 
 
-def with_frauds(payments: Payments, size: Simulator) -> Payments:
+def with_frauds(payments: Payments, size: Sizes) -> Payments:
     """The three scenarios, one after the other."""
     time, customer, terminal, cents, _ = payments
     cents, scenario = cents.copy(), np.where(cents > LARGE, 1, 0).astype(np.int8)
@@ -257,3 +308,22 @@ def features(payments: Payments) -> dict[str, NDArray[np.generic]]:
 def _weekday(moment: np.datetime64) -> int:
     """0 for a Monday."""
     return int(moment.astype("datetime64[D]").astype(int) + 3) % 7
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog=WHERE, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("table", nargs="?", type=Path, default=TABLE, help=f"a .parquet file to write ({TABLE})")
+    for field in fields(Sizes):
+        kind = type(field.default)
+        parser.add_argument(f"--{field.name}", type=kind, default=field.default, help=f"{field.default:g} unless told")
+    asked = vars(parser.parse_args())
+    table = asked.pop("table")
+    payments = simulate(Sizes(**asked))
+    files.write_parquet(table, payments)
+    print(f"{table}: {len(payments):,} payments, {payments['fraud'].sum():,} frauds")
+
+
+if __name__ == "__main__":
+    raise SystemExit(guarded(main, bring_back=False)())

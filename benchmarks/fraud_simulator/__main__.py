@@ -18,20 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from benchmarks.fraud_simulator.card_precision import card_precision
+from benchmarks.fraud_simulator.simulator import TABLE, Sizes, simulate
 from benchmarks.published import fitted, work
-from stages.config import NONE, Dataset, Model, Prequential, Simulator, Source, Strategy
-from stages.data import datasets, prequential, schemes
+from stages.config import NONE, Dataset, Model, Prequential, Strategy
+from stages.data import columns, prequential, schemes
 from stages.data.parts import Fold, Parts
 from stages.data.tables import Table
 from stages.errors import guarded
 from stages.remedies.fit import Work
-from stages.resample import resample
-from stages.verdict.card_precision import card_precision
+from stages.remedies.resampling import resample
 
 NAME = "fraud_simulator"
 ENTRY = Dataset(
-    path="data/cards/fraud_simulator.md", source=Source(simulator=Simulator()), target="fraud", positive=1,
-    drop=("terminal", "scenario"), time="time", group="customer",
+    path=str(TABLE), target="fraud", positive=1, drop=("terminal", "scenario"), time="time", group="customer",
 )  # fmt: skip
 """As params.yaml has it behind comments."""
 
@@ -116,12 +116,6 @@ ROWS = [
     Row("weighted XGBoost", (0.872, 0.687, 0.300),
         [Candidate(f"weight {w}", _with(BOOSTED, scale_pos_weight=w)) for w in WEIGHTS]),
 ]  # fmt: skip
-
-
-def table_of(size: Simulator) -> Table:
-    """The simulated payments, typed."""
-    entry = ENTRY.model_copy(update={"source": Source(simulator=size)})
-    return datasets.fetch(NAME, entry)[0]
 
 
 def narrowed(table: Table, periods: Iterable[Prequential]) -> Table:
@@ -222,7 +216,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="ROW", choices=names, help=f"any of: {', '.join(names)}")
     asked = parser.parse_args().only or names
     rows = [row for row in ROWS if row.name in asked]
-    table = narrowed(table_of(Simulator()), (TUNED, TESTED))
+    table = narrowed(columns.typed(simulate(Sizes()), ENTRY, NAME)[0], (TUNED, TESTED))
     taken = chosen(rows, table)
     ours = tested(taken, table, TESTED)
     print("Of each metric: published, ours, the difference, and the setting that was best on the earlier folds.\n")

@@ -1,0 +1,61 @@
+"""Draws of the bootstrap, out of the cell store where nothing that they depend on has changed.
+
+A changed threshold or cost repeats the draws of that rule's decisions and no others: the ranking metrics know neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages import files
+from stages.data.parts import Parts
+from stages.fingerprint import code_digest
+from stages.remedies import keys
+from stages.remedies.cell_store import CellStore, StoredObject
+from stages.remedies.costs import CostMatrix
+from stages.verdict import board, bootstrap, decisions
+from stages.verdict.board import Measured
+from stages.verdict.decisions import Redrawn
+from stages.verdict.scored import FoldScores
+
+
+def measure(
+    store: CellStore, cells: Sequence[list[FoldScores]], parts: Parts, y: NDArray[np.int8], seed: int,
+    count: int = bootstrap.DRAWS,
+) -> Measured:  # fmt: skip
+    """See `stages.verdict.board.measure`."""
+    scores = [array for cell in cells for fold in cell for array in (fold.test_scores, fold.log_odds)]
+    key = _key("measure", board.__name__, [y, parts.codes, *scores], [parts.names, len(cells), seed, count])
+    stored = store.get(key)
+    if stored is not None:
+        folds, draws, ranked = (stored.arrays[name] for name in ("folds", "draws", "ranked"))
+        return Measured(folds, draws, ranked, stored.facts["trained"], stored.facts["tested"])
+    made = board.measure(cells, parts, y, seed, count)
+    arrays = {name: getattr(made, name) for name in ("folds", "draws", "ranked")}
+    store.put(key, StoredObject(arrays, {"trained": made.trained, "tested": made.tested}))
+    return made
+
+
+def redrawn(
+    store: CellStore, called: Sequence[list[NDArray[np.bool_]]], parts: Parts, y: NDArray[np.int8], costs: CostMatrix,
+    seed: int,
+) -> Redrawn:  # fmt: skip
+    """See `stages.verdict.decisions.redrawn`."""
+    flags = [np.packbits(fold) for cell in called for fold in cell]
+    key = _key("redrawn", decisions.__name__, [y, parts.codes, *costs, *flags], [parts.names, len(called), seed])
+    stored = store.get(key)
+    if stored is not None:
+        return Redrawn(**stored.arrays)
+    made = decisions.redrawn(called, parts, y, costs, seed)
+    store.put(key, StoredObject(made._asdict(), {}))
+    return made
+
+
+def _key(what: str, module: str, arrays: list[NDArray[Any]], content: list[Any]) -> str:
+    return files.digest(
+        what, keys.environment(), code_digest(module), keys.of_arrays(*arrays), files.canonical(content)
+    )
