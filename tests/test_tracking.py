@@ -159,7 +159,7 @@ def place(complete: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 def in_a_process(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **variables}
     return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=300
     )
 
 
@@ -479,7 +479,7 @@ def test_publishers_that_begin_at_once_on_a_fresh_store_all_succeed_and_double_n
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     several = [subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes) for _ in range(3)]
     for process in several:
-        out, err = process.communicate(timeout=180)
+        out, err = process.communicate(timeout=600)
         assert (process.returncode, err) == (0, ""), out + err
     assert fresh.current() == sorted(NAMES)
     assert len(fresh.state()) == len(NAMES)
@@ -927,7 +927,7 @@ def test_a_first_publish_that_is_killed_leaves_nothing_half_made_and_the_next_on
         process.kill()
     if fresh.database.exists():
         assert peek.damage(fresh.database) == ""
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert fresh.current() == sorted(NAMES)
     assert {(run.name, run.status) for run in tables_of(fresh.database)} == {(name, "FINISHED") for name in NAMES}
