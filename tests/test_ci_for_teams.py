@@ -130,7 +130,7 @@ def test_the_commands_of_the_page_are_those_that_the_tests_run() -> None:
         "mkdir -p /srv/counterpoise && chgrp team /srv/counterpoise && chmod 2775 /srv/counterpoise",
         "dvc remote modify team shared group", f"{own} url ssh://127.0.0.1:2222/srv/counterpoise",
         "ssh -N -L 2222:127.0.0.1:22 -o StrictHostKeyChecking=yes -o ExitOnForwardFailure=yes alice@storage.example.org",
-        "dvc repro --force --single-item split@digits", 'cd "$(dvc cache dir)/files/md5"',
+        "rm -r data/splits/digits.parquet", 'cd "$(dvc cache dir)/files/md5"',
         r"find . -type f | sed -E 's|^\./(..)/(.{30})(\.dir)?$|\1\2  \1/\2\3|' | md5sum --check --quiet",
         # test_merge
         "rm dvc.lock", "dvc repro --pull", "git add dvc.lock reports", "git commit",

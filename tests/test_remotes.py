@@ -280,7 +280,6 @@ def test_a_full_remote_is_told_and_filled_when_there_is_room(
 
 
 FILE, STAGE = "data/splits/digits.parquet", "split@digits"
-MEND = f"dvc repro --force --single-item {STAGE}"
 
 
 def place(folder: Path, name: str) -> Path:
@@ -353,33 +352,27 @@ def test_a_damaged_list_of_files_in_the_remote_is_named_and_replaced(
     ran(colleague(project, tmp_path / "later"), "pull")
 
 
-@pytest.mark.parametrize("cached", [False, True], ids=["in the workspace", "in the cache too"])
-def test_a_damaged_result_is_made_again_by_its_stage(project: Project, cached: bool) -> None:
+def test_a_damaged_result_in_the_workspace_is_deleted_and_comes_out_of_the_cache(project: Project) -> None:
     file, name = project.folder / FILE, md5(project.folder / FILE)
-    if cached:  # a checkout brings it
-        flip_bit(place(project.folder / ".dvc" / "cache", name))
-        file.unlink()
-        ran(project, "checkout", FILE)
-    else:
-        flip_bit(file)
+    flip_bit(file)
     assert md5(file) != name
     assert project.repro(*ALL).stages == [], "DVC does not see it"
-
-    documented(MEND, MEND)
-    ran(project, *MEND.split()[1:])
+    assert md5(file) != name
+    documented(f"rm -r {FILE}\ndvc repro\n", f"rm -r {FILE}\ndvc repro\n")
+    file.unlink()
+    assert project.repro(*ALL).stages == []
     assert md5(file) == name
-    assert damaged(project.folder / ".dvc" / "cache") == ([f"{name[:2]}/{name[2:]}"] if cached else [])
 
 
-@pytest.mark.parametrize("links", ["copy", "hardlink"])
-@pytest.mark.parametrize("fetched", [False, True], ids=["made again", "fetched"])
+@pytest.mark.parametrize(("links", "fetched"), [("", False), ("hardlink", False), ("", True)])
 def test_a_damaged_object_in_the_cache_is_listed_deleted_and_replaced(
-    project: Project, fetched: bool, links: str
+    project: Project, links: str, fetched: bool
 ) -> None:
+    """By the stage that makes it, with DVC's default way to fill the workspace and with links; or out of the remote."""
     file, name, cache = project.folder / FILE, md5(project.folder / FILE), project.folder / ".dvc" / "cache"
-    ran(project, "config", "--local", "cache.type", links)
-    ran(project, "checkout", "--relink")
-    ran(project, "status")
+    if links:
+        ran(project, "config", "--local", "cache.type", links)
+        ran(project, "checkout", "--relink")
     assert damaged(cache) == []
     flip_bit(place(cache, name))
     file.unlink()
@@ -388,8 +381,8 @@ def test_a_damaged_object_in_the_cache_is_listed_deleted_and_replaced(
     assert damaged(cache) == [f"{name[:2]}/{name[2:]}"]
 
     place(cache, name).unlink()
+    file.unlink()
     if fetched:
-        file.unlink()
         ran(project, "pull", FILE)
     else:
         assert project.repro(*ALL).stages == [STAGE]
