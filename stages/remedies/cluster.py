@@ -1,8 +1,9 @@
-"""Fits on a Dask cluster that is there already, and what is checked before anything is fitted there.
+"""Fits on a Dask cluster that is there already, and the checks before anything is fitted there.
 
-Fits go through `Client.submit` and not through joblib's Dask backend. With that backend, a worker that is killed ends the
-run of all fits (FutureCancelledError); fits are handed out before a worker is free for them, so that short ones wait behind
-a long one; and what scikit-learn asks joblib for inside a fit goes back to the cluster, even with `n_jobs=1`.
+Fits go through `Client.submit` and not through joblib's Dask backend. With that backend, a worker
+that is killed ends the run of all fits (FutureCancelledError); fits are handed out before a worker
+is free for them, so that short ones wait behind a long one; and what scikit-learn asks joblib for
+inside a fit goes back to the cluster, even with `n_jobs=1`.
 """
 
 from __future__ import annotations
@@ -40,14 +41,29 @@ WORKER_TIMEOUT_SECONDS = 120
 POLL_SECONDS = 2
 """Between two looks at which workers there are."""
 
-PACKAGES = ("scipy", "scikit-learn", "imbalanced-learn", "joblib", "threadpoolctl", "pydantic", "optuna", "xgboost",
-            "xgboost-cpu", "keras", "jax", "jaxlib")  # fmt: skip
-"""What a fit stands on, beside Python, numpy, pandas and Dask's own packages, which Dask lists by itself."""
+PACKAGES = (
+    "scipy",
+    "scikit-learn",
+    "imbalanced-learn",
+    "joblib",
+    "threadpoolctl",
+    "pydantic",
+    "optuna",
+    "xgboost",
+    "xgboost-cpu",
+    "keras",
+    "jax",
+    "jaxlib",
+)
+"""What a fit stands on, beside what Dask lists: Python, numpy, pandas and its own packages."""
 
-OUT_OF_MEMORY = "out of memory: every worker that fitted it was lost, as one is that goes beyond its memory limit"
+OUT_OF_MEMORY = (
+    "out of memory: every worker that fitted it was lost, "
+    "as one is that goes beyond its memory limit"
+)
 
 ONE_FIT = threading.Lock()
-"""Limits of threads and of memory hold for a process: a worker with several threads makes one fit at a time all the same."""
+"""A worker with several threads makes one fit at a time, too: limits of memory are a process's."""
 
 Job = tuple[Any, Work]
 
@@ -70,7 +86,8 @@ def side_by_side(do: Callable[[Job], Any], jobs: Iterable[Job]) -> Iterator[tupl
     Yields
     ------
     (job, result)
-        What `do` returned, or `Killed` where Dask gave the fit up (`distributed.scheduler.allowed-failures`).
+        What `do` returned, or `Killed` where Dask gave the fit up
+        (`distributed.scheduler.allowed-failures`).
 
     Raises
     ------
@@ -79,7 +96,8 @@ def side_by_side(do: Callable[[Job], Any], jobs: Iterable[Job]) -> Iterator[tupl
 
     Notes
     -----
-    No more fits than workers are handed out: Dask blames a lost worker on every task that it had been given.
+    No more fits than workers are handed out: Dask blames a lost worker on every task that it had
+    been given.
     """
     from distributed import KilledWorker, wait
 
@@ -89,7 +107,9 @@ def side_by_side(do: Callable[[Job], Any], jobs: Iterable[Job]) -> Iterator[tupl
         while True:
             workers = _workers(client, WORKER_TIMEOUT_SECONDS)
             free = sorted(set(workers) - {worker for _, worker in running.values()})
-            for worker, job in zip(free[: max(len(workers) - len(running), 0)], waiting, strict=False):
+            for worker, job in zip(
+                free[: max(len(workers) - len(running), 0)], waiting, strict=False
+            ):
                 running[_submit(client, worker, sent, here, do, job)] = job, worker
             if not running:
                 break
@@ -105,12 +125,17 @@ def side_by_side(do: Callable[[Job], Any], jobs: Iterable[Job]) -> Iterator[tupl
 
 
 def _submit(
-    client: Client, worker: str, sent: dict[int, Future], here: dict[str, str], do: Callable[[Job], Any], job: Job
-) -> Future:  # fmt: skip
+    client: Client,
+    worker: str,
+    sent: dict[int, Future],
+    here: dict[str, str],
+    do: Callable[[Job], Any],
+    job: Job,
+) -> Future:
     """Hand out one fit.
 
-    Its large arrays are tasks that it depends on: each is sent once, and Dask makes it again where the worker that had it is
-    lost. Data that are scattered would be gone.
+    Its large arrays are tasks that it depends on: each is sent once, and Dask makes it again where
+    the worker that had it is lost. Data that are scattered would be gone.
     """
     where: Any = {"workers": [worker], "allow_other_workers": True, "pure": False}
     large: Any = {
@@ -121,13 +146,20 @@ def _submit(
     for name, value in large.items():
         if id(value) not in sent:
             sent[id(value)] = client.submit(np.asarray, value, **where)
-            weakref.finalize(value, sent.pop, id(value), None)  # the cluster drops it when this process does
+            # the cluster drops it when this process does
+            weakref.finalize(value, sent.pop, id(value), None)
         large[name] = sent[id(value)]
     rest = replace(job[1], **dict.fromkeys(large, cast(Any, None)))
     return client.submit(_fit, here, do, job[0], rest, large, **where)
 
 
-def _fit(here: dict[str, str], do: Callable[[Job], Any], identifier: Any, rest: Work, large: dict[str, Any]) -> Any:
+def _fit(
+    here: dict[str, str],
+    do: Callable[[Job], Any],
+    identifier: Any,
+    rest: Work,
+    large: dict[str, Any],
+) -> Any:
     if wrong := _differing(here, installed()):
         raise ImportError(wrong)
     with ONE_FIT:
@@ -136,29 +168,33 @@ def _fit(here: dict[str, str], do: Callable[[Job], Any], identifier: Any, rest: 
 
 @contextmanager
 def connected() -> Iterator[tuple[Client, dict[str, str]]]:
-    """A client of the cluster that is named, and what is `installed` here, which its machines have too.
+    """A client of the cluster that is named, and what is `installed` here and on its machines.
 
     Raises
     ------
     ClusterError
-        When Dask is not installed, the scheduler cannot be reached or is lost, there is no worker, or the scheduler or a
-        worker has other versions, other code, or lacks the package.
+        When Dask is not installed, the scheduler cannot be reached or is lost, there is no worker,
+        or the scheduler or a worker has other versions, other code, or lacks the package.
     """
     try:
         from distributed import Client
 
-        where = os.environ.get(ADDRESS) or json.loads(Path(os.environ[FILE]).read_text("utf-8"))["address"]
+        where = (
+            os.environ.get(ADDRESS)
+            or json.loads(Path(os.environ[FILE]).read_text("utf-8"))["address"]
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Dask warns of other versions; here they are an error
             client = Client(where, timeout=CONNECT_TIMEOUT_SECONDS, name="counterpoise")
     except (OSError, ValueError, ImportError, LookupError, TypeError) as error:
         raise _error(
             "The Dask scheduler cannot be reached.",
-            f"a scheduler that answers within {CONNECT_TIMEOUT_SECONDS} seconds, at this address or at the one in the file "
-            "that `dask scheduler --scheduler-file` writes", reason_of(error),
+            f"a scheduler that answers within {CONNECT_TIMEOUT_SECONDS} seconds, at this address "
+            "or at the one in the file that `dask scheduler --scheduler-file` writes",
+            reason_of(error),
             "install requirements-cluster.lock here, start the scheduler, correct the address, or "
             f"`unset {ADDRESS} {FILE}` to fit on this machine.",
-        ) from None  # fmt: skip
+        ) from None
     try:
         _workers(client, CONNECT_TIMEOUT_SECONDS)
         yield client, _same_everywhere(client)
@@ -168,9 +204,11 @@ def connected() -> Iterator[tuple[Client, dict[str, str]]]:
         if client.status == "running" and isinstance(error, OSError):  # of a file of this machine
             raise
         raise _error(
-            "The Dask scheduler is lost, or was restarted.", "a scheduler that runs until the stage is over",
-            reason_of(error), "start it again and run the same command again: finished fits are kept.",
-        ) from None  # fmt: skip
+            "The Dask scheduler is lost, or was restarted.",
+            "a scheduler that runs until the stage is over",
+            reason_of(error),
+            "start it again and run the same command again: finished fits are kept.",
+        ) from None
     finally:
         with suppress(OSError):
             client.close()
@@ -182,17 +220,21 @@ def _workers(client: Client, timeout_seconds: float) -> list[str]:
         client.wait_for_workers(1, timeout=timeout_seconds)
     except TimeoutError:
         raise _error(
-            "The Dask cluster has no workers.", f"a worker within {timeout_seconds} seconds", "none",
-            "start some (`dask worker --nthreads 1`) and run the same command again: finished fits are kept.",
-        ) from None  # fmt: skip
+            "The Dask cluster has no workers.",
+            f"a worker within {timeout_seconds} seconds",
+            "none",
+            "start some (`dask worker --nthreads 1`) and run the same command again: "
+            "finished fits are kept.",
+        ) from None
     return list(client.nthreads())
 
 
 @cache
 def installed() -> dict[str, str]:
-    """What this process fits with: the version of each package, and a digest of the code that a fit runs.
+    """What this process fits with: the version of each package, and a digest of a fit's code.
 
-    It is taken once: a process that goes on with code that it has loaded is no longer like one that reads it anew.
+    It is taken once: a process that goes on with code that it has loaded is no longer like one that
+    reads it anew.
     """
     from distributed.versions import get_versions
 
@@ -201,7 +243,7 @@ def installed() -> dict[str, str]:
 
 
 def _same_everywhere(client: Client) -> dict[str, str]:
-    """What is installed here, once the scheduler and all workers have answered that they have the same."""
+    """What is installed here, once the scheduler and all workers have answered the same."""
     here, there = installed(), dict[str, Any]()
     try:
         there["scheduler"] = client.run_on_scheduler(installed)
@@ -209,7 +251,9 @@ def _same_everywhere(client: Client) -> dict[str, str]:
         there["scheduler"] = error
     for worker, answer in sorted(client.run(installed, on_error="return").items()):
         there[f"worker {worker}"] = answer
-    if wrong := [f"{name}: {text}" for name, answer in there.items() if (text := _differing(here, answer))]:
+    if wrong := [
+        f"{name}: {text}" for name, answer in there.items() if (text := _differing(here, answer))
+    ]:
         raise _not_alike(wrong)
     return here
 
@@ -228,12 +272,16 @@ def _differing(here: dict[str, str], there: Any) -> str:
 def _not_alike(wrong: list[str]) -> ClusterError:
     found = "\n            ".join(wrong[:5] + [f"and {len(wrong) - 5} more"] * (len(wrong) > 5))
     return _error(
-        "The Dask cluster has not the packages that this process has.", "the same versions and the same code everywhere",
-        found, "install requirements-cluster.lock for the scheduler and the workers, put this repository at the same commit "
-        "on their PYTHONPATH, and start them again.",
-    )  # fmt: skip
+        "The Dask cluster has not the packages that this process has.",
+        "the same versions and the same code everywhere",
+        found,
+        "install requirements-cluster.lock for the scheduler and the workers, put this repository "
+        "at the same commit on their PYTHONPATH, and start them again.",
+    )
 
 
 def _error(what: str, expected: str, found: str, todo: str) -> ClusterError:
     name = ADDRESS if os.environ.get(ADDRESS) else FILE
-    return ClusterError(what, where=f"{name}={os.environ.get(name)}", expected=expected, found=found, todo=todo)
+    return ClusterError(
+        what, where=f"{name}={os.environ.get(name)}", expected=expected, found=found, todo=todo
+    )
