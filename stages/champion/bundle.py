@@ -68,11 +68,6 @@ class Identity:
     def cell(self) -> str:
         return f"{self.strategy}/{self.model}"
 
-    @property
-    def same_rows(self) -> tuple[str, str, str]:
-        """What two champions share that were tested on the same rows."""
-        return self.dataset, self.table, self.split
-
 
 class Scored(NamedTuple):
     """What a champion says of rows: shape (n,) each."""

@@ -19,7 +19,7 @@ from stages import files
 from stages.champion.bundle import Champion
 from stages.champion.schema import Noted, Schema
 from stages.config import did_you_mean
-from stages.data.formats import MISSING
+from stages.data.formats import MISSING, header, refuse_short
 from stages.errors import ConfigurationError, TableError
 
 OUT = ("probability", "decision")
@@ -118,8 +118,7 @@ def _csv(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> Itera
     """A CSV as the dataset's own was read, but that labels stay texts: their type must not depend on the batch."""
     where = str(source)
     try:
-        with source.open(encoding="utf-8-sig", newline="") as text:
-            names = next(csv.reader(text, skipinitialspace=True), [])
+        names = header(source)
         if not names:
             raise TableError("The file is empty.", where=where, expected="a csv table", found="no header",
                              todo="check how the file was made or copied.")  # fmt: skip
@@ -141,7 +140,7 @@ def _csv(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> Itera
             checked = False
             for chunk in chunks:
                 if not checked and _short(chunk):
-                    _refuse_short(source, len(names))
+                    refuse_short(source, len(names))
                     checked = True
                 yield chunk, chunk[list(keep)]
                 bar.update(file.tell() - bar.n)
@@ -168,15 +167,6 @@ def _unlike(names: Sequence[str]) -> list[str]:
 def _short(chunk: pd.DataFrame) -> bool:
     last = chunk.iloc[:, -1]
     return bool((last.isna() | (last == "")).any())
-
-
-def _refuse_short(source: Path, fields: int) -> None:
-    """Refuse a line with too few fields, such as the last one of a file that was cut: pandas fills it up in silence."""
-    with source.open(encoding="utf-8-sig", newline="") as text:
-        lines = csv.reader(text, skipinitialspace=True)
-        for line in lines:
-            if 0 < len(line) < fields:
-                raise ValueError(f"Expected {fields} fields in line {lines.line_num}, saw {len(line)}")
 
 
 def _parquet(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> Iterator[Batch]:

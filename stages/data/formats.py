@@ -83,7 +83,7 @@ def _csv(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, c
         content = source.read_bytes() if isinstance(source, Path) else source.getvalue()
         source = io.BytesIO(content[: content.rfind(b"\n") + 1])
     if columns is None:
-        _refuse_twice(_header(source), where)
+        _refuse_twice(header(source), where)
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a line with too many fields, else cut in silence
         options: dict[str, Any] = {
@@ -99,7 +99,7 @@ def _csv(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, c
         large = isinstance(source, Path) and source.stat().st_size > LARGE
         frame = _in_batches(source, options) if large else pd.read_csv(source, **options)
     if len(frame) and frame.iloc[:, -1].isna().any():
-        _refuse_short(source, len(frame.columns))
+        refuse_short(source, len(frame.columns))
     return frame
 
 
@@ -130,7 +130,7 @@ def _kind_of(values: pd.Series) -> str:
     return {"empty": "", "integer": number, "floating": number}.get(kind, kind)
 
 
-def _refuse_short(source: Path | io.BytesIO, fields: int) -> None:
+def refuse_short(source: Path | io.BytesIO, fields: int) -> None:
     """Refuse a line with too few fields, such as the last one of a file that was cut: pandas fills it up in silence."""
     stream = source.open("rb") if isinstance(source, Path) else io.BytesIO(source.getvalue())
     with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
@@ -140,7 +140,7 @@ def _refuse_short(source: Path | io.BytesIO, fields: int) -> None:
                 raise ValueError(f"Expected {fields} fields in line {lines.line_num}, saw {len(line)}")
 
 
-def _header(source: Path | io.BytesIO) -> list[str]:
+def header(source: Path | io.BytesIO) -> list[str]:
     """The names in the first line as they stand there: pandas would rename the second of two equal ones."""
     if isinstance(source, Path):
         with source.open(encoding="utf-8-sig", newline="") as file:
