@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +30,7 @@ from stages.remedies.thresholds import Confusion
 from stages.stage_inputs import stage
 from stages.tracking import manifest
 from stages.verdict import bootstrap, calibration, known, metrics
-from stages.verdict.board import Entry, calibration_of, compared, leaderboard
+from stages.verdict.board import Entry, compared, leaderboard
 from stages.verdict.columns import COUNTED, COUNTS, DECISIONS, GROUPED, HISTOGRAM, LEARNING, RELIABILITY, SWEEP, TRIALS
 from stages.verdict.comparison import draws_for
 from stages.verdict.decisions import POLICIES, Called, decisions, differences
@@ -178,44 +178,31 @@ def fitted(told: dict[str, Any]) -> set[tuple[int, int]]:
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """How a cell's scores are put right, fold after fold, and how right its probabilities are then and were before."""
-
-    log_odds: list[Vector]
-    reasons: list[str]
-    calibration: dict[str, float]
-
-    def put_right(self, mine: list[FoldScores]) -> list[FoldScores]:
-        """The scores with their corrected log odds."""
-        folds = zip(mine, self.log_odds, self.reasons, strict=True)
-        return [replace(fold, log_odds=log_odds, reason=reason) for fold, log_odds, reason in folds]
-
-
-@dataclass(frozen=True)
 class OfCell:
     """What follows from one cell's scores and no other's.
 
     Attributes
     ----------
+    right
+        The scores with recalibrated log odds.
     decided, limits, called
         See `stages.verdict.decisions.decisions`.
     tables : dict of str to DataFrame
     """
 
-    calibrated: Calibrated
+    right: list[FoldScores]
     decided: list[dict[str, Any]]
     limits: list[list[float]]
     called: list[Called]
     tables: dict[str, pd.DataFrame]
 
 
-def calibrated(
+def recalibrated(
     cell: Cell, grid: Mapping[Cell, Entry], y: NDArray[np.int8], stored: dict[str, Any], mine: list[FoldScores]
-) -> Calibrated:
-    """Put a cell's scores right."""
+) -> list[FoldScores]:
+    """A cell's scores with recalibrated log odds."""
     made = stored[cell[0]]
-    right = put_right(mine, grid[cell].correction, y, made["counts"], made["models"][cell[1]]["folds"])
-    return Calibrated([fold.log_odds for fold in right], [fold.reason for fold in right], calibration_of(right, y))
+    return put_right(mine, grid[cell].correction, y, made["counts"], made["models"][cell[1]]["folds"])
 
 
 def of_cell(
@@ -223,8 +210,7 @@ def of_cell(
     dataset: str, rules: Thresholds, matrix: CostMatrix, once: int,
 ) -> OfCell:  # fmt: skip
     """All that is made of one cell, of which the first `once` folds make up one repeat."""
-    found = calibrated(cell, grid, y, stored, mine)
-    mine = found.put_right(mine)
+    mine = recalibrated(cell, grid, y, stored, mine)
     decided, limits, called = decisions(dataset, cell, mine, y, rules, matrix)
     tables = {
         "thresholds": sweep(cell, mine, y, at=points(rules), costs=matrix)[SWEEP],
@@ -232,13 +218,18 @@ def of_cell(
         "reliability": reliability(cell, mine[:once], y)[RELIABILITY],
         "histograms": histogram(cell, mine, y)[HISTOGRAM],
     }
-    return OfCell(found, decided, limits, called, tables)
+    return OfCell(mine, decided, limits, called, tables)
+
+
+def small(rows: int) -> bool:
+    """Whether the vectors of several cells have room in memory at once."""
+    return AT_ONCE * 8 * rows <= bootstrap.LARGEST / parallel.cores() / 2
 
 
 def side_by_side(jobs: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
     """What each job comes to, worked on side by side where the vectors of a table's rows are small."""
-    small = AT_ONCE * 8 * rows <= bootstrap.LARGEST / parallel.cores() / 2
-    made = parallel.in_threads(lambda name: jobs[name](), list(jobs), together=small, label="cells", unit="cell")
+    together = small(rows)
+    made = parallel.in_threads(lambda name: jobs[name](), list(jobs), together=together, label="cells", unit="cell")
     return dict(zip(jobs, made, strict=True))
 
 
@@ -250,12 +241,11 @@ def grouped(
     if not len(parts):
         return pd.DataFrame(columns=GROUPED)
     grid = entries(params, stored)
-    jobs = {cell: partial(calibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()}
-    found: dict[Cell, Calibrated] = side_by_side(jobs, len(y))
-    right = {cell: found[cell].put_right(mine) for cell, mine in scores.items()}
+    jobs = {cell: partial(recalibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()}
+    right: dict[Cell, list[FoldScores]] = side_by_side(jobs, len(y))
     seed, draws = seed_for(params.seed, dataset, "bootstrap", "grouped"), draws_for(len(compared(grid, scores)))
     measured = known.measure(store, list(right.values()), parts, y, seed, draws)
-    calibration = {cell: one.calibration for cell, one in found.items()}
+    calibration = known.calibrations(store, right, y, alone=not small(len(y)))
     return leaderboard(dataset, grid, right, calibration, measured, facts)[GROUPED]
 
 
@@ -282,7 +272,7 @@ def evaluate(
     made = side_by_side(jobs, len(y))
     found: dict[Cell, OfCell] = {cell: made[cell] for cell in scores}
     rows: Projection = made[ROWS]
-    right = {cell: found[cell].calibrated.put_right(mine) for cell, mine in scores.items()}
+    right = {cell: one.right for cell, one in found.items()}
     seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
     measured = known.measure(store, list(right.values()), parts, y, seed, draws_for(len(pairs)))
     decided = pd.DataFrame([row for one in found.values() for row in one.decided], columns=DECISIONS)
@@ -294,7 +284,7 @@ def evaluate(
         made = [one.tables[title] for one in found.values()]
         return pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=columns)
 
-    calibration = {cell: one.calibrated.calibration for cell, one in found.items()}
+    calibration = known.calibrations(store, right, y, alone=not small(len(y)))
     board = leaderboard(dataset, grid, right, calibration, measured, facts)
     return {
         "leaderboard": board.assign(**training_rows(board["strategy"], pd.DataFrame(counts))),

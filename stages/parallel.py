@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -82,6 +83,27 @@ def side_by_side(do: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[t
                     result = Killed(_reason(error))
                 del under_way[number]
                 yield job, result
+
+
+FEW_SECONDS = 4.0
+"""Work of less than this is done in this process: as long as workers take to start."""
+
+
+def few_here(
+    do: Callable[[Job], Result], jobs: Iterable[Job], *, alone: bool = False
+) -> Iterator[tuple[Job, Result | Killed]]:
+    """Jobs with their results: the first few seconds' worth in this process, the rest side by side.
+
+    Parameters
+    ----------
+    alone : bool
+        Whether all of them are done here, since several at once would not have room in memory.
+    """
+    waiting, start = iter(jobs), time.perf_counter()
+    for job in waiting:
+        yield job, do(job)
+        if not alone and time.perf_counter() - start > FEW_SECONDS:
+            yield from side_by_side(do, waiting)
 
 
 def in_threads(

@@ -80,10 +80,6 @@ class SampleJob(NamedTuple):
     table: Table
 
 
-FEW_SECONDS = 4.0
-"""Work of less than this is done here: as long as workers take to start."""
-
-
 def of_dataset(
     params: Params, dataset: str, table: Table, parts: Parts, store: CellStore
 ) -> Iterator[tuple[str, list[FoldResult]]]:
@@ -109,7 +105,8 @@ def of_dataset(
                 fresh.append(job)
             else:
                 yield job, _result_of(job, stored)
-        yield from _done(fresh)
+        # results of a large table would be held several times on their way from a worker
+        yield from parallel.few_here(_resample, fresh, alone=table.X.nbytes > parallel.LARGE_BYTES)
 
     for job, result in tqdm(known(), total=len(jobs), desc=f"resample {dataset}", unit="fold", disable=None):
         if isinstance(result, Killed):
@@ -119,16 +116,6 @@ def of_dataset(
         made[job.strategy].append(result)
         if len(made[job.strategy]) == len(folds):
             yield job.strategy, sorted(made.pop(job.strategy), key=lambda one: (one.repeat, one.fold))
-
-
-def _done(jobs: list[SampleJob]) -> Iterator[tuple[SampleJob, FoldResult | Killed]]:
-    """Jobs with their results: the first few seconds' worth here, the rest side by side."""
-    waiting, start = iter(jobs), time.perf_counter()
-    for job in waiting:
-        yield job, _resample(job)
-        large = job.table.X.nbytes > parallel.LARGE_BYTES  # results would be held several times on their way
-        if not large and time.perf_counter() - start > FEW_SECONDS:
-            yield from parallel.side_by_side(_resample, waiting)
 
 
 def _resample(job: SampleJob) -> FoldResult:

@@ -1,26 +1,28 @@
-"""Draws of the bootstrap, out of the cell store where nothing that they depend on has changed.
+"""Draws of the bootstrap and calibration, out of the cell store where nothing that they depend on has changed.
 
 A changed threshold or cost repeats the draws of that rule's decisions and no others: the ranking metrics know neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from stages import files
+from stages import files, parallel
 from stages.data.parts import Parts
 from stages.fingerprint import code_digest
+from stages.parallel import Killed
 from stages.remedies import keys
 from stages.remedies.cell_store import CellStore, StoredObject
 from stages.remedies.costs import CostMatrix
 from stages.verdict import board, bootstrap, decisions
 from stages.verdict.board import Measured
 from stages.verdict.decisions import Redrawn
-from stages.verdict.scored import FoldScores
+from stages.verdict.scored import Cell, FoldScores, pooled
 
 
 def measure(
@@ -38,6 +40,41 @@ def measure(
     arrays = {name: getattr(made, name) for name in ("folds", "draws", "ranked")}
     store.put(key, StoredObject(arrays, {"trained": made.trained, "tested": made.tested}))
     return made
+
+
+def calibrations(
+    store: CellStore, cells: Mapping[Cell, list[FoldScores]], y: NDArray[np.int8], *, alone: bool
+) -> dict[Cell, dict[str, float]]:
+    """What `stages.verdict.board.calibration_of` says of each cell.
+
+    Parameters
+    ----------
+    alone : bool
+        See `stages.parallel.few_here`.
+    """
+    found: dict[Cell, dict[str, float]] = {}
+    fresh = []
+    for cell, folds in cells.items():
+        key = _key("calibration", board.__name__, list(pooled(folds, y)), [])
+        stored = store.get(key)
+        if stored is None:
+            fresh.append((cell, key, folds, y))
+        else:
+            found[cell] = stored.facts
+    done = parallel.few_here(_calibration, fresh, alone=alone)
+    bar = tqdm(done, total=len(fresh), desc="calibration", unit="cell", disable=None)
+    for job, made in bar:
+        values = _calibration(job) if isinstance(made, Killed) else made
+        store.put(job[1], StoredObject({}, values))
+        found[job[0]] = values
+    return found
+
+
+def _calibration(job: tuple[Cell, str, list[FoldScores], NDArray[np.int8]]) -> dict[str, float]:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # with several threads a sum would depend on how many they are
+        return board.calibration_of(*job[2:])
 
 
 def redrawn(
