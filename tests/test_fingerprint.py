@@ -122,7 +122,7 @@ def test_a_module_that_is_left_out_takes_with_it_what_is_reached_through_it_alon
     without = set(
         fingerprint.closure("stages.remedies.fit", stop=["stages.remedies.anomaly", "stages.remedies.networks"])
     )
-    assert whole - without == nets
+    assert nets <= whole - without
     assert Path("stages/remedies/losses.py") in without, "which models.py imports, too"
 
 
