@@ -299,7 +299,7 @@ def fitted(name):
     strategy = ("smote", Strategy()) if entry.search else ("none", Strategy())
     work = fit.Work(name, entry, 1, table.X, table.y, table.cardinalities, train, validation, test, train,
                     table.X[:0], table.y[:0], strategy, np.ones((len(rows), 2)))
-    status, reason, _ = attempted(lambda: fit.fit(work, None))
+    status, reason, _ = attempted(lambda: fit.fit(work))
     assert status == "ok", (name, status, reason)
 
 def resampled(name):
