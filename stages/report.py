@@ -108,7 +108,8 @@ def main() -> None:
         folder = paths.evaluation(name)
         tables = {table: files.read_csv(folder / f"{table}.csv") for table in TABLES}
         facts = files.read_json(folder / "dataset.json")
-        seconds = measured.for_page(measured.read(name), ["strategy", "model"])
+        cells = tables["leaderboard"][["strategy", "model"]]
+        seconds = measured.for_page(measured.beside(cells, measured.read(name)), ["strategy", "model"])
         text, pictures = made(name, tables, facts, seconds)
         files.write_text(paths.page(name), text)
         for title, content in pictures.items():

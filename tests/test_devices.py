@@ -77,7 +77,7 @@ def test_a_device_is_one_of_a_few_words(device: Any) -> None:
 
 
 def test_a_numbered_device_can_be_written_in_one_line() -> None:
-    params = config.parse({**PARAMS, "models": yaml12.load("{xgboost: {device: cuda:1}, mlp: {device: cpu}}")})
+    params = config.parse({**PARAMS, "models": yaml12.load("{xgboost: {device: 'cuda:1'}, mlp: {device: cpu}}")})
     assert [model.device for model in params.models.values()] == ["cuda:1", "cpu"]
 
 

@@ -50,7 +50,7 @@ def store_cells(strategy: str, cells: dict[str, Scores | dict[str, Any]], seed: 
     parts, entries = splits.read(paths.split("mine")), {}
     for model, scores in cells.items():
         if isinstance(scores, dict):
-            entries[model] = {"notes": [], "folds": [], **scores}
+            entries[model] = {"notes": [], "folds": [], "key": model, **scores}
             continue
         random, pieces = np.random.default_rng(seed), []
         for fold in parts:
@@ -62,7 +62,7 @@ def store_cells(strategy: str, cells: dict[str, Scores | dict[str, Any]], seed: 
         files.write_parquet(paths.scores("mine", strategy) / f"{model}.parquet", pd.concat(pieces, ignore_index=True))
         fact = {"rows_fitted": 18, "positives_fitted": 9 if strategy == "smote" else 3}
         facts = [{"repeat": repeat, "fold": fold, **fact} for repeat, fold in parts.names]
-        entries[model] = {"status": "ok", "reason": "", "notes": ["a note"], "folds": facts}
+        entries[model] = {"status": "ok", "reason": "", "notes": ["a note"], "folds": facts, "key": model}
     counts = [
         {"repeat": repeat, "fold": fold, "status": "ok", "reason": "", "negatives_before": 15, "positives_before": 3,
          "negatives_after": 9, "positives_after": 9, "synthetic": 8}

@@ -27,10 +27,9 @@ from stages.data.parts import Fold
 from stages.data.tables import Table
 from stages.paths import REPOSITORY
 from stages.remedies import resampling, samplers
-from stages.remedies.resampling import FoldResult
+from stages.remedies.resampling import FoldResult, resample
 from stages.remedies.samplers import SAMPLERS, NotApplicable
 from stages.remedies.space import SamplingSpace
-from stages.resample import resample
 from stages.verdict import figures, projection, rows_figure
 from stages.verdict.projection import KINDS, ROWS, Made, Projection, project
 from stages.verdict.rows_figure import rows_overlay

@@ -16,8 +16,8 @@ from stages import config, yaml12
 from stages.data import schemes
 from stages.data.tables import Table
 from stages.remedies import thresholds
+from stages.remedies.resampling import resample
 from stages.remedies.samplers import SAMPLERS
-from stages.resample import resample
 from stages.verdict.metrics import Ranking, losses
 from tests.conftest import TABLES
 

@@ -409,7 +409,7 @@ def test_the_key_of_a_search_for_the_ratio_holds_the_strategy_and_that_of_costs_
         "plain": {"model": "xgboost"},
         "costly": {"model": "xgboost", "costs": "weights"},
         "ratio": {"model": "xgboost", "search": search},
-        "more": {"model": "xgboost", "search": {**search, "trials": 3}},
+        "more": {"model": "xgboost", "search": {**search, "space": {"ratio": [0.5, 1]}}},
     }
     strategies: dict[str, Any] = {"none": {}, "smote": {}, "near": {"sampler": "smote", "params": {"k_neighbors": 3}}}
 

@@ -18,9 +18,9 @@ from stages.data.parts import Fold
 from stages.data.tables import Table
 from stages.errors import ConfigurationError
 from stages.remedies import resampling, samplers
+from stages.remedies.resampling import resample
 from stages.remedies.samplers import SAMPLERS, Resampled
 from stages.remedies.space import SamplingSpace
-from stages.resample import resample
 from tests.conftest import TABLES, categorical_table, mixed_table, numeric_table
 
 CANNOT = {("kmeans_smote", "categories")}

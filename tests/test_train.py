@@ -109,7 +109,8 @@ def test_a_changed_parameter_refits_its_model_alone(made: Path, trained: Trained
     assert trained() == (OF_ONE, FITS - OF_ONE)
     after = bytes_of()
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {f"{strategy}/xgboost.parquet" for strategy in CONTENT["strategies"]}
+    # cells.json has the keys of fits
+    assert changed == {f"{s}/{name}" for s in CONTENT["strategies"] for name in ("xgboost.parquet", "cells.json")}
     write_params(CONTENT)
     assert trained() == (0, FITS), "the fits of the earlier parameters are still there"
     assert bytes_of() == before

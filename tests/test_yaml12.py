@@ -10,7 +10,6 @@ import pytest
 from dvc.utils.serialize import YAMLError, dumps_yaml, parse_yaml
 
 from stages import config, yaml12
-from stages.tracking import locked
 from tests.test_config import SMALLEST
 
 WORDS: dict[str, Any] = {
@@ -94,39 +93,10 @@ def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(workplace: Path, po
     entry = {"path": "data/orders.csv", "target": "churned", "positive": positive, "drop": ["No"]}
     Path("params.yaml").write_text(yaml12.dump({**SMALLEST, "datasets": {"orders": entry}}))
     asked = config.load()
-    Path("dvc.lock").write_text(dumps_yaml({"schema": "2.0", "stages": stages_of(entry)}))
-    found = locked.read("orders").params
+    values = {key: value for key, value in SMALLEST.items() if key != "datasets"} | {"datasets.orders": entry}
+    locked = yaml12.load(dumps_yaml({"schema": "2.0", "stages": {"evaluate@orders": {"params": {"params.yaml": values}}}}))
+    content = dict(locked["stages"]["evaluate@orders"]["params"]["params.yaml"])
+    content["datasets"] = {"orders": content.pop("datasets.orders")}
+    found = config.parse(content)
     assert found == asked
     assert type(found.datasets["orders"].positive) is type(positive)
-
-
-def stages_of(entry: dict[str, Any]) -> dict[str, Any]:
-    """What dvc.lock says of a dataset `orders`."""
-    everything = [
-        *(
-            "data/tables/orders",
-            "data/splits/orders.parquet",
-            "data/costs/orders.parquet",
-            "requirements.lock",
-        ),
-        *(f"data/code/{stage}.json" for stage in ("split", "resample", "train", "evaluate")),
-    ]
-    outs = [
-        "data/evaluations/orders",
-        *(f"data/scores/orders/{strategy}" for strategy in SMALLEST["strategies"]),
-    ]
-    values = {key: value for key, value in SMALLEST.items() if key != "datasets"} | {"datasets.orders": entry}
-    stage = {
-        "deps": [{"path": path, "md5": "0" * 32} for path in everything],
-        "params": {"params.yaml": values},
-        "outs": [{"path": path, "md5": "1" * 32} for path in outs],
-    }
-    each = [f"{name}@orders-{strategy}" for name in ("resample", "train") for strategy in SMALLEST["strategies"]]
-    return dict.fromkeys(("split@orders", "evaluate@orders", *each), stage)
-
-
-def test_a_broken_dvc_lock_is_told_with_its_line(workplace: Path) -> None:
-    Path("dvc.lock").write_text("schema: '2.0'\nstages:\n<<<<<<< HEAD\n  a: 1\n")
-    with pytest.raises(locked.ResultError) as caught:
-        locked.read("orders")
-    assert str(caught.value.found) == "no valid YAML: could not find expected ':' (line 4, column 4)"
