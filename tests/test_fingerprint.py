@@ -289,48 +289,58 @@ ENTRIES = {name: {"model": name} for name in models.MODELS} | {
     "metacost": {"model": "logistic_regression", "costs": "metacost", "strategies": ["none"]},
 }
 
-def fitted(name):
+def fit_of(name):
+    """A fit of a kind, with its library imported, which takes long enough without a profile."""
     given, table = ENTRIES[name], mixed_table()
     known = models.MODELS[given["model"]].load()().get_params()
     params = {key: value for key, value in SMALL.items() if key in known}
     entry = Model.model_validate({"params": params, "strategies": ["none"] if "search" not in given else "all", **given})
+    models.make(name, entry, 1)
     rows = np.arange(len(table.y))
     train, validation, test = rows[:160], rows[160:200], rows[200:]
     strategy = ("smote", Strategy()) if entry.search else ("none", Strategy())
     work = fit.Work(name, entry, 1, table.X, table.y, table.cardinalities, train, validation, test, train,
                     table.X[:0], table.y[:0], strategy, np.ones((len(rows), 2)))
-    status, reason, _ = attempted(lambda: fit.fit(work))
-    assert status == "ok", (name, status, reason)
 
-def resampled(name):
-    for table in (numeric_table(), mixed_table()):
-        try:
-            samplers.resample(name, Strategy(), table.X, table.y, table.cardinalities, 1)
-        except NotApplicable as error:
-            assert name == "kmeans_smote", error
+    def do():
+        status, reason, _ = attempted(lambda: fit.fit(work))
+        assert status == "ok", (name, status, reason)
 
-def followed(do, name):
+    return do
+
+def resampling_of(name):
+    given = [(table.X, table.y, table.cardinalities) for table in (numeric_table(), mixed_table())]
+
+    def do():
+        for X, y, cardinalities in given:
+            try:
+                samplers.resample(name, Strategy(), X, y, cardinalities, 1)
+            except NotApplicable as error:
+                assert name == "kmeans_smote", error
+
+    return do
+
+def followed(do):
     """The source files of ours in which a function ran; bodies of modules and classes run wherever they are imported."""
     files = set()
 
     def profile(frame, event, _):
-        if event == "call" and frame.f_code.co_flags & inspect.CO_OPTIMIZED:  # no body of a module or of a class
+        if event == "call" and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
             files.add(frame.f_code.co_filename)
 
     warnings.simplefilter("ignore")
     sys.setprofile(profile)
     try:
-        do(name)
+        do()
     finally:
         sys.setprofile(None)
     ours = (Path(file) for file in files)
     return sorted(p.relative_to(REPOSITORY).as_posix() for p in ours if p.is_relative_to(REPOSITORY / "stages"))
 
-for name, given in ENTRIES.items():
-    models.make(name, Model.model_validate(given), 1)  # imports its library, which takes long enough without a profile
-    print(json.dumps(["fitted", name, followed(fitted, name)]))
+for name in ENTRIES:
+    print(json.dumps(["fitted", name, followed(fit_of(name))]), flush=True)
 for name in samplers.SAMPLERS:
-    print(json.dumps(["resampled", name, followed(resampled, name)]))
+    print(json.dumps(["resampled", name, followed(resampling_of(name))]), flush=True)
 '''
 
 
