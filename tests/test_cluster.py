@@ -360,9 +360,7 @@ def changed(folder: Path) -> str:
     return str(folder)
 
 
-def test_a_worker_that_joins_later_with_other_code_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_joins_later_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ExitStack() as stack:
         address = stack.enter_context(scheduling(tmp_path))
         stack.enter_context(working(address, tmp_path))

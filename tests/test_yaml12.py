@@ -94,7 +94,9 @@ def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(workplace: Path, po
     Path("params.yaml").write_text(yaml12.dump({**SMALLEST, "datasets": {"orders": entry}}))
     asked = config.load()
     values = {key: value for key, value in SMALLEST.items() if key != "datasets"} | {"datasets.orders": entry}
-    locked = yaml12.load(dumps_yaml({"schema": "2.0", "stages": {"evaluate@orders": {"params": {"params.yaml": values}}}}))
+    locked = yaml12.load(
+        dumps_yaml({"schema": "2.0", "stages": {"evaluate@orders": {"params": {"params.yaml": values}}}})
+    )
     content = dict(locked["stages"]["evaluate@orders"]["params"]["params.yaml"])
     content["datasets"] = {"orders": content.pop("datasets.orders")}
     found = config.parse(content)
