@@ -276,7 +276,7 @@ def test_the_same_procedure_on_a_folds_rows_scores_a_raw_csv_as_the_stages_did(
     kept = put_right(kept, kind, table.y, stored["counts"], stored["models"][model]["folds"])
     fold, expected = list(parts)[1], kept[1]
     seeds = Seeds(seed_for(5, "mine", strategy, "resample", 0, 1), seed_for(5, "mine", model, "fit", 0, 1))
-    stakes = costs.read(paths.costs("mine")).stakes
+    stakes = costs.matrix(params.costs_of("mine"), table, "here").stakes
     made = refit(params, cell, table, fold.train, fold.validation, seeds, stakes)
     right = PutRight.fit(kind, table.y[fold.validation], made.trained.score(table.X[fold.validation]), made.factor)
     base = small("logistic_regression", table)
