@@ -12,7 +12,6 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 PARAMS = Path("params.yaml")
 DVC_YAML = Path("dvc.yaml")
-DVC_LOCK = Path("dvc.lock")
 DATA = Path("data")
 REPORTS = Path("reports")
 

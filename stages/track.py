@@ -50,7 +50,8 @@ def publish(made: RunManifest, target: Store) -> str:
         if found.publish:
             results = items.results(made.dataset, made.params)
             for key in tqdm(found.publish, desc=f"track {made.dataset}", unit="run", disable=None):
-                origin = made.made if key == made.comparison else results.made_by(names[key])
+                # the comparison, and a cell without rows to be fitted on, are of whoever ran `evaluate`
+                origin = results.measured.made.get(names[key], made.made)
                 publisher.publish(names[key], key, content(made, results, names[key], origin), origin.at)
         # without anything to do there was no turn to wait for, and another may be writing by now
         last = found if found.empty else publisher.settle()

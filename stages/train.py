@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from stages.remedies.cell_store import open_store
 from stages.remedies.fit import Fitted
 from stages.remedies.outcome import OK
 from stages.remedies.run import DatasetFits, FitId, FitOutcome
-from stages.revision import origin
 from stages.stage_inputs import stage
 
 
@@ -126,9 +124,7 @@ def write(
             print(f"{dataset} {strategy}: {refused[0]}: {refused[1]}")
 
 
-def measured(
-    outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None, cells: Iterable[tuple[str, str]]
-) -> dict[str, Any]:
+def measured(outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None) -> dict[str, Any]:
     """Seconds and bytes of each fit, and who made each combination, from which commit and when (the last of its fits)."""
     fits = [
         {**place._asdict(), "fit_seconds": made.result.fit_seconds, "predict_seconds": made.result.predict_seconds,
@@ -141,8 +137,6 @@ def measured(
         cell = f"{place.strategy}/{place.model}"
         if cell not in makers or outcome.made["at"] > makers[cell]["at"]:
             makers[cell] = outcome.made
-    here = asdict(origin())  # of what had no rows to be fitted on
-    makers |= {cell: here for cell in map("/".join, cells) if cell not in makers}
     return {"fits": fits, "made": makers}
 
 
@@ -165,7 +159,7 @@ def main() -> None:
         outcomes, fresh = fits.outcomes(store)
         shutil.rmtree(paths.scores(name), ignore_errors=True)
         write(params, name, parts, counts, outcomes, {job.id: job.key for job in fits.jobs})
-        files.write_json(paths.measured(name, "train"), measured(outcomes, parts.beside, params.cells))
+        files.write_json(paths.measured(name, "train"), measured(outcomes, parts.beside))
         seconds = time.perf_counter() - start
         print(f"{name}: {fresh} fits, {len(outcomes) - fresh} from the store, {seconds:.1f} s")
 

@@ -59,7 +59,7 @@ def test_ci_runs_what_changed_and_its_results_are_the_authors(author: Project, t
     )
     assert "best_average_precision_of.random_under" not in comment, "what did not change"
     assert re.search(
-        r"^Run here: `resample@digits.*` `train@digits.*` `evaluate@digits` `report@digits`", comment, re.M
+        r"^Run here: `check` `resample@digits` `train@digits` `evaluate@digits` `report@digits`", comment, re.M
     )
     assert "`dvc.lock` and `reports/` of this branch are not up to date." in comment
 

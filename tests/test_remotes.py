@@ -333,10 +333,8 @@ def test_a_damaged_list_of_files_in_the_remote_is_named_and_replaced(
     project: Project, remote: Path, tmp_path: Path
 ) -> None:
     cache = project.folder / ".dvc" / "cache"
-    (name,) = [
-        out["md5"]
-        for out in yaml12.load((project.folder / "dvc.lock").read_text())["stages"]["evaluate@digits"]["outs"]
-    ]
+    outs = yaml12.load((project.folder / "dvc.lock").read_text())["stages"]["evaluate@digits"]["outs"]
+    (name,) = [out["md5"] for out in outs if out["path"] == "data/evaluations/digits"]
     assert name.endswith(".dir")
     damaged_list = place(remote, name)
     damaged_list.chmod(0o644)

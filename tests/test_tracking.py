@@ -639,8 +639,8 @@ def test_a_key_changes_with_the_fits_of_its_cell_and_of_its_baseline(
     assert {name for name in ALL if after[name] != before[name]} == cells
 
 
-@pytest.mark.parametrize("file", ["tables/digits/table.parquet", "splits/digits.parquet", "costs/digits.parquet"])
-def test_every_key_changes_with_the_table_the_split_and_the_costs(place: Place, file: str) -> None:
+@pytest.mark.parametrize("file", ["tables/digits/table.parquet", "splits/digits.parquet"])
+def test_every_key_changes_with_the_table_and_the_split(place: Place, file: str) -> None:
     before = keys_of(PARAMS)
     with (Path("data") / file).open("ab") as content:
         content.write(b"more")
@@ -649,7 +649,7 @@ def test_every_key_changes_with_the_table_the_split_and_the_costs(place: Place, 
 
 def test_every_key_changes_with_the_code_that_evaluates(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     before = keys_of(PARAMS)
-    monkeypatch.setattr("stages.closure.code_digest", lambda *_: "other")
+    monkeypatch.setattr("stages.fingerprint.code_digest", lambda *_: "other")
     assert all(keys_of(PARAMS)[name] != before[name] for name in ALL)
 
 

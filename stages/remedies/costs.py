@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from stages import files
 from stages.config import Cost, CostOf, Costs
 from stages.data.tables import COST, Table
 from stages.errors import TableError
@@ -93,15 +90,6 @@ def _wrong(what: str, where: str, rows: NDArray[np.bool_], values: Vector, expec
         found=f"{values[first]:g}, and so in {int(rows.sum())} of {len(rows)} rows",
         todo=todo,
     )
-
-
-def write(path: Path, made: CostMatrix) -> None:
-    files.write_parquet(path, pd.DataFrame(made._asdict()))
-
-
-def read(path: Path) -> CostMatrix:
-    frame = files.read_parquet(path)
-    return CostMatrix(*(frame[name].to_numpy() for name in CostMatrix._fields))
 
 
 def reference(y: NDArray[np.int8], made: CostMatrix) -> dict[str, float]:

@@ -18,7 +18,6 @@ import pandas as pd
 from stages import files, paths
 from stages.config import CPU, NONE, Params
 from stages.remedies.outcome import OK
-from stages.revision import Origin
 from stages.tracking.runs import COMPARISON
 from stages.verdict import confusion_picture, measured
 from stages.verdict.columns import COUNTED
@@ -123,10 +122,6 @@ class Results:
     facts: dict[str, Any]
     tables: dict[str, pd.DataFrame]
     measured: Measured
-
-    def made_by(self, name: str) -> Origin:
-        """Who made the cell "strategy/model"."""
-        return self.measured.made.get(name, Origin())
 
     def cell(self, name: str) -> CellResults:
         """What is known of the cell "strategy/model"."""
