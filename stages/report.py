@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from stages import files, paths
+from stages import files, parallel, paths
 from stages.errors import guarded
+from stages.parallel import Killed
 from stages.stage_inputs import stage
 from stages.verdict import figures, headline, measured, page, shown
 from stages.verdict.columns import CONFUSION
@@ -70,8 +71,9 @@ class Picture:
     file: bool = True
 
 
-def drawn(picture: Picture) -> tuple[str, bytes]:
+def drawn(named: tuple[str, Picture]) -> tuple[str, bytes]:
     """A picture for the page and for a file; drawn once, and empty where it is not wanted."""
+    _, picture = named
     figure = picture.draw()
     return figures.svg(figure) if picture.page else "", figures.png(figure) if picture.file else b""
 
@@ -93,14 +95,15 @@ def made(
 ) -> tuple[str, dict[str, bytes]]:
     """A dataset's page, which says what the results are, with pictures of them; and the pictures for files, by name."""
     wanted = pictures_of(name, tables, facts)
-    done = tqdm(wanted.items(), desc=f"report {name}", unit="picture", disable=None)
-    pictures = {title: drawn(picture) for title, picture in done}
+    done = parallel.side_by_side(drawn, wanted.items())
+    bar = tqdm(done, total=len(wanted), desc=f"report {name}", unit="picture", disable=None)
+    pictures = {job[0]: drawn(job) if isinstance(made, Killed) else made for job, made in bar}
     seen, strategies = figures.looks(tables["curves"]), tables["curves"]["strategy"].unique()
     toggles = {str(strategy): figures.swatch(seen.get(strategy)) for strategy in strategies}
     means, best = figures.mean_counts(tables["counts"]), best_trials(tables["trials"])
-    on_page = {title: svg for title, (svg, _) in pictures.items() if svg}
+    on_page = {title: svg for title in wanted if (svg := pictures[title][0])}
     text = page.of_dataset(tables, means, best, facts, seconds, on_page, toggles)
-    return text, {title: png for title, (_, png) in pictures.items() if png}
+    return text, {title: png for title in wanted if (png := pictures[title][1])}
 
 
 def main() -> None:
