@@ -461,7 +461,8 @@ def test_a_run_that_is_begun_while_others_are_listed_makes_no_doubles_of_them(
         return page
 
     monkeypatch.setattr(client, "PAGE_RUNS", 2)
-    monkeypatch.setattr(peek, "complete", lambda *_: False)
+    # as a server's, whose runs MLflow lists; those of a file are looked at without it
+    monkeypatch.setattr(store, "chosen", lambda _: store.Store(place.uri))
     with monkeypatch.context() as patch:
         patch.setattr(mlflow.MlflowClient, "search_runs", while_another_begins)
         assert published() == 0
@@ -980,7 +981,10 @@ def test_the_commit_is_told_and_what_dvc_writes_makes_no_tree_dirty(
 def test_a_result_is_its_makers_whoever_publishes_it(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each stage writes who ran it beside what it measured; of results that a colleague made alone that is kept too."""
+    """Each stage writes who ran it beside what it measured; of results that a colleague made alone that is kept too.
+
+    A cell for which there were no rows to be fitted on is of whoever evaluated.
+    """
     path = paths.measured("digits", "train")
     content = files.read_json(path)
     for cell, made in content["made"].items():
@@ -995,7 +999,8 @@ def test_a_result_is_its_makers_whoever_publishes_it(
         for run in mlflow.MlflowClient(f"sqlite:///{tmp_path / 'other.db'}").search_runs(["1"])
     }
     assert {name: found["made_by"] for name, (found, _) in tags.items()} == {
-        **{name: "Ann" if name.startswith("none/") else "Ben" for name in ALL}, "comparison": "Cid",
+        **{name: "Ann" if name.startswith("none/") else "Ben" for name in ALL},
+        "adasyn/xgboost": "Cid", "comparison": "Cid",
     }  # fmt: skip
     assert tags["none/xgboost"][0]["git_commit"] == "c" * 40 and tags["comparison"][0]["git_dirty"] == "true"
     assert tags["none/xgboost"][0]["made_at"] == "2001-09-09T01:46:40Z"
@@ -1021,7 +1026,7 @@ def test_the_comparison_is_as_old_as_its_newest_cell_where_nobody_noted_who_eval
 
 def test_train_and_evaluate_note_who_ran_them(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(results)
-    found = [measured.load("digits").made[name] for name in sorted(ALL)]
+    found = [measured.load("digits").made[name] for name in sorted(ALL - {"adasyn/xgboost"})]
     noted = manifest.read("digits").made
     assert {one.by for one in [*found, noted]} == {revision.author()}
     assert all(0 < one.at <= noted.at <= time.time() * 1000 for one in found)
