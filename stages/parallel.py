@@ -27,7 +27,6 @@ Result = TypeVar("Result")
 MAPPED_BYTES = 2**20
 """Arrays from this size on reach the workers as memory maps of one file, not as copies."""
 
-
 LARGE_BYTES = 2**29
 """A table of this size is worked on by one job after the other where each would need a copy of it."""
 
@@ -43,7 +42,9 @@ def cores() -> int:
     return int(cpu_count())
 
 
-def side_by_side(do: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[tuple[Job, Result | Killed]]:
+def side_by_side(
+    do: Callable[[Job], Result], jobs: Iterable[Job], *, alone: bool = False
+) -> Iterator[tuple[Job, Result | Killed]]:
     """Do jobs on all cores, and give each with its result as they are done.
 
     Parameters
@@ -52,13 +53,15 @@ def side_by_side(do: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[t
         A function of a module. What it raises is raised here.
     jobs : iterable
         Asked for the next job when a worker is about to be free, from any thread.
+    alone : bool
+        Whether one is done after the other, since several at once would not have room in memory.
 
     Notes
     -----
     A worker that is killed breaks joblib's whole pool. The jobs that were under way are then done one after the other, and
     the one that is killed again is what memory ran out for; the others go on side by side.
     """
-    waiting, numbers = iter(jobs), itertools.count()
+    waiting, numbers, workers = iter(jobs), itertools.count(), 1 if alone else cores()
     under_way: dict[int, Job] = {}
 
     def dispatched() -> Iterator[Any]:
@@ -72,7 +75,7 @@ def side_by_side(do: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[t
         while broken:
             broken = False
             try:
-                for number, result in _results(dispatched(), cores(), folder):
+                for number, result in _results(dispatched(), workers, folder):
                     yield under_way.pop(number), result
             except TerminatedWorkerError:
                 broken = True

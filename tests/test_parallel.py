@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,12 @@ def kind_of_array(job: np.ndarray) -> tuple[bool, bool, float]:
     return isinstance(job, np.memmap), job.flags.writeable, float(job.sum())
 
 
+def begin_and_end(_: int) -> tuple[float, float]:
+    begin = time.monotonic()
+    time.sleep(0.05)
+    return begin, time.monotonic()
+
+
 @pytest.fixture(autouse=True)
 def two_cores(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "cores", lambda: 2)
@@ -77,6 +84,11 @@ def test_each_job_is_done_once_and_comes_with_its_result(cores: int, monkeypatch
     assert all(result[0] == job * job for job, result in done)
     assert os.getpid() not in {result[1] for _, result in done}
     assert len({result[1] for _, result in done}) <= max(cores, 2)
+
+
+def test_jobs_that_have_no_room_beside_each_other_are_done_one_after_the_other() -> None:
+    times = sorted(result for _, result in side_by_side(begin_and_end, range(8), alone=True))
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(times))
 
 
 def test_no_job_is_no_work() -> None:

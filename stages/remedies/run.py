@@ -135,7 +135,8 @@ class DatasetFits:
     ) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
         """Fits with what became of them, as they are done: here, or on the cluster that is named."""
         if cluster.address() is None:
-            yield from parallel.side_by_side(_attempt, self._longest_first(fresh, seconds))
+            alone = self.table.X.nbytes > parallel.LARGE_BYTES
+            yield from parallel.side_by_side(_attempt, self._longest_first(fresh, seconds), alone=alone)
             return
         split_up = [job for job in fresh if self._split_up(job.id)]
         if whole := [job for job in fresh if not self._split_up(job.id)]:

@@ -21,7 +21,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from stages import files
 from stages.config import NONE
@@ -187,6 +186,8 @@ def friedman(ranks: pd.DataFrame) -> Friedman:
     datasets, remedies = ranks.shape
     if (ranks.max(axis=1) == ranks.min(axis=1)).all():  # everybody is equal everywhere
         return Friedman(0.0, 1.0, 0.0, 1.0)
+    from scipy import stats  # half a second of import, as below, that few datasets need not pay
+
     chi_squared, p_value = map(float, stats.friedmanchisquare(*ranks.to_numpy().T))
     left = datasets * (remedies - 1) - chi_squared
     f = (datasets - 1) * chi_squared / left if left > 0 else math.inf
@@ -195,6 +196,8 @@ def friedman(ranks: pd.DataFrame) -> Friedman:
 
 def critical_difference(remedies: int, datasets: int, alpha: float = ALPHA) -> float:
     """The least difference of two average ranks that Nemenyi's test calls one."""
+    from scipy import stats
+
     q = float(stats.studentized_range.ppf(1 - alpha, remedies, np.inf)) / math.sqrt(2)
     return q * math.sqrt(remedies * (remedies + 1) / (6 * datasets))
 
@@ -205,6 +208,8 @@ def signed_rank(differences: pd.Series[float]) -> tuple[float, float]:
         return math.nan, math.nan
     if (differences == 0).all():
         return 0.5, 1.0
+    from scipy import stats
+
     above = stats.wilcoxon(differences, zero_method="zsplit", alternative="greater").statistic
     p_value = stats.wilcoxon(differences, zero_method="zsplit").pvalue
     return float(above) / (len(differences) * (len(differences) + 1) / 2), float(p_value)
@@ -212,7 +217,7 @@ def signed_rank(differences: pd.Series[float]) -> tuple[float, float]:
 
 def pairs_of(scores: pd.DataFrame, ranks: pd.DataFrame) -> list[Pair]:
     """Every pair of remedies, in the order of the columns."""
-    from scikit_posthocs import posthoc_nemenyi_friedman  # seconds of import that few datasets need not pay
+    from scikit_posthocs import posthoc_nemenyi_friedman
 
     nemenyi = posthoc_nemenyi_friedman(ranks.to_numpy())
     names = [str(name) for name in scores.columns]

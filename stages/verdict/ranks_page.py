@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from stages.config import NONE
-from stages.verdict import figures, headline, over_datasets, ranks_figures
+from stages.verdict import headline, over_datasets
 from stages.verdict.over_datasets import BEST, Pair, Ranked
 
 
@@ -22,6 +22,8 @@ def section(board: pd.DataFrame) -> dict[str, Any]:
 
 def shown(found: Ranked) -> dict[str, Any]:
     """One comparison as a template shows it."""
+    from stages.verdict import figures, ranks_figures  # matplotlib, which few datasets need not wait for
+
     remedies = [str(name) for name in found.average.index]
     diagram = ranks_figures.critical_difference(found, title=title(found))
     return {
