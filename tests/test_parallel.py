@@ -65,6 +65,14 @@ def kind_of_array(job: np.ndarray) -> tuple[bool, bool, float]:
     return isinstance(job, np.memmap), job.flags.writeable, float(job.sum())
 
 
+def behind_a_gate(job: tuple[int, Path]) -> int:
+    """The first job is done at once, the others when there is a file."""
+    number, gate = job
+    while number and not gate.exists():
+        time.sleep(0.01)
+    return number
+
+
 def begin_and_end(_: int) -> tuple[float, float]:
     begin = time.monotonic()
     time.sleep(0.05)
@@ -95,18 +103,20 @@ def test_no_job_is_no_work() -> None:
     assert list(side_by_side(square, [])) == []
 
 
-def test_jobs_are_asked_for_when_a_worker_is_about_to_be_free() -> None:
-    asked = []
+def test_jobs_are_asked_for_when_a_worker_is_about_to_be_free(tmp_path: Path) -> None:
+    asked, gate = [], tmp_path / "gate"
 
-    def jobs() -> Iterator[int]:
+    def jobs() -> Iterator[tuple[int, Path]]:
         for job in range(30):
             asked.append(job)
-            yield job
+            yield job, gate
 
-    done = side_by_side(square, jobs())
+    done = side_by_side(behind_a_gate, jobs())
     next(done)
-    assert len(asked) < 15
+    begun = len(asked)
+    gate.touch()
     assert len(list(done)) == 29
+    assert begun < 10, "the first, one for each worker, and the few that wait for one"
     assert asked == list(range(30))
 
 
