@@ -154,7 +154,7 @@ def main() -> None:
             for strategy, made in counts.items()
             if not_resampled(count for count in made if count["repeat"] != parts.beside) is None
         }
-        fits = DatasetFits(params, name, table, parts, matrix.stakes, ran,
+        fits = DatasetFits(params, name, table, parts, matrix.stakes, ran, folder,
                            partitioned=distributed and cluster.address() is not None)  # fmt: skip
         outcomes, fresh = fits.outcomes(store)
         shutil.rmtree(paths.scores(name), ignore_errors=True)

@@ -85,7 +85,7 @@ def fit_keys(content: dict[str, Any], table: Table, costs: np.ndarray | None = N
         for fold in parts
     ]
     stakes = np.ones((len(table.y), 2)) if costs is None else costs
-    fits = DatasetFits(params, name, table, parts, stakes, dict.fromkeys(params.strategies, made))
+    fits = DatasetFits(params, name, table, parts, stakes, dict.fromkeys(params.strategies, made), Path())
     return {job.id: job.key for job in fits.jobs}
 
 

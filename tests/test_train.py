@@ -173,7 +173,8 @@ def keys_here(**changed: Any) -> dict[FitId, str]:
     table, parts = tables.read(paths.table("mine")), splits.read(paths.split("mine"))
     counts = {strategy: resampling.read_counts(paths.resampled("mine", strategy)) for strategy in CONTENT["strategies"]}
     return {
-        job.id: job.key for job in DatasetFits(params, "mine", table, parts, np.ones((len(table.y), 2)), counts).jobs
+        job.id: job.key
+        for job in DatasetFits(params, "mine", table, parts, np.ones((len(table.y), 2)), counts, Path()).jobs
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -126,9 +126,13 @@ def read(path: Path, *, features: bool = True) -> Table:
 
 def in_memory_map(table: Table, folder: Path) -> Table:
     """The table with its features in a file of this folder, which several processes map in the place of a copy for each."""
-    path = folder / "features.npy"
-    np.save(path, table.X)
-    return replace(table, X=np.load(path, mmap_mode="r"))
+    return replace(table, X=in_file(table.X, folder / "features.npy"))
+
+
+def in_file(array: NDArray[Any], path: Path) -> NDArray[Any]:
+    """The same array, not empty, in a file that processes map."""
+    np.save(path, array)
+    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 
 
 def read_matrix(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from tqdm import tqdm
 from stages import parallel, paths
 from stages.config import Params, seed_for
 from stages.data.parts import Fold, Parts
-from stages.data.tables import Table
+from stages.data.tables import Table, in_file
 from stages.parallel import Killed
 from stages.remedies import cluster, devices, keys, models, resampling
 from stages.remedies.cell_store import CellStore, StoredObject
@@ -77,17 +78,19 @@ class DatasetFits:
         What is at stake in each row (`CostMatrix.stakes`).
     counts : mapping of str to list of dict
         For each strategy that ran in every fold, what `resample` wrote of them.
+    folder : Path
+        For what its workers share; see `stages.parallel.scratch`.
     partitioned : bool
         Whether one fit goes over all machines of a cluster where the model can.
     """
 
     def __init__(
         self, params: Params, dataset: str, table: Table, parts: Parts, costs: Vector,
-        counts: Mapping[str, list[dict[str, Any]]], *, partitioned: bool = False,
+        counts: Mapping[str, list[dict[str, Any]]], folder: Path, *, partitioned: bool = False,
     ) -> None:  # fmt: skip
         self.params, self.dataset, self.table, self.costs = params, dataset, table, costs
         self.folds: dict[tuple[int, int], Fold] = {fold[:2]: fold for fold in parts}
-        self.partitioned = partitioned
+        self.folder, self.partitioned = folder, partitioned
         hashed = keys.of_table(table)
         of_folds = {name: keys.of_arrays(*fold[2:]) for name, fold in self.folds.items()}
         of_costs = keys.of_arrays(costs) if any(params.models[m].costs for m in params.models) else ""
@@ -159,13 +162,18 @@ class DatasetFits:
         together = sum(of_folds.values()) * width <= HELD_BYTES
         for strategies in [list(by_strategy)] if together else [[name] for name in by_strategy]:
             rows = {
-                (strategy, *place): made
+                (strategy, *place): made if together else self._in_file((strategy, *place), made)
                 for strategy in strategies
                 for place, made in resampling.read_rows(paths.resampled(self.dataset, strategy), self.table).items()
             }
             jobs = [job for strategy in strategies for job in by_strategy[strategy]]
             for job in longest_first(jobs, seconds):
                 yield job, self._work(job, rows[job.id.strategy, job.id.repeat, job.id.fold])
+
+    def _in_file(self, name: tuple[Any, ...], made: tuple[Index, Matrix, Labels]) -> tuple[Index, Matrix, Labels]:
+        """Rows whose features this process holds no copy of beside the one that its workers map."""
+        rows, X, y = made
+        return (rows, in_file(X, self.folder / f"{'-'.join(map(str, name))}.npy"), y) if X.size else made
 
     def _work(self, job: FitJob, made: tuple[Index, Matrix, Labels]) -> Work:
         found, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
