@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from stages.config import Model, StratifiedKFold, seed_for
-from stages.data import schemes
-from stages.data.tables import Table
-from stages.remedies import cluster
-from stages.remedies.fit import Work, fit
-from stages.remedies.outcome import attempted
+from counterpoise.core.config import Model, StratifiedKFold, seed_for
+from counterpoise.data import splitters
+from counterpoise.data.tables import Table
+from counterpoise.engine import dask_cluster
+from counterpoise.engine.fit import Work, fit
+from counterpoise.core.outcome import attempted
 
 ROWS, FEATURES, POSITIVES = 284_807, 30, 492
 MODELS = {
@@ -48,9 +48,9 @@ def made_up(rows: int) -> Table:
     return Table(tuple(f"v{k}" for k in range(FEATURES)), X, y)
 
 
-def jobs(table: Table) -> Iterator[cluster.Job]:
+def jobs(table: Table) -> Iterator[dask_cluster.Job]:
     """Every model in every fold, folds one after another."""
-    for fold in schemes.split(table, StratifiedKFold(folds=5, repeats=1), 1, "made_up"):
+    for fold in splitters.split(table, StratifiedKFold(folds=5, repeats=1), 1, "made_up"):
         for name, entry in MODELS.items():
             seed = seed_for(1, name, fold.repeat, fold.fold)
             work = Work(name, entry, seed, table.X, table.y, table.cardinalities, fold.train, fold.validation, fold.test,
@@ -58,22 +58,22 @@ def jobs(table: Table) -> Iterator[cluster.Job]:
             yield (name, fold.repeat, fold.fold), work
 
 
-def fitted(job: cluster.Job) -> bytes | str:
+def fitted(job: dask_cluster.Job) -> bytes | str:
     """The scores of a fit, or why there are none."""
     _, reason, result = attempted(partial(fit, job[1]))
     return reason if result is None else result.test.tobytes() + result.validation.tobytes()
 
 
-def timed(workers: int, every: list[cluster.Job]) -> tuple[float, float, dict[Any, bytes]]:
+def timed(workers: int, every: list[dask_cluster.Job]) -> tuple[float, float, dict[Any, bytes]]:
     """Seconds of all fits on so many workers, CPU seconds of the busiest worker, and the scores."""
     from distributed import Client, LocalCluster
 
     with LocalCluster(
         n_workers=workers, threads_per_worker=1, processes=True, memory_limit="4GiB", dashboard_address=":0"
     ) as local:
-        os.environ[cluster.ADDRESS] = local.scheduler_address
+        os.environ[dask_cluster.ADDRESS] = local.scheduler_address
         start, scores = time.perf_counter(), dict[Any, bytes]()
-        results = cluster.side_by_side(fitted, every)
+        results = dask_cluster.side_by_side(fitted, every)
         for (place, _), result in tqdm(results, total=len(every), desc=f"{workers} workers", disable=None):
             assert isinstance(result, bytes), result
             scores[place] = result

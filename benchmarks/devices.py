@@ -19,10 +19,10 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from benchmarks.large import batches
-from stages import parallel
-from stages.config import CPU, CUDA, Model
-from stages.remedies import devices
-from stages.remedies.fit import Fitted, Work, fit
+from counterpoise.engine import parallel
+from counterpoise.core.config import CPU, CUDA, Model
+from counterpoise.engine import devices
+from counterpoise.engine.fit import Fitted, Work, fit
 
 
 def table(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:

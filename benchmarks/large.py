@@ -28,8 +28,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from stages import yaml12
-from stages.paths import REPOSITORY
+from counterpoise.core import yaml12
+from counterpoise.core.paths import REPOSITORY
 
 NAME = "large"
 BATCH = 250_000

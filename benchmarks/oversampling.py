@@ -3,7 +3,7 @@
     python -m benchmarks.oversampling --rows 1000000                    SMOTE, ADASYN and borderline SMOTE, in float32
     python -m benchmarks.oversampling --rows 8000000 --samplers smote --dtype float64
 
-A line of the table is two processes: ours (`stages.remedies.samplers.resample`), and a bare script's, which imputes and
+A line of the table is two processes: ours (`counterpoise.samplers.registry.resample`), and a bare script's, which imputes and
 scales all rows with scikit-learn and hands them to imbalanced-learn. The memory is the peak beyond the table itself, which
 both are given. Exit status 1 says that some new rows differ.
 """
@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from stages.config import Strategy
-from stages.data.tables import Table
-from stages.errors import NotApplicable, guarded
-from stages.remedies import samplers
+from counterpoise.core.config import Strategy
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import NotApplicable, guarded
+from counterpoise.samplers import registry as samplers
 
 SAMPLERS = ("smote", "adasyn", "borderline_smote")
 SEED = 7

@@ -25,16 +25,16 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 
-from stages import config, paths, yaml12
-from stages.config import Dataset, Model, Source
-from stages.data import datasets, schemes
-from stages.data.parts import Fold
-from stages.data.sources import MIRROR, NotHere
-from stages.data.tables import Table
-from stages.errors import SourceError, guarded
-from stages.remedies.fit import Fitted, Work, fit
-from stages.remedies.resampling import resample
-from stages.remedies.thresholds import confusion, rates
+from counterpoise.core import config, paths, yaml12
+from counterpoise.core.config import Dataset, Model, Source
+from counterpoise.data import datasets, splitters
+from counterpoise.data.folds import Fold
+from counterpoise.data.sources import MIRROR, NotHere
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import SourceError, guarded
+from counterpoise.engine.fit import Fitted, Work, fit
+from counterpoise.engine.resampling import resample
+from counterpoise.evaluation.thresholds import confusion, rates
 
 Metrics = dict[str, float]
 Fetch = Callable[[str], Table]
@@ -225,7 +225,7 @@ def lecture() -> dict[str, Any]:
 def lecture_fold(table: Table) -> Fold:
     """The one fold of the lecture's example 1."""
     asked = config.parse(lecture())
-    (fold,) = schemes.split(table, asked.split, asked.seed, "mammography")
+    (fold,) = splitters.split(table, asked.split, asked.seed, "mammography")
     return fold
 
 

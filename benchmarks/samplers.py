@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stages.errors import guarded
+from counterpoise.core.errors import guarded
 
 COLUMNS = 30
 PREVALENCE = 0.002
@@ -54,7 +54,7 @@ def measure(name: str, ours: bool, rows: int, threads: int | None) -> dict[str, 
     import imblearn.under_sampling
     from threadpoolctl import threadpool_limits
 
-    from stages.remedies import cleaning
+    from counterpoise.samplers.fast_cleaning import cleaning
 
     module = cleaning if ours else imblearn.combine if name.startswith("SMOTE") else imblearn.under_sampling
     sampler = getattr(module, name)()

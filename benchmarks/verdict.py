@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import integrate, optimize, stats
 from tqdm import tqdm
 
-from stages.data.parts import TEST, TRAIN, Parts
-from stages.verdict import bootstrap, comparison, multiple
-from stages.verdict.metrics import Ranking, Vector
+from counterpoise.data.folds import Parts, TEST, TRAIN
+from counterpoise.evaluation import bootstrap, multiple, significance
+from counterpoise.evaluation.metrics import Ranking, Vector
 
 FOLDS = 5
 
@@ -86,13 +86,13 @@ def judge(setting: Setting, apart: Sequence[float], seed: int) -> pd.DataFrame:
         return np.array([np.mean([ranking.metrics(weights)[0] for ranking in mine], axis=0) for mine in rankings])
 
     value = of_all(np.ones((len(y), 1), np.float32))[:, 0]
-    count = comparison.draws_for(setting.remedies)
+    count = significance.draws_for(setting.remedies)
     drawn = np.concatenate([of_all(weights) for weights in bootstrap.draws(parts, y, seed, count)], axis=1)
     rows = []
     for k in range(1, len(made)):
         low, high = bootstrap.interval(drawn[k] - drawn[0])
         rows.append({"difference": value[k] - value[0], "low": low, "high": high,
-                     "p_value": comparison.p_value(drawn[k] - drawn[0])})  # fmt: skip
+                     "p_value": significance.p_value(drawn[k] - drawn[0])})  # fmt: skip
     frame = pd.DataFrame(rows)
     frame["p_adjusted"] = multiple.holm(list(frame["p_value"]))
     frame["base_low"], frame["base_high"] = bootstrap.interval(drawn[0])

@@ -9,9 +9,9 @@ import argparse
 
 import pandas as pd
 
-from stages import files
-from stages.paths import REPOSITORY
-from stages.verdict import figures
+from counterpoise.core import files
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.report import charts
 
 DATASET, MODEL = "mammography", "xgboost"
 START, END = "<!-- table: start -->", "<!-- table: end -->"
@@ -47,11 +47,11 @@ def main() -> None:
     after = rest.partition(END)[2]
     files.write_text(readme, f"{before}{START}\n{table(board, decisions)}\n{END}{after}")
     mine = board[board["dataset"] == DATASET]
-    figure = figures.forest(
+    figure = charts.forest(
         mine, title=f"{DATASET}: what each remedy changes, against doing nothing with the plain model"
     )
     with files.replacing(REPOSITORY / "docs" / f"{DATASET}.png") as file:
-        file.write(figures.png(figure))
+        file.write(charts.png(figure))
 
 
 if __name__ == "__main__":

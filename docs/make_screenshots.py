@@ -13,8 +13,8 @@ import urllib.request
 
 from playwright.sync_api import Page, sync_playwright
 
-from stages import paths
-from stages.paths import REPOSITORY
+from counterpoise.core import paths
+from counterpoise.core.paths import REPOSITORY
 
 DATASET = "mammography"
 WIDTH = 1280

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from stages import files, paths
-from stages.data import defects, tables
-from stages.data import parts as splits
-from stages.errors import guarded
-from stages.stage_inputs import stage
+from counterpoise.core import files, paths
+from counterpoise.data import data_checks, tables
+from counterpoise.data import folds as splits
+from counterpoise.core.errors import guarded
+from counterpoise.engine.stage_inputs import stage
 
 
 def main() -> None:
     with stage("audit", __doc__) as (params, name):
         table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
-        report = defects.find(table, parts.compared, params.split_of(name).scheme, params.seed, name)
+        report = data_checks.find(table, parts.compared, params.split_of(name).scheme, params.seed, name)
         files.write_json(paths.audit(name), report.content())  # also of a table that is refused
         for finding in report.findings:
             print(f"{name}: {finding.severity}: {finding.sentence}")
         if report.serious and params.dataset(name).defects == "fail":
-            raise defects.refusal(name, report)
+            raise data_checks.refusal(name, report)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ import shutil
 
 import pandas as pd
 
-from stages import config, files, paths
-from stages.config import Params
-from stages.errors import guarded
-from stages.stage_inputs import stage
-from stages.verdict import headline, measured, page, ranks_page
-from stages.verdict.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
+from counterpoise.core import config, files, paths
+from counterpoise.core.config import Params
+from counterpoise.core.errors import guarded
+from counterpoise.engine.stage_inputs import stage
+from counterpoise.evaluation import measurements, summary
+from counterpoise.report import page, ranks_section
+from counterpoise.evaluation.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
 
 
 def remove_leftovers(params: Params) -> None:
@@ -51,16 +52,16 @@ def main() -> None:
             folder = paths.evaluation(name)
             facts.append(files.read_json(folder / "dataset.json"))
             decisions.append(files.read_csv(folder / "decisions.csv"))
-            boards[name] = measured.beside(files.read_csv(folder / "leaderboard.csv"), measured.read(name))
+            boards[name] = measurements.beside(files.read_csv(folder / "leaderboard.csv"), measurements.read(name))
         whole = together(list(boards.values()), [*LEADERBOARD, *MEASURED, *EXTRA])
         files.write_csv(paths.REPORTS / "leaderboard.csv", whole)
         files.write_csv(paths.REPORTS / "decisions.csv", together(decisions, DECISIONS))
         files.write_json(
             paths.REPORTS / "metrics.json",
-            {name: headline.numbers(boards[name], d, f) for name, d, f in zip(boards, decisions, facts, strict=True)},
+            {name: summary.numbers(boards[name], d, f) for name, d, f in zip(boards, decisions, facts, strict=True)},
         )
-        seconds = measured.for_page(whole, ["dataset", "strategy", "model"])
-        ranks = ranks_page.section(whole)
+        seconds = measurements.for_page(whole, ["dataset", "strategy", "model"])
+        ranks = ranks_section.section(whole)
         index = paths.REPORTS / "index.html"
         files.write_text(index, page.of_all(boards, decisions, facts, seconds, ranks))
         print(f"{len(boards)} datasets, {len(whole)} cells: {paths.REPORTS / 'leaderboard.csv'}, {index}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from stages import files, paths
-from stages.data import tables
-from stages.data.datasets import fetch
-from stages.errors import guarded
-from stages.stage_inputs import stage
+from counterpoise.core import files, paths
+from counterpoise.data import tables
+from counterpoise.data.datasets import fetch
+from counterpoise.core.errors import guarded
+from counterpoise.engine.stage_inputs import stage
 
 
 def main() -> None:

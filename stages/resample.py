@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from stages import files, paths
-from stages.data import parts as splits
-from stages.data import tables
-from stages.errors import guarded
-from stages.remedies import resampling
-from stages.remedies.cell_store import open_store
-from stages.stage_inputs import stage
+from counterpoise.core import files, paths
+from counterpoise.data import folds as splits
+from counterpoise.data import tables
+from counterpoise.core.errors import guarded
+from counterpoise.engine import resampling
+from counterpoise.engine.cell_store import open_store
+from counterpoise.engine.stage_inputs import stage
 
 
 def main() -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from stages import paths
-from stages.data import parts as splits
-from stages.data import schemes, tables
-from stages.errors import guarded
-from stages.stage_inputs import stage
+from counterpoise.core import paths
+from counterpoise.data import folds as splits
+from counterpoise.data import splitters, tables
+from counterpoise.core.errors import guarded
+from counterpoise.engine.stage_inputs import stage
 
 
 def main() -> None:
     with stage("split", __doc__) as (params, name):
-        parts = schemes.split(tables.read(paths.table(name)), params.split_of(name), params.seed, name)
+        parts = splitters.split(tables.read(paths.table(name)), params.split_of(name), params.seed, name)
         splits.write(paths.split(name), parts)
         print(f"{name}: {params.split_of(name).scheme}, {len(parts)} folds in all")
 

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.champion.bundle import Champion, Identity, digests
-from stages.champion.rules import PutRight, Rule
-from stages.champion.schema import Schema
-from stages.config import Dataset
-from stages.data.tables import Table
-from stages.remedies.fit import Work, train
+from counterpoise.champion.bundle import Champion, Identity, digests
+from counterpoise.champion.rules import PutRight, Rule
+from counterpoise.champion.schema import Schema
+from counterpoise.core.config import Dataset
+from counterpoise.data.tables import Table
+from counterpoise.engine.fit import Work, train
 from tests.computed import computed
 from tests.test_models import work_of
 from tests.test_pipeline import own_table

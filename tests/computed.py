@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from stages import yaml12
+from counterpoise.core import yaml12
 
 STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate")
 

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from stages import config, yaml12
-from stages.data import schemes
-from stages.data.tables import Table
-from stages.paths import REPOSITORY
-from stages.remedies.run import DatasetFits, FitId
+from counterpoise.core import config, yaml12
+from counterpoise.data import splitters
+from counterpoise.data.tables import Table
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine.run import DatasetFits, FitId
 
 settings.register_profile("same-every-time", derandomize=True, deadline=None, max_examples=40)
 settings.load_profile("same-every-time")
@@ -79,7 +79,7 @@ def fit_keys(content: dict[str, Any], table: Table, costs: np.ndarray | None = N
     """The key of every fit that a params.yaml asks for on a table; all strategies are taken to make the same rows."""
     params = config.parse(content)
     (name,) = params.datasets
-    parts = schemes.split(table, params.split_of(name), params.seed, name)
+    parts = splitters.split(table, params.split_of(name), params.seed, name)
     made = [
         {"repeat": fold.repeat, "fold": fold.fold, "digest": "rows", "negatives_after": 9, "positives_after": 9}
         for fold in parts

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from stages.paths import REPOSITORY
+from counterpoise.core.paths import REPOSITORY
 from tests.services import free_port, serving
 
 MEMORY = "900MiB"

@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from stages import yaml12
-from stages.paths import REPOSITORY
+from counterpoise.core import yaml12
+from counterpoise.core.paths import REPOSITORY
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import requests
 
-from stages.paths import REPOSITORY
+from counterpoise.core.paths import REPOSITORY
 from tests.services import free_port
 
 ADMIN_PASSWORD = "an-administrator-of-the-tests"

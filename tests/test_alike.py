@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stages.verdict import alike
-from stages.verdict.columns import GROUPED
+from counterpoise.report import duplicates_section
+from counterpoise.evaluation.columns import GROUPED
 
 
 def facts(rows: int, distinct: int, often: int = 1, positives: int = 0) -> dict[str, Any]:
@@ -32,18 +32,18 @@ GROUPED_TOO = board(("none", 0.55, None, None), ("smote", 0.5, -0.05, "loss"), (
 
 
 def test_distinct_rows_are_counted_in_words() -> None:
-    assert alike.distinct(facts(10, 10)) == "All 10 rows are distinct."
-    assert alike.distinct(facts(1200, 1000, 150, 1)) == (
+    assert duplicates_section.distinct(facts(10, 10)) == "All 10 rows are distinct."
+    assert duplicates_section.distinct(facts(1200, 1000, 150, 1)) == (
         "1,001 of 1,200 rows are distinct, 1,000 by their features alone; the most frequent features stand 150 times, "
         "with 1 positive among them."
     )
-    assert alike.distinct(facts(1200, 1000, 150, 0)) == (
+    assert duplicates_section.distinct(facts(1200, 1000, 150, 0)) == (
         "1,000 of 1,200 rows are distinct; the most frequent features stand 150 times, with 0 positives among them."
     )
 
 
 def test_cells_with_a_result_either_way_stand_side_by_side() -> None:
-    lines = alike.both(AS_IS, GROUPED_TOO)
+    lines = duplicates_section.both(AS_IS, GROUPED_TOO)
     assert [line["strategy"] for line in lines] == ["smote", "none", "enn"], (
         "the highest as is first; adasyn has no result"
     )
@@ -54,7 +54,7 @@ def test_cells_with_a_result_either_way_stand_side_by_side() -> None:
 
 
 def test_the_sentences_count_what_moves() -> None:
-    said = " ".join(alike.reading(alike.both(AS_IS, GROUPED_TOO), 5))
+    said = " ".join(duplicates_section.reading(duplicates_section.both(AS_IS, GROUPED_TOO), 5))
     assert (
         "The median average precision of 3 cells is 0.600 as is and 0.500 grouped; 3 of them are lower grouped." in said
     )
@@ -64,5 +64,5 @@ def test_the_sentences_count_what_moves() -> None:
 
 @pytest.mark.parametrize("grouped", [GROUPED_TOO.iloc[:0], GROUPED_TOO.assign(average_precision=None)])
 def test_without_a_second_look_nothing_is_said_of_it(grouped: pd.DataFrame) -> None:
-    found = alike.summary(AS_IS, grouped, facts(10, 10))
+    found = duplicates_section.summary(AS_IS, grouped, facts(10, 10))
     assert found["lines"] == [] and found["reading"] == []

@@ -1,6 +1,6 @@
 """Every mistake that a person can make: one clear message with what, where, expected, found and what to do.
 
-Each is met twice: by `stages.check`, which touches nothing, and by the stage, which exits with 1 and prints no traceback.
+Each is met twice: by `counterpoise.commands.check`, which touches nothing, and by the stage, which exits with 1 and prints no traceback.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import check, fetch, files, resample, split, train, yaml12
-from stages.errors import guarded
-from stages.paths import REPOSITORY
+from counterpoise.commands import check
+from counterpoise.core import files, yaml12
+from stages import fetch, resample, split, train
+from counterpoise.core.errors import guarded
+from counterpoise.core.paths import REPOSITORY
 from tests.test_pipeline import own_table
 
 GOOD: dict[str, Any] = {

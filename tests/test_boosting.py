@@ -12,9 +12,16 @@ from sklearn.base import clone
 from sklearn.metrics import average_precision_score, log_loss
 from xgboost import XGBClassifier
 
-from stages.remedies.boosting import CONSTRAINTS, LEAST_CURVATURE, Watch, XGBLossClassifier, check_booster, curvature
-from stages.remedies.losses import Loss
-from stages.remedies.models import MODELS, score
+from counterpoise.models.focal_xgboost import (
+    CONSTRAINTS,
+    LEAST_CURVATURE,
+    Watch,
+    XGBLossClassifier,
+    check_booster,
+    curvature,
+)
+from counterpoise.models.losses import Loss
+from counterpoise.models.registry import MODELS, score
 
 BOTH = {"n_estimators": 30, "n_jobs": 1, "tree_method": "hist", "random_state": 3}
 

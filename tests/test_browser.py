@@ -24,10 +24,11 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from stages import files, report
-from stages.paths import REPOSITORY
-from stages.verdict.headline import number
-from stages.verdict.page import percent
+from counterpoise.core import files
+from stages import report
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.evaluation.summary import number
+from counterpoise.report.page import percent
 from tests.computed import computed
 from tests.test_tracking import published
 

@@ -16,8 +16,8 @@ from scipy.special import expit, logit
 from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 
-from stages.verdict import calibration
-from stages.verdict.calibration import expected_calibration_error, histogram, reliability, slope_intercept
+from counterpoise.evaluation import calibration
+from counterpoise.evaluation.calibration import expected_calibration_error, histogram, reliability, slope_intercept
 
 
 @st.composite

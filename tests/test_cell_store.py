@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import paths
-from stages.errors import ConfigurationError, StorageError
-from stages.paths import REPOSITORY
-from stages.remedies import cell_store
-from stages.remedies.cell_store import CellStore, MalformedObjectError, StoredObject, pack, unpack
+from counterpoise.core import paths
+from counterpoise.core.errors import ConfigurationError, StorageError
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine import cell_store
+from counterpoise.engine.cell_store import CellStore, MalformedObjectError, StoredObject, pack, unpack
 
 
 def key(number: int) -> str:
@@ -336,7 +336,7 @@ def test_the_store_of_the_previous_layout_is_left_alone(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from stages.remedies.cell_store import CellStore
+from counterpoise.engine.cell_store import CellStore
 from tests.test_cell_store import content, key
 
 with CellStore(Path(sys.argv[1])) as store:

@@ -19,25 +19,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import config, files, paths, promote
-from stages.champion import contest, estimators
-from stages.champion.bundle import CHAMPION, Champion, digests
-from stages.champion.choice import chosen
-from stages.champion.evidence import Evidence
-from stages.champion.making import prove
-from stages.champion.refit import Seeds, aside, refit
-from stages.champion.rules import PutRight, Rule
-from stages.champion.schema import Column, Noted, Schema
-from stages.config import Costs, Thresholds, seed_for
-from stages.data import parts as splits
-from stages.data import tables
-from stages.data.tables import COST, Table
-from stages.errors import ResultError, TableError, guarded
-from stages.remedies import corrections, costs, levels
-from stages.remedies.models import MODELS
-from stages.tracking import manifest, registry, store
-from stages.verdict.decisions import decide
-from stages.verdict.scored import fold_scores, put_right
+from counterpoise.commands import promote
+from counterpoise.core import config, files, paths
+from counterpoise.champion import contest, estimators
+from counterpoise.champion.bundle import CHAMPION, Champion, digests
+from counterpoise.champion.selection import chosen
+from counterpoise.champion.evidence import Evidence
+from counterpoise.champion.making import prove
+from counterpoise.champion.refit import Seeds, aside, refit
+from counterpoise.champion.rules import PutRight, Rule
+from counterpoise.champion.schema import Column, Noted, Schema
+from counterpoise.core.config import Costs, Thresholds, seed_for
+from counterpoise.data import folds as splits
+from counterpoise.data import tables
+from counterpoise.data.tables import COST, Table
+from counterpoise.core.errors import ResultError, TableError, guarded
+from counterpoise.evaluation import corrections, costs, levels
+from counterpoise.models.registry import MODELS
+from counterpoise.tracking import manifest, registry, store
+from counterpoise.evaluation.decisions import decide
+from counterpoise.evaluation.fold_scores import fold_scores, put_right
 from tests.champions import ENTRY, PARAMS, REFUSED, outside, raw_rows, small, standing_in
 from tests.computed import computed
 from tests.conftest import TABLES, mixed_table, numeric_table
@@ -179,7 +180,7 @@ def test_decisions_are_those_of_evaluate_at_the_same_threshold(policy: Any, how:
 
 
 def put_right_fold(rows: np.ndarray, scores: np.ndarray, log_odds: np.ndarray) -> Any:
-    from stages.verdict.scored import FoldScores
+    from counterpoise.evaluation.fold_scores import FoldScores
 
     return FoldScores(rows, scores, rows, scores, log_odds)
 
@@ -497,7 +498,7 @@ sys.meta_path.insert(0, Refused())
 sys.path.insert(0, "code")
 import mlflow.pyfunc.scoring_server
 import pandas
-from stages.tracking.served import _load_pyfunc
+from counterpoise.tracking.pyfunc import _load_pyfunc
 rows = pandas.DataFrame(json.loads({rows!r}))
 print(json.dumps(_load_pyfunc("bundle").predict(rows)["probability"].tolist()))
 """
@@ -562,7 +563,7 @@ def test_only_what_beats_it_takes_its_place_unless_it_is_replaced(place: Path, c
 
 
 def test_the_champion_is_no_run_of_the_view_that_track_keeps(place: Path, client: Any) -> None:
-    from stages.tracking.client import Publisher
+    from counterpoise.tracking.publisher import Publisher
 
     made = manifest.read("mine")
     publisher = Publisher(store=store.Store(f"sqlite:///{place / 'mlflow.db'}", place / "mlflow.db"), dataset="mine",

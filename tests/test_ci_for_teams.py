@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import yaml12
-from stages.paths import REPOSITORY
+from counterpoise.core import yaml12
+from counterpoise.core.paths import REPOSITORY
 from tests.project import Outcome, Project
 from tests.shared_results import ALL, FITS, colleague, computed, fitted, owner, ran, shared_store
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from stages.remedies import cleaning, neighbours
+from counterpoise.samplers.fast_cleaning import cleaning, neighbours
 
 Table = tuple[np.ndarray, np.ndarray]
 

@@ -22,16 +22,17 @@ import pytest
 from distributed import Client
 from sklearn.metrics import average_precision_score
 
-from stages import config, paths, train
-from stages.config import Model
-from stages.data import parts as splits
-from stages.data import schemes, tables
-from stages.data.tables import Table
-from stages.errors import ClusterError, guarded
-from stages.paths import REPOSITORY
-from stages.remedies import cluster
-from stages.remedies.fit import Fitted, Work, fit
-from stages.remedies.outcome import attempted
+from counterpoise.core import config, paths
+from stages import train
+from counterpoise.core.config import Model
+from counterpoise.data import folds as splits
+from counterpoise.data import splitters, tables
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import ClusterError, guarded
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine import dask_cluster
+from counterpoise.engine.fit import Fitted, Work, fit
+from counterpoise.core.outcome import attempted
 from tests.conftest import Stage, mixed_table, numeric_table
 from tests.dask_cluster import scheduling, working
 from tests.services import free_port
@@ -77,7 +78,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def named(running: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A cluster with two workers, which stages find in the environment."""
-    monkeypatch.setenv(cluster.ADDRESS, running)
+    monkeypatch.setenv(dask_cluster.ADDRESS, running)
     with Client(running) as client:
         client.wait_for_workers(2, timeout=60)  # one that an earlier test killed is starting
     return running
@@ -94,7 +95,7 @@ def prepare(table: Table, write_params: Callable[[dict[str, Any]], None], stage:
     content = {**CONTENT, **changed}
     write_params(content)
     tables.write(paths.table("mine"), table)
-    splits.write(paths.split("mine"), schemes.split(table, config.load().split, 1, "mine"))
+    splits.write(paths.split("mine"), splitters.split(table, config.load().split, 1, "mine"))
     stage("resample", "mine")
 
 
@@ -128,7 +129,7 @@ def killing(address: str, enough: Callable[[dict[str, Any]], bool]) -> threading
 def test_scores_are_the_same_bytes_with_a_cluster_and_without_and_when_a_worker_is_killed(
     made: Path, named: str, stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cluster, "MAPPED_BYTES", 2000)  # so that the table and the folds are sent by themselves
+    monkeypatch.setattr(dask_cluster, "MAPPED_BYTES", 2000)  # so that the table and the folds are sent by themselves
     killer = killing(named, lambda busy: len(busy) == 2)
     stage("train", "mine")
     killer.join(timeout=1)
@@ -136,7 +137,7 @@ def test_scores_are_the_same_bytes_with_a_cluster_and_without_and_when_a_worker_
     spread = results()
     assert f"mine: {FITS} fits, 0 from the store" in capsys.readouterr().out
 
-    monkeypatch.delenv(cluster.ADDRESS)
+    monkeypatch.delenv(dask_cluster.ADDRESS)
     stage("train", "mine")
     assert f"mine: 2 fits, {FITS - 2} from the store" in capsys.readouterr().out, "a fit that fails is not stored"
     assert results() == spread
@@ -159,7 +160,7 @@ def test_a_fit_that_needs_more_than_a_worker_may_hold_fails_and_the_rest_goes_on
     assert {name: cell["status"] for name, cell in cells.items()} == {
         "hungry": "failed", "logistic_regression": "ok", "xgboost": "ok",
     }  # fmt: skip
-    assert cells["hungry"]["reason"] == f"{cluster.OUT_OF_MEMORY} (repeat 0, fold 0)"
+    assert cells["hungry"]["reason"] == f"{dask_cluster.OUT_OF_MEMORY} (repeat 0, fold 0)"
 
 
 # ----------------------------------------------------------------- one model over parts
@@ -183,7 +184,7 @@ def whole(key: str, **params: Any) -> Work:
 
 def over_parts(work: Work) -> Attempt:
     """What becomes of a model that is fitted over parts, with the cluster that is named."""
-    with cluster.connected():
+    with dask_cluster.connected():
         return attempted(lambda: fit(replace(work, distributed=True)))
 
 
@@ -219,7 +220,7 @@ def test_a_model_over_parts_that_loses_a_worker_fails_and_the_next_is_fitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with scheduling(tmp_path) as address, working(address, tmp_path, count=2):
-        monkeypatch.setenv(cluster.ADDRESS, address)
+        monkeypatch.setenv(dask_cluster.ADDRESS, address)
         with Client(address, timeout=30) as client:
             client.wait_for_workers(2, timeout=60)
         killer = killing(address, lambda busy: any("fn" in str(keys) for keys in busy.values()))
@@ -245,10 +246,10 @@ def test_a_distributed_dataset_has_cells_of_its_own_and_without_a_cluster_those_
     write_params({**CONTENT, "datasets": dataset, "models": models})
     stage("train", "mine")
     assert "mine: distributed, and no cluster is named" in capsys.readouterr().out
-    monkeypatch.setenv(cluster.ADDRESS, running)
+    monkeypatch.setenv(dask_cluster.ADDRESS, running)
     stage("train", "mine")
     assert "mine: 4 fits, 8 from the store" in capsys.readouterr().out
-    monkeypatch.delenv(cluster.ADDRESS)
+    monkeypatch.delenv(dask_cluster.ADDRESS)
     write_params({**CONTENT, "models": models})
     stage("train", "mine")
     assert "mine: 0 fits, 12 from the store" in capsys.readouterr().out
@@ -259,7 +260,7 @@ def test_a_distributed_dataset_has_cells_of_its_own_and_without_a_cluster_those_
 
 def refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
     monkeypatch.setenv(name, value)
-    with pytest.raises(ClusterError) as caught, cluster.connected():
+    with pytest.raises(ClusterError) as caught, dask_cluster.connected():
         pass
     return str(caught.value)
 
@@ -267,9 +268,9 @@ def refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
 def test_a_scheduler_that_does_not_answer_is_told_in_seconds(
     made: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT_SECONDS", 2)
     address = f"tcp://127.0.0.1:{free_port()}"
-    monkeypatch.setenv(cluster.ADDRESS, address)
+    monkeypatch.setenv(dask_cluster.ADDRESS, address)
     monkeypatch.setattr(sys, "argv", ["stages.train", "mine"])
     start = time.monotonic()
     assert guarded(train.main)() == 1
@@ -285,12 +286,12 @@ def test_a_scheduler_file_is_read_and_a_wrong_one_is_told(
     running: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "scheduler.json"
-    assert f"DASK_SCHEDULER_FILE={file}" in refused(monkeypatch, cluster.FILE, str(file))
+    assert f"DASK_SCHEDULER_FILE={file}" in refused(monkeypatch, dask_cluster.FILE, str(file))
     file.write_text('{"address": "' + running + '"}')
-    with cluster.connected() as (client, _):
+    with dask_cluster.connected() as (client, _):
         assert client.scheduler.address == running
     file.write_text("[]")
-    assert "found:    TypeError: list indices" in refused(monkeypatch, cluster.FILE, str(file))
+    assert "found:    TypeError: list indices" in refused(monkeypatch, dask_cluster.FILE, str(file))
 
 
 def without(name: str, folder: Path) -> Path:
@@ -314,7 +315,7 @@ def test_another_version_at_the_scheduler_and_a_package_that_a_worker_lacks_are_
         scheduling(tmp_path, PYTHONPATH=f"{old.parent}{os.pathsep}{REPOSITORY}") as address,
         working(address, tmp_path, options=("-S",), PYTHONPATH=f"{bare}{os.pathsep}{REPOSITORY}"),
     ):
-        said = refused(monkeypatch, cluster.ADDRESS, address)
+        said = refused(monkeypatch, dask_cluster.ADDRESS, address)
     assert "The Dask cluster has not the packages that this process has." in said
     assert "scheduler: dask 2025.1.0 instead of 20" in said
     assert "imbalanced-learn not installed instead of 0." in said
@@ -322,9 +323,9 @@ def test_another_version_at_the_scheduler_and_a_package_that_a_worker_lacks_are_
 
 
 def test_a_cluster_without_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT_SECONDS", 2)
     with scheduling(tmp_path) as address:
-        assert "The Dask cluster has no workers." in refused(monkeypatch, cluster.ADDRESS, address)
+        assert "The Dask cluster has no workers." in refused(monkeypatch, dask_cluster.ADDRESS, address)
 
 
 def test_a_scheduler_that_is_lost_ends_the_stage_and_finished_fits_are_kept(
@@ -341,13 +342,13 @@ def test_a_scheduler_that_is_lost_ends_the_stage_and_finished_fits_are_kept(
 
         stopper = threading.Thread(target=stop)
         stopper.start()
-        monkeypatch.setenv(cluster.ADDRESS, address)
+        monkeypatch.setenv(dask_cluster.ADDRESS, address)
         with working(address, made), pytest.raises(ClusterError, match="The Dask scheduler is lost"):
             stage("train", "mine")
         stopper.join()
     kept = len(list(paths.STORE.glob("*/*.cell")))
     assert 0 < kept < FITS - 2
-    monkeypatch.delenv(cluster.ADDRESS)
+    monkeypatch.delenv(dask_cluster.ADDRESS)
     stage("train", "mine")
     assert f"mine: {FITS - kept} fits, {kept} from the store" in capsys.readouterr().out
 
@@ -364,9 +365,9 @@ def test_a_worker_that_joins_later_with_other_code_is_refused(tmp_path: Path, mo
     with ExitStack() as stack:
         address = stack.enter_context(scheduling(tmp_path))
         stack.enter_context(working(address, tmp_path))
-        monkeypatch.setenv(cluster.ADDRESS, address)
+        monkeypatch.setenv(dask_cluster.ADDRESS, address)
 
-        def jobs() -> Iterator[cluster.Job]:
+        def jobs() -> Iterator[dask_cluster.Job]:
             work = whole("xgboost")
             yield "first", work
             stack.enter_context(working(address, tmp_path, PYTHONPATH=changed(tmp_path)))
@@ -374,7 +375,7 @@ def test_a_worker_that_joins_later_with_other_code_is_refused(tmp_path: Path, mo
                 client.wait_for_workers(2, timeout=60)
             yield from (("next", work) for _ in range(10))
 
-        results = cluster.side_by_side(itemgetter(0), jobs())
+        results = dask_cluster.side_by_side(itemgetter(0), jobs())
         assert next(results)[1] == "first"
         with pytest.raises(ClusterError, match=r"code of stages \w+ instead of"):
             list(results)
@@ -391,7 +392,7 @@ def test_a_worker_without_the_package_and_one_with_other_code_are_named(
     ):
         with Client(address, timeout=30) as client:
             client.wait_for_workers(2, timeout=60)
-        said = refused(monkeypatch, cluster.ADDRESS, address)
+        said = refused(monkeypatch, dask_cluster.ADDRESS, address)
     assert re.search(r"worker tcp://[\d.:]+: .*No module named 'stages'", said)
     assert re.search(r"worker tcp://[\d.:]+: code of stages \w+ instead of \w+\n", said)
 

@@ -8,30 +8,30 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stages.verdict import bootstrap, comparison, multiple
+from counterpoise.evaluation import bootstrap, multiple, significance
 
 
 def test_draws_are_enough_for_the_smallest_adjusted_p_value() -> None:
     for many in (1, 5, 25, 57, 400):
-        draws = comparison.draws_for(many)
-        assert many * 2 / (draws + 1) < (1 - bootstrap.LEVEL) / comparison.MARGIN + 1e-12
+        draws = significance.draws_for(many)
+        assert many * 2 / (draws + 1) < (1 - bootstrap.LEVEL) / significance.MARGIN + 1e-12
         assert draws % bootstrap.BLOCK == 0 and draws >= bootstrap.DRAWS
 
 
 def test_a_p_value_counts_the_draws_beyond_zero_on_both_sides() -> None:
     draws = np.array([0.1] * 95 + [-0.1] * 4)
-    assert comparison.p_value(draws) == pytest.approx(2 * 5 / 100)
-    assert comparison.p_value(-draws) == pytest.approx(2 * 5 / 100)
-    assert comparison.p_value(np.full(99, 0.1)) == pytest.approx(2 / 100)
-    assert comparison.p_value(np.zeros(50)) == 1
-    assert math.isnan(comparison.p_value(np.full(5, np.nan)))
+    assert significance.p_value(draws) == pytest.approx(2 * 5 / 100)
+    assert significance.p_value(-draws) == pytest.approx(2 * 5 / 100)
+    assert significance.p_value(np.full(99, 0.1)) == pytest.approx(2 / 100)
+    assert significance.p_value(np.zeros(50)) == 1
+    assert math.isnan(significance.p_value(np.full(5, np.nan)))
 
 
 @pytest.mark.parametrize("shift", [-0.3, -0.02, 0.0, 0.01, 0.2])
 def test_a_p_value_below_five_percent_and_an_interval_that_misses_zero_are_the_same(shift: float) -> None:
     draws = np.random.default_rng(4).normal(shift, 0.05, 1999)
     low, high = bootstrap.interval(draws)
-    assert (comparison.p_value(draws) < 0.05) == (low > 0 or high < 0)
+    assert (significance.p_value(draws) < 0.05) == (low > 0 or high < 0)
 
 
 def test_holm_is_what_the_paper_says() -> None:
@@ -50,12 +50,12 @@ def test_holm_is_what_the_paper_says() -> None:
 def test_a_verdict_needs_a_small_adjusted_p_value_and_an_interval_without_0(
     difference: float, reach: float, adjusted: float, expected: str | None
 ) -> None:
-    assert comparison.verdict(difference, difference - reach, difference + reach, adjusted) == expected
+    assert significance.verdict(difference, difference - reach, difference + reach, adjusted) == expected
 
 
 def test_the_corrected_t_interval_is_wider_than_the_plain_one_by_the_known_factor() -> None:
     differences = np.random.default_rng(1).normal(0.02, 0.05, 10)
-    made = comparison.resampled_t(differences, 800, 200)
+    made = significance.resampled_t(differences, 800, 200)
     plain = stats.ttest_1samp(differences, 0).confidence_interval()
     ratio = (made.high - made.low) / (plain.high - plain.low)
     assert ratio == pytest.approx(math.sqrt((1 / 10 + 200 / 800) / (1 / 10)))
@@ -65,7 +65,7 @@ def test_the_corrected_t_interval_is_wider_than_the_plain_one_by_the_known_facto
 
 
 def test_one_fold_tells_nothing_and_equal_folds_tell_all() -> None:
-    assert all(math.isnan(value) for value in comparison.resampled_t(np.array([0.1]), 8, 2))
-    assert all(math.isnan(value) for value in comparison.resampled_t(np.array([0.1, np.nan]), 8, 2))
-    assert comparison.resampled_t(np.zeros(5), 8, 2) == (0, 0, 1)
-    assert comparison.resampled_t(np.full(5, 0.125), 8, 2) == (0.125, 0.125, 0)
+    assert all(math.isnan(value) for value in significance.resampled_t(np.array([0.1]), 8, 2))
+    assert all(math.isnan(value) for value in significance.resampled_t(np.array([0.1, np.nan]), 8, 2))
+    assert significance.resampled_t(np.zeros(5), 8, 2) == (0, 0, 1)
+    assert significance.resampled_t(np.full(5, 0.125), 8, 2) == (0.125, 0.125, 0)

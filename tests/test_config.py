@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stages import config, yaml12
-from stages.errors import ConfigurationError
-from stages.paths import REPOSITORY
+from counterpoise.core import config, yaml12
+from counterpoise.core.errors import ConfigurationError
+from counterpoise.core.paths import REPOSITORY
 
 SMALLEST: dict[str, Any] = {
     "seed": 1,
@@ -42,7 +42,7 @@ def found_in(content: Any) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
         config.parse(content)
     assert caught.value.where == "params.yaml"
-    assert "stages.check" in str(caught.value.todo)
+    assert "counterpoise.commands.check" in str(caught.value.todo)
     return [line.strip() for line in str(caught.value.found).splitlines()]
 
 

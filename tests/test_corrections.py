@@ -16,9 +16,9 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-from stages.errors import NotApplicable
-from stages.remedies import corrections
-from stages.remedies.corrections import corrected, log_odds, odds_factor, prior_shift, probability
+from counterpoise.core.errors import NotApplicable
+from counterpoise.evaluation import corrections
+from counterpoise.evaluation.corrections import corrected, log_odds, odds_factor, prior_shift, probability
 
 EXTREME = [0.0, 5e-324, 1e-300, 1e-16, 0.3, np.nextafter(0.5, 0), 0.5, np.nextafter(0.5, 1), 0.65, 1 - 1e-16, 1.0]
 factors = st.floats(1e-6, 1e6)

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import config
-from stages.config import Costs, Dataset
-from stages.data import columns, tables
-from stages.errors import TableError
-from stages.remedies import costs
-from stages.remedies.costs import CostMatrix
+from counterpoise.core import config
+from counterpoise.core.config import Costs, Dataset
+from counterpoise.data import column_types, tables
+from counterpoise.core.errors import TableError
+from counterpoise.evaluation import costs
+from counterpoise.evaluation.costs import CostMatrix
 
 RAW = pd.DataFrame({"Amount": [100.0, 0.0, 7.5, 20.0], "V1": [0.1, 0.2, 0.3, 0.4], "fraud": ["no", "yes", "no", "yes"]})
 PAYMENTS = {
@@ -33,7 +33,7 @@ def entry(**more: Any) -> Dataset:
 def matrix_of(raw: pd.DataFrame, given_costs: dict[str, Any]) -> CostMatrix:
     one = entry(costs=given_costs)
     assert one.costs is not None
-    table, _ = columns.typed(raw, one, "p.csv")
+    table, _ = column_types.typed(raw, one, "p.csv")
     return costs.matrix(one.costs, table, "the costs of datasets.payments")
 
 
@@ -49,7 +49,7 @@ def test_a_cost_is_a_number_or_reckoned_from_a_column_of_the_row() -> None:
 
 def test_a_column_of_costs_may_be_a_feature_or_be_dropped_and_goes_through_the_file(tmp_path: Path) -> None:
     for drop in ([], ["Amount"]):
-        table, facts = columns.typed(RAW, entry(costs=PAYMENTS, drop=drop), "p.csv")
+        table, facts = column_types.typed(RAW, entry(costs=PAYMENTS, drop=drop), "p.csv")
         assert table.features == (("V1",) if drop else ("Amount", "V1"))
         assert facts["no_features"] == drop
         tables.write(tmp_path / "t.parquet", table)
@@ -75,7 +75,7 @@ def test_a_column_that_is_not_a_number_in_every_row_is_refused(
     column: str, value: list[Any], place: str, found: str
 ) -> None:
     with pytest.raises(TableError, match="A column of costs is not a number in every row") as caught:
-        columns.typed(RAW.assign(**{column: value}), entry(costs={"false_negative": column}, drop=[column]), "p.csv")
+        column_types.typed(RAW.assign(**{column: value}), entry(costs={"false_negative": column}, drop=[column]), "p.csv")
     assert str(caught.value.where).endswith(place)
     assert caught.value.found == found
 

@@ -15,14 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages import check, config, files, paths, yaml12
-from stages.champion.estimators import load, save
-from stages.champion.refit import Seeds, refit
-from stages.config import Model, Params
-from stages.errors import ConfigurationError, DeviceError
-from stages.remedies import devices, levels, models
-from stages.remedies.fit import Work, fit, train
-from stages.tracking import items
+from counterpoise.commands import check
+from counterpoise.core import config, files, paths, yaml12
+from counterpoise.champion.estimators import load, save
+from counterpoise.champion.refit import Seeds, refit
+from counterpoise.core.config import Model, Params
+from counterpoise.core.errors import ConfigurationError, DeviceError
+from counterpoise.engine import devices
+from counterpoise.evaluation import levels
+from counterpoise.models import registry as models
+from counterpoise.engine.fit import Work, fit, train
+from counterpoise.tracking import items
 from tests.computed import computed
 from tests.conftest import fit_keys, mixed_table
 from tests.test_models import TEST, TRAIN, VALIDATION, work_of

@@ -17,8 +17,8 @@ import pytest
 from dvc.cli import parse_args
 from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
 
-from stages import config
-from stages.paths import REPOSITORY
+from counterpoise.core import config
+from counterpoise.core.paths import REPOSITORY
 from tests.project import Project
 
 PARAMS = {

@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, confusion_matrix, log_loss, roc_auc_score
 
-from stages import config, files, paths
-from stages.config import seed_for
-from stages.data import parts as splits
-from stages.data import schemes, tables
-from stages.data.parts import Parts
-from stages.errors import ResultError
-from stages.remedies import thresholds
-from stages.verdict import board as boards
-from stages.verdict import bootstrap
-from stages.verdict.columns import GROUPED
+from counterpoise.core import config, files, paths
+from counterpoise.core.config import seed_for
+from counterpoise.data import folds as splits
+from counterpoise.data import splitters, tables
+from counterpoise.data.folds import Parts
+from counterpoise.core.errors import ResultError
+from counterpoise.evaluation import thresholds
+from counterpoise.evaluation import leaderboard as boards
+from counterpoise.evaluation import bootstrap
+from counterpoise.evaluation.columns import GROUPED
 from tests.conftest import Stage, numeric_table
 
 TABLE = numeric_table()
@@ -91,7 +91,7 @@ def place(workplace: Path, write_params: WriteParams, stage: Stage, monkeypatch:
 
 
 def split_as(scheme: Any) -> Parts:
-    parts = schemes.split(TABLE, scheme, 1, "mine")
+    parts = splitters.split(TABLE, scheme, 1, "mine")
     splits.write(paths.split("mine"), parts)
     return parts
 

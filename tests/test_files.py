@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from stages import files, yaml12
-from stages.errors import ResultError
+from counterpoise.core import files, yaml12
+from counterpoise.core.errors import ResultError
 
 
 def frame(rows: int = 500) -> pd.DataFrame:

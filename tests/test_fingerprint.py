@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from stages import fingerprint
-from stages.paths import REPOSITORY
-from stages.remedies import keys, models, samplers
+from counterpoise.engine import fingerprint
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine import cell_keys
+from counterpoise.models import registry as models
+from counterpoise.samplers import registry as samplers
 
 SOURCE = '''"""A module."""
 from __future__ import annotations
@@ -100,30 +102,30 @@ def test_every_change_of_meaning_is_another_digest() -> None:
 
 def test_imports_are_found_wherever_they_stand() -> None:
     text = """
-import stages.files
+import counterpoise.core.files
 from stages import paths
 from stages.data import tables as t, parts
-import numpy.random, stages.data.columns as c
+import numpy.random, counterpoise.data.column_types as c
 
 def later():
-    from stages.remedies.fit import fit
+    from counterpoise.engine.fit import fit
     import os
 """
     assert set(fingerprint.syntax(text.encode()).imports) == {
-        "stages.files", "stages", "stages.paths", "stages.data", "stages.data.tables", "stages.data.parts",
-        "stages.data.columns", "stages.remedies.fit", "stages.remedies.fit.fit",
+        "counterpoise.core.files", "stages", "counterpoise.core.paths", "stages.data", "counterpoise.data.tables", "counterpoise.data.folds",
+        "counterpoise.data.column_types", "counterpoise.engine.fit", "counterpoise.engine.fit.fit",
     }  # fmt: skip
 
 
 def test_a_module_that_is_left_out_takes_with_it_what_is_reached_through_it_alone() -> None:
-    whole = set(fingerprint.closure("stages.remedies.fit"))
+    whole = set(fingerprint.closure("counterpoise.engine.fit"))
     nets = {Path(f"stages/remedies/{name}.py") for name in ("anomaly", "networks")}
     assert nets <= whole
     without = set(
-        fingerprint.closure("stages.remedies.fit", stop=["stages.remedies.anomaly", "stages.remedies.networks"])
+        fingerprint.closure("counterpoise.engine.fit", stop=["counterpoise.models.anomaly", "counterpoise.models.nets"])
     )
     assert nets <= whole - without
-    assert Path("stages/remedies/losses.py") in without, "which models.py imports, too"
+    assert Path("counterpoise/models/losses.py") in without, "which models.py imports, too"
 
 
 def test_a_damaged_list_of_known_sources_is_made_again(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_damaged_list_of_known_sources_is_made_again(tmp_path: Path) -> None:
 KEYS = """
 import json, sys
 import numpy as np
-from stages.config import Model, Strategy
+from counterpoise.core.config import Model, Strategy
 from stages.remedies import keys, models, samplers
 
 def of_fit(entry, strategy=None, distributed=False, **given):
@@ -275,11 +277,11 @@ import imblearn.combine, imblearn.ensemble, optuna, sklearn.svm, xgboost
 from pathlib import Path
 sys.path.insert(0, os.getcwd())
 import numpy as np
-from stages.config import Model, Strategy
-from stages.errors import NotApplicable
-from stages.paths import REPOSITORY
+from counterpoise.core.config import Model, Strategy
+from counterpoise.core.errors import NotApplicable
+from counterpoise.core.paths import REPOSITORY
 from stages.remedies import fit, models, samplers
-from stages.remedies.outcome import attempted
+from counterpoise.core.outcome import attempted
 from tests.conftest import mixed_table, numeric_table
 
 SMALL = {"n_estimators": 3, "max_iter": 30, "epochs": 2, "layers": [4], "batch_size": 32}
@@ -350,20 +352,20 @@ def test_every_kind_runs_no_source_that_its_key_does_not_hash() -> None:
     found = {(do, name): ran for do, name, ran in map(json.loads, done.stdout.splitlines())}
     assert {name for do, name in found if do == "fitted"} == {*models.MODELS, "search", "metacost"}
     assert {name for do, name in found if do == "resampled"} == set(samplers.SAMPLERS)
-    assert "stages/remedies/networks.py" in found["fitted", "mlp"]
-    assert "stages/remedies/cleaning.py" in found["resampled", "enn"]
+    assert "counterpoise/models/nets.py" in found["fitted", "mlp"]
+    assert "counterpoise/samplers/fast_cleaning/cleaning.py" in found["resampled", "enn"]
     more = {
-        "search": (keys.SEARCH, *samplers.SAMPLERS["smote"].modules),
-        "metacost": (keys.METACOST,),
+        "search": (cell_keys.SEARCH, *samplers.SAMPLERS["smote"].modules),
+        "metacost": (cell_keys.METACOST,),
     }
     wrong = {}
     for (do, name), ran in found.items():
         assert isinstance(ran, list), (name, ran)
         if do == "fitted":
-            root, own = keys.FIT, more.get(name) or models.MODELS[name].modules
+            root, own = cell_keys.FIT, more.get(name) or models.MODELS[name].modules
         else:
-            root, own = keys.SAMPLE, samplers.SAMPLERS[name].modules
-        hashed = {*fingerprint.closure(root, stop=keys.OF_SOME), *fingerprint.closure(*own)}
+            root, own = cell_keys.SAMPLE, samplers.SAMPLERS[name].modules
+        hashed = {*fingerprint.closure(root, stop=cell_keys.OF_SOME), *fingerprint.closure(*own)}
         lacking = set(ran) - {path.as_posix() for path in hashed}
         if lacking:
             wrong[f"{do} {name}"] = sorted(lacking)

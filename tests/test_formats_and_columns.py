@@ -19,18 +19,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stages import files
-from stages.config import Dataset
-from stages.data import columns, datasets, formats, tables
-from stages.data.tables import Table
-from stages.errors import ResultError, StorageError, TableError, guarded
+from counterpoise.core import files
+from counterpoise.core.config import Dataset
+from counterpoise.data import column_types, datasets, readers, tables
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import ResultError, StorageError, TableError, guarded
 
 # Formats
 
 
 def csv(text: str | bytes, **more: Any) -> pd.DataFrame:
     content = text.encode() if isinstance(text, str) else text
-    return formats.read(content, "csv", where="mine.csv", **more)
+    return readers.read(content, "csv", where="mine.csv", **more)
 
 
 def refused(call: Callable[[], object]) -> TableError:
@@ -43,7 +43,7 @@ def refused(call: Callable[[], object]) -> TableError:
 def test_a_csv_is_read_from_bytes_and_from_a_file_alike(from_path: bool, tmp_path: Path) -> None:
     content = b'\xef\xbb\xbf"name, quoted","b"\r\n"x ""y""",1\r\n"two\nlines", 2\r\n'
     (tmp_path / "mine.csv").write_bytes(content)
-    frame = formats.read(tmp_path / "mine.csv" if from_path else content, "csv", where="mine.csv")
+    frame = readers.read(tmp_path / "mine.csv" if from_path else content, "csv", where="mine.csv")
     assert frame.columns.tolist() == ["name, quoted", "b"]
     assert frame.to_numpy().tolist() == [['x "y"', 1], ["two\nlines", 2]]
 
@@ -107,7 +107,7 @@ def npz(**content: np.ndarray) -> bytes:
 
 def test_an_npz_of_the_zenodo_layout(mirror: Path) -> None:
     path = mirror / "zenodo61452" / "x1data.npz"
-    frame = formats.read(path, "npz", where=path.name)
+    frame = readers.read(path, "npz", where=path.name)
     assert frame.shape == (336, 8)
     assert frame.columns.tolist() == [*(f"x{k}" for k in range(7)), "label"]
     assert frame["label"].value_counts().to_dict() == {-1: 301, 1: 35}
@@ -125,14 +125,14 @@ def test_an_npz_of_the_zenodo_layout(mirror: Path) -> None:
     ids=["no archive", "other names", "other lengths", "one dimension", "objects, which could run code"],
 )
 def test_an_npz_of_another_layout_is_refused(content: bytes) -> None:
-    assert refused(lambda: formats.read(content, "npz", where="x")).what == "The file cannot be read as npz."
+    assert refused(lambda: readers.read(content, "npz", where="x")).what == "The file cannot be read as npz."
 
 
 def test_a_parquet_file_and_what_is_none(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
     frame.to_parquet(tmp_path / "mine.parquet")
-    pd.testing.assert_frame_equal(formats.read(tmp_path / "mine.parquet", "parquet", where="x"), frame)
-    assert refused(lambda: formats.read(b"nothing", "parquet", where="x")).what == "The file cannot be read as parquet."
+    pd.testing.assert_frame_equal(readers.read(tmp_path / "mine.parquet", "parquet", where="x"), frame)
+    assert refused(lambda: readers.read(b"nothing", "parquet", where="x")).what == "The file cannot be read as parquet."
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_path_that_is_no_table(path: str, found: str, workplace: Path) -> None
 
 def typed(content: str | pd.DataFrame, **entry: Any) -> tuple[Table, dict[str, Any]]:
     frame = csv(content) if isinstance(content, str) else content
-    return columns.typed(frame, Dataset(**{"path": "mine.csv", "target": "y", "positive": 1, **entry}), "mine.csv")
+    return column_types.typed(frame, Dataset(**{"path": "mine.csv", "target": "y", "positive": 1, **entry}), "mine.csv")
 
 
 def test_each_column_becomes_what_it_is() -> None:
@@ -500,7 +500,7 @@ def test_a_mistake_of_the_program_is_not_dressed_up(capsys: pytest.CaptureFixtur
 
 def test_lists_in_a_column_are_refused() -> None:
     frame = pd.DataFrame({"y": [0, 1, 0, 1], "x": [[1], [2, 3], [4], [5]], "z": [1, 2, 3, 4]})
-    error = refused(lambda: columns.typed(frame, Dataset(path="x", target="y", positive=1), "mine.parquet"))
+    error = refused(lambda: column_types.typed(frame, Dataset(path="x", target="y", positive=1), "mine.parquet"))
     assert error.what == "A column holds lists."
     assert error.found == "[1]"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stages.verdict import headline
+from counterpoise.evaluation import summary
 
 NO_DECISIONS = pd.DataFrame(columns=["strategy", "model", "policy", "f1"])
 
@@ -22,7 +22,7 @@ def test_the_reading_says_how_much_of_a_gain_in_f1_remains_when_both_sides_tune_
          for strategy, values in f1.items() for policy, value in zip(("half", "tuned"), values, strict=True)]
     )  # fmt: skip
     facts = {"level": 0.95, "prevalence": 0.02, "thresholds": {"half": 0.5}}
-    text = " ".join(headline.reading(board, decisions, facts))
+    text = " ".join(summary.reading(board, decisions, facts))
     assert (
         "At the threshold 0.5, smote with forest gains most in F1 over doing nothing with forest: +0.300. When both sides "
         "tune their thresholds on the validation slice, +0.060 of it remains (20 %)."
@@ -32,7 +32,7 @@ def test_the_reading_says_how_much_of_a_gain_in_f1_remains_when_both_sides_tune_
         "median gain goes from +0.200 to +0.030."
     ) in text
     lower = decisions.assign(f1=decisions["f1"].where(decisions["strategy"] == "none", 0.1))
-    text = " ".join(headline.reading(board, lower, facts))
+    text = " ".join(summary.reading(board, lower, facts))
     assert "At the threshold 0.5, no remedy has a higher F1 than doing nothing." in text
 
 
@@ -63,17 +63,17 @@ def test_the_reading_claims_no_more_than_the_verdict_allows(
         [cell("none", 0.5, None, None, None), cell("smote", 0.5 + delta, delta, low, high, verdict=verdict)]
     )
     facts = {"level": 0.95, "prevalence": 0.02, "rows": 100, "positives": 2}
-    text = " ".join(headline.reading(board, NO_DECISIONS, facts))
+    text = " ".join(summary.reading(board, NO_DECISIONS, facts))
     assert said in text and unsaid not in text
     assert ("Use smote" in text) == (verdict == "win")
-    best = headline.best(headline.remedies(board))
+    best = summary.best(summary.remedies(board))
     assert best is not None and best.side == side
 
 
 def test_where_nothing_wins_the_advice_is_to_do_nothing_and_it_says_what_remains_possible() -> None:
     board = pd.DataFrame([cell("none", 0.5, None, None, None), cell("smote", 0.52, 0.02, -0.01, 0.05),
                           cell("adasyn", 0.4, -0.1, -0.2, 0.1)])  # fmt: skip
-    assert headline.advice(board) == (
+    assert summary.advice(board) == (
         "Use forest as it is, and choose its threshold: in 2 comparisons, nothing is shown to beat doing nothing. That "
         "proves no remedy useless: smote with forest, the highest, may still be up to +0.050 better than doing nothing "
         "with the same model."
@@ -84,12 +84,12 @@ def test_a_remedy_that_wins_is_advised_with_its_adjusted_p_value_unless_another_
     rows = [cell("none", 0.5, None, None, None), cell("smote", 0.6, 0.1, 0.05, 0.15, verdict="win", p_adjusted=0.0123,
                  training_rows_before=1000.2, training_rows=1900.0),
             cell("adasyn", 0.65, 0.15, -0.05, 0.35)]  # fmt: skip
-    assert headline.advice(pd.DataFrame(rows)) == (
+    assert summary.advice(pd.DataFrame(rows)) == (
         "Use smote with forest: on these rows it ranks better than doing nothing with the same model, by +0.100 (+0.050 to "
         "+0.150), with all 2 comparisons allowed for (adjusted p = 0.012). It trains on 1,900 rows in place of 1,000."
     )
     rows.append({**cell("none", 0.7, None, None, None), "model": "booster", "plain_model": "booster"})
-    assert headline.advice(pd.DataFrame(rows)) == (
+    assert summary.advice(pd.DataFrame(rows)) == (
         "Use booster as it is: 1 remedy beats doing nothing with the same model, and none of them reaches the 0.700 of "
         "booster without a remedy."
     )
@@ -101,7 +101,7 @@ def test_a_win_that_other_training_rows_may_turn_says_so() -> None:
         board = pd.DataFrame(
             [cell("none", 0.5, None, None, None), {**won, "delta_plain_t_low": low, "delta_plain_t_high": high}]
         )
-        text = headline.advice(board)
+        text = summary.advice(board)
         assert text.startswith("Use smote with forest") and ("other training rows may turn it" in text) == warned
         assert ("\u22120.020 to +0.220" in text) == warned
 
@@ -109,16 +109,16 @@ def test_a_win_that_other_training_rows_may_turn_says_so() -> None:
 def test_the_badge_is_of_the_remedy_that_the_advice_is_about() -> None:
     rows = [cell("none", 0.5, None, None, None), cell("smote", 0.6, 0.1, 0.05, 0.15, verdict="win", p_adjusted=0.01),
             cell("adasyn", 0.65, 0.15, -0.05, 0.35)]  # fmt: skip
-    advised = headline.advised(pd.DataFrame(rows))
+    advised = summary.advised(pd.DataFrame(rows))
     assert advised is not None and (advised.strategy, advised.side) == ("smote", "above")
     rows.append({**cell("none", 0.7, None, None, None), "model": "booster", "plain_model": "booster"})
-    advised = headline.advised(pd.DataFrame(rows))
+    advised = summary.advised(pd.DataFrame(rows))
     assert advised is not None and (advised.strategy, advised.side) == ("adasyn", "holds")
 
 
 def test_a_gain_that_grows_when_both_sides_tune_has_no_share_that_remains() -> None:
-    gain = headline.Gain("smote", "forest", "forest", 0.1, 0.3)
-    (first,) = headline.remaining([gain], "0.5")
+    gain = summary.Gain("smote", "forest", "forest", 0.1, 0.3)
+    (first,) = summary.remaining([gain], "0.5")
     assert (
         "When both sides tune their thresholds on the validation slice, the gain is +0.300." in first
         and "%" not in first
@@ -131,7 +131,7 @@ def test_the_reading_counts_the_comparisons_and_warns_of_their_number() -> None:
     rows += [cell(f"s{k}", 0.5 + d, d, d - 0.01, d + 0.01, verdict=verdicts[k])
              for k, d in enumerate((0.1, 0.2, 0.0, -0.3))]  # fmt: skip
     rows.append(cell("broken", float("nan"), None, None, None, status="failed", verdict=None))
-    text = " ".join(headline.reading(pd.DataFrame(rows), NO_DECISIONS, {"level": 0.95, "prevalence": 0.02}))
+    text = " ".join(summary.reading(pd.DataFrame(rows), NO_DECISIONS, {"level": 0.95, "prevalence": 0.02}))
     assert "Of 4 comparisons with doing nothing, 2 are won, 1 lost and 1 not told apart" in text
     assert "Holm's correction for 4 comparisons" in text and "about 1 in 20 misses 0 by chance" in text
     assert "Of 6 cells, 1 failed" in text
@@ -143,10 +143,10 @@ def test_the_reading_counts_the_comparisons_and_warns_of_their_number() -> None:
      (1234.5, "1,234.500"), (0.0000004, "0.000")],
 )  # fmt: skip
 def test_numbers_have_digits_that_can_be_read(value: float | None, text: str) -> None:
-    assert headline.number(value) == text
+    assert summary.number(value) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.1, "+0.100"), (-0.1, "\u22120.100"), (0.0, "0.000"), (0.00096, "+0.001"),
                                              (-0.0004, "\u22120.0004")])  # fmt: skip
 def test_differences_have_a_sign(value: float, text: str) -> None:
-    assert headline.signed(value) == text
+    assert summary.signed(value) == text

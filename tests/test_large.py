@@ -18,21 +18,22 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from benchmarks import large
-from stages import config, files, paths
-from stages.config import Model
-from stages.data import formats, schemes, tables
-from stages.data import parts as splits
-from stages.data.distinct import as_bytes, as_numbers, numbered
-from stages.data.parts import Parts
-from stages.data.tables import Table
-from stages.errors import CounterpoiseError
-from stages.remedies import encoding, memory, models, resampling
-from stages.remedies.encoding import Encoded
-from stages.remedies.fit import Fitted, Work, fit
-from stages.remedies.outcome import OK
-from stages.remedies.resampling import FoldResult
-from stages.remedies.samplers import Resampled
-from stages.verdict import bootstrap
+from counterpoise.core import config, files, paths
+from counterpoise.core.config import Model
+from counterpoise.data import readers, splitters, tables
+from counterpoise.data import folds as splits
+from counterpoise.data.row_groups import as_bytes, as_numbers, numbered
+from counterpoise.data.folds import Parts
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import CounterpoiseError
+from counterpoise.engine import limits, resampling
+from counterpoise.models import encoder as encoding, registry as models
+from counterpoise.models.encoder import Encoded
+from counterpoise.engine.fit import Fitted, Work, fit
+from counterpoise.core.outcome import OK
+from counterpoise.engine.resampling import FoldResult
+from counterpoise.samplers.registry import Resampled
+from counterpoise.evaluation import bootstrap
 from tests.conftest import mixed_table
 
 ROWS, COLUMNS = 1_000_000, 10
@@ -75,10 +76,10 @@ MIXED = pd.DataFrame(
 def test_a_csv_in_batches_is_the_same_as_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mixed.csv"
     MIXED.to_csv(path, index=False)
-    whole = formats.read(path, "csv", where="mixed.csv")
-    monkeypatch.setattr(formats, "LARGE", 1)
-    monkeypatch.setattr(formats, "BATCH", 700)
-    pd.testing.assert_frame_equal(formats.read(path, "csv", where="mixed.csv"), whole)
+    whole = readers.read(path, "csv", where="mixed.csv")
+    monkeypatch.setattr(readers, "LARGE", 1)
+    monkeypatch.setattr(readers, "BATCH", 700)
+    pd.testing.assert_frame_equal(readers.read(path, "csv", where="mixed.csv"), whole)
 
 
 @pytest.mark.parametrize("line", ["1,2,3\n", "1\n"])
@@ -87,11 +88,11 @@ def test_a_bad_line_of_a_csv_in_batches_is_told_as_in_one_piece(
 ) -> None:
     path, told = tmp_path / "bad.csv", []
     path.write_text("a,b\n" + "1,2\n" * 2000 + line)
-    for size in (formats.LARGE, 1):
-        monkeypatch.setattr(formats, "LARGE", size)
-        monkeypatch.setattr(formats, "BATCH", 700)
+    for size in (readers.LARGE, 1):
+        monkeypatch.setattr(readers, "LARGE", size)
+        monkeypatch.setattr(readers, "BATCH", 700)
         with pytest.raises(CounterpoiseError, match="line 2002") as error:
-            formats.read(path, "csv", where="bad.csv")
+            readers.read(path, "csv", where="bad.csv")
         told.append(str(error.value))
     assert told[0] == told[1]
 
@@ -226,9 +227,9 @@ def test_a_fit_that_reaches_the_limit_of_memory_fails_and_the_others_go_on(
     random = np.random.default_rng(0)
     X, y = random.normal(size=(30_000, 20)), (random.random(30_000) < 0.3).astype(np.int8)
     tables.write(paths.table("mine"), Table(tuple("abcdefghijklmnopqrst"), X, y))
-    splits.write(paths.split("mine"), schemes.split(tables.read(paths.table("mine")), config.load().split, 1, "mine"))
+    splits.write(paths.split("mine"), splitters.split(tables.read(paths.table("mine")), config.load().split, 1, "mine"))
     stage("resample", "mine")
-    environment = {**os.environ, memory.VARIABLE: "0.25", "PYTHONPATH": str(paths.REPOSITORY)}
+    environment = {**os.environ, limits.VARIABLE: "0.25", "PYTHONPATH": str(paths.REPOSITORY)}
     subprocess.run([sys.executable, "-m", "stages.train", "mine"], env=environment, check=True, timeout=120)
     cells = files.read_json(paths.scores("mine", "none") / "cells.json")["models"]
     assert {key: cell["status"] for key, cell in cells.items()} == {"xgboost": "ok", "many_bins": "failed"}
@@ -239,6 +240,6 @@ def test_a_fit_that_reaches_the_limit_of_memory_fails_and_the_others_go_on(
 
 @pytest.mark.parametrize("asked", ["much", "0", "-1", "inf", "nan"])
 def test_a_limit_that_is_no_number_is_told(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(memory.VARIABLE, asked)
-    with pytest.raises(CounterpoiseError, match="The limit to the memory of a fit is no number"), memory.limited():
+    monkeypatch.setenv(limits.VARIABLE, asked)
+    with pytest.raises(CounterpoiseError, match="The limit to the memory of a fit is no number"), limits.limited():
         pytest.fail("it went on")

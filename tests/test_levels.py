@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from stages import config
-from stages.config import Model, Strategy
-from stages.remedies import levels
-from stages.remedies.models import MODELS
-from stages.remedies.samplers import SAMPLERS
+from counterpoise.core import config
+from counterpoise.core.config import Model, Strategy
+from counterpoise.evaluation import levels
+from counterpoise.models.registry import MODELS
+from counterpoise.samplers.registry import SAMPLERS
 
 
 def models_of(**entries: dict[str, Any]) -> dict[str, Model]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
-from stages.remedies.losses import Loss, balanced_alpha, check_loss, positive_share
+from counterpoise.models.losses import Loss, balanced_alpha, check_loss, positive_share
 
 ALPHAS = (None, 0.25, 0.5, 0.999)
 GAMMAS = (0.0, 0.1, 0.5, 1.0, 1.7, 2.0, 5.0, 10.0)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import files
-from stages.paths import REPOSITORY
+from counterpoise.core import files
+from counterpoise.core.paths import REPOSITORY
 from tests.project import Project
 
 STRATEGIES, MODELS = ("none", "random_over", "smote"), ("gradient_boosting", "xgboost")

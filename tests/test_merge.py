@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.paths import REPOSITORY
+from counterpoise.core.paths import REPOSITORY
 from tests.project import Project
 from tests.shared_results import ALL, FITS, computed, fitted, owner, ran, shared_store
 

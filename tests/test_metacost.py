@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
-from stages.errors import NotApplicable
-from stages.remedies.metacost import MetaCost, Relabelled
+from counterpoise.core.errors import NotApplicable
+from counterpoise.models.metacost import MetaCost, Relabelled
 
 
 class Oracle(ClassifierMixin, BaseEstimator):

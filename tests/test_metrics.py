@@ -15,11 +15,11 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from stages.config import Holdout, StratifiedKFold
-from stages.data import schemes
-from stages.data.parts import Parts
-from stages.verdict import bootstrap, metrics
-from stages.verdict.metrics import Ranking
+from counterpoise.core.config import Holdout, StratifiedKFold
+from counterpoise.data import splitters
+from counterpoise.data.folds import Parts
+from counterpoise.evaluation import bootstrap, metrics
+from counterpoise.evaluation.metrics import Ranking
 from tests.conftest import numeric_table
 
 ROWS = 60  # of the table; a fold tests some of them
@@ -109,7 +109,7 @@ def test_curves_go_through_the_points_of_scikit_learn() -> None:
 
 def folds(scheme: StratifiedKFold | Holdout) -> tuple[Parts, np.ndarray]:
     table = numeric_table()
-    return schemes.split(table, scheme, 1, "mine"), table.y
+    return splitters.split(table, scheme, 1, "mine"), table.y
 
 
 def all_draws(parts: Parts, y: np.ndarray, seed: int = 3, count: int = 250) -> np.ndarray:

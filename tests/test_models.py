@@ -14,13 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
-from stages.config import Model
-from stages.data.tables import Table
-from stages.errors import ConfigurationError, NotApplicable
-from stages.remedies import models, networks
-from stages.remedies.encoding import Encoder
-from stages.remedies.fit import Work, fit
-from stages.remedies.models import MODELS
+from counterpoise.core.config import Model
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import ConfigurationError, NotApplicable
+from counterpoise.models import nets, registry as models
+from counterpoise.models.encoder import Encoder
+from counterpoise.engine.fit import Work, fit
+from counterpoise.models.registry import MODELS
 from tests.conftest import TABLES, mixed_table, numeric_table
 
 TRAIN, VALIDATION, TEST = np.arange(150), np.arange(150, 190), np.arange(190, 240)
@@ -301,8 +301,8 @@ def test_no_parameter_that_is_fixed_is_offered(model: str) -> None:
 @pytest.mark.parametrize("model", ["mlp", "mlp_weighted", "autoencoder", "autoencoder_xgboost"])
 def test_no_fit_is_charged_with_the_import_of_keras(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    keras, clock = networks.keras_on_jax, time.perf_counter
-    monkeypatch.setattr(networks, "keras_on_jax", lambda: [seen.append("keras"), keras()][1])
+    keras, clock = nets.keras_on_jax, time.perf_counter
+    monkeypatch.setattr(nets, "keras_on_jax", lambda: [seen.append("keras"), keras()][1])
     monkeypatch.setattr(time, "perf_counter", lambda: [seen.append("clock"), clock()][1])
     fit(work_of(model, numeric_table()))
     assert seen[:2] == ["keras", "clock"]

@@ -20,12 +20,17 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import average_precision_score
 from xgboost import XGBClassifier
 
-from stages.errors import NotApplicable
-from stages.paths import REPOSITORY
-from stages.remedies import networks
-from stages.remedies.anomaly import AutoencoderClassifier, AutoencoderXGBClassifier, IsolationForestClassifier, flagging
-from stages.remedies.networks import Autoencoder, KerasMLP, Schedule, estimated_bytes, focal, keras_on_jax
-from stages.remedies.weights import class_weights
+from counterpoise.core.errors import NotApplicable
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.models import nets
+from counterpoise.models.anomaly import (
+    AutoencoderClassifier,
+    AutoencoderXGBClassifier,
+    IsolationForestClassifier,
+    flagging,
+)
+from counterpoise.models.nets import Autoencoder, KerasMLP, Schedule, estimated_bytes, focal, keras_on_jax
+from counterpoise.models.class_weights import class_weights
 
 MLP = {"layers": (8,), "steps": 60, "chunks": 6, "random_state": 0}
 """One design for most tests, which compiles once."""
@@ -271,7 +276,7 @@ def test_an_epoch_is_as_many_steps_as_there_are_batches() -> None:
 
 
 def test_every_row_is_seen_as_often_as_any_other() -> None:
-    batches = networks._batches(10, 4, np.random.default_rng(0))
+    batches = nets._batches(10, 4, np.random.default_rng(0))
     seen = np.concatenate([next(batches) for _ in range(5)])
     for start in (0, 10):
         assert sorted(seen[start : start + 10]) == list(range(10))
@@ -402,8 +407,8 @@ def test_the_estimate_counts_weights_five_times_and_activations_twice() -> None:
     "net", [KerasMLP(layers=(64, 32)), Autoencoder(layers=(2,)), AutoencoderClassifier(layers=(2,))]
 )
 def test_a_net_that_is_too_large_is_refused_before_anything_is_taken(net: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(networks, "MEMORY_LIMIT", 4_000_000)
-    monkeypatch.setattr(networks.Design, "build", lambda *_: pytest.fail("it was built"))
+    monkeypatch.setattr(nets, "MEMORY_LIMIT", 4_000_000)
+    monkeypatch.setattr(nets.Design, "build", lambda *_: pytest.fail("it was built"))
     wide = np.ones((300, 500)) * np.arange(300)[:, None]
     y = np.arange(300) % 2
     pattern = (
@@ -425,13 +430,13 @@ def test_layers_that_no_number_of_features_allows_are_refused_by_validation() ->
 def test_programs_that_are_kept_are_few_and_dropping_them_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     net = KerasMLP(**MLP).fit(X, Y)
     before = net.decision_function(HELD_X)
-    monkeypatch.setattr(networks, "KEPT_PROGRAMS", 1)
+    monkeypatch.setattr(nets, "KEPT_PROGRAMS", 1)
     KerasMLP(layers=(3,), steps=1).fit(X, Y)
-    assert len(networks._programs) == 1
+    assert len(nets._programs) == 1
     assert same_bytes(net.decision_function(HELD_X), before)
-    monkeypatch.setattr(networks, "KEPT_BYTES", 0)
+    monkeypatch.setattr(nets, "KEPT_BYTES", 0)
     KerasMLP(layers=(4,), steps=1).fit(X, Y)
-    assert [design.layers for design in networks._programs] == [(3,)]
+    assert [design.layers for design in nets._programs] == [(3,)]
 
 
 # Parameters
@@ -554,13 +559,13 @@ class Blocked(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocked())
-import stages.remedies.anomaly
-import stages.remedies.networks
-from stages.errors import NotApplicable
+import counterpoise.models.anomaly
+import counterpoise.models.nets
+from counterpoise.core.errors import NotApplicable
 
 heavy = {"keras", "jax", "tensorflow", "xgboost", "sklearn.ensemble", "sklearn.metrics"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
-net = stages.remedies.networks.KerasMLP()
+net = counterpoise.models.nets.KerasMLP()
 net._validate_params()
 try:
     net.fit([[1.0], [2.0]], [0, 1])
@@ -586,7 +591,7 @@ def test_a_fit_that_takes_long_says_where_it_is(
 ) -> None:
     KerasMLP(layers=(8,), epochs=2).fit(X, Y)
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(networks, "SAY_EVERY", -1.0)
+    monkeypatch.setattr(nets, "SAY_EVERY", -1.0)
     KerasMLP(layers=(8,), epochs=2).fit(X, Y)
     Autoencoder(layers=(2,), steps=1).fit(X)
     lines = capsys.readouterr().err.splitlines()

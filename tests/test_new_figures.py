@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from scipy.special import expit, logit
 
-from stages.verdict import calibration, figures
+from counterpoise.evaluation import calibration
+from counterpoise.report import charts
 
 ONE = [("smote", "logistic_regression")]
 EIGHT = [(s, m) for s in ("none", "random_over", "smote", "near_miss_1") for m in ("hist_gradient_boosting", "mlp")]
@@ -95,11 +96,11 @@ def decided(cells: Cells) -> pd.DataFrame:
 
 REFERENCE = {"accept all": 0.99, "refuse all": 0.1, "oracle": 0.0}
 DRAWINGS: dict[str, tuple[Callable[[Cells], pd.DataFrame], Callable[..., Figure]]] = {
-    "reliability": (points, figures.reliability),
-    "score_distribution": (shares, figures.score_distribution),
-    "learning_curves": (fits, figures.learning_curves),
-    "search_history": (trials, figures.search_history),
-    "costs": (decided, lambda frame, title: figures.costs(frame, REFERENCE, title=title)),
+    "reliability": (points, charts.reliability),
+    "score_distribution": (shares, charts.score_distribution),
+    "learning_curves": (fits, charts.learning_curves),
+    "search_history": (trials, charts.search_history),
+    "costs": (decided, lambda frame, title: charts.costs(frame, REFERENCE, title=title)),
 }
 
 
@@ -150,10 +151,10 @@ def test_texts_stay_in_the_figure_and_off_each_other(name: str, cells: str) -> N
 
 def assert_fit_for_a_page(first: Figure, second: Figure, most: int) -> None:
     """Two drawings of the same, titled `<b> & $x^$`: the same bytes, the page's ink, escaped, and at most so large."""
-    text = figures.svg(first)
-    assert text == figures.svg(first) == figures.svg(second)
-    assert figures.png(first) == figures.png(second)
-    assert figures.INK not in text and "currentColor" in text
+    text = charts.svg(first)
+    assert text == charts.svg(first) == charts.svg(second)
+    assert charts.png(first) == charts.png(second)
+    assert charts.INK not in text and "currentColor" in text
     assert not re.search(r"#000000|#ffffff|fill: white|nan|NaN|inf\b|mathdefault", text)
     assert "<b>" not in text and 'aria-label="&lt;b&gt; &amp; $x^$"' in text
     assert len(text) < most
@@ -176,7 +177,7 @@ def test_no_row_and_no_number_are_said_in_words(name: str) -> None:
         figure = draw(empty, title="nothing")
         assert_legible(figure)
         told = ("No cell has a result to draw.", "No trial was made.", "no trial was completed")
-        assert any(text in figures.svg(figure) for text in told)
+        assert any(text in charts.svg(figure) for text in told)
 
 
 # Reliability
@@ -187,7 +188,7 @@ def test_a_point_lies_at_its_log_odds_and_one_without_positives_at_the_edge() ->
         "strategy": "smote", "model": "a", "side": ["raw", "raw", "raw"], "mean_probability": [0.002, 0.1, 0.97],
         "observed": [0.0, 0.1, 1.0], "low": [0.0, 0.05, 0.6], "high": [0.01, 0.2, 1.0], "rows": [4_000, 50, 7],
     })  # fmt: skip
-    figure = figures.reliability(frame, title="x")
+    figure = charts.reliability(frame, title="x")
     (axes,) = figure.axes
     drawn = {line.get_marker(): line.get_xydata() for line in axes.lines if line.get_linestyle() == "None"}
     np.testing.assert_allclose(drawn["s"], [logit([0.1, 0.1])])
@@ -195,34 +196,34 @@ def test_a_point_lies_at_its_log_odds_and_one_without_positives_at_the_edge() ->
     np.testing.assert_allclose(drawn["v"], [[logit(0.002), low]])
     np.testing.assert_allclose(drawn["^"], [[logit(0.97), high]])
     assert axes.get_xlim() == axes.get_ylim() and axes.get_xlim()[0] < low < high < axes.get_xlim()[1]
-    text = figures.svg(figure)
+    text = charts.svg(figure)
     assert "raw: 7 to 4,000 rows a point" in text and "no positive row" in text and "no negative row" in text
     assert "corrected:" not in text
     inside = frame.assign(observed=0.1)
-    assert "no positive row" not in figures.svg(figures.reliability(inside, title="x"))
+    assert "no positive row" not in charts.svg(charts.reliability(inside, title="x"))
 
 
 def test_probabilities_of_nothing_but_0_and_1_are_drawn_at_the_edges() -> None:
     frame = calibration.reliability(np.array([0, 0, 1, 1], np.int8), np.array([0.0, 0.0, 1.0, 1.0]))
-    figure = figures.reliability(frame.assign(strategy="s", model="m", side="raw"), title="x")
+    figure = charts.reliability(frame.assign(strategy="s", model="m", side="raw"), title="x")
     assert_legible(figure)
-    assert "raw: 2 rows a point" in figures.svg(figure)
+    assert "raw: 2 rows a point" in charts.svg(figure)
 
 
 def test_a_cell_without_probabilities_keeps_its_panel_and_says_so() -> None:
     frame = points(EIGHT)
     frame.loc[frame["strategy"] == "smote", ["mean_probability", "observed"]] = np.nan
-    figure = figures.reliability(frame, title="x")
+    figure = charts.reliability(frame, title="x")
     assert_legible(figure)
-    assert figures.svg(figure).count("no probabilities") == 2
+    assert charts.svg(figure).count("no probabilities") == 2
 
 
 def test_ticks_of_log_odds_are_written_out_and_do_not_touch() -> None:
-    assert figures._ticks(1e-5, 0.999) == pytest.approx([1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999])
-    assert [figures._plain(v) for v in (1e-5, 0.5, 1.0, 0.9999, 20.0)] == ["0.00001", "0.5", "1", "0.9999", "20"]
-    assert figures._apart([1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9], 0.01) == [0.5], "no room for more"
-    assert figures._ends(np.array([0.3])) == pytest.approx((0.01, 0.99))
-    assert figures._ends(np.array([1e-12, 0, 1, 1 - 1e-12])) == pytest.approx((1e-5, 0.999))
+    assert charts._ticks(1e-5, 0.999) == pytest.approx([1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999])
+    assert [charts._plain(v) for v in (1e-5, 0.5, 1.0, 0.9999, 20.0)] == ["0.00001", "0.5", "1", "0.9999", "20"]
+    assert charts._apart([1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9], 0.01) == [0.5], "no room for more"
+    assert charts._ends(np.array([0.3])) == pytest.approx((0.01, 0.99))
+    assert charts._ends(np.array([1e-12, 0, 1, 1 - 1e-12])) == pytest.approx((1e-5, 0.999))
 
 
 # Scores
@@ -231,27 +232,27 @@ def test_ticks_of_log_odds_are_written_out_and_do_not_touch() -> None:
 def test_thresholds_are_drawn_in_their_own_cell() -> None:
     lines = thresholds(EIGHT).iloc[:2].assign(threshold=[0.5, 7.0])
     cells = EIGHT[:4]
-    figure = figures.score_distribution(shares(cells), title="x", thresholds=lines)
+    figure = charts.score_distribution(shares(cells), title="x", thresholds=lines)
     at = [[float(line.get_xdata()[0]) for line in axes.lines] for axes in figure.axes if axes.get_visible()]
     assert at == [[0.5, 1.0], [], [], []], "a threshold above every score lies at the edge"
-    assert "threshold half" in figures.svg(figure)
-    assert "threshold" not in figures.svg(figures.score_distribution(shares(cells), title="x"))
-    assert_legible(figures.score_distribution(shares(LONG), title="x", thresholds=thresholds(LONG)))
+    assert "threshold half" in charts.svg(figure)
+    assert "threshold" not in charts.svg(charts.score_distribution(shares(cells), title="x"))
+    assert_legible(charts.score_distribution(shares(LONG), title="x", thresholds=thresholds(LONG)))
 
 
 def test_a_class_without_rows_is_told_and_the_other_drawn() -> None:
     frame = shares(LONG)
     frame.loc[(frame["strategy"] == "none") & (frame["label"] == 1), "share"] = np.nan
-    figure = figures.score_distribution(frame, title="x", thresholds=thresholds(LONG))
+    figure = charts.score_distribution(frame, title="x", thresholds=thresholds(LONG))
     assert_legible(figure)
-    assert figures.svg(figure).count("no positives") == 1
+    assert charts.svg(figure).count("no positives") == 1
 
 
 # Learning curves
 
 
 def test_losses_lie_above_and_scores_below_with_a_band_over_folds() -> None:
-    figure = figures.learning_curves(fits(ONE), title="x")
+    figure = charts.learning_curves(fits(ONE), title="x")
     above, below = figure.axes
     assert (above.get_ylabel(), below.get_ylabel()) == ("loss (log scale)", "average precision")
     assert len(above.lines) == 2 and len(below.lines) == 1
@@ -263,9 +264,9 @@ def test_losses_lie_above_and_scores_below_with_a_band_over_folds() -> None:
 def test_losses_without_a_wide_range_are_on_a_plain_scale_and_a_missing_kind_has_no_panel() -> None:
     losses = fits(EIGHT[:2], SERIES[:2])
     losses[["mean", "low", "high"]] += 1
-    figure = figures.learning_curves(losses, title="x")
+    figure = charts.learning_curves(losses, title="x")
     assert [axes.get_yscale() for axes in figure.axes] == ["linear"] * 2 and figure.axes[0].get_ylabel() == "loss"
-    figure = figures.learning_curves(fits(EIGHT[:2], SERIES[2:]), title="x")
+    figure = charts.learning_curves(fits(EIGHT[:2], SERIES[2:]), title="x")
     assert len(figure.axes) == 2
     assert_legible(figure)
 
@@ -274,9 +275,9 @@ def test_a_cell_that_recorded_nothing_or_blew_up_is_said_so() -> None:
     frame = fits(EIGHT)
     frame.loc[(frame["strategy"] == "none") & (frame["model"] == "mlp"), ["mean", "low", "high"]] = np.nan
     frame.loc[frame["step"] > 10_000, ["mean", "high"]] = np.inf
-    figure = figures.learning_curves(frame, title="x")
+    figure = charts.learning_curves(frame, title="x")
     assert_legible(figure)
-    assert figures.svg(figure).count("nothing recorded") == 2
+    assert charts.svg(figure).count("nothing recorded") == 2
 
 
 # Searches
@@ -284,7 +285,7 @@ def test_a_cell_that_recorded_nothing_or_blew_up_is_said_so() -> None:
 
 def test_the_best_so_far_is_that_of_completed_trials_of_the_same_fold() -> None:
     frame = trials(ONE)
-    best = figures.best_so_far(frame.assign(state=frame["state"].str.lower()), ["repeat", "fold"])
+    best = charts.best_so_far(frame.assign(state=frame["state"].str.lower()), ["repeat", "fold"])
     for (repeat, fold), trial in itertools.product([(0, k) for k in range(5)], range(12)):
         mine = frame[(frame["repeat"] == repeat) & (frame["fold"] == fold) & (frame["trial"] <= trial)]
         values = [v for v, state in zip(mine["value"], mine["state"], strict=True) if state == "COMPLETE"]
@@ -295,7 +296,7 @@ def test_the_best_so_far_is_that_of_completed_trials_of_the_same_fold() -> None:
 def test_a_search_that_ended_early_keeps_its_best() -> None:
     lines = [("complete", 0, 0, 0.5), ("complete", 0, 1, 0.4), ("pruned", 1, 0, 0.9), ("complete", 1, 5, 0.3)]
     frame = pd.DataFrame(lines, columns=["state", "fold", "trial", "value"])
-    best = figures.best_so_far(frame, ["fold"])
+    best = charts.best_so_far(frame, ["fold"])
     assert best.index.tolist() == [0, 1, 5]
     assert best[0].tolist() == [0.5, 0.5, 0.5]
     assert np.isnan(best[1][[0, 1]]).all() and best[1][5] == 0.3, "a pruned trial is never the best"
@@ -305,9 +306,9 @@ def test_a_single_search_needs_no_fold_and_odd_states_are_marked() -> None:
     frame = trials(LONG, folds=1).drop(columns=["repeat", "fold"])
     frame.loc[frame["strategy"] == "none", ["state", "value"]] = ["FAIL", np.nan]
     frame.loc[frame.index[:2], "state"] = "RUNNING"
-    figure = figures.search_history(frame, title="x", value="mean cost")
+    figure = charts.search_history(frame, title="x", value="mean cost")
     assert_legible(figure)
-    text = figures.svg(figure)
+    text = charts.svg(figure)
     for told in ("no trial was completed", ">other<", ">failed<", ">pruned<", ">best so far<", ">mean cost<"):
         assert told in text
     assert "each fold" not in text
@@ -322,18 +323,18 @@ def labels(figure: Figure) -> list[str]:
 
 def test_the_cheapest_cells_come_first_and_twenty_are_shown() -> None:
     frame = decided(MANY)
-    figure = figures.costs(frame, REFERENCE, title="x")
+    figure = charts.costs(frame, REFERENCE, title="x")
     order = frame.groupby(["strategy", "model"])["expected_cost"].min().sort_values().index[:20]
     assert labels(figure) == [" / ".join(cell) for cell in order]
     assert_legible(figure)
-    assert "the 20 cheapest of 48 cells" in figures.svg(figure)
-    assert "cheapest" not in figures.svg(figures.costs(decided(EIGHT), REFERENCE, title="x"))
+    assert "the 20 cheapest of 48 cells" in charts.svg(figure)
+    assert "cheapest" not in charts.svg(charts.costs(decided(EIGHT), REFERENCE, title="x"))
 
 
 def test_references_far_off_are_told_in_words_and_so_are_costs_far_off() -> None:
     frame = decided(MANY[:9])
-    figure = figures.costs(frame, REFERENCE, title="x")
-    text = figures.svg(figure)
+    figure = charts.costs(frame, REFERENCE, title="x")
+    text = charts.svg(figure)
     assert "accept all 0.99 (farther right)" in text and ">refuse all 0.1<" in text and ">oracle 0<" in text
     (axes,) = figure.axes
     upright = [
@@ -349,8 +350,8 @@ def test_references_far_off_are_told_in_words_and_so_are_costs_far_off() -> None
 
 def test_costs_that_are_all_one_or_below_zero_are_drawn() -> None:
     frame = decided(EIGHT[:1]).assign(expected_cost=[-2.0, -2.0, np.nan])
-    figure = figures.costs(frame, {"refuse all": 0.0, "unknown": float("nan")}, title="x")
+    figure = charts.costs(frame, {"refuse all": 0.0, "unknown": float("nan")}, title="x")
     assert_legible(figure)
-    text = figures.svg(figure)
+    text = charts.svg(figure)
     assert "unknown" not in text and "refuse all 0" in text
-    assert_legible(figures.costs(frame.assign(expected_cost=0.0), {}, title="x"))
+    assert_legible(charts.costs(frame.assign(expected_cost=0.0), {}, title="x"))

@@ -24,13 +24,15 @@ from scipy import stats
 
 from benchmarks.imbalanced_learn import chain
 from benchmarks.imbalanced_learn import ranks as ranks_script
-from stages import check, config, files, yaml12
-from stages.config import File
-from stages.data import datasets, sources
-from stages.errors import SourceError
-from stages.paths import REPOSITORY
-from stages.verdict import figures, over_datasets, page, ranks_figures, ranks_page
-from stages.verdict.over_datasets import ALONE, BEST, MINIMUM, Ranked, compared
+from counterpoise.commands import check
+from counterpoise.core import config, files, yaml12
+from counterpoise.core.config import File
+from counterpoise.data import datasets, sources
+from counterpoise.core.errors import SourceError
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.evaluation import ranks as over_datasets
+from counterpoise.report import charts, page, ranks_chart, ranks_section
+from counterpoise.evaluation.ranks import ALONE, BEST, MINIMUM, Ranked, compared
 from tests.conftest import Publisher
 from tests.project import Project
 
@@ -266,7 +268,7 @@ def test_a_dataset_without_any_result_is_no_case() -> None:
 
 @pytest.mark.parametrize("count", [1, 4, MINIMUM - 1])
 def test_fewer_than_twenty_datasets_are_not_ranked_and_the_page_says_why(count: int) -> None:
-    section = ranks_page.section(board(count))
+    section = ranks_section.section(board(count))
     here = "here is 1" if count == 1 else f"here are {count}"
     assert section["comparisons"] == []
     assert f"they need 20 datasets or more, and {here}." in section["why_not"]
@@ -279,7 +281,7 @@ def test_twenty_datasets_are_ranked_with_the_best_model_and_with_each() -> None:
     found = list(over_datasets.over_datasets(board(MINIMUM)))
     assert [one.name for one in found] == [BEST, "forest", "logistic"]
     assert [list(one.average) for one in found] == [sorted(one.average) for one in found]
-    section = ranks_page.section(board(MINIMUM))
+    section = ranks_section.section(board(MINIMUM))
     shown = page.environment().get_template("ranks.html.j2").render(ranks=section)
     assert section["why_not"] is None
     assert shown.count("<svg") == 3 and shown.count("<details") == 2
@@ -316,7 +318,7 @@ def diagrams() -> list[Ranked]:
 
 @pytest.mark.parametrize("k", range(4))
 def test_no_text_of_the_diagram_lies_over_another_or_outside(k: int) -> None:
-    figure = ranks_figures.critical_difference(diagrams()[k], title="each remedy with random_forest")
+    figure = ranks_chart.critical_difference(diagrams()[k], title="each remedy with random_forest")
     renderer = FigureCanvasAgg(figure).get_renderer()
     (axes,) = figure.axes
     ticks = zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
@@ -333,9 +335,9 @@ def test_no_text_of_the_diagram_lies_over_another_or_outside(k: int) -> None:
 
 def test_the_lines_of_the_diagram_join_what_is_not_told_apart() -> None:
     found = diagrams()[0]
-    figure = ranks_figures.critical_difference(found, title="x")
+    figure = ranks_chart.critical_difference(found, title="x")
     (axes,) = figure.axes
-    lines = [line.get_xdata() for line in axes.lines if line.get_color() == figures.BETTER]
+    lines = [line.get_xdata() for line in axes.lines if line.get_color() == charts.BETTER]
     joined = {frozenset(np.round(np.asarray(line, float), 9)) for line in lines}
     average = found.average.round(9)
     for pair in found.pairs:
@@ -351,7 +353,7 @@ def test_the_diagram_is_the_same_bytes_whatever_the_order_of_sets() -> None:
     environment = {**os.environ, "PYTHONHASHSEED": "1"}  # in this process it is another one
     done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, env=environment, capture_output=True, text=True,
                           check=True)  # fmt: skip
-    assert done.stdout.strip() == figures.svg(ranks_figures.critical_difference(diagrams()[2], title="x"))
+    assert done.stdout.strip() == charts.svg(ranks_chart.critical_difference(diagrams()[2], title="x"))
 
 
 def test_the_files_of_the_benchmark_tell_the_same_as_the_page(
@@ -360,7 +362,7 @@ def test_the_files_of_the_benchmark_tell_the_same_as_the_page(
     files.write_csv(workplace / "reports" / "leaderboard.csv", board(MINIMUM))
     monkeypatch.setattr(sys, "argv", ["ranks"])
     ranks_script.main()
-    section = ranks_page.section(files.read_csv(workplace / "reports" / "leaderboard.csv"))
+    section = ranks_section.section(files.read_csv(workplace / "reports" / "leaderboard.csv"))
     assert capsys.readouterr().out.splitlines() == section["comparisons"][0]["reading"]
     table, text = files.read_csv(workplace / "reports" / "ranks.csv"), (workplace / "results.md").read_text()
     pairs = files.read_csv(workplace / "reports" / "pairs.csv")

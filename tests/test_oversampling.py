@@ -17,11 +17,11 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from stages.config import Strategy
-from stages.data.tables import Table
-from stages.errors import NotApplicable
-from stages.remedies import oversampling, samplers
-from stages.remedies.space import SamplingSpace
+from counterpoise.core.config import Strategy
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import NotApplicable
+from counterpoise.samplers import registry as samplers, smote
+from counterpoise.samplers.feature_space import SamplingSpace
 from tests.conftest import labels, mixed_table, numeric_table
 
 
@@ -130,10 +130,10 @@ def test_the_new_rows_are_those_of_imbalanced_learn(
         return made.synthetic, made.synthetic_y
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(oversampling, "BLOCK", 50)  # several blocks of new rows
+        patch.setattr(smote, "BLOCK", 50)  # several blocks of new rows
         if not at_once:
-            patch.setattr(oversampling, "AT_ONCE", 0)
-            patch.setattr(oversampling, "SEARCHED", rows.X[:25].nbytes)
+            patch.setattr(smote, "AT_ONCE", 0)
+            patch.setattr(smote, "SEARCHED", rows.X[:25].nbytes)
         assert_same(outcome(expected), outcome(here))
 
 
@@ -192,8 +192,8 @@ def test_drawing_rows_reads_none_of_them(sampler: str) -> None:
 @pytest.mark.parametrize("sampler", CLASSES)
 def test_a_table_on_disk_is_not_copied(sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     n, p = 400_000, 30
-    monkeypatch.setattr(oversampling, "AT_ONCE", 2**20)
-    monkeypatch.setattr(oversampling, "SEARCHED", 2 * 2**20)
+    monkeypatch.setattr(smote, "AT_ONCE", 2**20)
+    monkeypatch.setattr(smote, "SEARCHED", 2 * 2**20)
     random = np.random.default_rng(0)
     y = labels(n, 150, random)
     X = np.memmap(tmp_path / "table", np.float32, "w+", shape=(n, p))

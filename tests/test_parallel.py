@@ -16,9 +16,10 @@ import numpy as np
 import psutil
 import pytest
 
-from stages import parallel, paths
-from stages.parallel import Killed, scratch, side_by_side
-from stages.paths import REPOSITORY
+from counterpoise.core import paths
+from counterpoise.engine import parallel
+from counterpoise.engine.parallel import Killed, scratch, side_by_side
+from counterpoise.core.paths import REPOSITORY
 
 # The functions that workers run are functions of a module, since workers get them by name.
 
@@ -185,7 +186,7 @@ PROGRAM = """
 import os, pathlib, sys, time
 import stages
 from stages import parallel
-from stages.errors import guarded
+from counterpoise.core.errors import guarded
 from tests.test_parallel import wait_a_minute
 
 parallel.cores = lambda: 2

@@ -20,19 +20,21 @@ from scipy.spatial import Delaunay
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from stages import config, files
-from stages.config import Strategy
-from stages.data import datasets, schemes
-from stages.data.parts import Fold
-from stages.data.tables import Table
-from stages.paths import REPOSITORY
-from stages.remedies import resampling, samplers
-from stages.remedies.resampling import FoldResult, resample
-from stages.remedies.samplers import SAMPLERS, NotApplicable
-from stages.remedies.space import SamplingSpace
-from stages.verdict import figures, projection, rows_figure
-from stages.verdict.projection import KINDS, ROWS, Made, Projection, project
-from stages.verdict.rows_figure import rows_overlay
+from counterpoise.core import config, files
+from counterpoise.core.config import Strategy
+from counterpoise.data import datasets, splitters
+from counterpoise.data.folds import Fold
+from counterpoise.data.tables import Table
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine import resampling
+from counterpoise.samplers import registry as samplers
+from counterpoise.engine.resampling import FoldResult, resample
+from counterpoise.samplers.registry import NotApplicable, SAMPLERS
+from counterpoise.samplers.feature_space import SamplingSpace
+from counterpoise.evaluation import projection
+from counterpoise.report import charts, rows_chart
+from counterpoise.evaluation.projection import KINDS, Made, Projection, ROWS, project
+from counterpoise.report.rows_chart import rows_overlay
 from tests.conftest import TABLES, numeric_table
 from tests.test_new_figures import assert_fit_for_a_page, assert_legible
 
@@ -56,7 +58,7 @@ class Case(NamedTuple):
 
 
 def case_of(table: Table, name: str, keys: tuple[str, ...] = STRATEGIES) -> Case:
-    fold = next(iter(schemes.split(table, PARAMS.split, 1, name)))
+    fold = next(iter(splitters.split(table, PARAMS.split, 1, name)))
     return Case(table, fold, {key: resample(table, fold, key, Strategy(), 5) for key in keys})
 
 
@@ -349,7 +351,7 @@ def test_odd_features_give_a_place_to_every_row(name: str) -> None:
         assert share or not points[axis].any()
     figure = rows_overlay(points, title=name, shares=shares)
     assert_legible(figure)
-    assert not re.search(r"nan|inf\b", figures.svg(figure))
+    assert not re.search(r"nan|inf\b", charts.svg(figure))
 
 
 def test_few_rows_and_one_class_have_places() -> None:
@@ -411,7 +413,7 @@ def test_what_was_written_and_read_gives_the_same_picture(data: Case, tmp_path: 
     points, shares = data.project()
     files.write_csv(tmp_path / "rows.csv", points)
     again = files.read_csv(tmp_path / "rows.csv")
-    here, there = (figures.svg(rows_overlay(frame, title="x", shares=shares)) for frame in (points, again))
+    here, there = (charts.svg(rows_overlay(frame, title="x", shares=shares)) for frame in (points, again))
     assert here == there
 
 
@@ -429,7 +431,7 @@ def test_a_panel_a_strategy_says_how_many_rows_change(mirror: Path) -> None:
     assert re.fullmatch(
         "\u2212\\d+ negatives, \u2212\\d+ positives?\n\\+[\\d,]+ synthetic positives", told["smote_enn"]
     )
-    text = figures.svg(figure)
+    text = charts.svg(figure)
     for label in ("kept negatives", "kept positives", "repeated positives", "removed negatives", "synthetic positives"):
         assert f">{label}<" in text
     assert "repeated negatives" not in text
@@ -454,7 +456,7 @@ def test_a_strategy_that_keeps_copies_of_one_row_is_seen_to_do_so(mirror: Path) 
     kept = shown(points, "near_miss_1", "kept").query("label == 0")
     assert len(kept) > 150 and len(kept[["x", "y"]].drop_duplicates()) == 1
     (axes,) = (axes for axes in visible(rows_overlay(points, title="x")) if axes.get_title() == "near_miss_1")
-    blue = [p for p in marks(axes) if p.get_alpha() == 0.75 and to_hex(p.get_edgecolor()) == figures.BETTER]
+    blue = [p for p in marks(axes) if p.get_alpha() == 0.75 and to_hex(p.get_edgecolor()) == charts.BETTER]
     assert [len(p.get_path()) for p in blue] == [2] and blue[0].get_linewidth() > 6
 
 
@@ -473,7 +475,7 @@ def test_marks_lie_at_their_rows_and_look_like_their_kind() -> None:
     found: dict[tuple[str, int], np.ndarray] = {}
     for patch in marks(axes):
         ends = patch.get_path().vertices
-        for kind, (mark,) in ((k, m) for k, m in rows_figure.MARKS.items() if k != "repeated"):
+        for kind, (mark,) in ((k, m) for k, m in rows_chart.MARKS.items() if k != "repeated"):
             for label in (0, 1):
                 if len(ends) == 5 * len(mark.shape.vertices) and to_hex(patch.get_edgecolor()) == mark.colours[label]:
                     found[kind, label] = np.asarray(ends).reshape(5, -1, 2)
@@ -559,7 +561,7 @@ def test_any_number_of_strategies_and_any_name_is_legible(name: str) -> None:
     assert_legible(figure)
     legend = figure.legends[0].get_window_extent()
     assert legend.x0 >= 0 and legend.y0 >= 0 and legend.x1 <= figure.bbox.x1
-    text = figures.svg(figure)
+    text = charts.svg(figure)
     assert len(text) < 270_000, "the more strategies, the fewer rows of each"
     assert len(visible(figure)) == min(len(strategies), 12)
     assert ("The first 12 of 60 strategies are shown." in note_of(figure)) == (name == "sixty")
@@ -574,4 +576,4 @@ def test_no_strategy_is_said_in_words() -> None:
     points, _ = project(NORMAL, Y, (0, 0, 0), np.arange(60), {}, 3)
     figure = rows_overlay(points, title="nothing")
     assert_legible(figure)
-    assert "No strategy has rows to draw." in figures.svg(figure)
+    assert "No strategy has rows to draw." in charts.svg(figure)

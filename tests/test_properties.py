@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages import config, yaml12
-from stages.data import schemes
-from stages.data.tables import Table
-from stages.remedies import thresholds
-from stages.remedies.resampling import resample
-from stages.remedies.samplers import SAMPLERS
-from stages.verdict.metrics import Ranking, losses
+from counterpoise.core import config, yaml12
+from counterpoise.data import splitters
+from counterpoise.data.tables import Table
+from counterpoise.evaluation import thresholds
+from counterpoise.engine.resampling import resample
+from counterpoise.samplers.registry import SAMPLERS
+from counterpoise.evaluation.metrics import Ranking, losses
 from tests.conftest import TABLES
 
 words = st.text(string.ascii_letters + string.digits + " _-'\":#@%{}[],&*!|>\\\tñü≥", min_size=1, max_size=12)
@@ -166,8 +166,8 @@ SCHEMES = [
 @given(table=any_table(), seed=st.integers(0, 5))
 def test_each_row_has_one_part_in_each_fold_and_each_repeat_tests_it_once(scheme: Any, table: Table, seed: int) -> None:
     try:
-        parts = schemes.split(table, scheme, seed, "mine")
-    except schemes.SplitError:
+        parts = splitters.split(table, scheme, seed, "mine")
+    except splitters.SplitError:
         return  # too few rows of a class on one side: told, and looked at in test_schemes.py
     for fold in parts:
         together = np.concatenate([fold.train, fold.validation, fold.test])
@@ -187,7 +187,7 @@ def test_each_row_has_one_part_in_each_fold_and_each_repeat_tests_it_once(scheme
             assert time[fold.train].max() < time[fold.validation].min()
             assert time[fold.validation].max() < time[fold.test].min()
     if scheme.scheme == "grouped":
-        groups = schemes.groups_of(table)
+        groups = splitters.groups_of(table)
         for fold in parts:
             assert not set(groups[fold.test]) & set(groups[np.concatenate([fold.train, fold.validation])])
             assert not set(groups[fold.train]) & set(groups[fold.validation])
@@ -198,7 +198,7 @@ def test_each_row_has_one_part_in_each_fold_and_each_repeat_tests_it_once(scheme
 def test_a_resampler_never_sees_a_test_or_validation_row(sampler: str, kind: str) -> None:
     """Whatever stands in the rows that are not for training, and whatever their labels: the result is the same."""
     table = TABLES[kind](160, 40)
-    fold = next(iter(schemes.split(table, config.StratifiedKFold(folds=3, repeats=1), 1, "mine")))
+    fold = next(iter(splitters.split(table, config.StratifiedKFold(folds=3, repeats=1), 1, "mine")))
     elsewhere = np.concatenate([fold.validation, fold.test])
     poisoned = table.X.copy()
     poisoned[elsewhere] = np.where(np.arange(len(elsewhere))[:, None] % 2, np.nan, 1e9)

@@ -14,12 +14,12 @@ import pytest
 
 from benchmarks import published
 from benchmarks.published import PUBLISHED, CrossValidated, Difference, Fetch, FirstExample, Net, Published
-from stages import files, paths
-from stages.config import Model
-from stages.data.tables import Table
-from stages.errors import SourceError
-from stages.paths import REPOSITORY
-from stages.remedies.fit import Fitted, Work
+from counterpoise.core import files, paths
+from counterpoise.core.config import Model
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import SourceError
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine.fit import Fitted, Work
 from tests.conftest import Stage, labels
 
 SLOW = {"forest", "svm", "focal_on_sample"}

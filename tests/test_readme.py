@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import config, files, yaml12
-from stages.data import formats
-from stages.paths import REPOSITORY
+from counterpoise.core import config, files, yaml12
+from counterpoise.data import readers
+from counterpoise.core.paths import REPOSITORY
 from tests.project import Project
 
 README = (REPOSITORY / "README.md").read_text()
@@ -42,7 +42,7 @@ def test_no_command_stands_in_the_readme_untested() -> None:
         COMMANDS[1],
         "mlflow ui --backend-store-uri sqlite:///mlflow.db",
         "dvc repro",
-        "python -m stages.check",
+        "python -m counterpoise check",
         "dvc add data/mine.csv",
         "dvc metrics diff",
         "dvc plots show",
@@ -54,8 +54,8 @@ def test_no_command_stands_in_the_readme_untested() -> None:
         "dvc repro --pull",
         "deploy/server.sh start",
         # below, and tests/test_scoring.py
-        "python -m stages.promote digits",
-        "python -m stages.score digits new.csv scored.csv",
+        "python -m counterpoise promote digits",
+        "python -m counterpoise score digits new.csv scored.csv",
         "mlflow models serve -m models:/counterpoise-digits@champion --env-manager local",
     }
     assert set(COMMANDS) <= known
@@ -131,14 +131,14 @@ def test_the_ui_opens_on_the_runs(fresh: Project) -> None:
 
 
 def test_the_champion_of_the_first_command_scores_a_file(fresh: Project) -> None:
-    formats.digits().to_csv(fresh.folder / "new.csv", index=False)
+    readers.digits().to_csv(fresh.folder / "new.csv", index=False)
     for command in COMMANDS:
-        if command.startswith(("python -m stages.promote", "python -m stages.score")):
+        if command.startswith(("python -m counterpoise promote", "python -m counterpoise score")):
             outcome = fresh.run(*shlex.split(command))
             assert outcome.status == 0, outcome.text
     scored = files.read_csv(fresh.folder / "scored.csv")
     assert list(scored.columns) == ["probability", "decision"]
-    assert (scored["decision"] == (formats.digits()["digit"] == 8)).mean() > 0.95
+    assert (scored["decision"] == (readers.digits()["digit"] == 8)).mean() > 0.95
 
 
 def test_check_passes_on_what_is_committed(fresh: Project) -> None:

@@ -15,13 +15,15 @@ import pytest
 from sklearn.metrics import average_precision_score
 from xgboost import XGBClassifier
 
-from stages import config, files, paths
-from stages.config import Model, Strategy
-from stages.data import parts as splits
-from stages.data import schemes, tables
-from stages.errors import ConfigurationError, NotApplicable, TableError
-from stages.remedies import costs, models, samplers, weights
-from stages.remedies.fit import Fitted, Work, fit
+from counterpoise.core import config, files, paths
+from counterpoise.core.config import Model, Strategy
+from counterpoise.data import folds as splits
+from counterpoise.data import splitters, tables
+from counterpoise.core.errors import ConfigurationError, NotApplicable, TableError
+from counterpoise.evaluation import costs
+from counterpoise.models import class_weights, registry as models
+from counterpoise.samplers import registry as samplers
+from counterpoise.engine.fit import Fitted, Work, fit
 from tests.conftest import Stage, fit_keys, numeric_table
 
 TABLE = numeric_table()
@@ -68,7 +70,7 @@ def test_synthetic_rows_have_what_is_at_stake_in_their_class_on_average() -> Non
     )
     y = np.concatenate([TABLE.y[TRAIN], TABLE.y[POSITIVES]])
     stakes = np.vstack([STAKES[TRAIN], np.tile(STAKES[POSITIVES].mean(axis=0), (len(POSITIVES), 1))])
-    expected = weights.cost_weights(y, stakes, TABLE.y[TRAIN], STAKES[TRAIN])
+    expected = class_weights.cost_weights(y, stakes, TABLE.y[TRAIN], STAKES[TRAIN])
     reference = XGBClassifier(n_estimators=15, tree_method="hist", n_jobs=1, random_state=7)
     reference.fit(TABLE.X[np.concatenate([TRAIN, POSITIVES])], y, sample_weight=expected)
     np.testing.assert_allclose(fit(work).test, reference.predict_proba(TABLE.X[TEST])[:, 1], rtol=1e-5)
@@ -324,7 +326,7 @@ def evaluated(workplace: Path, write_params: WriteParams, stage: Stage) -> dict[
     write_params(CONTENT)
     tables.write(paths.table("mine"), TABLE)
     files.write_json(paths.facts("mine"), {"rows": 240, "prevalence": 0.125, "positives": 30})
-    splits.write(paths.split("mine"), schemes.split(TABLE, config.load().split, 1, "mine"))
+    splits.write(paths.split("mine"), splitters.split(TABLE, config.load().split, 1, "mine"))
     for name in ("audit", "resample", "train", "evaluate"):
         stage(name, "mine")
     return {path.stem: files.read_csv(path) for path in paths.evaluation("mine").glob("*.csv")}
@@ -374,8 +376,8 @@ def test_every_remedy_goes_through_the_stages_and_one_that_diverges_fails_alone(
 WITHOUT_KERAS = """
 import sys
 sys.modules["keras"] = None
-from stages.remedies.fit import fit
-from stages.remedies.outcome import attempted
+from counterpoise.engine.fit import fit
+from counterpoise.core.outcome import attempted
 from tests.test_remedies import QUICK, work_of
 outcomes = [attempted(lambda work=work: fit(work)) for work in
             (work_of("mlp"), work_of("autoencoder"), work_of("xgboost", **QUICK))]

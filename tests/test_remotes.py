@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import yaml12
-from stages.paths import REPOSITORY
+from counterpoise.core import yaml12
+from counterpoise.core.paths import REPOSITORY
 from tests.project import Project
 from tests.services import ObjectStore, Sshd, free_port, line_that_breaks, new_key, object_store, program, serving, sshd
 from tests.shared_results import ALL, colleague, computed, flip_bit, md5, owner, ran

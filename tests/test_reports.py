@@ -17,10 +17,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import audit, compare, config, evaluate, fetch, files, report, resample, same, split, train, yaml12
-from stages.paths import REPOSITORY
-from stages.verdict import figures, headline, measured, page
-from stages.verdict.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
+from counterpoise.commands import same
+from counterpoise.core import config, files, yaml12
+from stages import audit, compare, evaluate, fetch, report, resample, split, train
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.evaluation import measurements, summary
+from counterpoise.report import charts, page
+from counterpoise.evaluation.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
 from tests.conftest import numeric_table
 
 PARAMS: dict[str, Any] = {
@@ -297,8 +300,8 @@ def test_the_pictures_of_a_page_and_all_matrices_lie_beside_it_as_files(reported
 
 def test_figures_escape_what_they_are_given_and_take_a_dollar_for_a_dollar() -> None:
     frame = pd.DataFrame([{"strategy": "none", "model": "a", "tn": 1, "fp": 2, "fn": 3, "tp": 4}])
-    figure = figures.confusion_grid(frame, title='<script> & "$x^$"')
-    text = figures.svg(figure)
+    figure = charts.confusion_grid(frame, title='<script> & "$x^$"')
+    text = charts.svg(figure)
     assert "<script>" not in text and "&lt;script&gt;" in text and "$x^$" in text
     assert 'aria-label="&lt;script&gt; &amp; &quot;$x^$&quot;"' in text
 
@@ -497,7 +500,7 @@ def test_a_dataset_whose_every_cell_failed_has_a_page_and_plots(evaluated: Path)
     assert text.count("ValueError: nothing works") >= 6
     assert list(report.precision_recall(board, none["curves"]).columns) == ["strategy", "model", "recall", "precision"]
     assert list(report.confusion(board, none["decisions"]).columns) == ["actual", "predicted", "count", "cell"]
-    numbers = headline.numbers(board, none["decisions"], facts)
+    numbers = summary.numbers(board, none["decisions"], facts)
     assert numbers["cells_failed"] == 6 and "best_average_precision" not in numbers
     page.of_all({"zeta": board}, [none["decisions"]], [facts], {})
 
@@ -535,7 +538,7 @@ def test_the_page_shows_raw_and_corrected_probabilities_of_every_cell_with_a_res
     for row in rows:
         mine = board.loc[(row[0], row[1])]
         names = ("brier", "log_loss", "calibration_slope", "calibration_intercept", "expected_calibration_error")
-        assert row[3:] == [headline.number(mine[f"{name}{side}"]) for name in names for side in ("", "_corrected")]
+        assert row[3:] == [summary.number(mine[f"{name}{side}"]) for name in names for side in ("", "_corrected")]
         assert (
             row[2] == {"none": "as they are", "exact": "formula", "approximate": "formula, roughly"}[mine["correction"]]
         )
@@ -610,23 +613,23 @@ def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> No
     board, decisions, curves, counts = (tables[name] for name in ("leaderboard", "decisions", "curves", "counts"))
     half = decisions[decisions["policy"] == "half"]
     drawings: dict[str, Callable[[], Any]] = {
-        "grid": lambda: figures.confusion_grid(half, title="all"),
-        "precision_recall": lambda: figures.curves_overlay(curves, "precision_recall", title="curves", prevalence=0.1),
-        "roc": lambda: figures.curves_overlay(curves, "roc", title="curves", prevalence=0.1),
-        "forest": lambda: figures.forest(board, title="forest"),
-        "counts": lambda: figures.class_counts(counts, title="counts"),
+        "grid": lambda: charts.confusion_grid(half, title="all"),
+        "precision_recall": lambda: charts.curves_overlay(curves, "precision_recall", title="curves", prevalence=0.1),
+        "roc": lambda: charts.curves_overlay(curves, "roc", title="curves", prevalence=0.1),
+        "forest": lambda: charts.forest(board, title="forest"),
+        "counts": lambda: charts.class_counts(counts, title="counts"),
     }
     seen = set()
     for name, draw in drawings.items():
         figure = draw()
-        png, text = figures.png(figure), figures.svg(figure)
+        png, text = charts.png(figure), charts.svg(figure)
         assert png.startswith(b"\x89PNG") and len(png) > 5_000, name
         assert text.startswith("<svg ") and text.endswith("</svg>"), name
-        assert text == figures.svg(figure) == figures.svg(draw()) and png == figures.png(draw()), name
+        assert text == charts.svg(figure) == charts.svg(draw()) and png == charts.png(draw()), name
         assert "metadata" not in text and not re.search(r"20\d\d-\d\d-\d\d", text), name
         seen.add(text)
     assert len(seen) == 5
-    assert "pyplot" not in Path(figures.__file__).read_text(), "it would open a window where there is one"
+    assert "pyplot" not in Path(charts.__file__).read_text(), "it would open a window where there is one"
 
 
 def test_the_grid_leaves_a_cell_without_counts_empty() -> None:
@@ -634,7 +637,7 @@ def test_the_grid_leaves_a_cell_without_counts_empty() -> None:
         {"strategy": "none", "model": "a", "tn": 111, "fp": 2, "fn": 3, "tp": 4},
         {"strategy": "smote", "model": "a", "tn": np.nan, "fp": np.nan, "fn": np.nan, "tp": np.nan},
     ])  # fmt: skip
-    text = figures.svg(figures.confusion_grid(frame, title="x"))
+    text = charts.svg(charts.confusion_grid(frame, title="x"))
     assert "111" in text and "\u2013" in text and "nan" not in text
 
 
@@ -643,7 +646,7 @@ def test_more_strategies_than_colours_are_grey_but_never_doing_nothing() -> None
     names = ["none", *(f"s{k}" for k in range(30))]
     frame = pd.concat([pd.DataFrame({"strategy": s, "model": "a", "curve": "roc", "x": x, "y": x * k / 31})
                        for k, s in enumerate(names)])  # fmt: skip
-    text = figures.svg(figures.curves_overlay(frame, "roc", title="x", prevalence=0.1))
+    text = charts.svg(charts.curves_overlay(frame, "roc", title="x", prevalence=0.1))
     assert ">none</text>" in text and ">19 others</text>" in text
     assert ">s29</text>" in text and ">s3</text>" not in text, "the ones that lie highest have a colour"
     assert all(f'<g data-strategy="{name}"><title>{name}</title>' in text for name in names), "grey ones are named too"
@@ -652,12 +655,12 @@ def test_more_strategies_than_colours_are_grey_but_never_doing_nothing() -> None
 def test_a_strategy_looks_the_same_in_all_curves_and_on_its_check_box(evaluated: Path) -> None:
     tables, _ = loaded(evaluated, "digits")
     curves, points = tables["curves"], tables["reliability"]
-    seen = figures.looks(curves)
+    seen = charts.looks(curves)
     drawn = [
-        figures.svg(figures.curves_overlay(curves, kind, title="x", prevalence=0.1))
+        charts.svg(charts.curves_overlay(curves, kind, title="x", prevalence=0.1))
         for kind in ("roc", "precision_recall")
     ]
-    drawn += [figures.svg(figures.reliability_overlay(points[points["side"] == side], seen, title="x"))
+    drawn += [charts.svg(charts.reliability_overlay(points[points["side"] == side], seen, title="x"))
               for side in ("raw", "corrected")]  # fmt: skip
     for name in PARAMS["strategies"]:
         assert [text.count(f'data-strategy="{name}"') for text in drawn] == [4] * 4, (
@@ -665,9 +668,9 @@ def test_a_strategy_looks_the_same_in_all_curves_and_on_its_check_box(evaluated:
         )
     colour = seen["smote_wide"]["color"]
     assert all(f"stroke: {colour}" in text for text in drawn)
-    assert f'stroke="{colour}"' in figures.swatch(seen["smote_wide"])
-    assert 'stroke="currentColor"' in figures.swatch(seen["none"])
-    assert figures.QUIET in figures.swatch(None), "one of many has no look of its own"
+    assert f'stroke="{colour}"' in charts.swatch(seen["smote_wide"])
+    assert 'stroke="currentColor"' in charts.swatch(seen["none"])
+    assert charts.QUIET in charts.swatch(None), "one of many has no look of its own"
 
 
 def test_measurements_of_one_strategy_are_added_up() -> None:
@@ -676,7 +679,7 @@ def test_measurements_of_one_strategy_are_added_up() -> None:
         {"model": "a", "fit_seconds": 2.0, "predict_seconds": 0.25, "peak_bytes": 30},
         {"model": "b", "fit_seconds": 4.0, "predict_seconds": 0.125, "peak_bytes": 20},
     ]
-    found = measured.cells("smote", [{"resample_seconds": 3.0}, {"resample_seconds": 4.0}], trained)
+    found = measurements.cells("smote", [{"resample_seconds": 3.0}, {"resample_seconds": 4.0}], trained)
     assert [(row["model"], *(row[name] for name in MEASURED)) for row in found] == [
         ("a", 3.0, 7.0, 0.75, 30), ("b", 4.0, 7.0, 0.125, 20)
     ]  # fmt: skip

@@ -13,14 +13,15 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from stages.config import Strategy
-from stages.data.parts import Fold
-from stages.data.tables import Table
-from stages.errors import ConfigurationError
-from stages.remedies import resampling, samplers
-from stages.remedies.resampling import resample
-from stages.remedies.samplers import SAMPLERS, Resampled
-from stages.remedies.space import SamplingSpace
+from counterpoise.core.config import Strategy
+from counterpoise.data.folds import Fold
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import ConfigurationError
+from counterpoise.engine import resampling
+from counterpoise.samplers import registry as samplers
+from counterpoise.engine.resampling import resample
+from counterpoise.samplers.registry import Resampled, SAMPLERS
+from counterpoise.samplers.feature_space import SamplingSpace
 from tests.conftest import TABLES, categorical_table, mixed_table, numeric_table
 
 CANNOT = {("kmeans_smote", "categories")}

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from stages.config import Grouped, Holdout, StratifiedKFold, Temporal
-from stages.data import parts as splits
-from stages.data import schemes
-from stages.data.tables import Table
-from stages.errors import SplitError
+from counterpoise.core.config import Grouped, Holdout, StratifiedKFold, Temporal
+from counterpoise.data import folds as splits
+from counterpoise.data import splitters
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import SplitError
 from tests.conftest import mixed_table, numeric_table
 
 
@@ -27,7 +27,7 @@ def timed(time: np.ndarray | list[float], y: list[int] | None = None) -> Table:
 
 def test_every_part_of_a_stratified_split_has_the_natural_prevalence() -> None:
     table = numeric_table(1000, 100)
-    parts = schemes.split(table, StratifiedKFold(folds=5, repeats=2, validation=0.2), 1, "mine")
+    parts = splitters.split(table, StratifiedKFold(folds=5, repeats=2, validation=0.2), 1, "mine")
     assert parts.names == tuple((repeat, fold) for repeat in range(2) for fold in range(5))
     for fold in parts:
         for rows, share in ((fold.train, 0.64), (fold.validation, 0.16), (fold.test, 0.2)):
@@ -38,9 +38,9 @@ def test_every_part_of_a_stratified_split_has_the_natural_prevalence() -> None:
 def test_repeats_folds_and_seeds_draw_differently_and_the_same_seed_the_same() -> None:
     table = numeric_table()
     scheme = StratifiedKFold(folds=3, repeats=2)
-    parts = schemes.split(table, scheme, 1, "mine")
-    np.testing.assert_array_equal(parts.codes, schemes.split(table, scheme, 1, "mine").codes)
-    for other in (schemes.split(table, scheme, 2, "mine"), schemes.split(table, scheme, 1, "yours")):
+    parts = splitters.split(table, scheme, 1, "mine")
+    np.testing.assert_array_equal(parts.codes, splitters.split(table, scheme, 1, "mine").codes)
+    for other in (splitters.split(table, scheme, 2, "mine"), splitters.split(table, scheme, 1, "yours")):
         assert (parts.codes != other.codes).any()
     first, second = [[fold.test for fold in parts if fold.repeat == repeat] for repeat in (0, 1)]
     assert not any(np.array_equal(one, other) for one in first for other in second)
@@ -51,8 +51,8 @@ def test_a_second_look_keeps_like_rows_together_and_leaves_the_folds_of_the_comp
 ) -> None:
     table = numeric_table(300, 60)
     table = replace(table, X=np.repeat(table.X[:100], 3, axis=0), y=np.repeat(table.y[:100], 3))
-    plain = schemes.split(table, StratifiedKFold(folds=3, repeats=2), 1, "mine")
-    parts = schemes.split(table, StratifiedKFold(folds=3, repeats=2, grouped=True), 1, "mine")
+    plain = splitters.split(table, StratifiedKFold(folds=3, repeats=2), 1, "mine")
+    parts = splitters.split(table, StratifiedKFold(folds=3, repeats=2, grouped=True), 1, "mine")
     splits.write(tmp_path / "split.parquet", parts)
     for found in (parts, splits.read(tmp_path / "split.parquet")):
         assert found.beside == 2 and len(found) == 9
@@ -72,7 +72,7 @@ def test_a_holdout_takes_the_rows_of_train_test_split_in_their_order() -> None:
     table = numeric_table()
     for stratify in (True, False):
         scheme = Holdout(scheme="holdout", test_size=0.25, seed=7, stratify=stratify, validation=0)
-        (fold,) = schemes.split(table, scheme, 1, "mine")
+        (fold,) = splitters.split(table, scheme, 1, "mine")
         train, test = train_test_split(
             np.arange(240), test_size=0.25, random_state=7, stratify=table.y if stratify else None
         )
@@ -83,13 +83,13 @@ def test_a_holdout_takes_the_rows_of_train_test_split_in_their_order() -> None:
 
 def test_a_holdout_without_a_seed_derives_one_from_the_dataset() -> None:
     table, scheme = numeric_table(), Holdout(scheme="holdout")
-    tests = [next(iter(schemes.split(table, scheme, *seed))).test.tolist() for seed in ((1, "a"), (1, "b"), (2, "a"))]
+    tests = [next(iter(splitters.split(table, scheme, *seed))).test.tolist() for seed in ((1, "a"), (1, "b"), (2, "a"))]
     assert len(set(map(tuple, tests))) == 3
 
 
 def test_the_order_of_a_holdout_and_all_parts_survive_being_written(tmp_path: Path) -> None:
     for scheme in (Holdout(scheme="holdout", seed=3), StratifiedKFold(folds=3)):
-        parts = schemes.split(numeric_table(), scheme, 1, "mine")
+        parts = splitters.split(numeric_table(), scheme, 1, "mine")
         splits.write(tmp_path / "split.parquet", parts)
         again = splits.read(tmp_path / "split.parquet")
         assert again.names == parts.names
@@ -101,7 +101,7 @@ def test_the_order_of_a_holdout_and_all_parts_survive_being_written(tmp_path: Pa
 def test_a_temporal_split_never_trains_on_the_future() -> None:
     random = np.random.default_rng(0)
     table = timed(random.permutation(400), random.integers(0, 2, 400).tolist())
-    parts = schemes.split(table, Temporal(scheme="temporal", folds=3, test_size=0.2, validation=0.25), 1, "mine")
+    parts = splitters.split(table, Temporal(scheme="temporal", folds=3, test_size=0.2, validation=0.25), 1, "mine")
     time = table.roles["time"]
     assert [len(fold.test) for fold in parts] == [80, 80, 80]
     assert [len(fold.train) + len(fold.validation) for fold in parts] == [160, 240, 320]
@@ -113,7 +113,7 @@ def test_a_temporal_split_never_trains_on_the_future() -> None:
 
 def test_rows_of_one_moment_stay_on_one_side_of_a_border() -> None:
     time = np.repeat([1.0, 2, 3, 4], [10, 20, 15, 5])
-    (fold,) = schemes.split(timed(time), Temporal(scheme="temporal", test_size=0.2, validation=0.5), 1, "mine")
+    (fold,) = splitters.split(timed(time), Temporal(scheme="temporal", test_size=0.2, validation=0.5), 1, "mine")
     # the border at 40 of 50 rows lies inside moment 3 and the one at 15 of 30 inside moment 2: both move back
     assert set(time[fold.test]) == {3, 4}
     assert set(time[fold.validation]) == {2}
@@ -121,7 +121,7 @@ def test_rows_of_one_moment_stay_on_one_side_of_a_border() -> None:
 
 
 def test_a_temporal_split_without_validation_trains_on_all_that_came_before() -> None:
-    (fold,) = schemes.split(timed(np.arange(50)), Temporal(scheme="temporal", validation=0), 1, "mine")
+    (fold,) = splitters.split(timed(np.arange(50)), Temporal(scheme="temporal", validation=0), 1, "mine")
     assert fold.train.tolist() == list(range(40))
     assert len(fold.validation) == 0
 
@@ -131,20 +131,20 @@ def test_a_temporal_split_without_validation_trains_on_all_that_came_before() ->
 )
 def test_moments_too_few_to_divide_are_told(values: np.ndarray) -> None:
     with pytest.raises(SplitError, match="The table is too small for this split") as caught:
-        schemes.split(timed(values), Temporal(scheme="temporal", folds=2), 1, "mine")
+        splitters.split(timed(values), Temporal(scheme="temporal", folds=2), 1, "mine")
     assert str(caught.value.found).startswith("fold 0 has ")
 
 
 def test_a_temporal_split_needs_to_know_the_time() -> None:
     with pytest.raises(SplitError, match="The scheme temporal needs to know the time of each row") as caught:
-        schemes.split(numeric_table(), Temporal(scheme="temporal"), 1, "mine")
+        splitters.split(numeric_table(), Temporal(scheme="temporal"), 1, "mine")
     assert caught.value.expected == "`time: NAME OF A COLUMN` in datasets.mine"
 
 
 def test_identical_rows_stay_together_missing_values_and_signed_zeros_included() -> None:
     nan = float("nan")
     X = np.array([[1, nan], [0.0, 2], [1, nan], [-0.0, 2], [1, 2], [nan, nan], [nan, nan]])
-    groups = schemes.groups_of(Table(("a", "b"), X, np.zeros(7, np.int8)))
+    groups = splitters.groups_of(Table(("a", "b"), X, np.zeros(7, np.int8)))
     assert groups[0] == groups[2]
     assert groups[1] == groups[3]
     assert groups[5] == groups[6]
@@ -155,8 +155,8 @@ def test_a_grouped_split_keeps_duplicates_on_one_side() -> None:
     table = mixed_table(90, 30)
     repeated = np.tile(np.arange(90), 3)
     table = Table(table.features, table.X[repeated], table.y[repeated], table.categories)
-    groups = schemes.groups_of(table)
-    for fold in schemes.split(table, Grouped(scheme="grouped", folds=3), 1, "mine"):
+    groups = splitters.groups_of(table)
+    for fold in splitters.split(table, Grouped(scheme="grouped", folds=3), 1, "mine"):
         sides = [set(groups[rows]) for rows in (fold.train, fold.validation, fold.test)]
         assert len(set.union(*sides)) == sum(map(len, sides))
         assert all(sides)
@@ -166,14 +166,14 @@ def test_a_declared_group_is_taken_instead_of_identical_rows() -> None:
     table = numeric_table(120, 40)
     patients = np.arange(120) // 4
     table = Table(table.features, table.X, table.y, {}, {"group": patients})
-    for fold in schemes.split(table, Grouped(scheme="grouped", folds=3), 1, "mine"):
+    for fold in splitters.split(table, Grouped(scheme="grouped", folds=3), 1, "mine"):
         assert not set(patients[fold.test]) & set(patients[fold.train])
 
 
 @pytest.mark.parametrize("positives", [1, 4])
 def test_fewer_positives_than_folds_are_told_with_a_way_out(positives: int) -> None:
     with pytest.raises(SplitError, match="There are fewer positive rows than folds") as caught:
-        schemes.split(numeric_table(60, positives), StratifiedKFold(folds=5), 1, "mine")
+        splitters.split(numeric_table(60, positives), StratifiedKFold(folds=5), 1, "mine")
     error = caught.value
     assert error.where == "params.yaml: datasets.mine.split, or the top-level split"
     assert (error.expected, error.found) == ("at least 5 positive rows for 5 folds", str(positives))
@@ -182,26 +182,26 @@ def test_fewer_positives_than_folds_are_told_with_a_way_out(positives: int) -> N
 
 def test_fewer_negatives_or_groups_than_folds_are_told() -> None:
     with pytest.raises(SplitError, match="There are fewer negative rows than folds"):
-        schemes.split(numeric_table(60, 57), StratifiedKFold(folds=5), 1, "mine")
+        splitters.split(numeric_table(60, 57), StratifiedKFold(folds=5), 1, "mine")
     table = Table(("a",), np.repeat([1.0, 2, 3, 4], 10)[:, None], np.repeat([1, 0, 0, 0], 10).astype(np.int8))
     with pytest.raises(SplitError, match="There are fewer groups with a positive row than folds"):
-        schemes.split(table, Grouped(scheme="grouped", folds=2), 1, "mine")
+        splitters.split(table, Grouped(scheme="grouped", folds=2), 1, "mine")
 
 
 def test_a_grouped_split_with_one_group_left_for_validation_is_told() -> None:
     table = Table(("a",), np.repeat([1.0, 2], 10)[:, None], np.tile([1, 0], 10).astype(np.int8))
     with pytest.raises(SplitError, match="The table is too small for this split"):
-        schemes.split(table, Grouped(scheme="grouped", folds=2), 1, "mine")
+        splitters.split(table, Grouped(scheme="grouped", folds=2), 1, "mine")
 
 
 def test_a_part_with_one_class_alone_is_told() -> None:
     labels = np.zeros(50, int)
     labels[[0, 1]] = 1  # the positives lie in the past
     with pytest.raises(SplitError, match="The test part of repeat 0, fold 0 has one class alone") as caught:
-        schemes.split(timed(np.arange(50), labels.tolist()), Temporal(scheme="temporal"), 1, "mine")
+        splitters.split(timed(np.arange(50), labels.tolist()), Temporal(scheme="temporal"), 1, "mine")
     assert caught.value.found == "0 positives among 10 rows"
     with pytest.raises(SplitError, match="The train part of repeat 0, fold 0 has one class alone"):
-        schemes.split(timed(np.arange(50)[::-1], labels.tolist()), Temporal(scheme="temporal"), 1, "mine")
+        splitters.split(timed(np.arange(50)[::-1], labels.tolist()), Temporal(scheme="temporal"), 1, "mine")
 
 
 @pytest.mark.parametrize("scheme", [
@@ -211,4 +211,4 @@ def test_a_part_with_one_class_alone_is_told() -> None:
 ], ids=["test", "validation", "train"])  # fmt: skip
 def test_a_part_too_small_for_a_row_of_each_class_is_told(scheme: Holdout | StratifiedKFold) -> None:
     with pytest.raises(SplitError, match="The table is too small for this split"):
-        schemes.split(numeric_table(60, 20), scheme, 1, "mine")
+        splitters.split(numeric_table(60, 20), scheme, 1, "mine")

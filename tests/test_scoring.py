@@ -24,14 +24,14 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from stages import promote, score
-from stages.champion import scoring
-from stages.champion.bundle import Champion
-from stages.champion.rules import Rule
-from stages.champion.schema import Noted
-from stages.data.tables import Table
-from stages.errors import guarded
-from stages.paths import REPOSITORY
+from counterpoise.commands import promote, score
+from counterpoise.champion import scoring
+from counterpoise.champion.bundle import Champion
+from counterpoise.champion.rules import Rule
+from counterpoise.champion.schema import Noted
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import guarded
+from counterpoise.core.paths import REPOSITORY
 from tests.champions import champion_of, outside, raw_rows, small, standing_in
 from tests.conftest import mixed_table, numeric_table
 from tests.test_models import work_of
@@ -85,7 +85,7 @@ def scored(model: Path, source: Path, *options: str) -> tuple[int, str, pd.DataF
 
 def test_a_csv_is_scored_as_its_rows_are(model: Path, tmp_path: Path, few_at_once: None) -> None:
     table = mixed_table()
-    from stages.data.tables import frame_of
+    from counterpoise.data.tables import frame_of
 
     frame = frame_of(table.X, table.features, table.categories)
     frame["id"] = [f"{k:03}" for k in range(len(frame))]
@@ -201,8 +201,8 @@ MILLION = 1_000_000
 MEASURE = """
 import json, resource, sys, time
 from pathlib import Path
-from stages.champion.bundle import Champion
-from stages.champion.scoring import score_file
+from counterpoise.champion.bundle import Champion
+from counterpoise.champion.scoring import score_file
 champion, peaks = Champion.load(Path("model")), []
 for name in ("few", "million"):
     start = time.perf_counter()

@@ -16,11 +16,11 @@ import numpy as np
 import optuna
 import pytest
 
-from stages import config
-from stages.config import Range, Search
-from stages.errors import ConfigurationError, NotApplicable
-from stages.paths import REPOSITORY
-from stages.remedies.search import Found, Report, search
+from counterpoise.core import config
+from counterpoise.core.config import Range, Search
+from counterpoise.core.errors import ConfigurationError, NotApplicable
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine.search import Found, Report, search
 from tests.conftest import numeric_table
 
 SPACE: dict[str, Any] = {
@@ -466,7 +466,7 @@ def test_optuna_says_nothing_and_its_logger_is_as_it_was(capfd: pytest.CaptureFi
 
 
 def test_optuna_is_imported_when_a_search_begins() -> None:
-    script = "import sys, stages.remedies.search; print('optuna' in sys.modules)"
+    script = "import sys, counterpoise.engine.search; print('optuna' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -18,9 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from stages.errors import StorageError
-from stages.tracking import store
-from stages.tracking.client import Publisher
+from counterpoise.core.errors import StorageError
+from counterpoise.tracking import store
+from counterpoise.tracking.publisher import Publisher
 from tests.team_servers import ADMIN_PASSWORD, SCRIPT, Postgres, TrackingServer, postgres
 
 with warnings.catch_warnings():

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from stages.errors import ConfigurationError
-from stages.paths import REPOSITORY
-from stages.remedies import shared_store
-from stages.remedies.cell_store import CellStore, open_store, pack
-from stages.remedies.shared_store import SharedStore
+from counterpoise.core.errors import ConfigurationError
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine import shared_store
+from counterpoise.engine.cell_store import CellStore, open_store, pack
+from counterpoise.engine.shared_store import SharedStore
 from tests.services import (
     ObjectStore,
     Sshd,
@@ -336,7 +336,7 @@ STAGE = """
 import os, sys
 from pathlib import Path
 from stages.remedies import shared_store
-from stages.remedies.cell_store import CellStore
+from counterpoise.engine.cell_store import CellStore
 from tests.test_shared_store import used
 
 for name in ("CONNECT", "LISTING", "OPERATION"):
@@ -592,8 +592,8 @@ def test_a_malformed_address_is_refused_at_once(address: str, found: str) -> Non
 def test_a_place_whose_library_is_missing_names_the_file_that_brings_it() -> None:
     script = (
         "import sys; sys.modules['s3fs'] = None\n"
-        "from stages.errors import guarded\n"
-        "from stages.remedies.cell_store import open_store\n"
+        "from counterpoise.core.errors import guarded\n"
+        "from counterpoise.engine.cell_store import open_store\n"
         "guarded(lambda: open_store({'COUNTERPOISE_STORE': 's3://bucket/x'}) and None)()"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=False)

@@ -19,13 +19,13 @@ from benchmarks.fraud_simulator import __main__ as benchmark
 from benchmarks.fraud_simulator import simulator
 from benchmarks.fraud_simulator.card_precision import card_precision
 from benchmarks.fraud_simulator.simulator import Sizes
-from stages import config, paths, yaml12
-from stages.config import Prequential
-from stages.data import columns, schemes, tables
-from stages.data import parts as splits
-from stages.data.tables import Table
-from stages.errors import ConfigurationError, SplitError, TableError
-from stages.paths import REPOSITORY
+from counterpoise.core import config, paths, yaml12
+from counterpoise.core.config import Prequential
+from counterpoise.data import column_types, splitters, tables
+from counterpoise.data import folds as splits
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import ConfigurationError, SplitError, TableError
+from counterpoise.core.paths import REPOSITORY
 from tests.conftest import Stage
 
 SMALL = Sizes(customers=150, terminals=600, days=60, radius=8)
@@ -236,7 +236,7 @@ def test_training_delay_and_test_days_follow_each_other_and_folds_step_back_by_t
     days = np.repeat(np.arange(40), 2).tolist()
     table = dated(days, [0, 1] * 40)
     scheme = prequential(start="2020-01-13", folds=4, train_days=5, delay_days=2, test_days=3)
-    parts = schemes.split(table, scheme, 1, "mine")
+    parts = splitters.split(table, scheme, 1, "mine")
     found = [(sorted(set(np.array(days)[f.train])), sorted(set(np.array(days)[f.test]))) for f in parts]
     assert found == [
         ([*range(start, start + 5)], [*range(start + 7, start + 10)]) for start in (12, 9, 6, 3)
@@ -255,9 +255,9 @@ def test_cards_are_left_out_from_the_day_after_their_fraud_is_known() -> None:
     days, cards, y = map(list, zip(*rows, strict=True))
     table = dated(days, y, cards)
     scheme = prequential(train_days=2, delay_days=2, test_days=3)
-    (everyone,) = schemes.split(table, scheme, 1, "mine")
+    (everyone,) = splitters.split(table, scheme, 1, "mine")
     assert len(everyone.test) == 18
-    (fold,) = schemes.split(table, scheme.model_copy(update={"leave_known_out": True}), 1, "mine")
+    (fold,) = splitters.split(table, scheme.model_copy(update={"leave_known_out": True}), 1, "mine")
     # card 4 has its fraud on day 4, which is still unknown on day 6
     tested = {day: [cards[row] for row in fold.test if days[row] == day] for day in (4, 5, 6)}
     assert tested == {4: [2, 4, 5, 6], 5: [2, 4, 6], 6: [2, 4]}
@@ -267,14 +267,14 @@ def test_cards_are_left_out_from_the_day_after_their_fraud_is_known() -> None:
 def test_without_a_delay_a_card_is_left_out_from_the_day_after_its_fraud() -> None:
     table = dated([0, 0, 1, 1, 2, 2, 2], [1, 0, 1, 0, 1, 0, 1], [9, 8, 1, 2, 1, 2, 3])
     scheme = prequential(train_days=1, delay_days=0, test_days=2, leave_known_out=True)
-    (fold,) = schemes.split(table, scheme, 1, "mine")
+    (fold,) = splitters.split(table, scheme, 1, "mine")
     assert fold.test.tolist() == [2, 3, 5, 6]
 
 
 def test_the_validation_slice_is_the_latest_part_of_the_training_days() -> None:
     days = [4, 3, 2, 1, 0] * 4 + [12, 12, 13]
     table = dated(days, [0, 1] * 11 + [0])
-    (fold,) = schemes.split(table, prequential(train_days=5, delay_days=6, test_days=3, validation=0.3), 1, "mine")
+    (fold,) = splitters.split(table, prequential(train_days=5, delay_days=6, test_days=3, validation=0.3), 1, "mine")
     # the border at 14 of 20 rows lies inside day 3 and moves back
     assert {days[row] for row in fold.train} == {0, 1, 2}
     assert {days[row] for row in fold.validation} == {3, 4}
@@ -289,7 +289,7 @@ def test_what_the_scheme_needs_is_told() -> None:
         ({"time": np.arange(30.0)}, {}, "the time of the rows is a plain number"),
     ):
         with pytest.raises(SplitError, match=told):
-            schemes.split(Table(table.features, table.X, table.y, {}, roles), prequential(**keys), 1, "mine")
+            splitters.split(Table(table.features, table.X, table.y, {}, roles), prequential(**keys), 1, "mine")
 
 
 @pytest.mark.parametrize(("keys", "found", "todo"), [
@@ -302,18 +302,18 @@ def test_folds_outside_of_the_table_are_told_with_the_starts_that_fit(
 ) -> None:
     table = dated([*range(30)], [0, 1] * 15)
     with pytest.raises(SplitError, match="The folds lie outside of the days of the table") as caught:
-        schemes.split(table, prequential(**keys), 1, "mine")
+        splitters.split(table, prequential(**keys), 1, "mine")
     assert caught.value.expected == "days from 2020-01-01 to 2020-01-30"
     assert caught.value.found == found
     assert str(caught.value.todo).startswith(todo)
     for start in re.findall(r"\d{4}-\d\d-\d\d", str(caught.value.todo)):
-        schemes.split(table, prequential(**keys | {"start": start}), 1, "mine")
+        splitters.split(table, prequential(**keys | {"start": start}), 1, "mine")
 
 
 def test_days_without_rows_are_told() -> None:
     table = dated([0, 1, 2, 29], [0, 1, 0, 1])
     with pytest.raises(SplitError, match="The table is too small for this split") as caught:
-        schemes.split(table, prequential(), 1, "mine")
+        splitters.split(table, prequential(), 1, "mine")
     assert caught.value.found == "fold 0 has 3 training, 0 validation and 0 test rows"
 
 
@@ -368,7 +368,7 @@ def test_no_payment_has_no_card_precision() -> None:
 
 
 def test_the_benchmark_runs_on_a_small_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = columns.typed(simulator.simulate(SMALL), benchmark.ENTRY, "here")[0]
+    table = column_types.typed(simulator.simulate(SMALL), benchmark.ENTRY, "here")[0]
     rows = [row for row in benchmark.ROWS if row.name in {"decision tree, SMOTE", "XGBoost", "weighted XGBoost"}]
     scheme = benchmark.TESTED.model_copy(update={"start": "2018-05-07", "folds": 2})
     monkeypatch.setattr(benchmark, "TUNED", scheme.model_copy(update={"start": "2018-04-30"}))

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import config, files, paths, yaml12
-from stages.config import Dataset, File
-from stages.data import datasets, sources, tables
-from stages.errors import SourceError, StorageError
-from stages.paths import REPOSITORY
+from counterpoise.core import config, files, paths, yaml12
+from counterpoise.core.config import Dataset, File
+from counterpoise.data import datasets, sources, tables
+from counterpoise.core.errors import SourceError, StorageError
+from counterpoise.core.paths import REPOSITORY
 from tests.conftest import Publisher, Stage
 
 CONTENT = b"a,b,label\n1,2,0\n3,4,1\n"

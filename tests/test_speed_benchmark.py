@@ -15,13 +15,13 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.speed import bare, environments, given, report, repro, timed, work
 from benchmarks.speed.timed import Line
-from stages import config, yaml12
-from stages.config import seed_for
-from stages.data import datasets, schemes
-from stages.errors import LibraryError, ResultError
-from stages.paths import REPOSITORY
-from stages.remedies.fit import Work, fit
-from stages.remedies.resampling import resample
+from counterpoise.core import config, yaml12
+from counterpoise.core.config import seed_for
+from counterpoise.data import datasets, splitters
+from counterpoise.core.errors import LibraryError, ResultError
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine.fit import Work, fit
+from counterpoise.engine.resampling import resample
 from tests.conftest import Stage
 
 
@@ -40,7 +40,7 @@ def test_the_bare_script_does_the_projects_own_work(tmp_path: Path) -> None:
     work.write(tmp_path, params, "digits")
     found = bare.run(given.read(tmp_path))
     table = datasets.fetch("digits", params.dataset("digits"))[0]
-    parts = schemes.split(table, params.split_of("digits"), params.seed, "digits")
+    parts = splitters.split(table, params.split_of("digits"), params.seed, "digits")
     assert len(found) == 2 * len(parts) == 4
     for cell, scored in found.items():
         fold, entry = list(parts)[cell.fold], params.strategies[cell.strategy]
@@ -94,7 +94,7 @@ def burnt(seconds: float) -> float:
 
 def test_what_the_workers_of_a_stage_took_is_counted(tmp_path: Path) -> None:
     script = (
-        "from stages.parallel import side_by_side\nfrom tests.test_speed_benchmark import burnt\n"
+        "from counterpoise.engine.parallel import side_by_side\nfrom tests.test_speed_benchmark import burnt\n"
         "print(len(list(side_by_side(burnt, [1.0, 1.0, 1.0]))))"
     )
     variables = timed.environment(PYTHONPATH=str(REPOSITORY))

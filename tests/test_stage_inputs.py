@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from stages import check, files, fingerprint, paths, stage_inputs, yaml12
-from stages.errors import guarded
-from stages.paths import REPOSITORY
+from counterpoise.commands import check
+from counterpoise.core import files, paths, yaml12
+from counterpoise.engine import fingerprint, stage_inputs
+from counterpoise.core.errors import guarded
+from counterpoise.core.paths import REPOSITORY
 from tests.project import Project
 from tests.shared_results import ALL, PARAMS
 from tests.test_parallel import group, on_a_quiet_machine, seconds_until_gone
@@ -166,7 +168,7 @@ def test_a_file_more_in_a_folder_that_a_stage_depends_on_fails_it(ran: Ran) -> N
 @pytest.mark.parametrize("script", check.STAGES)
 def test_a_source_that_check_did_not_see_is_refused_before_anything_is_done(ran: Ran, script: str) -> None:
     seen = files.read_json(paths.code(script))
-    other = "stages/files.py"
+    other = "counterpoise/core/files.py"
     files.write_json(paths.code(script), {**seen, other: "0" * 64})
 
     def never() -> None:
@@ -277,7 +279,7 @@ def test_a_source_that_was_edited_and_put_back_is_found(project: Project) -> Non
 
     status, text = during(project, f"train@{DATASET}", edit)
     assert status != 0
-    assert "stages/remedies/weights.py" in text
+    assert "counterpoise/models/class_weights.py" in text
     project.repro(*ALL)
     assert same(project)
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from stages import check, config, fingerprint, yaml12
-from stages.paths import REPOSITORY
-from stages.remedies.models import MODELS
-from stages.remedies.samplers import SAMPLERS
+from counterpoise.commands import check
+from counterpoise.core import config, yaml12
+from counterpoise.engine import fingerprint
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.models.registry import MODELS
+from counterpoise.samplers.registry import SAMPLERS
 
 PIPELINE = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 LEAVES = {
@@ -68,7 +70,7 @@ def test_a_stage_depends_on_the_list_of_its_own_sources_and_on_no_other_code() -
     assert "stages" in PIPELINE["check"]["deps"]
     for stage in check.STAGES:
         named = [path for path in paths_of(definition(stage)["deps"]) if path.startswith(("stages", "data/code"))]
-        assert [path for path in named if path != "stages/verdict/templates"] == [code_file(stage)]
+        assert [path for path in named if path != "counterpoise/report/templates"] == [code_file(stage)]
     # the code of track makes no result
     assert not {"stages", code_file("track")} & set(paths_of(PIPELINE["track"]["deps"]))
 
@@ -100,10 +102,10 @@ def test_the_list_of_sources_is_what_the_stage_imports_when_it_runs(stage: str) 
 
 
 def test_another_sum_of_one_file_changes_the_lists_that_hold_it_alone() -> None:
-    holding = {stage for stage in check.STAGES if "stages/verdict/metrics.py" in sources(stage)}
+    holding = {stage for stage in check.STAGES if "counterpoise/evaluation/metrics.py" in sources(stage)}
     assert holding == {"evaluate"}
-    assert {stage for stage in check.STAGES if "stages/remedies/fit.py" in sources(stage)} == {"train"}
-    assert {stage for stage in check.STAGES if "stages/config.py" in sources(stage)} == set(check.STAGES)
+    assert {stage for stage in check.STAGES if "counterpoise/engine/fit.py" in sources(stage)} == {"train"}
+    assert {stage for stage in check.STAGES if "counterpoise/core/config.py" in sources(stage)} == set(check.STAGES)
 
 
 @pytest.mark.parametrize("stage", PIPELINE)
@@ -119,9 +121,9 @@ def test_every_stage_that_computes_depends_on_the_lock(stage: str) -> None:
 
 
 def test_the_stages_that_make_pages_depend_on_the_templates() -> None:
-    templates = "stages/verdict/templates"
+    templates = "counterpoise/report/templates"
     assert (REPOSITORY / templates).is_dir()
-    making = {stage for stage in check.STAGES if "stages/verdict/page.py" in sources(stage)}
+    making = {stage for stage in check.STAGES if "counterpoise/report/page.py" in sources(stage)}
     assert making == {"report", "compare"}
     assert {stage for stage in PIPELINE if templates in paths_of(definition(stage).get("deps", []))} == making
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.config import Thresholds
-from stages.remedies.costs import CostMatrix
-from stages.remedies.thresholds import confusion
-from stages.verdict import interactive
-from stages.verdict.columns import CONFUSION, DECISIONS, SWEEP
-from stages.verdict.decisions import decisions
-from stages.verdict.scored import FoldScores
-from stages.verdict.sweep import points, sweep
+from counterpoise.core.config import Thresholds
+from counterpoise.evaluation.costs import CostMatrix
+from counterpoise.evaluation.thresholds import confusion
+from counterpoise.report import page_data
+from counterpoise.evaluation.columns import CONFUSION, DECISIONS, SWEEP
+from counterpoise.evaluation.decisions import decisions
+from counterpoise.evaluation.fold_scores import FoldScores
+from counterpoise.evaluation.threshold_sweep import points, sweep
 
 N = 400
 
@@ -82,7 +82,7 @@ def test_at_the_threshold_half_it_is_the_policy_half(half: float) -> None:
     assert [mine[name] for name in CONFUSION] == [policy[name] for name in CONFUSION]
     assert round(mine["expected_cost"], 6) == round(policy["expected_cost"], 6)
     table = pd.DataFrame(rows, columns=DECISIONS)
-    assert found["threshold"].iloc[interactive.position(found, policy)] == half
+    assert found["threshold"].iloc[page_data.position(found, policy)] == half
     (tuned,) = table[table["policy"] == "tuned"].to_dict("records")
-    near = found.iloc[interactive.position(found, tuned)]
+    near = found.iloc[page_data.position(found, tuned)]
     assert abs(near["fp"] + near["tp"] - tuned["fp"] - tuned["tp"]) <= 20

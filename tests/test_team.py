@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stages.data import formats
+from counterpoise.data import readers
 from tests.project import Outcome, Project
 from tests.services import Sshd, sshd
 from tests.shared_results import STORE, fitted
@@ -293,13 +293,13 @@ def test_a_champion_that_one_promotes_is_used_by_the_other(
     assert promoted.status == 0 and "is the champion now, counterpoise-digits version 1" in promoted.text, promoted.text
     again = bob.stage("promote", "digits", MLFLOW_TRACKING_URI=team.bob)
     assert again.status == 0 and "is the champion already" in again.text, again.text
-    formats.digits().to_csv(tmp_path / "new.csv", index=False)
+    readers.digits().to_csv(tmp_path / "new.csv", index=False)
     scored = bob.stage("score", "digits", str(tmp_path / "new.csv"), str(tmp_path / "scored.csv"),
                        MLFLOW_TRACKING_URI=team.bob)  # fmt: skip
     assert scored.status == 0, scored.text
     found = pd.read_csv(tmp_path / "scored.csv")
     assert list(found.columns) == ["probability", "decision"] and len(found) == 1797
-    eights = formats.digits()["digit"] == 8
+    eights = readers.digits()["digit"] == 8
     assert found.loc[eights, "probability"].mean() > 5 * found.loc[~eights, "probability"].mean()
     team.admin.hold_complete()
 

@@ -19,12 +19,12 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from stages.config import Thresholds
-from stages.remedies import corrections, thresholds
-from stages.remedies.costs import CostMatrix
-from stages.remedies.thresholds import Confusion
-from stages.verdict.decisions import POLICIES, decide
-from stages.verdict.scored import FoldScores
+from counterpoise.core.config import Thresholds
+from counterpoise.evaluation import corrections, thresholds
+from counterpoise.evaluation.costs import CostMatrix
+from counterpoise.evaluation.thresholds import Confusion
+from counterpoise.evaluation.decisions import POLICIES, decide
+from counterpoise.evaluation.fold_scores import FoldScores
 
 METRICS = ("f1", "mcc", "g_mean", "balanced_accuracy")
 

@@ -25,13 +25,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stages import config, files, paths, revision, track, yaml12
-from stages.config import Params
-from stages.errors import ConfigurationError, guarded
-from stages.paths import REPOSITORY
-from stages.tracking import client, items, manifest, peek, runs, store, turn
-from stages.tracking.runs import RunRecord, plan
-from stages.verdict import measured
+from counterpoise.core import config, files, paths, revision, yaml12
+from stages import track
+from counterpoise.core.config import Params
+from counterpoise.core.errors import ConfigurationError, guarded
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.tracking import items, manifest, publisher, runs, sqlite_index, store, turn
+from counterpoise.tracking.runs import RunRecord, plan
+from counterpoise.evaluation import measurements
 from tests.computed import computed
 from tests.computed import ran as computed_stage
 
@@ -339,7 +340,7 @@ def test_asking_mlflow_itself_finds_nothing_to_publish_either(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = place.state()
-    monkeypatch.setattr(peek, "complete", lambda *_: False)
+    monkeypatch.setattr(sqlite_index, "complete", lambda *_: False)
     assert published() == 0
     assert "nothing to publish" in capsys.readouterr().out
     assert place.state() == before
@@ -348,14 +349,14 @@ def test_asking_mlflow_itself_finds_nothing_to_publish_either(
 def test_the_look_reads_what_mlflow_has(place: Place) -> None:
     place.client.set_tag(place.run(REFUSED).info.run_id, "current", "false")
     place.client.delete_run(place.run("none/xgboost").info.run_id)
-    found = peek.records(place.database, "digits")
+    found = sqlite_index.records(place.database, "digits")
     assert set(found) == {
         RunRecord.of(run.info.run_id, run.info.status, run.info.start_time, run.data.tags) for run in place.runs()
     }
     assert all(0 < run.made <= run.published <= time.time() * 1000 for run in found)
     assert len(found) == len(NAMES) - 1
     with pytest.raises(sqlite3.Error):
-        peek.records(place.folder / "nothing.db", "digits")
+        sqlite_index.records(place.folder / "nothing.db", "digits")
     assert not (place.folder / "nothing.db").exists()
 
 
@@ -460,7 +461,7 @@ def test_a_run_that_is_begun_while_others_are_listed_makes_no_doubles_of_them(
             alive.add(self.create_run(place.experiment, run_name="begun", tags=begun).info.run_id)
         return page
 
-    monkeypatch.setattr(client, "PAGE_RUNS", 2)
+    monkeypatch.setattr(publisher, "PAGE_RUNS", 2)
     # as a server's, whose runs MLflow lists; those of a file are looked at without it
     monkeypatch.setattr(store, "chosen", lambda _: store.Store(place.uri))
     with monkeypatch.context() as patch:
@@ -650,7 +651,7 @@ def test_every_key_changes_with_the_table_and_the_split(place: Place, file: str)
 
 def test_every_key_changes_with_the_code_that_evaluates(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     before = keys_of(PARAMS)
-    monkeypatch.setattr("stages.fingerprint.code_digest", lambda *_: "other")
+    monkeypatch.setattr("counterpoise.engine.fingerprint.code_digest", lambda *_: "other")
     assert all(keys_of(PARAMS)[name] != before[name] for name in ALL)
 
 
@@ -735,7 +736,7 @@ def test_runs_and_artifacts_go_below_the_tracking_root_also_when_its_name_is_odd
     database.close()
     assert len(list(root.glob("mlartifacts/digits/*/artifacts/confusion_matrix_half.png"))) == len(NAMES) - 2
     assert sorted(place.folder.iterdir()) == before, "nothing is written where one stands"
-    assert peek.complete(manifest.read("digits"), store.chosen({}))
+    assert sqlite_index.complete(manifest.read("digits"), store.chosen({}))
 
 
 @pytest.mark.parametrize("uri", ["./mlruns", "mlruns", "file:///tmp/mlruns", "http://", "sqlite://", "nonsense://host"])
@@ -927,7 +928,7 @@ def test_a_first_publish_that_is_killed_leaves_nothing_half_made_and_the_next_on
         time.sleep(seconds)
         process.kill()
     if fresh.database.exists():
-        assert peek.damage(fresh.database) == ""
+        assert sqlite_index.damage(fresh.database) == ""
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert fresh.current() == sorted(NAMES)
@@ -1026,7 +1027,7 @@ def test_the_comparison_is_as_old_as_its_newest_cell_where_nobody_noted_who_eval
 
 def test_train_and_evaluate_note_who_ran_them(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(results)
-    found = [measured.load("digits").made[name] for name in sorted(ALL - {"adasyn/xgboost"})]
+    found = [measurements.load("digits").made[name] for name in sorted(ALL - {"adasyn/xgboost"})]
     noted = manifest.read("digits").made
     assert {one.by for one in [*found, noted]} == {revision.author()}
     assert all(0 < one.at <= noted.at <= time.time() * 1000 for one in found)

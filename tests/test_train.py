@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import config, files, paths, train
-from stages.data import parts as splits
-from stages.data import schemes, tables
-from stages.remedies import resampling, run
-from stages.remedies.fit import Fitted
-from stages.remedies.outcome import reason_of
-from stages.remedies.run import DatasetFits, FitId, FitJob, FitOutcome, longest_first
+from counterpoise.core import config, files, paths
+from stages import train
+from counterpoise.data import folds as splits
+from counterpoise.data import splitters, tables
+from counterpoise.engine import resampling, run
+from counterpoise.engine.fit import Fitted
+from counterpoise.core.outcome import reason_of
+from counterpoise.engine.run import DatasetFits, FitId, FitJob, FitOutcome, longest_first
 from tests.conftest import Stage, fit_keys, mixed_table, numeric_table
 
 MODELS: dict[str, Any] = {
@@ -52,7 +53,7 @@ def made(workplace: Path, write_params: WriteParams, stage: Stage) -> Path:
     write_params(CONTENT)
     table = mixed_table()
     tables.write(paths.table("mine"), table)
-    splits.write(paths.split("mine"), schemes.split(table, config.load().split, 1, "mine"))
+    splits.write(paths.split("mine"), splitters.split(table, config.load().split, 1, "mine"))
     stage("resample", "mine")
     return workplace
 
@@ -258,7 +259,7 @@ def test_a_model_that_cannot_be_fitted_is_not_applicable(
 ) -> None:
     params = config.load()
     unsliced = params.split.model_copy(update={"validation": 0.0})
-    splits.write(paths.split("mine"), schemes.split(tables.read(paths.table("mine")), unsliced, 1, "mine"))
+    splits.write(paths.split("mine"), splitters.split(tables.read(paths.table("mine")), unsliced, 1, "mine"))
     write_params({**CONTENT, "models": {**MODELS, "xgboost": {"params": {"early_stopping_rounds": 3}}}})
     trained()
     assert cells_of()["xgboost"]["status"] == "not_applicable"
@@ -302,7 +303,7 @@ def test_what_a_sampler_refused_is_not_applicable_for_every_model(
     write_params(CONTENT)
     table = numeric_table(100, 6)  # five positives or fewer to train on: too few neighbours
     tables.write(paths.table("mine"), table)
-    splits.write(paths.split("mine"), schemes.split(table, config.load().split, 1, "mine"))
+    splits.write(paths.split("mine"), splitters.split(table, config.load().split, 1, "mine"))
     write_params({**CONTENT, "strategies": {"smote": {}}})
     stage("resample", "mine")
     stage("train", "mine")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
-from stages.errors import NotApplicable
-from stages.remedies.weights import (
+from counterpoise.core.errors import NotApplicable
+from counterpoise.models.class_weights import (
     check_class_weight,
     class_weights,
     cost_weights,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dvc.utils.serialize import YAMLError, dumps_yaml, parse_yaml
 
-from stages import config, yaml12
+from counterpoise.core import config, yaml12
 from tests.test_config import SMALLEST
 
 WORDS: dict[str, Any] = {

@@ -21,13 +21,13 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from benchmarks.fraud_simulator.card_precision import card_precision
 from benchmarks.fraud_simulator.simulator import TABLE, Sizes, simulate
 from benchmarks.published import fitted, work
-from stages.config import NONE, Dataset, Model, Prequential, Strategy
-from stages.data import columns, prequential, schemes
-from stages.data.parts import Fold, Parts
-from stages.data.tables import Table
-from stages.errors import guarded
-from stages.remedies.fit import Work
-from stages.remedies.resampling import resample
+from counterpoise.core.config import Dataset, Model, NONE, Prequential, Strategy
+from counterpoise.data import column_types, prequential, splitters
+from counterpoise.data.folds import Fold, Parts
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import guarded
+from counterpoise.engine.fit import Work
+from counterpoise.engine.resampling import resample
 
 NAME = "fraud_simulator"
 ENTRY = Dataset(
@@ -156,7 +156,7 @@ def measured(table: Table, fold: Fold, scores: NDArray[np.float64]) -> tuple[flo
 
 def scored(candidates: Sequence[Candidate], table: Table, scheme: Prequential, label: str) -> NDArray[np.float64]:
     """The `METRICS` of every candidate, mean over the folds; missing where its ratio cannot be had."""
-    parts = schemes.split(table, scheme, 0, NAME)
+    parts = splitters.split(table, scheme, 0, NAME)
     found = np.full((len(candidates), len(parts), len(METRICS)), np.nan)
     jobs = [
         (k, fold, job)
@@ -216,7 +216,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="ROW", choices=names, help=f"any of: {', '.join(names)}")
     asked = parser.parse_args().only or names
     rows = [row for row in ROWS if row.name in asked]
-    table = narrowed(columns.typed(simulate(Sizes()), ENTRY, NAME)[0], (TUNED, TESTED))
+    table = narrowed(column_types.typed(simulate(Sizes()), ENTRY, NAME)[0], (TUNED, TESTED))
     taken = chosen(rows, table)
     ours = tested(taken, table, TESTED)
     print("Of each metric: published, ours, the difference, and the setting that was best on the earlier folds.\n")

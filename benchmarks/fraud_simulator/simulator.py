@@ -28,8 +28,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages import files
-from stages.errors import ConfigurationError, TableError, guarded
+from counterpoise.core import files
+from counterpoise.core.errors import ConfigurationError, TableError, guarded
 
 Index = NDArray[np.int64]
 Vector = NDArray[np.float64]

@@ -13,8 +13,8 @@ import argparse
 import importlib
 import sys
 
-from stages import config
-from stages.errors import guarded
+from counterpoise.core import config
+from counterpoise.core.errors import guarded
 
 PARTS = {"fit": ("fetch", "split", "resample", "train"), "judge": ("audit", "evaluate", "report")}
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages import files, paths
-from stages.errors import ResultError, guarded
-from stages.verdict import figures, headline, over_datasets, ranks_figures, ranks_page
-from stages.verdict.over_datasets import Ranked
+from counterpoise.core import files, paths
+from counterpoise.core.errors import ResultError, guarded
+from counterpoise.evaluation import ranks, summary
+from counterpoise.report import charts, ranks_chart, ranks_section
+from counterpoise.evaluation.ranks import Ranked
 
 DIAGRAM, RESULTS = Path("critical_difference.svg"), Path("results.md")
 
@@ -45,11 +46,11 @@ def told(found: list[Ranked]) -> str:
     parts = [
         "# What the collection says",
         "Made by `python -m benchmarks.imbalanced_learn.ranks`; [README.md](README.md) says how to read it.",
-        f"![Average ranks, {ranks_page.title(found[0])}]({DIAGRAM})",
+        f"![Average ranks, {ranks_section.title(found[0])}]({DIAGRAM})",
     ]
     for one in found:
-        title = ranks_page.title(one)
-        sentences = "\n".join(f"- {sentence}" for sentence in over_datasets.reading(one))
+        title = ranks_section.title(one)
+        sentences = "\n".join(f"- {sentence}" for sentence in ranks.reading(one))
         parts += [f"## {title[0].upper()}{title[1:]}", sentences, table(one)]
     return "\n\n".join(parts) + "\n"
 
@@ -58,9 +59,9 @@ def table(found: Ranked) -> str:
     """The remedies by rank, and each beside doing nothing."""
     lines = ["| remedy | average rank | higher, the same, lower than doing nothing | median difference | adjusted p |",
              "|---|---|---|---|---|"]  # fmt: skip
-    for line in ranks_page.lines(found):
+    for line in ranks_section.lines(found):
         beside = "" if line["wins"] is None else f"{line['wins']}, {line['ties']}, {line['losses']}"
-        median = "" if line["median"] is None else headline.signed(line["median"])
+        median = "" if line["median"] is None else summary.signed(line["median"])
         lines.append(f"| {line['remedy']} | {line['rank']:.2f} | {beside} | {median} | {line['adjusted']} |")
     return "\n".join(lines)
 
@@ -72,20 +73,20 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()  # fmt: skip
     board = files.read_csv(paths.REPORTS / "leaderboard.csv")
-    found = list(over_datasets.over_datasets(board))
+    found = list(ranks.over_datasets(board))
     if not found:
         raise ResultError(
             "There are too few datasets to rank over.", where=str(paths.REPORTS / "leaderboard.csv"),
-            expected=f"{over_datasets.MINIMUM} datasets or more", found=f"{board['dataset'].nunique()}",
+            expected=f"{ranks.MINIMUM} datasets or more", found=f"{board['dataset'].nunique()}",
             todo="add datasets to params.yaml.",
         )  # fmt: skip
     files.write_csv(paths.REPORTS / "ranks.csv", average_ranks(found))
     files.write_csv(paths.REPORTS / "pairs.csv", pairs(found))
-    drawn = figures.svg(ranks_figures.critical_difference(found[0], title=ranks_page.title(found[0])))
+    drawn = charts.svg(ranks_chart.critical_difference(found[0], title=ranks_section.title(found[0])))
     # alone on a dark page, black letters need a ground of their own
     files.write_text(DIAGRAM, drawn.replace('style="', 'style="background: white; ', 1) + "\n")
     files.write_text(RESULTS, told(found))
-    for sentence in over_datasets.reading(found[0]):
+    for sentence in ranks.reading(found[0]):
         print(sentence)
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import environments, parts, report, repro
-from stages import files
-from stages.errors import CounterpoiseError, guarded
+from counterpoise.core import files
+from counterpoise.core.errors import CounterpoiseError, guarded
 
 PARTS = ("grid", "noop", "overhead", "samplers")
 RESULTS = "results.json"

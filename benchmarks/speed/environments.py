@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages.errors import LibraryError
+from counterpoise.core.errors import LibraryError
 
 HERE = Path(__file__).parent
 FOLDER = HERE / ".venvs"

@@ -17,8 +17,8 @@ from benchmarks.speed import environments, machine, overhead, repro, timed, work
 from benchmarks.speed.given import read
 from benchmarks.speed.repro import Clone
 from benchmarks.speed.smote_variants_side import STRATEGIES as SHARED
-from stages import paths
-from stages.errors import LibraryError, ResultError
+from counterpoise.core import paths
+from counterpoise.core.errors import LibraryError, ResultError
 
 Section = dict[str, Any]
 """A part's figures, ready for JSON."""

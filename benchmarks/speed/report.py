@@ -19,7 +19,7 @@ from benchmarks.speed.parts import (
     SMOTE_VARIANTS,
     median,
 )
-from stages import files
+from counterpoise.core import files
 
 Results = dict[str, Any]
 """The content of results.json: a section for each part that was run."""

@@ -15,9 +15,9 @@ import pandas as pd
 
 from benchmarks.speed import timed
 from benchmarks.speed.timed import Line, Timed
-from stages import paths, yaml12
-from stages.data.sources import MIRROR
-from stages.errors import ResultError
+from counterpoise.core import paths, yaml12
+from counterpoise.data.sources import MIRROR
+from counterpoise.core.errors import ResultError
 
 STAGE = re.compile(r"Running stage '([^'@]+)")
 FITS = re.compile(r"^\w+: (\d+) fits, (\d+) from the store, [\d.]+ s$")

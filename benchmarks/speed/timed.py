@@ -18,7 +18,7 @@ from typing import NamedTuple
 import psutil
 from tqdm import tqdm
 
-from stages.errors import ResultError
+from counterpoise.core.errors import ResultError
 
 EVERY = 0.25
 """Seconds between two looks at the memory."""

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed import given
-from stages import config, files, paths, yaml12
-from stages.config import Params, seed_for
-from stages.data import datasets, schemes, sources
-from stages.data.parts import TEST, TRAIN, Parts
-from stages.data.tables import Table
+from counterpoise.core import config, files, paths, yaml12
+from counterpoise.core.config import Params, seed_for
+from counterpoise.data import datasets, sources, splitters
+from counterpoise.data.folds import Parts, TEST, TRAIN
+from counterpoise.data.tables import Table
 
 DATASET = "mammography"
 STRATEGIES = ("none", "random_over", "smote", "adasyn", "random_under", "near_miss_1")
@@ -61,7 +61,7 @@ def mirror(params: Params) -> str:
 def write(folder: Path, params: Params, dataset: str = DATASET) -> None:
     """Write the work of a dataset's grid, with the rows, folds and seeds of the project's own stages."""
     table = datasets.fetch(dataset, params.dataset(dataset))[0]
-    write_table(folder, params, dataset, table, schemes.split(table, params.split_of(dataset), params.seed, dataset))
+    write_table(folder, params, dataset, table, splitters.split(table, params.split_of(dataset), params.seed, dataset))
 
 
 def write_table(folder: Path, params: Params, dataset: str, table: Table, parts: Parts) -> None:

@@ -25,7 +25,7 @@ case "$step" in
     fi
     ;;
   check)
-    python -m stages.check
+    python -m counterpoise check
     ;;
   repro)
     if [ -e "$reached" ]; then set -- --pull "$@"; fi

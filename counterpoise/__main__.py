@@ -1,0 +1,36 @@
+"""`python -m counterpoise COMMAND`, and the console script `counterpoise`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from counterpoise.core.errors import guarded
+
+COMMANDS = {
+    "check": "find every mistake in params.yaml without touching a result",
+    "same": "compare two folders of reports, measured values apart",
+    "promote": "make a dataset's best combination its champion",
+    "score": "score new rows with a champion",
+}
+
+USAGE = "usage: counterpoise COMMAND ...\n\n" + "\n".join(f"  {name:8} {text}" for name, text in COMMANDS.items())
+MORE = "\n\n`counterpoise COMMAND --help` says more. The comparison itself is run by `dvc repro`."
+
+
+def main() -> int:
+    """Run the command that the first argument names."""
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help"):
+        print(USAGE + MORE)
+        return 0
+    if name not in COMMANDS:
+        print(f"error: There is no command {name!r}.\n\n{USAGE}{MORE}", file=sys.stderr)
+        return 2
+    sys.argv = [f"counterpoise {name}", *arguments]
+    command = importlib.import_module(f"counterpoise.commands.{name}")
+    return guarded(command.main, bring_back=False)()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,240 @@
+"""A champion: a model with all that stands before and behind it, in a folder of plain numbers.
+
+champion.json      schema, encoding, correction, threshold, what it is and where it comes from
+estimator/         the model, in its library's own format (`counterpoise.champion.estimators`)
+heldout.parquet    the scores of the evaluated cell, each by a model that had not seen the row
+rows.parquet       a hash of every row of the table that it was made from
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from counterpoise.core import files
+from counterpoise.champion import estimators
+from counterpoise.champion.rules import PutRight, Rule
+from counterpoise.champion.schema import Noted, Schema
+from counterpoise.core.config import Model
+from counterpoise.core.errors import ResultError
+from counterpoise.evaluation import corrections
+from counterpoise.models import registry as models
+from counterpoise.models.encoder import Encoder
+from counterpoise.models.registry import ModelKind, Scores
+from counterpoise.samplers.feature_space import Matrix
+
+CHAMPION, ESTIMATOR, HELDOUT, ROWS = "champion.json", "estimator", "heldout.parquet", "rows.parquet"
+VERSION = 1
+"""Of the folder's layout."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a champion is, and what it was made from.
+
+    Attributes
+    ----------
+    params : dict
+        The strategy's entry, the model's entry and the parameters that a search found.
+    cell_key : str
+        What made the evaluated cell's numbers, as one hash (`counterpoise.tracking.manifest`).
+    data_md5, table, split : str
+        DVC's md5 of the table, and the SHA-256 of the files of table and split.
+    seed : int
+    facts : dict
+        Of the fit: rows and positives fitted on, and more where the model tells more.
+    """
+
+    dataset: str
+    target: str
+    positive: str
+    strategy: str
+    model: str
+    params: dict[str, Any]
+    cell_key: str
+    data_md5: str
+    table: str
+    split: str
+    seed: int
+    commit: str
+    facts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def cell(self) -> str:
+        return f"{self.strategy}/{self.model}"
+
+
+class Scored(NamedTuple):
+    """What a champion says of rows: shape (n,) each."""
+
+    score: Scores
+    probability: Scores
+    decision: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A model that is asked for probabilities and decisions.
+
+    Attributes
+    ----------
+    kind : str
+        A name of `models.MODELS`.
+    heldout : DataFrame
+        `repeat`, `fold`, `row`, `score`: the evaluated cell's scores of test rows.
+    rows : ndarray of shape (n,), uint64
+        A hash of every row of the table that it was made from (`digests`).
+    """
+
+    identity: Identity
+    schema: Schema
+    kind: str
+    encoder: Encoder
+    estimator: Any
+    put_right: PutRight
+    rule: Rule
+    heldout: pd.DataFrame
+    rows: NDArray[np.uint64]
+
+    @property
+    def model_kind(self) -> ModelKind:
+        return models.kind_of(self.identity.model, Model(model=self.kind))
+
+    def raw(self, X: Matrix) -> Scores:
+        """The model's own score of rows in the schema's units."""
+        from threadpoolctl import threadpool_limits
+
+        # as the evaluated models were asked: another number of threads adds up in another order
+        with threadpool_limits(1):
+            return models.score(self.model_kind, self.estimator, self.encoder.transform(X))
+
+    def score(self, frame: pd.DataFrame, where: str, noted: Noted, first: int = 0) -> Scored:
+        """Score rows as they came, of which `first` others came before.
+
+        Raises
+        ------
+        TableError
+            When the rows do not meet the schema; see `Schema.rows`.
+        """
+        rows = self.schema.rows(frame, where, noted, first)
+        scores = self.raw(rows.X)
+        if not np.isfinite(scores).all():
+            raise ResultError(
+                "The model gives a score that is not finite.",
+                where=f"{where}, row {first + int(np.argmin(np.isfinite(scores))) + 1:,}",
+                found=self.identity.cell,
+                todo="look for values far beyond those that it was fitted on.",
+            )
+        log_odds = self.put_right.log_odds(scores)
+        place = where if first == 0 else f"{where}, after {first:,} rows"
+        decided = self.rule.decide(scores, log_odds, rows.amounts, place)
+        return Scored(scores, corrections.probability(log_odds), decided)
+
+    def save(self, folder: Path) -> None:
+        """Write the folder.
+
+        Raises
+        ------
+        ResultError
+            As in `estimators.save`.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        form = estimators.save(self.estimator, folder / ESTIMATOR)
+        content = {
+            "version": VERSION,
+            "identity": asdict(self.identity),
+            "schema": self.schema.asdict(),
+            "kind": self.kind,
+            "format": form,
+            "encoder": _encoder_state(self.encoder),
+            "put_right": asdict(self.put_right),
+            "rule": self.rule.asdict(),
+        }
+        # not rounded, as results are: a threshold has to be the very number that it was
+        files.write_text(folder / CHAMPION, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+        files.write_parquet(folder / HELDOUT, self.heldout)
+        files.write_parquet(folder / ROWS, pd.DataFrame({"digest": self.rows}))
+
+    @classmethod
+    def load(cls, folder: Path) -> Champion:
+        """Read the folder; nothing in it is run.
+
+        Raises
+        ------
+        ResultError
+            When it holds no champion, one of another version, or types that are not trusted.
+        """
+        if not (folder / CHAMPION).is_file():
+            raise ResultError("There is no champion in this folder.", where=str(folder), expected=CHAMPION,
+                              found="no such file" if folder.is_dir() else "no such folder",
+                              todo="`python -m counterpoise promote DATASET` makes one.")  # fmt: skip
+        content = json.loads((folder / CHAMPION).read_text(encoding="utf-8"))
+        if content.get("version") != VERSION:
+            raise ResultError("This champion was made by another version of Counterpoise.", where=str(folder),
+                              expected=f"version {VERSION}", found=str(content.get("version")),
+                              todo="promote it again, or use the version that made it.")  # fmt: skip
+        put_right = content["put_right"]
+        put_right["steps"] = tuple(map(tuple, put_right["steps"]))
+        return cls(
+            identity=Identity(**content["identity"]),
+            schema=Schema.read(content["schema"]),
+            kind=content["kind"],
+            encoder=_encoder(content["encoder"]),
+            estimator=estimators.load(content["format"], folder / ESTIMATOR),
+            put_right=PutRight(**put_right),
+            rule=Rule(**content["rule"]),
+            # a champion of an earlier version has no digests
+            heldout=files.read_parquet(folder / HELDOUT, verify=False),
+            rows=files.read_parquet(folder / ROWS, verify=False)["digest"].to_numpy(dtype=np.uint64),
+        )
+
+    @property
+    def probability_at_threshold(self) -> float | None:
+        """The corrected probability that belongs to the threshold; None where each row has its own."""
+        if self.rule.threshold is None:
+            return None
+        return float(corrections.probability(self.put_right.log_odds(np.array([self.rule.threshold])))[0])
+
+    @property
+    def format(self) -> str:
+        return estimators.format_of(self.estimator)
+
+
+def _encoder_state(encoder: Encoder) -> dict[str, Any]:
+    """The numbers of a fitted encoder."""
+    learned: dict[str, Any] = {"fill": encoder._fill.tolist()}
+    if encoder.scale:
+        learned |= {"mean": encoder._mean.tolist(), "deviation": encoder._deviation.tolist()}
+    if encoder.scale == "power" and hasattr(encoder._power, "lambdas_"):
+        learned["lambdas"] = encoder._power.lambdas_.tolist()
+    return {**asdict(encoder), "learned": learned}
+
+
+def _encoder(content: dict[str, Any]) -> Encoder:
+    learned = {name: np.array(values, np.float64) for name, values in content["learned"].items()}
+    encoder = Encoder(tuple(content["cardinalities"]), content["categories"], content["impute"], content["scale"])
+    encoder._fill = learned["fill"]
+    if "mean" in learned:
+        encoder._mean, encoder._deviation = learned["mean"], learned["deviation"]
+    if "lambdas" in learned:
+        from sklearn.preprocessing import PowerTransformer
+
+        encoder._power = PowerTransformer(standardize=False)
+        encoder._power.lambdas_, encoder._power.n_features_in_ = learned["lambdas"], len(learned["lambdas"])
+    return encoder
+
+
+def digests(X: Matrix, y: NDArray[np.int8]) -> NDArray[np.uint64]:
+    """A hash of each row's features and label, by which rows are known again in another table."""
+    import hashlib
+
+    plain = np.where(np.isnan(X), np.nan, X) + 0.0  # one kind of NaN, and 0 for -0
+    content = np.ascontiguousarray(np.column_stack([plain, y.astype(np.float64)]))
+    made = [hashlib.blake2b(row, digest_size=8).digest() for row in content]
+    return np.frombuffer(b"".join(made), dtype="<u8").astype(np.uint64)

@@ -1,0 +1,226 @@
+"""Fitted estimators in files that run no code when they are read.
+
+| format | who | what is in the files |
+|---|---|---|
+| xgboost | models of XGBoost, whatever the loss | XGBoost's own JSON: trees as numbers |
+| keras | the multilayer perceptron | Keras's own archive, read in its safe mode, and JSON |
+| autoencoder, autoencoder_xgboost | models with an autoencoder | the same two |
+| skops | scikit-learn's, imbalanced-learn's and our isolation forest | an archive of JSON and arrays; types by name |
+
+A skops archive names the types that it is made of, and reading it makes instances of them. Those that are made here, beyond
+scikit-learn's and NumPy's that skops itself trusts, stand in `TRUSTED`; an archive with another one is not read.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from counterpoise.core import files
+from counterpoise.core.errors import ResultError
+
+TRUSTED = (
+    "functools.partial",  # of check_array alone, by which histogram boosting reads numbers beside categories
+    "imblearn.ensemble._bagging.BalancedBaggingClassifier",
+    "imblearn.ensemble._easy_ensemble.EasyEnsembleClassifier",
+    "imblearn.ensemble._forest.BalancedRandomForestClassifier",
+    "imblearn.ensemble._weight_boosting.RUSBoostClassifier",
+    "imblearn.pipeline.Pipeline",
+    "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.ChebyshevDistance64",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
+    "counterpoise.models.anomaly.IsolationForestClassifier",
+)
+"""The types that an archive may have beside those that skops trusts."""
+
+MODEL, NET, LEARNED, ARCHIVE = "model.json", "net.keras", "learned.json", "model.skops"
+
+
+class Format(NamedTuple):
+    """How an estimator is written into a folder and read from it."""
+
+    save: Callable[[Any, Path], None]
+    load: Callable[[Path], Any]
+    needs: tuple[str, ...]
+    """Distributions that reading and scoring take."""
+
+
+def format_of(estimator: Any) -> str:
+    """The format in which an estimator is kept."""
+    return OF_CLASS.get(type(estimator).__name__, "skops")
+
+
+def save(estimator: Any, folder: Path) -> str:
+    """Write a fitted estimator; returns the format.
+
+    Raises
+    ------
+    ResultError
+        When it could be kept only in a way that runs code on load.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = format_of(estimator)
+    FORMATS[name].save(estimator, folder)
+    return name
+
+
+def load(name: str, folder: Path) -> Any:
+    """What `save` wrote; it scores the same.
+
+    Raises
+    ------
+    ResultError
+        When the format is not known, or files hold types that are not trusted.
+    """
+    if name not in FORMATS:
+        raise ResultError("A champion has a format that is not known here.", where=str(folder),
+                          expected=", ".join(FORMATS), found=name, todo="use the version that made it.")  # fmt: skip
+    return FORMATS[name].load(folder)
+
+
+def _save_xgboost(estimator: Any, folder: Path) -> None:
+    estimator.get_booster().save_model(folder / MODEL)
+
+
+def _load_xgboost(folder: Path) -> Any:
+    from xgboost import XGBClassifier
+
+    # a custom loss serves fitting alone: what is left of it is a booster whose margin is in log odds
+    loaded = XGBClassifier(n_jobs=1, enable_categorical=True)
+    loaded.load_model(folder / MODEL)
+    return loaded
+
+
+def _save_keras(estimator: Any, folder: Path) -> None:
+    estimator.save(folder)
+
+
+def _load_keras(folder: Path) -> Any:
+    from counterpoise.models.nets import KerasMLP
+
+    return KerasMLP.load(folder)
+
+
+def _save_autoencoder(estimator: Any, folder: Path) -> None:
+    learned = {name: getattr(estimator, name) for name in ("n_features_in_", "log_threshold_", "log_deviation_")}
+    _save_net(estimator, folder, learned)
+
+
+def _load_autoencoder(folder: Path) -> Any:
+    from counterpoise.models.anomaly import AutoencoderClassifier
+
+    content = _learned(folder)
+    loaded = AutoencoderClassifier(**content["params"])
+    for name, value in content["learned"].items():
+        setattr(loaded, name, value)
+    loaded.autoencoder_ = _load_net(content, folder)
+    loaded.classes_ = np.array([0, 1])
+    return loaded
+
+
+def _save_autoencoder_xgboost(estimator: Any, folder: Path) -> None:
+    _save_net(estimator, folder, {"n_features_in_": estimator.n_features_in_})
+    _save_xgboost(estimator.xgboost_, folder)
+
+
+def _load_autoencoder_xgboost(folder: Path) -> Any:
+    from counterpoise.models.anomaly import AutoencoderXGBClassifier
+
+    content = _learned(folder)
+    loaded = AutoencoderXGBClassifier(**content["params"])
+    loaded.n_features_in_ = content["learned"]["n_features_in_"]
+    loaded.autoencoder_, loaded.xgboost_ = _load_net(content, folder), _load_xgboost(folder)
+    loaded.classes_ = np.array([0, 1])
+    return loaded
+
+
+def _save_net(estimator: Any, folder: Path, learned: dict[str, Any]) -> None:
+    """The autoencoder of an estimator, and the estimator's parameters and numbers."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)  # Keras 3.15 and NumPy 2
+        estimator.autoencoder_.net_.model.save(folder / NET)
+    content = {
+        "params": estimator.get_params(),
+        "learned": learned,
+        "autoencoder": {
+            "params": estimator.autoencoder_.get_params(),
+            "features": estimator.autoencoder_.n_features_in_,
+        },
+    }
+    text = json.dumps(content, indent=2, allow_nan=False, default=lambda value: value.item())
+    files.write_text(folder / LEARNED, text + "\n")
+
+
+def _learned(folder: Path) -> Any:
+    return json.loads((folder / LEARNED).read_text(encoding="utf-8"))
+
+
+def _load_net(content: dict[str, Any], folder: Path) -> Any:
+    from counterpoise.models.nets import Autoencoder, Net, keras_on_jax
+
+    autoencoder = Autoencoder(**content["autoencoder"]["params"])
+    autoencoder.n_features_in_ = content["autoencoder"]["features"]
+    autoencoder.net_ = Net(autoencoder._design(), np.random.default_rng(0))
+    keras, _ = keras_on_jax()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        kept = keras.saving.load_model(folder / NET, compile=False, safe_mode=True)
+        autoencoder.net_.model.set_weights(kept.get_weights())
+    return autoencoder
+
+
+def _skops() -> Any:
+    import skops.io  # type: ignore[import-untyped]
+
+    return skops.io
+
+
+def _save_skops(estimator: Any, folder: Path) -> None:
+    _skops().dump(estimator, folder / ARCHIVE, compression=zipfile.ZIP_DEFLATED)
+    _hold_against_trusted(folder)
+
+
+def _load_skops(folder: Path) -> Any:
+    _hold_against_trusted(folder)
+    return _skops().load(folder / ARCHIVE, trusted=list(TRUSTED))
+
+
+def _hold_against_trusted(folder: Path) -> None:
+    others = sorted(set(_skops().get_untrusted_types(file=folder / ARCHIVE)) - set(TRUSTED))
+    if others:
+        raise ResultError(
+            "A model holds types that are not trusted, and reading it might run code.",
+            where=str(folder / ARCHIVE),
+            expected="types that skops trusts, or that counterpoise/champion/estimators.py names",
+            found=", ".join(others),
+            todo="name another cell with --strategy and --model; a file from elsewhere should not be used.",
+        )
+
+
+FORMATS = {
+    "xgboost": Format(_save_xgboost, _load_xgboost, ("xgboost-cpu", "xgboost", "scikit-learn")),
+    "keras": Format(_save_keras, _load_keras, ("keras", "jax", "scikit-learn")),
+    "autoencoder": Format(_save_autoencoder, _load_autoencoder, ("keras", "jax", "scikit-learn")),
+    "autoencoder_xgboost": Format(
+        _save_autoencoder_xgboost, _load_autoencoder_xgboost, ("keras", "jax", "xgboost-cpu", "xgboost", "scikit-learn")
+    ),
+    "skops": Format(_save_skops, _load_skops, ("skops", "scikit-learn")),
+}  # fmt: skip
+
+OF_CLASS = {
+    "XGBClassifier": "xgboost", "XGBLossClassifier": "xgboost", "KerasMLP": "keras",
+    "AutoencoderClassifier": "autoencoder", "AutoencoderXGBClassifier": "autoencoder_xgboost",
+}  # fmt: skip

@@ -1,0 +1,151 @@
+"""What an evaluated cell has shown on rows that its models had not seen: the scores that evaluate's numbers stand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from counterpoise.core import files, paths
+from counterpoise.data import folds as splits
+from counterpoise.data.folds import Parts
+from counterpoise.data.tables import Table
+from counterpoise.core.errors import ResultError
+from counterpoise.evaluation.corrections import Labels, Vector
+from counterpoise.evaluation import bootstrap
+from counterpoise.evaluation.leaderboard import mean_of_folds
+from counterpoise.evaluation.metrics import Ranking
+from counterpoise.evaluation.fold_scores import Cell, FoldScores, fold_scores
+
+ROUNDING = 2e-6
+"""Of results: they have six decimals."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A cell's held-out scores.
+
+    Attributes
+    ----------
+    folds : list of FoldScores
+        In the order of `parts`; not put right.
+    parts : Parts
+        The folds that the comparison goes by.
+    table, split : str
+        SHA-256 of the files of both: what two cells share that were tested on the same rows.
+    """
+
+    folds: list[FoldScores]
+    parts: Parts
+    y: Labels
+    table: str
+    split: str
+
+    @classmethod
+    def read(cls, dataset: str, cell: Cell, table: Table, average_precision: float) -> Evidence:
+        """Read a cell's scores and hold them against the leaderboard.
+
+        Raises
+        ------
+        ResultError
+            When the scores belong to another split, or are not those that were evaluated.
+        """
+        parts = splits.read(paths.split(dataset)).compared
+        path = paths.scores(dataset, cell[0]) / f"{cell[1]}.parquet"
+        read = cls(fold_scores(files.read_parquet(path), parts, str(path)), parts, table.y,
+                   files.sha256(paths.table(dataset)), files.sha256(paths.split(dataset)))  # fmt: skip
+        found = read.average_precision
+        if not abs(found - average_precision) <= ROUNDING:
+            raise _others(path, dataset, average_precision, found)
+        return read
+
+    @property
+    def average_precision(self) -> float:
+        """The mean over folds."""
+        weights = np.ones((len(self.y), 1), np.float32)
+        return float(mean_of_folds(_by_fold([self.folds], self.y, weights))[0, 0])
+
+    @property
+    def once(self) -> tuple[NDArray[np.int64], Labels, Vector]:
+        """Positions, labels and scores of the first repeat's test rows: each of them once, at natural prevalence."""
+        first = self.parts.names[0][0]
+        mine = [fold for fold, (repeat, _) in zip(self.folds, self.parts.names, strict=True) if repeat == first]
+        rows = np.concatenate([fold.test for fold in mine])
+        return rows, self.y[rows], np.concatenate([fold.test_scores for fold in mine])
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The scores as a champion keeps them."""
+        pieces = [
+            pd.DataFrame({"repeat": np.int16(repeat), "fold": np.int16(number), "row": fold.test.astype(np.int32),
+                          "score": fold.test_scores})
+            for fold, (repeat, number) in zip(self.folds, self.parts.names, strict=True)
+        ]  # fmt: skip
+        return pd.concat(pieces, ignore_index=True)
+
+
+def kept(frame: pd.DataFrame, parts: Parts) -> list[FoldScores]:
+    """From `Evidence.frame` back to the scores of each fold of the same split."""
+    nothing = np.empty(0)
+    result = []
+    for repeat, fold in parts.names:
+        mine = frame[(frame["repeat"] == repeat) & (frame["fold"] == fold)]
+        rows = mine["row"].to_numpy(dtype=np.int64)
+        result.append(FoldScores(rows, mine["score"].to_numpy(), nothing.astype(np.int64), nothing, nothing))
+    return result
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one cell lies above another one in average precision, both tested on the same rows.
+
+    Attributes
+    ----------
+    one, other : float
+        The average precision of each, means over folds.
+    low, high : float
+        Of the interval of the difference, by the paired bootstrap.
+    """
+
+    one: float
+    other: float
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        return self.one - self.other
+
+
+def difference(one: list[FoldScores], other: list[FoldScores], parts: Parts, y: Labels, seed: int) -> Difference:
+    """Compare two cells as the leaderboard compares each with doing nothing: rows redrawn, the same for both."""
+    cells = [one, other]
+    values = mean_of_folds(_by_fold(cells, y, np.ones((len(y), 1), np.float32)))[:, 0]
+    drawn = np.concatenate(
+        [mean_of_folds(_by_fold(cells, y, weights)) for weights in bootstrap.draws(parts, y, seed)], 1
+    )
+    low, high = bootstrap.interval(drawn[0] - drawn[1])
+    return Difference(float(values[0]), float(values[1]), low, high)
+
+
+def _by_fold(cells: list[list[FoldScores]], y: Labels, weights: NDArray[np.float32]) -> Vector:
+    """Average precision, shape (cells, folds, draws)."""
+    return np.array(
+        [
+            [Ranking.of(f.test, y[f.test], f.test_scores, len(y)).average_precision(weights) for f in cell]
+            for cell in cells
+        ]
+    )
+
+
+def _others(path: Path, dataset: str, expected: float, found: float) -> ResultError:
+    return ResultError(
+        "The scores on disk are not those that were evaluated.",
+        where=str(path),
+        expected=f"an average precision of {expected:.6f}, as the leaderboard has it",
+        found=f"{found:.6f}",
+        todo=f"`dvc checkout` brings back those that dvc.lock names, or `dvc repro evaluate@{dataset}` makes new ones.",
+    )

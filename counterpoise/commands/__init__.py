@@ -1,0 +1,1 @@
+"""What people type beside `dvc repro`: `python -m counterpoise COMMAND`."""

@@ -1,0 +1,60 @@
+"""Find every mistake in params.yaml without touching a result.
+
+DVC deletes a stage's outs before it runs the stage, so a mistake that only the stage finds costs a `dvc checkout`. This
+looks first: at the shape of params.yaml, at every sampler and model with its parameters, and at every table that is on
+this machine, down to the split. It downloads nothing.
+
+The stage `check` asks the same at the beginning of `dvc repro`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from counterpoise.core import config, paths
+from counterpoise.core.config import AUTO, NONE, Params
+from counterpoise.core.errors import CounterpoiseError
+
+
+def passes(params: Params) -> bool:
+    """Report every mistake on standard error; returns whether there is none."""
+    from counterpoise.commands import validation
+    from counterpoise.engine import devices
+
+    found = list(validation.problems(params))
+    for mistake in found:
+        print(f"\nerror: {mistake}", file=sys.stderr)
+    if found:
+        errors = "1 error" if len(found) == 1 else f"{len(found)} errors"
+        print(f"\n{errors} found; no results were changed.", file=sys.stderr)
+        return False
+    if NONE not in params.strategies:
+        print(f"warning: there is no strategy {NONE!r}, so there is no baseline to compare the others with")
+    for lacking in validation.missing_devices(params):
+        print(f"\nwarning: {lacking}\nFitted on this machine, its cells fail.\n", file=sys.stderr)
+    if any(model.device == AUTO for model in params.models.values()):
+        print(f"device: {AUTO} is {devices.resolved(AUTO)} on this machine")
+    print(
+        f"{paths.PARAMS}: OK, {len(params.datasets)} datasets x {len(params.cells)} combinations of "
+        f"{len(params.strategies)} strategies and {len(params.models)} models"
+    )
+    return True
+
+
+def refuse(error: CounterpoiseError) -> int:
+    """Report a mistake for which params.yaml cannot be read as a whole; returns the exit status."""
+    print(f"\nerror: {error}\n\nNo results were changed.", file=sys.stderr)
+    return 1
+
+
+def main() -> int:
+    """Check params.yaml; the exit status is 1 where there is a mistake."""
+    parser = argparse.ArgumentParser(
+        prog="python -m counterpoise check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
+    try:
+        return 0 if passes(config.load()) else 1
+    except CounterpoiseError as error:
+        return refuse(error)

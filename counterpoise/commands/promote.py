@@ -1,0 +1,200 @@
+"""Make a dataset's best cell its champion, if it beats the present one on the same rows.
+
+The cell is the one that the report tells to use, or one that is named. It is fitted anew on all rows, with probabilities put
+right and a threshold, saved in files that run no code when they are read, and registered in MLflow with the alias `champion`
+and a model card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoise.core import config, files, paths
+from counterpoise.core.config import Params, seed_for
+from counterpoise.data import tables
+from counterpoise.core.errors import ResultError
+from counterpoise.core.revision import revision
+from counterpoise.tracking import manifest, store
+from counterpoise.tracking.manifest import RunManifest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from counterpoise.champion.bundle import Champion, Identity
+    from counterpoise.champion.card import Shown
+    from counterpoise.champion.contest import Outcome
+    from counterpoise.champion.making import Made
+    from counterpoise.champion.rules import Policy
+    from counterpoise.data.tables import Table
+    from counterpoise.tracking.registry import Registry
+
+# pandas, scikit-learn and mlflow take seconds to import: a mistake in the command line is told before
+
+EXAMPLES = 5
+"""Rows of the table that the registered model has as an example."""
+
+
+def identity_of(made: RunManifest, cell: tuple[str, str], table: str, split: str) -> Identity:
+    """What the champion is going to be."""
+    from counterpoise.champion.bundle import Identity
+
+    (strategy, model), params = cell, made.params
+    entry = params.dataset(made.dataset)
+    used = {"strategy": params.strategies[strategy].model_dump(exclude_none=True),
+            "model": params.models[model].model_dump(exclude_none=True, exclude={"strategies"})}  # fmt: skip
+    return Identity(
+        made.dataset, str(entry.target), str(entry.positive), strategy, model, used, made.keys[f"{strategy}/{model}"],
+        made.data_md5, table, split, params.seed, revision().commit,
+    )  # fmt: skip
+
+
+def promote(
+    made: RunManifest, registry: Registry, *, strategy: str | None, model: str | None, policy: Policy, replace: bool
+) -> str:
+    """Choose, compare, fit, prove and register; tells what was done."""
+    from counterpoise.champion.card import Shown, card
+    from counterpoise.champion.selection import chosen
+    from counterpoise.champion.contest import judge
+    from counterpoise.champion.evidence import Evidence
+    from counterpoise.champion.making import make, prove
+    from counterpoise.evaluation import costs
+    from counterpoise.tracking.registry import Entry
+
+    name, folder = made.dataset, paths.evaluation(made.dataset)
+    board, decisions = files.read_csv(folder / "leaderboard.csv"), files.read_csv(folder / "decisions.csv")
+    cell = chosen(board, name, strategy, model)
+    shown = Shown.of(board, decisions, files.read_json(folder / "dataset.json"), cell, policy)
+    table = tables.read(paths.table(name))
+    evidence = Evidence.read(name, cell, table, float(shown.board["average_precision"]))
+    identity = identity_of(made, cell, evidence.table, evidence.split)
+    matrix = costs.matrix(made.params.costs_of(name), table, f"the costs of datasets.{name}")
+    with registry.entered():
+        before = registry.present()
+        present = None if before is None else _read(registry, before, replace=replace)
+        seed = seed_for(made.params.seed, name, "champion")
+        outcome = judge(identity.cell, identity.cell_key, evidence, table, present, seed)
+        if before is not None and present is None:
+            outcome = _unread(identity.cell, before.version)
+        print(outcome.told)
+        if not (outcome.wins or replace):
+            return f"{name}: the champion stays, nothing is registered"
+        champion = make(made.params, identity, table, evidence, matrix, policy)
+        with tempfile.TemporaryDirectory(prefix="counterpoise-") as place:
+            bundle = Path(place) / "bundle"
+            champion.champion.save(bundle)
+            prove(champion.champion, bundle, table)
+            replaced = replace and not outcome.wins
+            entry = Entry(
+                champion.champion, bundle, example(champion.champion, table),
+                card(champion, shown, outcome, replaced=replaced), metrics(shown, policy, outcome),
+                tags(champion, outcome, replaced=replaced),
+            )  # fmt: skip
+            version = registry.register(entry)
+    rule = champion.champion.rule
+    told = f"a score of {rule.threshold:.6g}" if rule.threshold is not None else "a threshold of each row's own"
+    return (
+        f"{name}: {identity.cell} is the champion now, {version.name} version {version.version} at {registry.store.shown}; "
+        f"it decides by {told} (policy {policy})"
+    )
+
+
+def _read(registry: Registry, version: Any, *, replace: bool) -> Champion | None:
+    """The present champion; None where it cannot be read and is to be replaced in any case."""
+    try:
+        return registry.champion(version)
+    except ResultError:
+        if replace:
+            return None
+        raise
+
+
+def _unread(cell: str, version: str) -> Outcome:
+    from counterpoise.champion.contest import Outcome
+
+    return Outcome(
+        "not comparable", f"{cell} is not compared with the champion, version {version}, which cannot be read."
+    )
+
+
+def example(champion: Champion, table: Table) -> pd.DataFrame:
+    """Some rows as a request may have them."""
+    from counterpoise.data.tables import COST, frame_of
+
+    frame = frame_of(table.X[:EXAMPLES], table.features, table.categories)
+    for name in champion.schema.texts:
+        frame[name] = frame[name].astype(object)
+    for name in champion.schema.amounts:
+        frame[name] = table.roles[COST + name][:EXAMPLES]
+    return frame[list(champion.schema.names)]
+
+
+def metrics(shown: Shown, policy: Policy, outcome: Outcome) -> dict[str, float]:
+    """The numbers of the card."""
+    from counterpoise.champion.card import MEASURES
+    from counterpoise.evaluation.summary import missing
+
+    found = {f"{name}{end}": shown.board[f"{name}{end}"] for name in MEASURES for end in ("", "_low", "_high")}
+    found |= {f"{policy}.{name}": shown.decision[name] for name in
+              ("threshold", "tn", "fp", "fn", "tp", "precision", "recall", "f1", "mcc", "expected_cost")}  # fmt: skip
+    if outcome.difference is not None:
+        found |= {"delta_champion": outcome.difference.value, "delta_champion_low": outcome.difference.low,
+                  "delta_champion_high": outcome.difference.high}  # fmt: skip
+    return {name: float(value) for name, value in found.items() if not missing(value)}
+
+
+def tags(made: Made, outcome: Outcome, *, replaced: bool) -> dict[str, str]:
+    """By which a version is found. The key of the cell has a name of its own: what bears `cell_key` is a run of `track`."""
+    identity = made.champion.identity
+    return {
+        "dataset": identity.dataset,
+        "strategy": identity.strategy,
+        "model": identity.model,
+        "policy": made.champion.rule.policy,
+        "format": made.champion.format,
+        "promoted_cell_key": identity.cell_key,
+        "data_md5": identity.data_md5,
+        "git_commit": identity.commit,
+        "contest": outcome.kind,
+        "replaced": str(replaced).lower(),
+    }
+
+
+def changed_since(made: RunManifest, now: Params) -> bool:
+    """Whether params.yaml asks for other results of this dataset than those that are there."""
+    name, then = made.dataset, made.params
+    return (then.seed, then.strategies, then.models, then.dataset(name), then.split_of(name)) != (
+        now.seed, now.strategies, now.models, now.dataset(name), now.split_of(name)
+    )  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m counterpoise promote", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("dataset", help="a key of params.yaml: datasets")
+    parser.add_argument(
+        "--strategy", help="with --model: the cell to promote, instead of the one the report tells to use"
+    )
+    parser.add_argument("--model", help="with --strategy")
+    parser.add_argument("--policy", choices=("half", "tuned", "cost"), default="tuned",
+                        help="how the threshold is chosen (params.yaml: thresholds); default: tuned")  # fmt: skip
+    parser.add_argument("--replace", action="store_true",
+                        help="promote it even if it does not beat the present champion; the card tells so")  # fmt: skip
+    asked = parser.parse_args()
+    params = config.load()
+    params.dataset(asked.dataset)
+    target = store.chosen(os.environ)
+    made = manifest.read(asked.dataset)
+    if changed_since(made, params):
+        print(f"{asked.dataset}: {paths.PARAMS} has changed since; the champion is made as its results were")
+    from counterpoise.tracking.registry import Registry
+
+    registry = Registry(store=target, dataset=asked.dataset)
+    print(
+        promote(made, registry, strategy=asked.strategy, model=asked.model, policy=asked.policy, replace=asked.replace)
+    )
+    return 0

@@ -1,0 +1,93 @@
+"""Every mistake in params.yaml that can be found without running a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from counterpoise.core import config, paths
+from counterpoise.core.config import Params
+from counterpoise.data import data_checks, sources, splitters
+from counterpoise.data.datasets import fetch
+from counterpoise.core.errors import ConfigurationError, CounterpoiseError, DeviceError
+from counterpoise.engine import devices
+from counterpoise.evaluation import costs, levels
+from counterpoise.models import registry as models
+from counterpoise.samplers import registry as samplers
+
+
+def problems(params: Params) -> Iterator[CounterpoiseError]:
+    """Every mistake that can be found in parameters of the right shape."""
+    for key, strategy in params.strategies.items():
+        try:
+            samplers.make(key, strategy, 0)
+        except CounterpoiseError as error:
+            yield error
+    for key, model in params.models.items():
+        try:
+            models.check(key, model)
+        except CounterpoiseError as error:
+            yield error
+    if all((model.model or key) in models.MODELS for key, model in params.models.items()):
+        yield from _budgets(params)
+    for name in params.datasets:
+        try:
+            _dataset(params, name)
+        except CounterpoiseError as error:
+            yield error
+
+
+def _budgets(params: Params) -> Iterator[ConfigurationError]:
+    """Remedies that are tuned while doing nothing is not, or the other way round: their difference would be the tuning's."""
+    for key, plain in levels.plain_of(params.models).items():
+        if plain is None or (params.models[key].search is None) == (params.models[plain].search is None):
+            continue
+        one, other = (key, plain) if params.models[plain].search is None else (plain, key)
+        yield ConfigurationError(
+            "A remedy and doing nothing need the same budget of trials.",
+            where=f"{paths.PARAMS}: models.{other}",
+            expected=f"a `search` of as many trials as {one} has, since {key} is compared with {plain}",
+            found="no `search`",
+            todo=f"give {other} a `search` too (of ordinary parameters, for doing nothing), or take that of {one} out.",
+        )
+
+
+def missing_devices(params: Params) -> Iterator[DeviceError]:
+    """Devices that are not there: no mistake in params.yaml, since another machine may have them."""
+    for key, model in params.models.items():
+        lacking = devices.missing(model.device, f"{paths.PARAMS}: models.{key}.device")
+        if lacking is not None:
+            yield lacking
+
+
+def _dataset(params: Params, name: str) -> None:
+    entry = params.dataset(name)
+    where = f"{paths.PARAMS}: datasets.{name}"
+    if not Path(entry.path).is_file():
+        raise ConfigurationError(
+            "A dataset's `path` names no file.",
+            where=f"{where}.path",
+            expected="a .csv or .parquet file of your own, or the dataset's card where `source` says where the bytes are",
+            found=entry.path,
+            todo="correct the path; a colleague's file comes with `dvc pull`.",
+        )
+    if Path(entry.path).resolve().is_relative_to((paths.DATA / "tables").resolve()):
+        raise ConfigurationError("A dataset's `path` lies among the results.", where=f"{where}.path",
+                                 expected="a file outside of data/tables/", found=entry.path,
+                                 todo="keep your own tables directly in data/.")  # fmt: skip
+    scheme = params.split_of(name)
+    if scheme.scheme in ("temporal", "prequential") and entry.time is None:
+        raise splitters.needs(scheme.scheme, "time", name)
+    if isinstance(scheme, config.Prequential) and scheme.leave_known_out and entry.group is None:
+        raise splitters.needs("prequential", "group", name)
+    try:
+        table, _ = fetch(name, entry, download=False)
+    except sources.NotHere as missing:
+        print(f"{name}: {missing} is not on this machine yet, so its table was not looked at")
+        return
+    parts = splitters.split(table, params.split_of(name), params.seed, name)
+    costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
+    if entry.defects == "fail":
+        report = data_checks.find(table, parts.compared, params.split_of(name).scheme, params.seed, name, labels=False)
+        if report.serious:
+            raise data_checks.refusal(name, report)

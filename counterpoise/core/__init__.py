@@ -1,0 +1,1 @@
+"""What everything else stands on: parameters, paths, files, errors and shared types."""

@@ -1,0 +1,234 @@
+"""Where a dataset's bytes come from: a mirror folder, an earlier download, or the addresses of its entry, in this order.
+
+Whatever the way, the checksum is verified before anything reads the bytes.
+"""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import hashlib
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from counterpoise.core import files, paths
+from counterpoise.core.config import File
+from counterpoise.core.errors import SourceError, no_space
+
+MIRROR = "COUNTERPOISE_MIRROR"
+TIMEOUT_SECONDS = 60
+
+
+class NotHere(Exception):
+    """The bytes are not on this machine, and nobody asked to download them."""
+
+
+def mirrors() -> list[Path]:
+    """The folders that COUNTERPOISE_MIRROR names, several separated as in PATH.
+
+    Raises
+    ------
+    SourceError
+        When one of them is not a folder: a mistyped mirror would otherwise end in a download that was not wanted.
+    """
+    folders = [Path(part).expanduser() for part in os.environ.get(MIRROR, "").split(os.pathsep) if part]
+    for folder in folders:
+        if not folder.is_dir():
+            raise SourceError(
+                f"{MIRROR} names something that is no folder.",
+                where=str(folder),
+                expected="a folder with datasets' original files, at any depth",
+                found="a file" if folder.exists() else "nothing",
+                todo=f"correct or unset {MIRROR}.",
+            )
+    return folders
+
+
+def locate(file: File, dataset: str, *, download: bool = True) -> Path:
+    """The path of a file's verified bytes, downloaded when no mirror and no earlier download has them.
+
+    Raises
+    ------
+    NotHere
+        When the bytes are not on this machine and `download` is false.
+    SourceError
+        When no address answers, or the bytes have another checksum than the entry promises.
+    """
+    rejected = []
+    for candidate in _candidates(file):
+        found = _sum(file, candidate)
+        if found == _expected(file):
+            return candidate
+        rejected.append(f"{candidate} has {found}")
+    if not download:
+        raise NotHere(file.name)
+    return _download(file, dataset, rejected)
+
+
+def _candidates(file: File) -> Iterator[Path]:
+    names = [file.name]
+    if file.unpacked_sha256 is not None and file.member is not None:
+        names.insert(0, PurePosixPath(file.member).name)  # the member alone is read sooner than found in its archive
+    elif file.unpacked_sha256 is not None and file.name.endswith(".gz"):
+        names.append(file.name.removesuffix(".gz"))
+    for folder in [*mirrors(), paths.DOWNLOADS]:
+        for name in names:
+            yield from sorted(path for path in folder.rglob(glob.escape(name)) if path.is_file())
+
+
+def _expected(file: File) -> str:
+    return file.sha256 or file.unpacked_sha256 or ""
+
+
+def _sum(file: File, path: Path) -> str:
+    """The checksum to compare: of the file, or of what it unpacks to."""
+    from tqdm import tqdm
+
+    packed = file.unpacked_sha256 is not None and gzipped(path)
+    with tqdm(total=None if packed else path.stat().st_size, unit="B", unit_scale=True, desc=f"verify {path.name}",
+              disable=None, leave=False) as bar:  # fmt: skip
+        if not packed:
+            return files.sha256(path, bar.update)
+        total = hashlib.sha256()
+        try:
+            with _packed(path, file.member) as stream:
+                while chunk := stream.read(files.CHUNK):
+                    total.update(chunk)
+                    bar.update(len(chunk))
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+            return f"no gzip content ({error})"
+        return total.hexdigest()
+
+
+@contextmanager
+def _packed(path: Path, member: str | None) -> Iterator[IO[bytes]]:
+    """What a gzip file holds, or one member of the tar archive in it; nothing is unpacked to the disk."""
+    if member is None:
+        with gzip.open(path) as stream:
+            yield cast(IO[bytes], stream)
+        return
+    with tarfile.open(path, "r:gz") as archive:
+        # by its path, since archives write one file as x and as ./x; a link is no file, wherever it leads
+        found = (entry for entry in archive if entry.isfile() and PurePosixPath(entry.name) == PurePosixPath(member))
+        entry = next(found, None)
+        content = None if entry is None else archive.extractfile(entry)
+        if content is None:
+            raise tarfile.TarError(f"no member {member!r}")
+        yield content
+
+
+def gzipped(path: Path) -> bool:
+    """Whether a file is packed, by its first two bytes: a part has no ending yet, and a server may unpack on the way."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _download(file: File, dataset: str, rejected: list[str]) -> Path:
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")
+    target = paths.DOWNLOADS / dataset / file.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    failures = [f"{text}, expected {_expected(file)}" for text in rejected]
+    wrong_sum = bool(rejected)
+    for url in file.urls:
+        address = url if "://" in url else f"https://{url}"
+        print(f"{dataset}: downloading {file.name} from {address}", flush=True)
+        part = target.with_name(target.name + ".part")
+        try:
+            pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS)(address, str(part), None)
+            found = _sum(file, part)
+            if found == _expected(file):
+                part.replace(target)
+                return target
+            wrong_sum = True
+            failures.append(f"{address} has {found}, expected {_expected(file)}")
+        except (requests.RequestException, ValueError) as error:
+            failures.append(f"{address}: {_cause(error)}")
+        except OSError as error:
+            raise (no_space(error, str(part)) or error) from error
+        finally:
+            part.unlink(missing_ok=True)
+    raise SourceError(
+        f"The bytes of {file.name} could not be had.",
+        where=f"{paths.PARAMS}: datasets.{dataset}.source.files",
+        expected=f"a file whose SHA-256 is {_expected(file)}",
+        found="\n            ".join(failures),
+        todo=(
+            "the file at an address is another one than was promised: do not use it; look for another address, or, if "
+            "the publisher has changed the data, verify it and change the sum. Nothing was kept.\n            Without "
+            if wrong_sum
+            else "check the network, or without "
+        )
+        + f"a network: put the file into a folder and name the folder in {MIRROR}, or run `dvc repro track@digits`, which "
+        "needs no download.",
+    )
+
+
+def _cause(error: BaseException) -> str:
+    """The last line of a chain of causes, which for a network error is the one that says what happened."""
+    while (earlier := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        error = earlier
+    text = str(error).strip() or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def unpacked(path: Path, file: File) -> Path | tuple[Path, str]:
+    """What a reader opens: the file itself, or (archive, member) for a zip or tar.gz.
+
+    Nothing is extracted to the disk. A zip in which any member's path climbs out of it is refused all the same, because
+    somebody has tampered with it.
+    """
+    if file.unpacked_sha256 is not None and file.member is not None:
+        return (path, file.member) if gzipped(path) else path
+    if path.suffix == ".npz" or not zipfile.is_zipfile(path):  # an npz is a zip that its reader takes whole
+        if file.member is not None:
+            raise _archive_error(path, f"a zip archive with the member {file.member!r}", "no zip archive")
+        return path
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise _archive_error(path, "a readable zip archive", str(error)) from None
+    for name in names:
+        parts = PurePosixPath(name.replace("\\", "/"))
+        if parts.is_absolute() or ".." in parts.parts or ":" in "".join(parts.parts[:1]):
+            raise _archive_error(path, "members whose paths stay inside the archive", repr(name))
+    member = file.member if file.member is not None else (names[0] if len(names) == 1 else None)
+    if member not in names:
+        raise _archive_error(
+            path, f"the member {member!r}" if member else "one member, or a `member` in the entry", ", ".join(names[:9])
+        )
+    return path, member
+
+
+def _archive_error(path: Path, expected: str, found: str) -> SourceError:
+    return SourceError(
+        "An archive is not what its entry says.",
+        where=str(path),
+        expected=expected,
+        found=found,
+        todo="check the entry's `member`, or fetch the archive from its publisher again.",
+    )
+
+
+def read_bytes(place: Path | tuple[Path, str]) -> bytes:
+    """The unpacked bytes of a located file."""
+    if isinstance(place, tuple):
+        if gzipped(place[0]):
+            with _packed(*place) as member:
+                return member.read()
+        with zipfile.ZipFile(place[0]) as archive, archive.open(place[1]) as stream:
+            return stream.read()
+    if gzipped(place):
+        with gzip.open(place) as stream:
+            return stream.read()
+    with place.open("rb") as stream:
+        return stream.read()

@@ -1,0 +1,274 @@
+"""Fits on a Dask cluster that is there already, and the checks before anything is fitted there.
+
+Fits go through `Client.submit` and not through joblib's Dask backend. With that backend, a worker
+that is killed ends the run of all fits (FutureCancelledError); fits are handed out before a worker
+is free for them, so that short ones wait behind a long one; and what scikit-learn asks joblib for
+inside a fit goes back to the cluster, even with `n_jobs=1`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from counterpoise.core.errors import ClusterError
+from counterpoise.engine.fingerprint import code_digest
+from counterpoise.engine.parallel import Killed, MAPPED_BYTES
+from counterpoise.engine.fit import Work
+from counterpoise.core.outcome import reason_of
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+ADDRESS, FILE = "DASK_SCHEDULER_ADDRESS", "DASK_SCHEDULER_FILE"
+
+CONNECT_TIMEOUT_SECONDS = 10
+"""In which the scheduler answers, and a first worker is there."""
+WORKER_TIMEOUT_SECONDS = 120
+"""In which a worker comes back after all were lost."""
+POLL_SECONDS = 2
+"""Between two looks at which workers there are."""
+
+PACKAGES = (
+    "scipy",
+    "scikit-learn",
+    "imbalanced-learn",
+    "joblib",
+    "threadpoolctl",
+    "pydantic",
+    "optuna",
+    "xgboost",
+    "xgboost-cpu",
+    "keras",
+    "jax",
+    "jaxlib",
+)
+"""What a fit stands on, beside what Dask lists: Python, numpy, pandas and its own packages."""
+
+OUT_OF_MEMORY = "out of memory: every worker that fitted it was lost, as one is that goes beyond its memory limit"
+
+ONE_FIT = threading.Lock()
+"""A worker with several threads makes one fit at a time, too: limits of memory are a process's."""
+
+Job = tuple[Any, Work]
+
+
+def address() -> str | None:
+    """The address of the scheduler, or the file that has it; None where no cluster is named."""
+    return os.environ.get(ADDRESS) or os.environ.get(FILE) or None
+
+
+def side_by_side(do: Callable[[Job], Any], jobs: Iterable[Job]) -> Iterator[tuple[Job, Any]]:
+    """Make fits on the cluster, and give each with its result as they are done.
+
+    Parameters
+    ----------
+    do : callable
+        A function of a module, which makes a fit and raises nothing.
+    jobs : iterable of (identifier, Work)
+        Asked for the next fit when a worker is free.
+
+    Yields
+    ------
+    (job, result)
+        What `do` returned, or `Killed` where Dask gave the fit up
+        (`distributed.scheduler.allowed-failures`).
+
+    Raises
+    ------
+    ClusterError
+        See `connected`; also when a worker that joined later has not what the fits take.
+
+    Notes
+    -----
+    No more fits than workers are handed out: Dask blames a lost worker on every task that it had
+    been given.
+    """
+    from distributed import KilledWorker, wait
+
+    waiting, running, sent = iter(jobs), dict["Future", tuple[Job, str]](), dict[int, "Future"]()
+    with connected() as (client, here), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph")
+        while True:
+            workers = _workers(client, WORKER_TIMEOUT_SECONDS)
+            free = sorted(set(workers) - {worker for _, worker in running.values()})
+            for worker, job in zip(free[: max(len(workers) - len(running), 0)], waiting, strict=False):
+                running[_submit(client, worker, sent, here, do, job)] = job, worker
+            if not running:
+                break
+            with suppress(TimeoutError):
+                wait(list(running), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
+            for future in [future for future in running if future.done()]:
+                job, worker = running.pop(future)
+                error = future.exception()
+                if error is not None and not isinstance(error, KilledWorker):
+                    raise _not_alike([f"worker {worker}: {reason_of(error)}"])
+                yield job, Killed(OUT_OF_MEMORY) if error else future.result()
+        sent.clear()
+
+
+def _submit(
+    client: Client,
+    worker: str,
+    sent: dict[int, Future],
+    here: dict[str, str],
+    do: Callable[[Job], Any],
+    job: Job,
+) -> Future:
+    """Hand out one fit.
+
+    Its large arrays are tasks that it depends on: each is sent once, and Dask makes it again where
+    the worker that had it is lost. Data that are scattered would be gone.
+    """
+    where: Any = {"workers": [worker], "allow_other_workers": True, "pure": False}
+    large: Any = {
+        name: value
+        for name, value in vars(job[1]).items()
+        if isinstance(value, np.ndarray) and value.nbytes >= MAPPED_BYTES
+    }
+    for name, value in large.items():
+        if id(value) not in sent:
+            sent[id(value)] = client.submit(np.asarray, value, **where)
+            # the cluster drops it when this process does
+            weakref.finalize(value, sent.pop, id(value), None)
+        large[name] = sent[id(value)]
+    rest = replace(job[1], **dict.fromkeys(large, cast(Any, None)))
+    return client.submit(_fit, here, do, job[0], rest, large, **where)
+
+
+def _fit(
+    here: dict[str, str],
+    do: Callable[[Job], Any],
+    identifier: Any,
+    rest: Work,
+    large: dict[str, Any],
+) -> Any:
+    if wrong := _differing(here, installed()):
+        raise ImportError(wrong)
+    with ONE_FIT:
+        return do((identifier, replace(rest, **large)))
+
+
+@contextmanager
+def connected() -> Iterator[tuple[Client, dict[str, str]]]:
+    """A client of the cluster that is named, and what is `installed` here and on its machines.
+
+    Raises
+    ------
+    ClusterError
+        When Dask is not installed, the scheduler cannot be reached or is lost, there is no worker,
+        or the scheduler or a worker has other versions, other code, or lacks the package.
+    """
+    try:
+        from distributed import Client
+
+        where = os.environ.get(ADDRESS) or json.loads(Path(os.environ[FILE]).read_text("utf-8"))["address"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Dask warns of other versions; here they are an error
+            client = Client(where, timeout=CONNECT_TIMEOUT_SECONDS, name="counterpoise")
+    except (OSError, ValueError, ImportError, LookupError, TypeError) as error:
+        raise _error(
+            "The Dask scheduler cannot be reached.",
+            f"a scheduler that answers within {CONNECT_TIMEOUT_SECONDS} seconds, at this address "
+            "or at the one in the file that `dask scheduler --scheduler-file` writes",
+            reason_of(error),
+            "install requirements-cluster.lock here, start the scheduler, correct the address, or "
+            f"`unset {ADDRESS} {FILE}` to fit on this machine.",
+        ) from None
+    try:
+        _workers(client, CONNECT_TIMEOUT_SECONDS)
+        yield client, _same_everywhere(client)
+        if client.status != "running":  # a fit over all workers fails then, and does not raise it
+            raise CancelledError("the connection was closed")  # noqa: TRY301
+    except (OSError, CancelledError) as error:
+        if client.status == "running" and isinstance(error, OSError):  # of a file of this machine
+            raise
+        raise _error(
+            "The Dask scheduler is lost, or was restarted.",
+            "a scheduler that runs until the stage is over",
+            reason_of(error),
+            "start it again and run the same command again: finished fits are kept.",
+        ) from None
+    finally:
+        with suppress(OSError):
+            client.close()
+
+
+def _workers(client: Client, timeout_seconds: float) -> list[str]:
+    """The addresses of all workers; waits for one where there is none."""
+    try:
+        client.wait_for_workers(1, timeout=timeout_seconds)
+    except TimeoutError:
+        raise _error(
+            "The Dask cluster has no workers.",
+            f"a worker within {timeout_seconds} seconds",
+            "none",
+            "start some (`dask worker --nthreads 1`) and run the same command again: finished fits are kept.",
+        ) from None
+    return list(client.nthreads())
+
+
+@cache
+def installed() -> dict[str, str]:
+    """What this process fits with: the version of each package, and a digest of a fit's code.
+
+    It is taken once: a process that goes on with code that it has loaded is no longer like one that
+    reads it anew.
+    """
+    from distributed.versions import get_versions
+
+    versions = get_versions(PACKAGES)["packages"]
+    return {**versions, "code of counterpoise": code_digest("counterpoise.engine.run")[:12]}
+
+
+def _same_everywhere(client: Client) -> dict[str, str]:
+    """What is installed here, once the scheduler and all workers have answered the same."""
+    here, there = installed(), dict[str, Any]()
+    try:
+        there["scheduler"] = client.run_on_scheduler(installed)
+    except ImportError as error:
+        there["scheduler"] = error
+    for worker, answer in sorted(client.run(installed, on_error="return").items()):
+        there[f"worker {worker}"] = answer
+    if wrong := [f"{name}: {text}" for name, answer in there.items() if (text := _differing(here, answer))]:
+        raise _not_alike(wrong)
+    return here
+
+
+def _differing(here: dict[str, str], there: Any) -> str:
+    """Which packages differ, or why there is no answer; nothing where all is well."""
+    if isinstance(there, Exception):
+        return reason_of(there)
+    return ", ".join(
+        f"{name} {there.get(name) or 'not installed'} instead of {version or 'not installed'}"
+        for name, version in here.items()
+        if there.get(name) != version
+    )
+
+
+def _not_alike(wrong: list[str]) -> ClusterError:
+    found = "\n            ".join(wrong[:5] + [f"and {len(wrong) - 5} more"] * (len(wrong) > 5))
+    return _error(
+        "The Dask cluster has not the packages that this process has.",
+        "the same versions and the same code everywhere",
+        found,
+        "install requirements-cluster.lock for the scheduler and the workers, put this repository "
+        "at the same commit on their PYTHONPATH, and start them again.",
+    )
+
+
+def _error(what: str, expected: str, found: str, todo: str) -> ClusterError:
+    name = ADDRESS if os.environ.get(ADDRESS) else FILE
+    return ClusterError(what, where=f"{name}={os.environ.get(name)}", expected=expected, found=found, todo=todo)

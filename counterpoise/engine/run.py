@@ -1,0 +1,250 @@
+"""All fits of a dataset in one pool: what the cell store has is taken from it, the rest is fitted, longest first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from counterpoise.core import paths
+from counterpoise.engine import parallel
+from counterpoise.core.config import Params, seed_for
+from counterpoise.data.folds import Fold, Parts
+from counterpoise.data.tables import Table, in_file
+from counterpoise.engine.parallel import Killed
+from counterpoise.engine import cell_keys, dask_cluster, devices, resampling
+from counterpoise.models import registry as models
+from counterpoise.engine.cell_store import CellStore, StoredObject
+from counterpoise.engine.fit import Fitted, Work, fit, searches_ratio
+from counterpoise.models.adapters import Labels, Vector
+from counterpoise.core.outcome import FAILED, OK, attempted
+from counterpoise.samplers.registry import Index
+from counterpoise.samplers.feature_space import Matrix
+from counterpoise.core.revision import origin
+
+HELD_BYTES = 2**30
+"""Resampled rows of all strategies are held at once up to this size, else those of one strategy after the other."""
+
+
+class FitId(NamedTuple):
+    """One model fitted on one fold."""
+
+    strategy: str
+    model: str
+    repeat: int
+    fold: int
+
+
+class FitJob(NamedTuple):
+    """A fit to be made.
+
+    Attributes
+    ----------
+    id : FitId
+    key : str
+        Its key in the cell store.
+    rows : int
+        How many it is fitted on.
+    """
+
+    id: FitId
+    key: str
+    rows: int
+
+
+class FitOutcome(NamedTuple):
+    """What became of a fit: status, reason, what it left behind, and its origin (`counterpoise.core.revision.Origin`)."""
+
+    status: str
+    reason: str
+    result: Fitted | None
+    made: dict[str, Any]
+
+
+class DatasetFits:
+    """The fits of one dataset.
+
+    Parameters
+    ----------
+    params : Params
+    dataset : str
+    table : Table
+    parts : Parts
+    costs : ndarray of shape (n, 2)
+        What is at stake in each row (`CostMatrix.stakes`).
+    counts : mapping of str to list of dict
+        For each strategy that ran in every fold, what `resample` wrote of them.
+    folder : Path
+        For what its workers share; see `counterpoise.engine.parallel.scratch`.
+    partitioned : bool
+        Whether one fit goes over all machines of a cluster where the model can.
+    """
+
+    def __init__(
+        self, params: Params, dataset: str, table: Table, parts: Parts, costs: Vector,
+        counts: Mapping[str, list[dict[str, Any]]], folder: Path, *, partitioned: bool = False,
+    ) -> None:  # fmt: skip
+        self.params, self.dataset, self.table, self.costs = params, dataset, table, costs
+        self.folds: dict[tuple[int, int], Fold] = {fold[:2]: fold for fold in parts}
+        self.folder, self.partitioned = folder, partitioned
+        hashed = cell_keys.of_table(table)
+        of_folds = {name: cell_keys.of_arrays(*fold[2:]) for name, fold in self.folds.items()}
+        of_costs = cell_keys.of_arrays(costs) if any(params.models[m].costs for m in params.models) else ""
+        self.jobs: list[FitJob] = []
+        for strategy, made in counts.items():
+            for count in made:
+                place = count["repeat"], count["fold"]
+                for model in params.models_of(strategy) if count["digest"] is not None else ():
+                    entry, found = params.models[model], FitId(strategy, model, *place)
+                    key = cell_keys.of_fit(
+                        hashed, of_folds[place], count["digest"], of_costs if entry.costs else "", (model, entry),
+                        self._seed(found), devices.resolved(entry.device), self._searched(found), self._split_up(found),
+                    )  # fmt: skip
+                    self.jobs.append(FitJob(found, key, count["negatives_after"] + count["positives_after"]))
+
+    def outcomes(self, store: CellStore) -> tuple[dict[FitId, FitOutcome], int]:
+        """Every fit with what became of it, and how many of them were made here."""
+        by_key = {job.key: job for job in self.jobs}  # a sampler that removes no row makes the fits of the baseline
+        found: dict[str, FitOutcome] = {}
+        held = store.contains(by_key)
+        store.fetch(held)
+        for key in held:
+            if (stored := store.get(key)) is not None:
+                found[key] = FitOutcome(OK, "", fitted_of(stored), stored.facts["made"])
+        fresh = [job for key, job in by_key.items() if key not in found]
+        if fresh:
+            made = asdict(origin())
+            seconds: dict[str, float] = {}
+            done = self._attempts(fresh, seconds)
+            bar = tqdm(done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None)
+            for (job, _), outcome in bar:
+                made |= {"at": int(time.time() * 1000)}
+                if isinstance(outcome, Killed):
+                    found[job.key] = FitOutcome(FAILED, outcome.reason, None, dict(made))
+                    continue
+                status, reason, result, took = outcome
+                seconds[job.id.model] = took / job.rows
+                found[job.key] = FitOutcome(status, reason, result, dict(made))
+                if result is not None:
+                    store.put(job.key, stored_of(result, made))
+        return {job.id: found[job.key] for job in self.jobs}, len(fresh)
+
+    def _attempts(
+        self, fresh: Sequence[FitJob], seconds: Mapping[str, float]
+    ) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
+        """Fits with what became of them, as they are done: here, or on the cluster that is named."""
+        if dask_cluster.address() is None:
+            alone = self.table.X.nbytes > parallel.LARGE_BYTES
+            yield from parallel.side_by_side(_attempt, self._longest_first(fresh, seconds), alone=alone)
+            return
+        split_up = [job for job in fresh if self._split_up(job.id)]
+        if whole := [job for job in fresh if not self._split_up(job.id)]:
+            yield from dask_cluster.side_by_side(_attempt, self._longest_first(whole, seconds))
+        if split_up:
+            with dask_cluster.connected():
+                for work in self._longest_first(split_up, seconds):
+                    yield work, _attempt(work)
+
+    def _longest_first(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[FitJob, Work]]:
+        """Jobs with all that they need, so that no core is left with a long one at the end.
+
+        One of each model shows how long it takes by the row; `seconds` grows meanwhile.
+        """
+        by_strategy: dict[str, list[FitJob]] = {}
+        for job in fresh:
+            by_strategy.setdefault(job.id.strategy, []).append(job)
+        width = self.table.X.itemsize * self.table.X.shape[1]
+        of_folds = {(job.id.strategy, *job.id[2:]): job.rows for job in fresh}
+        together = sum(of_folds.values()) * width <= HELD_BYTES
+        for strategies in [list(by_strategy)] if together else [[name] for name in by_strategy]:
+            rows = {
+                (strategy, *place): made if together else self._in_file((strategy, *place), made)
+                for strategy in strategies
+                for place, made in resampling.read_rows(paths.resampled(self.dataset, strategy), self.table).items()
+            }
+            jobs = [job for strategy in strategies for job in by_strategy[strategy]]
+            for job in longest_first(jobs, seconds):
+                yield job, self._work(job, rows[job.id.strategy, job.id.repeat, job.id.fold])
+
+    def _in_file(self, name: tuple[Any, ...], made: tuple[Index, Matrix, Labels]) -> tuple[Index, Matrix, Labels]:
+        """Rows whose features this process holds no copy of beside the one that its workers map."""
+        rows, X, y = made
+        return (rows, in_file(X, self.folder / f"{'-'.join(map(str, name))}.npy"), y) if X.size else made
+
+    def _work(self, job: FitJob, made: tuple[Index, Matrix, Labels]) -> Work:
+        found, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
+        strategy = found.strategy, self.params.strategies[found.strategy]
+        return Work(
+            found.model, entry, self._seed(found), self.table.X, self.table.y, self.table.cardinalities, fold.train,
+            fold.validation, fold.test, *made, strategy=strategy, stakes=self.costs if entry.costs is not None else None,
+            device=devices.resolved(entry.device), distributed=self._split_up(found),
+        )  # fmt: skip
+
+    def _seed(self, found: FitId) -> int:
+        # not of the strategy: two strategies that are compared draw the same random numbers
+        return seed_for(self.params.seed, self.dataset, found.model, "fit", found.repeat, found.fold)
+
+    def _split_up(self, found: FitId) -> bool:
+        return self.partitioned and models.can_be_partitioned(found.model, self.params.models[found.model])
+
+    def _searched(self, found: FitId) -> Any:
+        strategy = found.strategy, self.params.strategies[found.strategy]
+        return strategy if searches_ratio(self.params.models[found.model], strategy) else None
+
+
+def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Iterator[FitJob]:
+    """Jobs in the order in which they should begin: one of each model, then whatever takes longest.
+
+    Parameters
+    ----------
+    seconds : mapping of str to float
+        Seconds by the row of the last fit of each model, which grows meanwhile.
+    """
+    waiting: dict[str, list[FitJob]] = {}
+    for job in sorted(jobs, key=lambda job: job.rows):
+        waiting.setdefault(job.id.model, []).append(job)
+    begun = set(seconds)
+    while waiting:
+        model = max(
+            waiting, key=lambda name: (name not in begun, seconds.get(name, float("inf")) * waiting[name][-1].rows)
+        )
+        begun.add(model)
+        yield waiting[model].pop()
+        if not waiting[model]:
+            del waiting[model]
+
+
+def _attempt(job: tuple[FitJob, Work]) -> tuple[str, str, Fitted | None, float]:
+    """A model that cannot be fitted is a result with its reason; the others go on."""
+    start = time.perf_counter()
+    return *attempted(partial(fit, job[1])), time.perf_counter() - start
+
+
+SERIES = "history."
+
+
+def stored_of(result: Fitted, made: Mapping[str, Any]) -> StoredObject:
+    """A fit as the cell store keeps it."""
+    history = {SERIES + name: np.asarray(values) for name, values in result.history.items()}
+    facts = {
+        name: getattr(result, name)
+        for name in ("facts", "notes", "trials", "fit_seconds", "predict_seconds", "peak_bytes")
+    }
+    arrays = {"test": result.test, "validation": result.validation, **history}
+    return StoredObject(arrays, {**facts, "history": list(result.history), "made": dict(made)})
+
+
+def fitted_of(stored: StoredObject) -> Fitted:
+    """The fit that the cell store kept."""
+    facts, arrays = stored.facts, stored.arrays
+    history = {name: arrays[SERIES + name].tolist() for name in facts["history"]}
+    return Fitted(
+        arrays["test"], arrays["validation"], facts["facts"], tuple(facts["notes"]), history, facts["trials"],
+        facts["fit_seconds"], facts["predict_seconds"], facts["peak_bytes"],
+    )  # fmt: skip

@@ -1,0 +1,99 @@
+"""Draws of the bootstrap and calibration, out of the cell store where nothing that they depend on has changed.
+
+A changed threshold or cost repeats the draws of that rule's decisions and no others: the ranking metrics know neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from counterpoise.core import files
+from counterpoise.engine import parallel
+from counterpoise.data.folds import Parts
+from counterpoise.engine.fingerprint import code_digest
+from counterpoise.engine.parallel import Killed
+from counterpoise.engine import cell_keys
+from counterpoise.engine.cell_store import CellStore, StoredObject
+from counterpoise.evaluation.costs import CostMatrix
+from counterpoise.evaluation import bootstrap, decisions, leaderboard
+from counterpoise.evaluation.leaderboard import Measured
+from counterpoise.evaluation.decisions import Redrawn
+from counterpoise.evaluation.fold_scores import Cell, FoldScores, pooled
+
+
+def measure(
+    store: CellStore, cells: Sequence[list[FoldScores]], parts: Parts, y: NDArray[np.int8], seed: int,
+    count: int = bootstrap.DRAWS,
+) -> Measured:  # fmt: skip
+    """See `counterpoise.evaluation.leaderboard.measure`."""
+    scores = [array for cell in cells for fold in cell for array in (fold.test_scores, fold.log_odds)]
+    key = _key("measure", leaderboard.__name__, [y, parts.codes, *scores], [parts.names, len(cells), seed, count])
+    stored = store.get(key)
+    if stored is not None:
+        folds, draws, ranked = (stored.arrays[name] for name in ("folds", "draws", "ranked"))
+        return Measured(folds, draws, ranked, stored.facts["trained"], stored.facts["tested"])
+    made = leaderboard.measure(cells, parts, y, seed, count)
+    arrays = {name: getattr(made, name) for name in ("folds", "draws", "ranked")}
+    store.put(key, StoredObject(arrays, {"trained": made.trained, "tested": made.tested}))
+    return made
+
+
+def calibrations(
+    store: CellStore, cells: Mapping[Cell, list[FoldScores]], y: NDArray[np.int8], *, alone: bool
+) -> dict[Cell, dict[str, float]]:
+    """What `counterpoise.evaluation.leaderboard.calibration_of` says of each cell.
+
+    Parameters
+    ----------
+    alone : bool
+        See `counterpoise.engine.parallel.few_here`.
+    """
+    found: dict[Cell, dict[str, float]] = {}
+    fresh = []
+    for cell, folds in cells.items():
+        key = _key("calibration", leaderboard.__name__, list(pooled(folds, y)), [])
+        stored = store.get(key)
+        if stored is None:
+            fresh.append((cell, key, folds, y))
+        else:
+            found[cell] = stored.facts
+    done = parallel.few_here(_calibration, fresh, alone=alone)
+    bar = tqdm(done, total=len(fresh), desc="calibration", unit="cell", disable=None)
+    for job, made in bar:
+        values = _calibration(job) if isinstance(made, Killed) else made
+        store.put(job[1], StoredObject({}, values))
+        found[job[0]] = values
+    return found
+
+
+def _calibration(job: tuple[Cell, str, list[FoldScores], NDArray[np.int8]]) -> dict[str, float]:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # with several threads a sum would depend on how many they are
+        return leaderboard.calibration_of(*job[2:])
+
+
+def redrawn(
+    store: CellStore, called: Sequence[list[NDArray[np.bool_]]], parts: Parts, y: NDArray[np.int8], costs: CostMatrix,
+    seed: int,
+) -> Redrawn:  # fmt: skip
+    """See `counterpoise.evaluation.decisions.redrawn`."""
+    flags = [np.packbits(fold) for cell in called for fold in cell]
+    key = _key("redrawn", decisions.__name__, [y, parts.codes, *costs, *flags], [parts.names, len(called), seed])
+    stored = store.get(key)
+    if stored is not None:
+        return Redrawn(**stored.arrays)
+    made = decisions.redrawn(called, parts, y, costs, seed)
+    store.put(key, StoredObject(made._asdict(), {}))
+    return made
+
+
+def _key(what: str, module: str, arrays: list[NDArray[Any]], content: list[Any]) -> str:
+    return files.digest(
+        what, cell_keys.environment(), code_digest(module), cell_keys.of_arrays(*arrays), files.canonical(content)
+    )

@@ -1,0 +1,334 @@
+"""Probabilities after a remedy: wrong by construction, and how they are put right.
+
+A model fitted on rows that were resampled or weighted estimates the probability of a positive among those rows, not among
+the rows as they come. Where the remedy multiplies the odds of every row by one factor, a formula takes the factor out
+again; any other remedy is recalibrated on the validation slice, which keeps the natural prevalence.
+
+Everything is handed on as log odds: a shift of them is a sum, and a probability near 1 has no digits left for what a
+shift does to it. `probability` is the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from counterpoise.core.errors import NotApplicable
+
+Vector = NDArray[np.float64]
+Labels = NDArray[np.int8]
+
+Correction = Literal["none", "exact", "approximate", "sigmoid", "isotonic"]
+"""How a cell's probabilities are put right.
+
+none: the rows came as they are, and nothing is corrected. exact: `prior_shift`, for rows that were drawn, repeated or
+weighted by class and by nothing else. approximate: the same formula where it holds only roughly, for rows that were made
+(SMOTE, ADASYN). sigmoid, isotonic: `Recalibration`, for everything else (NearMiss, ENN, Tomek links, focal loss).
+"""
+
+Counts = tuple[float, float]
+"""Negatives and positives, in the order of the columns of class counts."""
+
+HALF = float(np.log(2))
+ITERATIONS = 100
+
+
+def log_odds(p: Vector) -> Vector:
+    """The logarithm of p / (1 - p): -inf at 0, inf at 1, NaN outside of [0, 1].
+
+    It rises with p but, being rounded, not strictly: 1e-10 and the next larger double share their log odds. Where the
+    order of rows must survive, `prior_shift` and `Recalibration` see to it.
+    """
+    return np.asarray(logit(np.asarray(p, dtype=np.float64)))
+
+
+def probability(values: Vector) -> Vector:
+    """The probability that belongs to log odds."""
+    return np.asarray(expit(values))
+
+
+def odds_factor(before: Counts, after: Counts, weight_ratio: float = 1.0) -> float:
+    """By how much a remedy multiplies the odds of a positive.
+
+        (positives after / negatives after) / (positives before / negatives before) * weight_ratio
+
+    Parameters
+    ----------
+    before, after : negatives and positives
+        Of the training rows before and after resampling.
+    weight_ratio : float
+        What a positive row weighs in the fit over what a negative one weighs: `scale_pos_weight`, or the ratio of the
+        class weights. Resampling and weighting multiply.
+
+    Returns
+    -------
+    float
+        NaN where one of the classes is empty.
+    """
+    if min(*before, *after) <= 0:
+        return float("nan")
+    return float((after[1] / after[0]) / (before[1] / before[0]) * weight_ratio)
+
+
+def prior_shift(p: Vector, w: float) -> Vector:
+    """Log odds among the rows as they come, from probabilities of a model whose training multiplied the odds by w.
+
+        log odds = log(p / (1 - p)) - log(w)
+
+    which is both papers' formula: positives weighted or repeated w times give p / (p + w (1 - p)) (Elkan 2001, theorem
+    2), and undersampling that keeps a share b of the negatives gives b p / (b p - p + 1) (Dal Pozzolo et al. 2015), where
+    w is 1 / b. It is its own inverse with 1 / w.
+
+    It is exact when the rows of a class were drawn, repeated or weighted without regard to their features, and as far as
+    the model estimates probabilities among the rows it was given. A logistic regression does. A forest of full trees knows
+    repeated rows by heart, so that repeating them moves its probabilities of other rows far less than by w, and the shift
+    then goes too far: the calibration intercept tells, and a recalibration mends it. A probability of exactly 0 or 1 stays
+    what it is, however large the shift.
+
+    The order of the rows is kept strictly, so that no ranking metric moves: scores that differ in their last bits alone
+    would share their log odds, and are moved apart by the least step there is.
+
+    Parameters
+    ----------
+    p : ndarray of float64
+    w : float
+        The factor, above 0 and finite (`odds_factor`).
+
+    References
+    ----------
+    C. Elkan (2001). The foundations of cost-sensitive learning. IJCAI.
+    A. Dal Pozzolo, O. Caelen, R. A. Johnson and G. Bontempi (2015). Calibrating probability with undersampling for
+    unbalanced classification. IEEE SSCI.
+    """
+    if not 0 < w < np.inf:
+        raise ValueError(f"the factor of the odds must be above 0 and finite, got {w}")
+    return _in_order_of(p, log_odds(p) - np.log(w))
+
+
+def _in_order_of(p: Vector, values: Vector) -> Vector:
+    """The values of a rising function of p, with what rounding made equal moved apart by the least steps there are.
+
+    Doubles are counted off as whole numbers, so that one more is the next double.
+    """
+    _, first, where = np.unique(p, return_index=True, return_inverse=True)
+    distinct = values[first]
+    place = np.where(distinct < 0, -1, 1) * np.abs(distinct).view(np.int64)
+    steps = np.arange(len(place))
+    place = np.maximum.accumulate(place - steps) + steps
+    return np.asarray((np.where(place < 0, -1.0, 1.0) * np.abs(place).view(np.float64))[where])
+
+
+def finite_range(values: Vector) -> tuple[float, float]:
+    """The lowest and the highest finite value; 0 and 0 where there is none."""
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+
+
+def drawn_in(values: Vector, low: float, high: float) -> Vector:
+    """Log odds with those outside of a range drawn in, in their order: none ends farther out than half or twice the odds.
+
+    Odds below the lower end become the mean of themselves and that end, and mirrored above. A forest's probability of
+    exactly 0 so counts as half of the smallest odds it gave another row, as one writes half of the limit for what lies
+    below the limit of detection. What becomes of a row depends on that row and the range alone.
+    """
+    with np.errstate(under="ignore"):
+        below = low - HALF + np.log1p(np.exp(np.minimum(values - low, 0)))
+        above = high + HALF - np.log1p(np.exp(np.minimum(high - values, 0)))
+    return np.asarray(np.where(values < low, below, np.where(values > high, above, values)))
+
+
+def logistic(values: Vector, targets: Vector) -> tuple[float, float]:
+    """Slope and intercept of the logistic regression of targets in [0, 1] on one feature, without a penalty.
+
+    Newton's method with halved steps. The caller sees to it that there is a minimum: that values are not all the same,
+    and that they do not separate targets of 0 from targets of 1.
+
+    References
+    ----------
+    H.-T. Lin, C.-J. Lin and R. C. Weng (2007). A note on Platt's probabilistic outputs for support vector machines.
+    Machine Learning 68.
+    """
+    centre, scale = float(values.mean()), float(values.std())
+    x = (values - centre) / scale
+    mean = float(targets.mean())
+    slope, intercept = 0.0, float(np.log(mean / (1 - mean)))
+    line = slope * x + intercept
+    loss = _log_loss(line, targets)
+    for _ in range(ITERATIONS):
+        p = expit(line)
+        residual, curvature = p - targets, p * (1 - p)
+        of_slope, of_intercept = float(residual @ x), float(residual.sum())
+        weighted = curvature * x
+        xx, xo, oo = float(weighted @ x), float(weighted.sum()), float(curvature.sum())
+        determinant = xx * oo - xo * xo
+        if not determinant > 0:
+            break
+        step = (of_slope * oo - of_intercept * xo) / determinant, (of_intercept * xx - of_slope * xo) / determinant
+        decrement = of_slope * step[0] + of_intercept * step[1]
+        size = 1.0
+        while True:
+            further = (slope - size * step[0]) * x + (intercept - size * step[1])
+            there = _log_loss(further, targets)
+            if there <= loss - 1e-4 * size * decrement or size < 1e-6:
+                break
+            size /= 2
+        if not there < loss:  # as near as rounding lets it come
+            break
+        slope, intercept, line, loss = slope - size * step[0], intercept - size * step[1], further, there
+    slope /= scale
+    return slope, intercept - slope * centre
+
+
+def _log_loss(line: Vector, targets: Vector) -> float:
+    """The log loss, summed over rows, of probabilities given as log odds."""
+    size = np.abs(line)
+    return float((np.log1p(np.exp(-size)) + (size + line) / 2).sum() - line @ targets)
+
+
+def smoothed(y: Labels) -> tuple[float, float]:
+    """Platt's targets of the negatives and the positives: 1 / (negatives + 2) and (positives + 1) / (positives + 2).
+
+    They are what one would expect of the next row of a class whose rows were all the same so far (Laplace's rule), and
+    they keep a fit on few positives from certainty.
+    """
+    positives = int((y == 1).sum())
+    return 1 / (len(y) - positives + 2), (positives + 1) / (positives + 2)
+
+
+def fit_sigmoid(y: Labels, values: Vector) -> tuple[float, float]:
+    """Slope and intercept of Platt's sigmoid: log odds put right = slope * log odds + intercept.
+
+    Platt fits 1 / (1 + exp(A f + B)) to the smoothed targets (`smoothed`), so that A is minus the slope and B minus the
+    intercept; f here is the log odds, with which the sigmoid holds the identity.
+
+    Raises
+    ------
+    NotApplicable
+        Where the rows have one class alone or one score alone, or where the slope does not come out positive: the model
+        then ranks these positives no higher than the negatives, and the sigmoid would turn its order round.
+
+    References
+    ----------
+    J. C. Platt (1999). Probabilistic outputs for support vector machines and comparisons to regularized likelihood
+    methods. Advances in Large Margin Classifiers, MIT Press.
+    """
+    _both_classes(y)
+    if values.min() == values.max():
+        raise NotApplicable("every validation row has the same score, so there is nothing to fit a sigmoid to")
+    of_negatives, of_positives = smoothed(y)
+    slope, intercept = logistic(values, np.where(y == 1, of_positives, of_negatives))
+    if not slope > 0:
+        raise NotApplicable(
+            f"the sigmoid fitted on the validation rows has slope {slope:.2g}: there the positives score no higher than the "
+            "negatives, and it would turn the order round"
+        )
+    return slope, intercept
+
+
+def _both_classes(y: Labels) -> None:
+    positives = int((y == 1).sum())
+    if not 0 < positives < len(y):
+        raise NotApplicable(
+            f"a recalibration needs both classes among the validation rows, and they hold {positives:,} positives and "
+            f"{len(y) - positives:,} negatives"
+        )
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """A map from a model's probabilities to log odds, fitted on validation rows of natural prevalence.
+
+    The sigmoid (Platt 1999) has two numbers to fit and keeps the order of the rows strictly. Isotonic regression
+    (Zadrozny and Elkan 2002) takes the best of all rising steps: it needs many more positives, and it makes ties, so that
+    average precision and the area under the ROC curve move. Its steps are kept off 0 and 1 by Platt's targets, since a
+    step without a positive among a few hundred rows does not show that there are none.
+
+    Log odds beyond those of the validation rows, and the infinite ones of probabilities of exactly 0 or 1, are drawn in
+    first (`drawn_in`): a sigmoid has seen nothing out there, and the isotonic steps end there anyway.
+
+    Attributes
+    ----------
+    low, high : float
+        The lowest and highest finite log odds of the validation rows.
+    line : callable
+        From log odds that are drawn in to log odds put right.
+    keeps_order : bool
+        Whether the line rises strictly.
+
+    References
+    ----------
+    B. Zadrozny and C. Elkan (2002). Transforming classifier scores into accurate multiclass probability estimates. KDD.
+    """
+
+    low: float
+    high: float
+    line: Callable[[Vector], Vector]
+    keeps_order: bool
+
+    @classmethod
+    def fit(cls, kind: Literal["sigmoid", "isotonic"], y: Labels, scores: Vector) -> Recalibration:
+        """Fit on the labels and probabilities of validation rows.
+
+        Raises
+        ------
+        NotApplicable
+            Where one class stands alone, or a sigmoid is not possible (`fit_sigmoid`).
+        """
+        _both_classes(y)
+        values = log_odds(scores)
+        low, high = finite_range(values)
+        values = drawn_in(values, low, high)
+        if kind == "sigmoid":
+            slope, intercept = fit_sigmoid(y, values)
+            return cls(low, high, lambda x: slope * x + intercept, keeps_order=True)
+        from sklearn.isotonic import IsotonicRegression
+
+        least, most = smoothed(y)
+        steps = IsotonicRegression(y_min=least, y_max=most, out_of_bounds="clip").fit(values, y)
+        return cls(low, high, lambda x: log_odds(steps.predict(x)), keeps_order=False)
+
+    def __call__(self, scores: Vector) -> Vector:
+        """Log odds, put right, of a model's probabilities."""
+        if not len(scores):
+            return np.empty(0)
+        values = self.line(drawn_in(log_odds(scores), self.low, self.high))
+        return _in_order_of(scores, values) if self.keeps_order else np.asarray(values)
+
+
+def corrected(
+    kind: Correction, scores: Vector, y_validation: Labels, validation_scores: Vector, factor: float
+) -> tuple[Vector, str]:
+    """The log odds of test rows, put right the way that a cell's remedy asks for.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (rows,), float64
+        The model's probabilities of the test rows.
+    y_validation, validation_scores : ndarray
+        Of the validation slice of the same fold; read by sigmoid and isotonic alone.
+    factor : float
+        By how much the remedy multiplied the odds (`odds_factor`); read by exact and approximate alone.
+
+    Returns
+    -------
+    values : ndarray of shape (rows,)
+        NaN in every row where the correction is not possible.
+    reason : str
+        Why it is not possible; empty where it is.
+    """
+    if kind == "none":
+        return prior_shift(scores, 1.0), ""
+    if kind == "sigmoid" or kind == "isotonic":
+        try:
+            return Recalibration.fit(kind, y_validation, validation_scores)(scores), ""
+        except NotApplicable as not_possible:
+            return np.full(len(scores), np.nan), str(not_possible)
+    if 0 < factor < np.inf:
+        return prior_shift(scores, factor), ""
+    told = f"the factor by which the remedy multiplied the odds of a positive is not known (it is {factor:g})"
+    return np.full(len(scores), np.nan), told

@@ -1,0 +1,102 @@
+"""What each decision about each row costs, and what it costs to decide without looking, or with perfect knowledge."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from counterpoise.core.config import Cost, CostOf, Costs
+from counterpoise.data.tables import COST, Table
+from counterpoise.core.errors import TableError
+
+Vector = NDArray[np.float64]
+
+
+class CostMatrix(NamedTuple):
+    """The cost of each kind of decision for each row, shape (n,) each (Elkan 2001, section 1, with a matrix a row)."""
+
+    false_positive: Vector
+    false_negative: Vector
+    true_positive: Vector
+    true_negative: Vector
+
+    @property
+    def stakes(self) -> Vector:
+        """What is at stake in each row, shape (n, 2): where it is negative, and where it is positive.
+
+        Only the difference between the wrong and the right decision matters (Elkan 2001, section 2).
+        """
+        return np.column_stack([self.false_positive - self.true_negative, self.false_negative - self.true_positive])
+
+    def of(self, rows: NDArray[np.int64]) -> CostMatrix:
+        return CostMatrix(*(cost[rows] for cost in self))
+
+    def total(self, y: NDArray[np.int8], predicted: NDArray[np.bool_]) -> float:
+        """The cost of a decision about each row."""
+        as_positive = np.where(y == 1, self.true_positive, self.false_positive)
+        as_negative = np.where(y == 1, self.false_negative, self.true_negative)
+        return float(np.where(predicted, as_positive, as_negative).sum())
+
+
+def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
+    """Reckon the costs of every row.
+
+    Raises
+    ------
+    TableError
+        When the values of a column make a cost negative or too large to be added up, a wrong decision cheaper than a right
+        one, or no decision about a row cost more than the other.
+    """
+
+    def values(cost: Cost) -> Vector:
+        if not isinstance(cost, CostOf):
+            return np.full(len(table), float(cost))
+        amounts = np.asarray(table.roles[COST + str(cost.column)], dtype=np.float64)
+        with np.errstate(over="ignore"):
+            return cost.times * amounts + cost.plus
+
+    made = CostMatrix(*(values(getattr(costs, name)) for name in CostMatrix._fields))
+    for name, cost in zip(CostMatrix._fields, made, strict=True):
+        if (cost < 0).any():
+            raise _wrong(f"A {name} has a negative cost.", where, cost < 0, cost, "costs of at least 0",
+                         "write a gain as what its absence costs: in the cost of the other decision.")  # fmt: skip
+        with np.errstate(over="ignore"):
+            total = cost.sum()
+        if not np.isfinite(total):
+            raise _wrong(f"The costs of a {name} are too large to be added up.", where, cost == cost.max(), cost,
+                         "costs whose sum is finite", "give all costs in a larger unit.")  # fmt: skip
+    for side, (wrong, right) in enumerate((("false_positive", "true_negative"), ("false_negative", "true_positive"))):
+        stake = made.stakes[:, side]
+        if (stake < 0).any():
+            raise _wrong(f"A {wrong} costs less than a {right}.", where, stake < 0, stake,
+                         "a wrong decision that costs at least as much as the right one",
+                         f"raise the cost of a {wrong}, or lower that of a {right}.")  # fmt: skip
+    nothing = made.stakes.sum(axis=1) == 0
+    if nothing.any():
+        raise _wrong("There are rows about which no decision costs more than the other.", where, nothing,
+                     made.stakes.sum(axis=1), "something at stake in every row",
+                     "add a constant with `plus`, or take these rows out.")  # fmt: skip
+    return made
+
+
+def _wrong(what: str, where: str, rows: NDArray[np.bool_], values: Vector, expected: str, todo: str) -> TableError:
+    first = int(np.flatnonzero(rows)[0])
+    return TableError(
+        what,
+        where=f"{where}, row {first + 1}",
+        expected=expected,
+        found=f"{values[first]:g}, and so in {int(rows.sum())} of {len(rows)} rows",
+        todo=todo,
+    )
+
+
+def reference(y: NDArray[np.int8], made: CostMatrix) -> dict[str, float]:
+    """The mean cost of a decision without any model: every row called negative, or positive, and every row rightly."""
+    n = len(y)
+    return {
+        "no_row_positive": made.total(y, np.zeros(n, bool)) / n,
+        "every_row_positive": made.total(y, np.ones(n, bool)) / n,
+        "oracle": made.total(y, y == 1) / n,
+    }

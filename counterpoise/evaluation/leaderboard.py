@@ -1,0 +1,218 @@
+"""The leaderboard: every metric of every cell with its interval, and the differences between cells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from counterpoise.core.config import NONE
+from counterpoise.data.folds import Parts
+from counterpoise.evaluation import corrections
+from counterpoise.evaluation.corrections import Correction
+from counterpoise.evaluation import bootstrap, calibration, metrics, significance
+from counterpoise.evaluation.columns import CALIBRATION, EXTRA, LEADERBOARD
+from counterpoise.evaluation.metrics import METRICS, Ranking, Vector
+from counterpoise.evaluation.multiple import holm
+from counterpoise.evaluation.fold_scores import Cell, FoldScores, pooled
+
+
+class Measured(NamedTuple):
+    """Every metric of every cell, as it is and for each draw of the paired bootstrap.
+
+    Attributes
+    ----------
+    folds : ndarray of shape (cells, folds, metrics)
+    draws : ndarray of shape (cells, `bootstrap.DRAWS`, metrics)
+        Means over folds.
+    ranked : ndarray of shape (cells, draws)
+        The average precision alone, of these draws and as many more as the verdict takes.
+    trained, tested : float
+        Rows of a training and of a test part, the mean over folds.
+    """
+
+    folds: Vector
+    draws: Vector
+    ranked: Vector
+    trained: float
+    tested: float
+
+
+def measure(
+    cells: Sequence[list[FoldScores]], parts: Parts, y: NDArray[np.int8], seed: int, count: int = bootstrap.DRAWS
+) -> Measured:
+    """Measure cells, with so many draws for the verdict."""
+    if not cells:
+        empty = np.empty((0, len(parts), len(METRICS)))
+        return Measured(empty, empty, empty[..., 0], 0.0, 0.0)
+    names = list(parts.names)
+    rankings = [[Ranking.of(f.test, y[f.test], f.test_scores, len(y)) for f in cell] for cell in cells]
+    losses = [
+        np.column_stack(
+            [
+                loss
+                for cell in cells
+                for scores in (cell[k].test_scores, cell[k].corrected)
+                for loss in metrics.losses(y[cell[k].test], scores)
+            ]
+        )
+        for k in range(len(names))
+    ]
+
+    def block(weights: metrics.Weights) -> Vector:
+        values = np.empty((len(cells), len(names), weights.shape[1], len(METRICS)))
+        for k in range(len(names)):
+            for c in range(len(cells)):
+                values[c, k, :, :2] = np.column_stack(rankings[c][k].metrics(weights))
+            means = metrics.weighted_mean(losses[k], weights[cells[0][k].test])
+            values[:, k, :, 2:] = means.reshape(weights.shape[1], len(cells), -1).transpose(1, 0, 2)
+        return values
+
+    def ranks_alone(weights: metrics.Weights) -> Vector:
+        return np.array([[ranking.average_precision(weights) for ranking in mine] for mine in rankings])
+
+    as_it_is = block(np.ones((len(y), 1), np.float32))[:, :, 0, :]
+
+    def piece(first: int, weights: metrics.Weights) -> tuple[Vector | None, Vector]:
+        """All metrics of the draws that intervals are of, and the average precision of all."""
+        if first >= bootstrap.DRAWS:
+            return None, mean_of_folds(ranks_alone(weights))
+        every = mean_of_folds(block(weights))
+        return every, every[..., 0]
+
+    pieces = bootstrap.over_draws(piece, parts, y, seed, count=count)
+    drawn = [every for every, _ in pieces if every is not None]
+    trained, tested = (float(np.mean([len(getattr(fold, part)) for fold in parts])) for part in ("train", "test"))
+    return Measured(
+        as_it_is, np.concatenate(drawn, axis=1), np.concatenate([ranks for _, ranks in pieces], axis=1), trained, tested
+    )
+
+
+def mean_of_folds(values: Vector) -> Vector:
+    """The mean over axis 1, of the folds in which the metric is defined."""
+    defined = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(defined, values, 0).sum(axis=1) / defined.sum(axis=1))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a cell before its scores are looked at.
+
+    Attributes
+    ----------
+    status, reason, notes : as `train` left them
+    level, correction : see `counterpoise.evaluation.levels`
+    plain_model : str or None
+        The model that does nothing, with strategy none.
+    trials : int
+        Of the search for its parameters.
+    """
+
+    status: str
+    reason: str
+    notes: list[str]
+    level: str
+    correction: Correction
+    plain_model: str | None
+    trials: int
+
+
+def leaderboard(
+    dataset: str, grid: Mapping[Cell, Entry], scores: Mapping[Cell, list[FoldScores]],
+    calibrated: Mapping[Cell, Mapping[str, float]], measured: Measured, facts: dict[str, Any],
+) -> pd.DataFrame:  # fmt: skip
+    """One row a cell; a cell that could not run has its status and reason and no numbers.
+
+    Parameters
+    ----------
+    scores : mapping of the cells that ran
+    calibrated : mapping
+        What `calibration_of` says of each of them.
+    measured : Measured
+        Of these cells, in the same order.
+    """
+    folds, draws = measured.folds, measured.draws
+    places, pairs = {cell: k for k, cell in enumerate(scores)}, compared(grid, scores)
+    rows = []
+    for cell, entry in grid.items():
+        strategy, model = cell
+        row: dict[str, Any] = {
+            "dataset": dataset, "strategy": strategy, "model": model, "status": entry.status, "reason": entry.reason,
+            "rows": facts["rows"], "prevalence": facts["prevalence"],
+        }  # fmt: skip
+        at = places.get(cell)
+        reasons = [entry.reason]
+        for m, name in enumerate(METRICS):
+            values = folds[at, :, m] if at is not None else np.array([np.nan])
+            row[name] = float(np.nanmean(values)) if not np.isnan(values).all() else np.nan
+            row[f"{name}_low"], row[f"{name}_high"] = (
+                bootstrap.interval(draws[at, :, m]) if at is not None else (np.nan, np.nan)
+            )
+            missing = int(np.isnan(values).sum())
+            if at is not None and missing and not name.endswith("_corrected"):
+                reasons.append(f"{name} is not defined in {missing} of {len(values)} folds: one class alone")
+        if at is not None:
+            row |= calibrated[cell]
+            reasons += _not_put_right(scores[cell])
+            if strategy != NONE and (NONE, model) in places:
+                same, (low, high), *_ = against(measured, at, places[NONE, model])
+                row |= {"delta_average_precision": same, "delta_low": low, "delta_high": high}
+            if cell in pairs:
+                row |= _verdict_on(measured, at, places[pairs[cell]])
+        row["reason"] = "; ".join(filter(None, reasons))
+        row |= {name: getattr(entry, name) for name in ("level", "correction", "plain_model", "trials")}
+        rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(entry.notes)})
+    for row, adjusted in zip(rows, holm([row.get("p_value", np.nan) for row in rows]), strict=True):
+        value, low, high = (float(row.get(f"delta_plain{end}", np.nan)) for end in ("", "_low", "_high"))
+        row |= {"p_adjusted": adjusted, "verdict": significance.verdict(value, low, high, adjusted)}
+    return pd.DataFrame(rows, columns=[*LEADERBOARD, *EXTRA])
+
+
+def compared(grid: Mapping[Cell, Entry], scores: Collection[Cell]) -> dict[Cell, Cell]:
+    """The cells that a verdict is given on, each with the cell that does nothing."""
+    pairs = {cell: (NONE, str(entry.plain_model)) for cell, entry in grid.items() if entry.plain_model is not None}
+    return {cell: plain for cell, plain in pairs.items() if cell != plain and cell in scores and plain in scores}
+
+
+Difference = tuple[float, tuple[float, float], Vector, Vector]
+"""Of two cells in average precision: its value, its interval, and itself in every draw and in every fold."""
+
+
+def against(measured: Measured, cell: int, other: int) -> Difference:
+    """How far a cell lies above another one, both tested on the same rows."""
+    folds = measured.folds[cell, :, 0] - measured.folds[other, :, 0]
+    draws = measured.ranked[cell] - measured.ranked[other]
+    value = float(np.nanmean(measured.folds[cell, :, 0]) - np.nanmean(measured.folds[other, :, 0]))
+    # by the draws that every grid has, so that an interval does not move with how many cells there are
+    return value, bootstrap.interval(draws[: bootstrap.DRAWS]), draws, folds
+
+
+def _verdict_on(measured: Measured, cell: int, plain: int) -> dict[str, float]:
+    value, (low, high), draws, folds = against(measured, cell, plain)
+    t = significance.resampled_t(folds, measured.trained, measured.tested)
+    return {"delta_plain": value, "delta_plain_low": low, "delta_plain_high": high, "p_value": significance.p_value(draws),
+            "delta_plain_t_low": t.low, "delta_plain_t_high": t.high, "p_value_t": t.p_value}  # fmt: skip
+
+
+def calibration_of(cell: list[FoldScores], y: NDArray[np.int8]) -> dict[str, float]:
+    """How right the probabilities are, over the rows of all folds: a fold has too few positives to tell."""
+    labels, scores, log_odds = pooled(cell, y)
+    result: dict[str, float] = {}
+    for side, values in (("", corrections.log_odds(scores)), ("_corrected", log_odds)):
+        line = calibration.slope_intercept(labels, values)
+        error = calibration.expected_calibration_error(labels, corrections.probability(values))
+        found = line.slope, line.intercept, error
+        result |= {f"{name}{side}": float(value) for name, value in zip(CALIBRATION, found, strict=True)}
+    return result
+
+
+def _not_put_right(cell: list[FoldScores]) -> list[str]:
+    reasons = [fold.reason for fold in cell if fold.reason]
+    if not reasons:
+        return []
+    return [f"no corrected probabilities in {len(reasons)} of {len(cell)} folds: {reasons[0]}"]

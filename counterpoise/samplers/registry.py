@@ -1,0 +1,409 @@
+"""Remedies at the data level: from a sampler's name to rows kept, rows repeated and rows made.
+
+A sampler of imbalanced-learn hands back arrays. What the pipeline needs is where each row came from, so every kind of
+sampler has its reading of provenance: a selection of rows, rows followed by new ones, both in turn, or new centres. For
+some of those that only add rows, `counterpoise.samplers.smote` makes these alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from counterpoise.core.config import NONE, Strategy, unknown
+from counterpoise.core.errors import ConfigurationError, NotApplicable
+from counterpoise.samplers import smote as oversampling
+from counterpoise.samplers.feature_space import Coded, Matrix, READ, SamplingSpace
+
+Labels = NDArray[np.int8]
+Index = NDArray[np.int64]
+Rows = TypeVar("Rows", Matrix, Coded)
+Result = TypeVar("Result")
+
+
+class Resampled(NamedTuple):
+    """What a remedy makes of training rows.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (kept,), int64
+        Positions of the rows kept, in the sampler's order; a row that is repeated stands several times.
+    synthetic : ndarray of shape (made, p), of the table's type
+        New rows in the table's own units, categories as codes.
+    synthetic_y : ndarray of shape (made,), int8
+    """
+
+    rows: Index
+    synthetic: Matrix
+    synthetic_y: Labels
+
+
+class Raw(NamedTuple):
+    """A sampler's result in the sampling space, before the way back."""
+
+    rows: Index
+    made: Matrix
+    made_y: Labels
+
+
+@dataclass(frozen=True)
+class SamplerKind:
+    """What a name in params.yaml means.
+
+    Attributes
+    ----------
+    make : callable
+        Gives the class, imported when asked for.
+    provenance : callable of (sampler, Z, y) to Raw
+    fixed : dict
+        Parameters that the name stands for.
+    has_ratio : bool
+        Whether the sampler aims at a ratio of the classes; cleaning does not.
+    reads_features : bool
+        False for samplers that draw rows whatever they hold.
+    adds : callable of (sampler, coded, y) to (ndarray of shape (made, p), ndarray of shape (made,)), optional
+        For samplers that keep every row: makes the new ones alone, in the table's own units, without a copy of the table.
+    shift : {"exact", "approximate", None}
+        Whether all that it does to probabilities is to multiply the odds by one factor: exactly so where rows are drawn
+        whatever they hold, about so where new rows follow the old ones' distribution, not at all where rows are chosen by
+        where they lie (see `counterpoise.evaluation.corrections`).
+    modules : tuple of str
+        Modules of ours that this kind runs and others do not.
+    """
+
+    make: Callable[[], type]
+    provenance: Callable[[Any, Matrix, Labels], Raw]
+    fixed: dict[str, Any]
+    has_ratio: bool = True
+    reads_features: bool = True
+    adds: Callable[[Any, Coded, Labels], tuple[Matrix, Labels]] | None = None
+    shift: Literal["exact", "approximate"] | None = None
+    modules: tuple[str, ...] = ()
+
+
+def _of(module: str, name: str) -> Callable[[], type]:
+    """A class of imbalanced-learn, imported when asked for: the import takes a second that `none` need not pay."""
+    return lambda: getattr(importlib.import_module(f"imblearn.{module}"), name)
+
+
+def _cleaner_of(name: str) -> Callable[[], type]:
+    """imbalanced-learn's cleaning class of a name, in our version that keeps the same rows and is faster."""
+
+    def load() -> type:
+        from counterpoise.samplers.fast_cleaning import cleaning
+
+        found: type = getattr(cleaning, name)
+        return found
+
+    return load
+
+
+def _selected(sampler: Any, Z: Matrix, y: Labels) -> Raw:
+    """Rows are kept, dropped or repeated; the sampler says which. A sampler that shrinks or shifts what it repeats
+    (RandomOverSampler with `shrinkage`) makes new rows of the repeated ones."""
+    made, made_y = sampler.fit_resample(Z, y)
+    rows = sampler.sample_indices_.astype(np.int64)
+    if getattr(sampler, "shrinkage", None) is None:
+        return Raw(rows, Z[:0], y[:0])
+    return Raw(np.arange(len(y)), made[len(y) :], made_y[len(y) :])
+
+
+def _appended(sampler: Any, Z: Matrix, y: Labels) -> Raw:
+    """Every row is kept and the new ones follow."""
+    made, made_y = sampler.fit_resample(Z, y)
+    first = made[: len(y)]
+    if not all(np.array_equal(first[at : at + READ], Z[at : at + READ]) for at in range(0, len(y), READ)):
+        raise AssertionError(f"{type(sampler).__name__} no longer puts the original rows first")
+    return Raw(np.arange(len(y)), made[len(y) :], made_y[len(y) :])
+
+
+def _cleaned_after(cleaner: str) -> Callable[[Any, Matrix, Labels], Raw]:
+    """New rows follow the originals, then a cleaner drops some of both."""
+
+    def provenance(sampler: Any, Z: Matrix, y: Labels) -> Raw:
+        made, made_y = sampler.fit_resample(Z, y)
+        kept = getattr(sampler, cleaner).sample_indices_
+        new = kept >= len(y)
+        return Raw(kept[~new].astype(np.int64), made[new], made_y[new])
+
+    return provenance
+
+
+def _centres(sampler: Any, Z: Matrix, y: Labels) -> Raw:
+    """The rows of one class give way to centres of clusters; the other class is kept as it is."""
+    made, made_y = sampler.fit_resample(Z, y)
+    replaced = list(sampler.sampling_strategy_)
+    new = np.isin(made_y, replaced)
+    return Raw(np.flatnonzero(~np.isin(y, replaced)), made[new], made_y[new])
+
+
+OVERSAMPLING, CLEANING = "counterpoise.samplers.smote", "counterpoise.samplers.fast_cleaning.cleaning"
+
+SAMPLERS: dict[str, SamplerKind] = {
+    "random_over": SamplerKind(
+        _of("over_sampling", "RandomOverSampler"), _selected, {}, reads_features=False, shift="exact"
+    ),
+    "smote": SamplerKind(
+        _of("over_sampling", "SMOTE"),
+        _appended,
+        {},
+        adds=oversampling.oversampled(oversampling.smote),
+        shift="approximate",
+        modules=(OVERSAMPLING,),
+    ),
+    "borderline_smote": SamplerKind(
+        _of("over_sampling", "BorderlineSMOTE"),
+        _appended,
+        {},
+        adds=oversampling.oversampled(oversampling.borderline),
+        modules=(OVERSAMPLING,),
+    ),
+    "svm_smote": SamplerKind(_of("over_sampling", "SVMSMOTE"), _appended, {}),
+    "kmeans_smote": SamplerKind(_of("over_sampling", "KMeansSMOTE"), _appended, {}),
+    "adasyn": SamplerKind(
+        _of("over_sampling", "ADASYN"),
+        _appended,
+        {},
+        adds=oversampling.oversampled(oversampling.adasyn),
+        shift="approximate",
+        modules=(OVERSAMPLING,),
+    ),
+    "random_under": SamplerKind(
+        _of("under_sampling", "RandomUnderSampler"), _selected, {}, reads_features=False, shift="exact"
+    ),
+    "near_miss_1": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 1}),
+    "near_miss_2": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 2}),
+    "near_miss_3": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 3}),
+    "tomek_links": SamplerKind(_cleaner_of("TomekLinks"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "enn": SamplerKind(_cleaner_of("EditedNearestNeighbours"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "renn": SamplerKind(
+        _cleaner_of("RepeatedEditedNearestNeighbours"), _selected, {}, has_ratio=False, modules=(CLEANING,)
+    ),
+    "all_knn": SamplerKind(_cleaner_of("AllKNN"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "ncr": SamplerKind(_cleaner_of("NeighbourhoodCleaningRule"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "cnn": SamplerKind(_cleaner_of("CondensedNearestNeighbour"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "oss": SamplerKind(_cleaner_of("OneSidedSelection"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "cluster_centroids": SamplerKind(_of("under_sampling", "ClusterCentroids"), _centres, {}),
+    "smote_tomek": SamplerKind(_cleaner_of("SMOTETomek"), _cleaned_after("tomek_"), {}, modules=(CLEANING,)),
+    "smote_enn": SamplerKind(_cleaner_of("SMOTEENN"), _cleaned_after("enn_"), {}, modules=(CLEANING,)),
+}
+
+NESTED = {"smote": "smote", "tomek": "tomek_links", "enn": "enn", "edited_nearest_neighbours": "enn"}
+"""Parameters of a combined sampler that are samplers themselves, given in params.yaml as a mapping of parameters."""
+
+
+def kind_of(key: str, strategy: Strategy) -> SamplerKind | None:
+    """What a strategy's sampler means; None for doing nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no sampler of that name.
+    """
+    name = strategy.sampler or key
+    if name == NONE:
+        return None
+    if name not in SAMPLERS:
+        raise unknown(f"There is no sampler {name!r}", name, [NONE, *SAMPLERS], where=f"params.yaml: strategies.{key}",
+                      todo="name one of these as the strategy's key, or under `sampler`.")  # fmt: skip
+    return SAMPLERS[name]
+
+
+def make(key: str, strategy: Strategy, seed: int) -> Any:
+    """The sampler of a strategy with its parameters, or None for doing nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        When the sampler does not exist or does not take one of the parameters.
+    """
+    kind = kind_of(key, strategy)
+    where = f"params.yaml: strategies.{key}"
+    if key == NONE and kind is not None:
+        raise ConfigurationError(f"The strategy {NONE} is what every other one is weighed against: it does nothing.",
+                                 where=where, expected=f"{NONE}: {{}}", found=f"sampler: {strategy.sampler}",
+                                 todo="give the sampler a key of its own.")  # fmt: skip
+    if kind is None:
+        given = [name for name, value in (("ratio", strategy.ratio), ("params", strategy.params)) if value]
+        if given:
+            raise ConfigurationError(f"Doing nothing takes no {given[0]}.", where=where, expected=f"{key}: {{}}",
+                                     found=", ".join(given), todo="name a `sampler`, or take it away.")  # fmt: skip
+        return None
+    if strategy.ratio is not None and not kind.has_ratio:
+        raise ConfigurationError(
+            "This sampler cleans; it aims at no ratio.",
+            where=where,
+            expected="no `ratio`",
+            found=str(strategy.ratio),
+            todo="take `ratio` away, or choose a sampler that over- or undersamples.",
+        )
+    smote = {} if strategy.ratio is None else {"sampling_strategy": strategy.ratio}  # what a nested SMOTE aims at
+    params = {
+        name: _build(NESTED[name], {**(smote if name == "smote" else {}), **value}, seed, f"{where}.params.{name}")
+        if name in NESTED and isinstance(value, dict)
+        else value
+        for name, value in strategy.params.items()
+    }
+    if strategy.ratio is not None:
+        params["sampling_strategy"] = strategy.ratio
+    return _instance(kind, params, seed, where)
+
+
+def _build(name: str, params: dict[str, Any], seed: int, where: str) -> Any:
+    return _instance(SAMPLERS[name], params, seed, where)
+
+
+def _instance(kind: SamplerKind, params: dict[str, Any], seed: int, where: str) -> Any:
+    cls = kind.make()
+    known = list(inspect.signature(cls).parameters)
+    allowed = [name for name in known if name not in kind.fixed]
+    for name in params:
+        if name not in allowed:
+            raise unknown(f"{cls.__name__} takes no parameter {name!r} here", name, allowed, where=f"{where}.params",
+                          expected="imbalanced-learn's own: ", todo="correct the name, or take it away.")  # fmt: skip
+    arguments = {**kind.fixed, **params}
+    if "random_state" in known:
+        arguments.setdefault("random_state", seed)
+    sampler = cls(**arguments)
+    try:
+        sampler._validate_params()
+    except ValueError as error:
+        raise ConfigurationError("A sampler's parameter has a wrong value.", where=f"{where}.params",
+                                 found=str(error), todo="correct the value.") from None  # fmt: skip
+    return sampler
+
+
+def resample(
+    key: str,
+    strategy: Strategy,
+    X: Matrix,
+    y: Labels,
+    cardinalities: tuple[int, ...],
+    seed: int,
+    rows: Index | None = None,
+) -> Resampled:
+    """Apply a strategy to training rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p), float64 or float32
+        A table in its own units; NaN where a value is missing. It may be a view or a memory map: a sampler that needs a few
+        of its rows reads these alone.
+    y : ndarray of shape (n,), int8
+    cardinalities : tuple of int, length p
+        For each feature the number of its categories, 0 for a number.
+    seed : int
+        For samplers that draw, unless the strategy's `params` hold a `random_state`.
+    rows : ndarray of int64, optional
+        The training rows; all, if left out. What is handed back are positions in the table either way.
+
+    Raises
+    ------
+    NotApplicable
+        When the sampler cannot run on these rows; the text is the library's reason.
+    """
+    sampler = make(key, strategy, seed)
+    kind = kind_of(key, strategy)
+    labels = y if rows is None else y[rows]
+    if sampler is None or kind is None:
+        return Resampled(np.arange(len(y)) if rows is None else rows, _none(X), y[:0])
+    result = _resample(kind, sampler, SamplingSpace(cardinalities, strategy.scale), X, labels, rows)
+    left = np.concatenate([labels[result.rows], result.synthetic_y])
+    if not 0 < left.sum() < len(left):
+        missing = "negative" if left.any() else "positive"
+        raise NotApplicable(f"{type(sampler).__name__} leaves no {missing} row of the {len(labels)} training rows")
+    return result if rows is None else result._replace(rows=rows[result.rows])
+
+
+def _none(X: Matrix) -> Matrix:
+    return np.empty((0, X.shape[1]), X.dtype)
+
+
+def _resample(
+    kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels, rows: Index | None
+) -> Resampled:
+    """The same, where `y` is that of the training rows, and what is handed back are positions among them."""
+    if not kind.reads_features and getattr(sampler, "shrinkage", None) is None:
+        raw = _run(kind.provenance, sampler, np.zeros((len(y), 1)), y)
+        return Resampled(raw.rows, _none(X), y[:0])
+    space.fit(X, rows)
+    if space.code_columns:
+        return _with_categories(kind, sampler, space, X, y, rows)
+    if kind.adds is not None:
+        return _added(kind.adds, sampler, Coded(space, X, rows), y)
+    raw = _run(kind.provenance, sampler, space.codes(X, rows), y)
+    return Resampled(raw.rows, space.from_codes(raw.made), raw.made_y)
+
+
+def _added(
+    adds: Callable[[Any, Coded, Labels], tuple[Matrix, Labels]], sampler: Any, coded: Coded, y: Labels
+) -> Resampled:
+    return Resampled(np.arange(len(y)), *_run(adds, sampler, coded, y))
+
+
+def _with_categories(
+    kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels, rows: Index | None
+) -> Resampled:
+    """SMOTE, alone or before cleaning, becomes SMOTENC (SMOTEN where nothing is a number); every other sampler measures
+    distances over indicators."""
+    name = type(sampler).__name__
+    if name not in {"SMOTE", "SMOTETomek", "SMOTEENN"}:
+        if kind.adds is not None:
+            return _added(kind.adds, sampler, Coded(space, X, rows, indicators=True), y)
+        raw = _run(kind.provenance, sampler, space.indicators(X, rows), y)
+        return Resampled(raw.rows, space.from_indicators(raw.made), raw.made_y)
+    smote = _nominal(sampler if name == "SMOTE" else (sampler.smote or _plain_smote(sampler)), space)
+    if name == "SMOTE" and len(space.numeric):
+        return _added(oversampling.nominal, smote, Coded(space, X, rows), y)
+    codes = space.codes(X, rows)
+    raw = _run(_appended, smote, codes, y)
+    if name != "SMOTE":
+        cleaner = _cleaner(sampler)
+        Z, labels = np.vstack([codes, raw.made]), np.concatenate([y, raw.made_y])
+        kept = _run(_selected, cleaner, space.spread(Z), labels).rows
+        new = kept >= len(y)
+        raw = Raw(kept[~new], Z[kept[new]], labels[kept[new]])
+    return Resampled(raw.rows, space.from_codes(raw.made), raw.made_y)
+
+
+def _plain_smote(combined: Any) -> Any:
+    from imblearn.over_sampling import SMOTE
+
+    return SMOTE(sampling_strategy=combined.sampling_strategy, random_state=combined.random_state)
+
+
+def _nominal(smote: Any, space: SamplingSpace) -> Any:
+    from imblearn.over_sampling import SMOTEN, SMOTENC
+
+    shared = {name: getattr(smote, name) for name in ("sampling_strategy", "random_state", "k_neighbors")}
+    if len(space.numeric):
+        return SMOTENC(categorical_features=space.code_columns, **shared)
+    return SMOTEN(**shared)
+
+
+def _cleaner(combined: Any) -> Any:
+    from counterpoise.samplers.fast_cleaning.cleaning import EditedNearestNeighbours, TomekLinks
+
+    if type(combined).__name__ == "SMOTETomek":
+        return combined.tomek or TomekLinks(sampling_strategy="all")
+    return combined.enn or EditedNearestNeighbours(sampling_strategy="all")
+
+
+def _run(provenance: Callable[[Any, Rows, Labels], Result], sampler: Any, Z: Rows, y: Labels) -> Result:
+    """Run a sampler; its refusal is a reason, and so is k-means with fewer clusters than it was asked for."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", "Number of distinct clusters", ConvergenceWarning)
+        try:
+            return provenance(sampler, Z, y)
+        except (ValueError, RuntimeError, ConvergenceWarning) as error:
+            raise NotApplicable(f"{type(sampler).__name__}: {' '.join(str(error).split())}") from error

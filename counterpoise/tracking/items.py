@@ -1,0 +1,424 @@
+"""What a run holds, as typed items made from results on disk; nothing here knows MLflow.
+
+`results` reads a dataset's results, and `items` turns what belongs to one run into parameters, metrics, tags and files. A
+number that is not defined makes no metric: the tag `not_defined` says which and why.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import pandas as pd
+
+from counterpoise.core import files, paths
+from counterpoise.core.config import CPU, NONE, Params
+from counterpoise.core.outcome import OK
+from counterpoise.tracking.runs import COMPARISON
+from counterpoise.evaluation import measurements
+from counterpoise.report import confusion_image
+from counterpoise.evaluation.columns import COUNTED
+from counterpoise.evaluation.summary import advice, missing
+from counterpoise.evaluation.measurements import Measured
+from counterpoise.evaluation.search_trials import best_trials
+
+CELLS = "cells.json"
+"""The artifact of the comparison that has the key of every cell."""
+
+NOTE = "mlflow.note.content"
+"""The tag that MLflow shows as a run's description."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """A setting that went in."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that came out; values of single folds are steps of one metric."""
+
+    name: str
+    value: float
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A text by which runs are found or explained."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Input:
+    """The dataset that a run stands on, as MLflow lists it among a run's inputs.
+
+    Attributes
+    ----------
+    digest : str
+        DVC's md5 of the table: runs of the same bytes have the same one. MLflow takes at most 36 characters.
+    source : str
+        The file that the dataset's entry names.
+    profile : str
+        JSON of its rows, positives and prevalence.
+    """
+
+    name: str
+    digest: str
+    source: str
+    profile: str
+
+
+Item = Param | Metric | Tag | Artifact | Input
+
+
+@dataclass(frozen=True)
+class CellResults:
+    """One cell's part of a dataset's results."""
+
+    params: Params
+    dataset: str
+    strategy: str
+    model: str
+    facts: dict[str, Any]
+    board: dict[str, Any]
+    """The cell's row of the leaderboard."""
+    tables: dict[str, pd.DataFrame]
+    """The cell's rows of the other tables, by name."""
+    measured: pd.DataFrame
+    """Seconds and bytes, a row for each repeat and fold."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.strategy}/{self.model}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.dataset}: {self.strategy} / {self.model}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """A dataset's results as `evaluate` wrote them, and what was measured beside them."""
+
+    params: Params
+    dataset: str
+    facts: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    measured: Measured
+
+    def cell(self, name: str) -> CellResults:
+        """What is known of the cell "strategy/model"."""
+        strategy, model = name.split("/")
+        mine = {
+            name: table[(table["strategy"] == strategy) & (table["model"] == model)]
+            for name, table in self.tables.items()
+            if name != "counts"  # which know no models
+        }
+        counts = self.tables["counts"]
+        board = {str(name): value for name, value in mine.pop("leaderboard").iloc[0].items()}
+        mine["counts"] = counts[counts["strategy"] == strategy]
+        fits = pd.DataFrame([fit for fit in self.measured.fits if (fit["strategy"], fit["model"]) == (strategy, model)])
+        sampled = pd.DataFrame([fold for fold in self.measured.resampled if fold["strategy"] == strategy])
+        if not (fits.empty or sampled.empty):
+            fits = fits.merge(sampled, on=["strategy", "repeat", "fold"], how="left", validate="1:1")
+        seconds = (sampled if fits.empty else fits).drop(columns=["strategy", "model"], errors="ignore")
+        return CellResults(self.params, self.dataset, strategy, model, self.facts, board, mine, seconds)
+
+
+TABLES = ("leaderboard", "decisions", "grouped", "folds", "curves", "counts", "learning", "trials")
+"""What runs are made of, of what `evaluate` wrote."""
+
+
+def results(dataset: str, params: Params) -> Results:
+    """Read a dataset's results."""
+    folder = paths.evaluation(dataset)
+    tables = {name: files.read_csv(folder / f"{name}.csv") for name in TABLES}
+    return Results(params, dataset, files.read_json(folder / "dataset.json"), tables, measurements.load(dataset))
+
+
+def dataset_input(results: Results, digest: str) -> Input:
+    """What the runs of a dataset stand on."""
+    facts = {name: results.facts[name] for name in ("rows", "positives", "prevalence")}
+    path = results.params.dataset(results.dataset).path
+    return Input(results.dataset, digest, str(path), files.canonical(files.rounded(facts)))
+
+
+def cells(names: Mapping[str, str]) -> Artifact:
+    """Which runs a comparison shows: the key of each, by its name."""
+    return _json(CELLS, dict(names))
+
+
+def items(results: Results, name: str) -> list[Item]:
+    """Everything that the run of a cell "strategy/model" or the comparison holds, apart from where it was made."""
+    return list(_comparison(results) if name == COMPARISON else _cell(results.cell(name)))
+
+
+def _cell(cell: CellResults) -> Iterator[Item]:
+    yield from _settings(cell)
+    yield from _numbers(cell)
+    yield Tag("kind", "cell")
+    for name in ("dataset", "strategy", "model"):
+        yield Tag(name, getattr(cell, name))
+    yield Tag("device", cell.facts.get("devices", {}).get(cell.name, CPU))
+    for name in ("status", "reason", "notes", "level", "plain_model", "correction"):
+        if not missing(cell.board.get(name)):
+            yield Tag(name, str(cell.board[name]))
+    not_defined = "; ".join(_not_defined(cell))
+    if not_defined:
+        yield Tag("not_defined", not_defined)
+    yield Tag(NOTE, _cell_note(cell))
+    if cell.board["status"] == OK:
+        yield from _confusion(cell)
+        yield from _curves(cell)
+        yield from _learning(cell)
+        yield from _search(cell)
+
+
+def _settings(cell: CellResults) -> Iterator[Param]:
+    params, dataset = cell.params, cell.dataset
+    strategy, model = params.strategies[cell.strategy], params.models[cell.model]
+    groups: dict[str, dict[str, Any]] = {
+        "strategy": {**strategy.model_dump(), "sampler": strategy.sampler or cell.strategy},
+        "model": {**model.model_dump(exclude={"strategies"}), "model": model.model or cell.model},
+        "split": params.split_of(dataset).model_dump(),
+        "thresholds": params.thresholds_of(dataset).model_dump(),
+        "costs": params.costs_of(dataset).model_dump(),
+        "data": {name: cell.facts[name] for name in ("rows", "positives", "features") if name in cell.facts},
+    }
+    yield Param("seed", str(params.seed))
+    for group, settings in groups.items():
+        for name, value in _flat(group, settings):
+            yield Param(name, value if isinstance(value, str) else files.canonical(value))
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The leaves of nested settings, under names joined by dots; what is not set has no leaf."""
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}", inner)
+    elif value is not None:
+        yield name, value
+
+
+RENAMED = {"delta_low": "delta_average_precision_low", "delta_high": "delta_average_precision_high"}
+NO_METRIC = {"rows", "folds", "trials", "training_rows", "training_rows_before", "p_value", "p_adjusted"}
+"""Numbers of the leaderboard that are no result, stand among the class counts, or depend on which other cells there are."""
+
+
+def _numbers(cell: CellResults) -> Iterator[Metric]:
+    """What evaluate found, what the folds found (as steps), the class counts, and what it cost."""
+    # MLflow compares runs by the first metric unless told otherwise, and the prevalence is the same for all
+    for column, value in sorted(cell.board.items(), key=lambda item: item[0] == "prevalence"):
+        if column not in NO_METRIC and _is_number(value):
+            yield Metric(RENAMED.get(column, column), float(value))
+    for row in cell.tables["decisions"].to_dict("records"):
+        for name, number in row.items():
+            if _is_number(number):
+                yield Metric(f"{row['policy']}.{name}", float(number))
+    for row in cell.tables["grouped"].to_dict("records"):
+        for name, number in row.items():
+            if name not in NO_METRIC and _is_number(number):
+                yield Metric(f"grouped.{name}", float(number))
+    for column in COUNTED:
+        if cell.tables["counts"][column].notna().all():
+            yield Metric(f"train.{column}", float(cell.tables["counts"][column].mean()))
+    for metric, group in (
+        cell.tables["folds"].sort_values(["repeat", "fold"], kind="stable").groupby("metric", sort=False)
+    ):
+        yield from _steps(f"fold.{metric}", group["value"])
+    if cell.board["status"] == OK:
+        for column in cell.measured.columns.difference(["repeat", "fold"]):
+            values = pd.to_numeric(cell.measured.sort_values(["repeat", "fold"], kind="stable")[column])
+            if values.notna().all():
+                yield Metric(str(column), float(values.max() if str(column).endswith("_bytes") else values.sum()))
+            yield from _steps(f"fold.{column}", values)
+
+
+def _steps(name: str, values: pd.Series[float]) -> Iterator[Metric]:
+    for step, value in enumerate(values):
+        if not missing(value):
+            yield Metric(name, float(value), step)
+
+
+def _not_defined(cell: CellResults) -> Iterator[str]:
+    for row in cell.tables["decisions"].to_dict("records"):
+        if not missing(row.get("reason")):
+            yield f"{row['policy']}: {row['reason']}"
+
+
+COUNTS = ("tn", "fp", "fn", "tp")
+
+
+def _confusion(cell: CellResults) -> Iterator[Artifact]:
+    """The counts at every threshold rule as JSON, and a picture of each."""
+    policies: dict[str, dict[str, Any]] = {}
+    for row in cell.tables["decisions"].to_dict("records"):
+        rule = str(row["policy"])
+        if any(missing(row[name]) for name in COUNTS):
+            policies[rule] = {"reason": row["reason"]}
+            continue
+        tn, fp, fn, tp = (int(row[name]) for name in COUNTS)
+        policies[rule] = {"threshold": float(row["threshold"]), "tn": tn, "fp": fp, "fn": fn, "tp": tp}
+        subtitle = f"threshold {rule}: {float(row['threshold']):.3g}"
+        yield Artifact(f"confusion_matrix_{rule}.png", confusion_image.png((tn, fp, fn, tp), cell.title, subtitle))
+    yield _json("confusion_matrix.json", {
+        "dataset": cell.dataset, "strategy": cell.strategy, "model": cell.model, "policies": policies,
+        "counts": "summed over folds and repeats; the positive class is the one that matters",
+    })  # fmt: skip
+
+
+AXES = {
+    "precision_recall": {"x": "recall", "y": "precision"},
+    "roc": {"x": "false_positive_rate", "y": "true_positive_rate"},
+}
+
+
+def _curves(cell: CellResults) -> Iterator[Artifact]:
+    curves = cell.tables["curves"]
+    for curve, axes in AXES.items():
+        yield _csv(f"{curve}.csv", curves.loc[curves["curve"] == curve, ["x", "y"]].rename(columns=axes))
+
+
+def _learning(cell: CellResults) -> Iterator[Metric]:
+    """How the fits went, step by step: the mean over folds as a metric's steps."""
+    for row in cell.tables["learning"].to_dict("records"):
+        if _is_number(row["mean"]):
+            yield Metric(f"learning.{row['series']}", float(row["mean"]), int(row["step"]))
+
+
+def _search(cell: CellResults) -> Iterator[Artifact]:
+    """The trials of the cell's searches, and the best of each."""
+    trials = cell.tables["trials"]
+    if trials.empty:
+        return
+    yield _csv("trials.csv", trials.drop(columns=["strategy", "model"]))
+    best = [{k: v for k, v in one.items() if k not in ("strategy", "model")} for one in best_trials(trials)]
+    yield _json("best_trials.json", best)
+
+
+def _comparison(all_of_it: Results) -> Iterator[Item]:
+    dataset, decisions = all_of_it.dataset, all_of_it.tables["decisions"]
+    yield Tag("kind", COMPARISON)
+    yield Tag("dataset", dataset)
+    yield Tag("status", OK)
+    yield Tag(NOTE, _comparison_note(all_of_it))
+    yield from _defects(all_of_it.facts["defects"])
+    yield Metric("prevalence", float(all_of_it.facts["prevalence"]))
+    yield _csv("leaderboard.csv", all_of_it.tables["leaderboard"])
+    yield _csv("decisions.csv", decisions)
+    for path in sorted(paths.pictures(dataset).glob("*.png")):  # as `report` drew them
+        yield Artifact(path.name, path.read_bytes())
+
+
+def _defects(content: dict[str, Any]) -> Iterator[Item]:
+    """What is wrong with the dataset: a tag for each kind with its severity and count, and the whole as a file."""
+    for severity in ("serious", "warning", "note"):
+        kinds = [finding["kind"] for finding in content["findings"] if finding["severity"] == severity]
+        yield Tag(f"defects.{severity}", str(len(kinds)))
+    told: dict[str, list[str]] = {}  # a kind may have several, one for each number that stands for a missing value, say
+    for finding in content["findings"]:
+        text = f"{finding['severity']}: {finding['count']} of {finding['of']}"
+        told.setdefault(finding["kind"], []).append(text)
+    for kind, texts in told.items():
+        yield Tag(f"defect.{kind}", "; ".join(texts))
+    yield _json("defects.json", content)
+
+
+AVERAGE_PRECISION = ("average_precision", "average_precision")
+DELTA = ("delta_average_precision", "delta")
+DELTA_PLAIN = ("delta_plain", "delta_plain")
+"""Columns of the leaderboard: the number, and what the names of its interval begin with."""
+
+LEGEND = (
+    "Steps of `fold.*` are the test folds, repeat after repeat. `train.*` are mean counts of training rows. Seconds are "
+    "sums over folds, `peak_bytes` is the largest of them."
+)
+
+
+def _cell_note(cell: CellResults) -> str:
+    """A run's description, in Markdown."""
+    board = cell.board
+    head = f"**{cell.strategy} / {cell.model}** on {cell.dataset} (prevalence {float(cell.facts['prevalence']):.2%})"
+    if board["status"] != OK:
+        return f"{head}: no result.\n\n`{board['status']}`: {board['reason']}"
+    level = f"{float(cell.facts.get('level', 0.95)):.0%}"
+    lines = [
+        f"{head}: average precision {_with_interval(board, *AVERAGE_PRECISION)}, in brackets the {level} interval."
+    ]
+    if board["level"] != NONE and not missing(board["delta_plain"]):
+        plain = "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
+        lines.append(
+            f"Against doing nothing with {plain}: {_with_interval(board, *DELTA_PLAIN, sign='+')}. The verdict, which "
+            f"depends on how many remedies are compared, is in the run `{COMPARISON}`."
+        )
+    if board["plain_model"] != cell.model and not missing(board["delta_average_precision"]):
+        lines.append(f"Against `{NONE}` with the same model: {_with_interval(board, *DELTA, sign='+')}.")
+    table = ["| threshold | precision | recall | F1 | false positives | false negatives |", "|---|---|---|---|---|---|"]
+    for row in cell.tables["decisions"].to_dict("records"):
+        rates = " | ".join(_shown(row[name]) for name in ("precision", "recall", "f1"))
+        counts = " | ".join("not defined" if missing(row[name]) else f"{int(row[name]):,}" for name in ("fp", "fn"))
+        table.append(f"| {row['policy']} ({_shown(row['threshold'])}) | {rates} | {counts} |")
+    return "\n\n".join([" ".join(lines), "\n".join(table), LEGEND])
+
+
+def _comparison_note(all_of_it: Results) -> str:
+    board = all_of_it.tables["leaderboard"]
+    done = board[board["status"] == OK].sort_values("average_precision", ascending=False, kind="stable")
+    head = f"**{all_of_it.dataset}**, all cells side by side: {len(done)} of {len(board)} have results."
+    if done.empty:
+        return head
+    rows = [
+        f"| {row['strategy']} | {row['model']} | {_with_interval(row, *AVERAGE_PRECISION)} "
+        f"| {_with_interval(row, *DELTA_PLAIN, sign='+')} | {'' if missing(row['verdict']) else row['verdict']} |"
+        for row in done.head(5).to_dict("records")
+    ]
+    table = [
+        "| strategy | model | average precision | against doing nothing | verdict |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
+    said = f"{advice(board)}\n\n" if board["verdict"].notna().any() else ""
+    return f"{head}\n\n{said}The highest average precisions:\n\n" + "\n".join(table)
+
+
+def _with_interval(row: dict[str, Any] | dict[Any, Any], name: str, bounds: str, sign: str = "") -> str:
+    if missing(row[name]):
+        return ""
+    low, high = row[f"{bounds}_low"], row[f"{bounds}_high"]
+    interval = "" if missing(low) or missing(high) else f" ({low:{sign}z.3f} to {high:{sign}z.3f})"
+    return f"{row[name]:{sign}z.3f}{interval}"
+
+
+def _shown(value: Any) -> str:
+    return "not defined" if missing(value) else f"{float(value):.3f}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _json(name: str, content: Any) -> Artifact:
+    text = json.dumps(files.rounded(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    return Artifact(name, f"{text}\n".encode())
+
+
+def _csv(name: str, frame: pd.DataFrame) -> Artifact:
+    return Artifact(name, frame.to_csv(index=False, lineterminator="\n").encode())

@@ -1,0 +1,230 @@
+"""The runs of `track` in MLflow: what is missing is written, what is doubled or left half-written removed."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from counterpoise.tracking import sqlite_index
+from counterpoise.tracking.connection import Connection
+from counterpoise.tracking.items import Artifact, CELLS, Input, Item, Metric, Param, Tag
+from counterpoise.tracking.runs import (
+    CURRENT,
+    FINISHED,
+    KEY,
+    MADE,
+    PUBLISHED,
+    Plan,
+    RunRecord,
+    newest_first,
+    plan,
+)
+from counterpoise.tracking.store import Store
+from counterpoise.tracking.turn import TAG, Turn, publisher
+
+PAGE_RUNS = 500
+"""Runs that are asked for at a time."""
+
+METRICS_AT_ONCE, OTHERS_AT_ONCE = 800, 100
+"""MLflow takes 100 parameters, 100 tags and 1,000 items in all in one request."""
+
+
+class Publisher(Connection):
+    """The runs of one dataset in one store.
+
+    Parameters
+    ----------
+    store : Store
+        Where the runs belong.
+    dataset : str
+        The experiment's name.
+    wanted : sequence of str
+        The keys of the runs that should be there, the comparison last.
+    made : int
+        When these results were made, in milliseconds since 1970.
+
+    Attributes
+    ----------
+    missing : int
+        How many of them are not known to be there.
+    newer : RunRecord or None
+        The comparison of newer results on a server, whose cells stay the current ones.
+
+    Raises
+    ------
+    StorageError, ConfigurationError
+        As in `Connection`.
+    """
+
+    def __init__(self, *, store: Store, dataset: str, wanted: Sequence[str], made: int) -> None:
+        super().__init__(store=store, dataset=dataset)
+        self.wanted, self.made, self.missing = tuple(wanted), made, len(wanted)
+        self.newer: RunRecord | None = None
+        self._turn = Turn(self._publisher_tag, self._set_publisher_tag)
+        self._asked = False
+
+    @contextmanager
+    def opened(self) -> Iterator[Plan]:
+        """Connect, and wait for the turn to write where there is anything to do; gives what there is to do then."""
+        with self._connected():
+            found = self._plan()
+            if found.empty or self.store.database is not None:  # a file has one user at a time
+                yield found
+                return
+            with ExitStack() as turn:
+                with self._failures():
+                    turn.enter_context(self._turn.taken())
+                yield self._plan()
+
+    def publish(self, name: str, key: str, items: Iterable[Item], made: int) -> None:
+        """Write one run; it is visible as finished only when all of it is there, and becomes current by `settle`.
+
+        Parameters
+        ----------
+        made : int
+            When the results that it shows were made: runs are listed in this order, whenever they are published.
+        """
+        from mlflow import entities
+
+        content = list(items)
+        at = made or int(time.time() * 1000)
+        metrics = [entities.Metric(one.name, one.value, at, one.step) for one in content if isinstance(one, Metric)]
+        params = [entities.Param(one.name, one.value) for one in content if isinstance(one, Param)]
+        tags = [entities.RunTag(one.name, one.value) for one in content if isinstance(one, Tag)]
+        inputs = [_dataset_input(one) for one in content if isinstance(one, Input)]
+        with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+            for item in content:
+                if isinstance(item, Artifact):
+                    (Path(folder) / item.name).write_bytes(item.content)
+            # the tags by which a half-written run is known come with the run itself
+            begun = int(time.time() * 1000)
+            known = {
+                KEY: key,
+                CURRENT: "false",
+                "publisher": publisher(),
+                PUBLISHED: str(begun),
+                MADE: str(made),
+            }
+            start = made or begun  # where nobody knows when they were made
+            run = self._client.create_run(self._experiment, start_time=start, tags=known, run_name=name).info.run_id
+            while metrics or params or tags:
+                self._client.log_batch(run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE])
+                del metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
+            if inputs:
+                self._client.log_inputs(run, inputs)
+            if any(Path(folder).iterdir()):
+                self._client.log_artifacts(run, folder)
+            took = int(time.time() * 1000) - begun
+            self._client.set_terminated(run, FINISHED, end_time=start + took)
+            if self.store.database is None:
+                self._turn.renew()
+        self.missing -= 1
+
+    def settle(self) -> Plan:
+        """Remove what is doubled, mark the runs of the newest results as current and no others; gives what was done.
+
+        An SQLite file is one person's and shows the working tree. On a server the results made last are the current ones,
+        and a publisher with older ones leaves them so.
+        """
+        found = self._plan()
+        self.remove(found)
+        with self._failures():
+            for runs, value in ((found.mark, "true"), (found.unmark, "false")):
+                for run in runs:
+                    self._client.set_tag(run, CURRENT, value)
+        return found
+
+    def remove(self, found: Plan) -> None:
+        """Remove the runs that a plan says are half-written or doubled."""
+        with self._failures():
+            for run in found.remove:
+                self._client.delete_run(run)
+
+    def _plan(self) -> Plan:
+        with self._failures():
+            records = self._records()
+            self.newer = self._newer(records)
+            found = plan(records, self.wanted, None if self.newer is None else self._cells_of(self.newer))
+        self._asked, self.missing = True, len(found.publish)
+        return found
+
+    def _newer(self, records: list[RunRecord]) -> RunRecord | None:
+        """The comparison of newer results; None where these are the newest, or the store is one person's."""
+        if self.store.database is not None:
+            return None
+        mine = self.wanted[-1]
+        for at, run in enumerate(records):
+            if run.key == mine and run.status == FINISHED and run.made < self.made:
+                self._client.set_tag(run.run_id, MADE, str(self.made))  # the same results again, made after others
+                records[at] = replace(run, made=self.made)
+        for run in newest_first(records):
+            if run.key == mine or run.made < self.made:
+                return None
+            if self._cells_of(run):
+                return run
+        return None
+
+    def _cells_of(self, comparison: RunRecord) -> tuple[str, ...]:
+        """The keys of a comparison's runs, its own among them; none where it does not tell, as older ones do not."""
+        if CELLS not in {entry.path for entry in self._client.list_artifacts(comparison.run_id)}:
+            return ()
+        with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+            path = self._client.download_artifacts(comparison.run_id, CELLS, folder)
+            cells = json.loads(Path(path).read_text(encoding="utf-8"))
+        return (*cells.values(), comparison.key)
+
+    def _records(self) -> list[RunRecord]:
+        """Our runs; those that a person made in the same experiment have no key and are left alone."""
+        if self.store.database is not None:  # MLflow would read all metrics of all runs
+            return sqlite_index.records(self.store.database, self.dataset)
+        records: dict[
+            str, RunRecord
+        ] = {}  # a run that is begun meanwhile moves one to the next page, where it comes again
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment], f"tags.{KEY} != ''", max_results=PAGE_RUNS, page_token=token
+            )
+            for run in page:
+                info = run.info
+                records[info.run_id] = RunRecord.of(info.run_id, info.status, info.start_time or 0, run.data.tags)
+            token = page.token
+            if not token:
+                return list(records.values())
+
+    def _publisher_tag(self) -> str:
+        return str(self._client.get_experiment(self._experiment).tags.get(TAG, ""))
+
+    def _set_publisher_tag(self, value: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.set_experiment_tag(self._experiment, TAG, value)
+        except MlflowException as error:
+            if "UniqueViolation" not in str(error):  # of two who set it for the first time, a database refuses one
+                raise
+
+    def _undone(self) -> tuple[str, str]:
+        what = f"The {len(self.wanted)} runs of {self.dataset} could not be published."
+        if self._asked:
+            what = f"{self.missing} of the {len(self.wanted)} runs of {self.dataset} are not published."
+        if not self.missing:
+            what = f"The runs of {self.dataset} are published, but which of them are current could not be settled."
+        return what, (
+            f"nothing is lost, the results do not need it: once the store answers, `dvc repro track@{self.dataset}` "
+            "completes it. COUNTERPOISE_TRACK_STRICT=1 makes this a failure, and"
+        )
+
+
+def _dataset_input(one: Input) -> Any:
+    from mlflow import entities
+
+    source = json.dumps({"uri": one.source})
+    dataset = entities.Dataset(one.name, one.digest, "local", source, profile=one.profile)
+    return entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", "evaluation")])

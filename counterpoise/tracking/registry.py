@@ -1,0 +1,271 @@
+"""MLflow's registry of models: the present champion of a dataset, and how another one takes its place."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from counterpoise.core import environment, paths, yaml12
+from counterpoise.champion.bundle import CHAMPION, Champion
+from counterpoise.champion.estimators import FORMATS
+from counterpoise.champion.schema import Schema
+from counterpoise.core.errors import CounterpoiseError, ResultError, StorageError
+from counterpoise.engine.fingerprint import closure
+from counterpoise.tracking.connection import Connection, SETTINGS, short
+from counterpoise.tracking.items import NOTE
+from counterpoise.tracking.store import Store, VARIABLE
+
+ALIAS = "champion"
+LOADER = "counterpoise.tracking.pyfunc"
+MODEL, CARD = "model", "model_card.md"
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow says where a model, a version or an alias does not exist."""
+MOST_TEXT = 5000
+"""Characters that a description may have; the whole card is a file of the run."""
+SHARED = (
+    "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "ruamel-yaml", "scikit-learn", "scipy", "threadpoolctl",
+)  # fmt: skip
+"""What any champion needs to score."""
+
+
+def name_of(dataset: str) -> str:
+    """The name of a dataset's registered model."""
+    return f"counterpoise-{dataset}"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a registered model."""
+
+    name: str
+    version: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What goes into the registry.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the champion (`counterpoise.champion.bundle`).
+    example : DataFrame
+        Some rows as a request may have them.
+    card : str
+        In Markdown.
+    metrics, tags : mapping
+    """
+
+    champion: Champion
+    folder: Path
+    example: pd.DataFrame
+    card: str
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+class Registry(Connection):
+    """The champion of one dataset in one store.
+
+    Raises
+    ------
+    StorageError, ConfigurationError
+        As in `Connection`.
+    """
+
+    def __init__(self, *, store: Store, dataset: str) -> None:
+        super().__init__(store=store, dataset=dataset)
+        self.name = name_of(dataset)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Connect."""
+        with self._connected():
+            yield
+
+    def present(self) -> Version | None:
+        """The version that bears the alias.
+
+        It is looked for, not asked for: a server with users forbids to ask for a model that does not exist.
+        """
+        with self._failures():
+            for model in self._client.search_registered_models(f"name = '{self.name}'"):
+                if ALIAS in model.aliases:
+                    found = self._client.get_model_version(self.name, model.aliases[ALIAS])
+                    return Version(self.name, str(found.version), str(found.run_id))
+        return None
+
+    def champion(self, version: Version) -> Champion:
+        """Read a version."""
+        with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+            return Champion.load(_fetched(f"models:/{version.name}/{version.version}", self.store, Path(folder)))
+
+    def register(self, entry: Entry) -> Version:
+        """Write a run with the model, make a version of it and give it the alias, which comes last."""
+        import mlflow
+        from mlflow.models import ModelSignature
+
+        identity = entry.champion.identity
+        with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+            mlflow.set_tracking_uri(self.store.uri)
+            mlflow.set_registry_uri(self.store.uri)
+            tags = {**entry.tags, "kind": ALIAS, NOTE: _cut(entry.card)}
+            run = self._client.create_run(self._experiment, tags=tags, run_name=f"{ALIAS} {identity.cell}").info.run_id
+            with mlflow.start_run(run_id=run), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # MLflow's own, about its use of pandas
+                for name, value in entry.metrics.items():
+                    self._client.log_metric(run, name, value, int(time.time() * 1000))
+                self._client.log_text(run, entry.card, CARD)
+                inputs, outputs = signature(entry.champion.schema)
+                info = mlflow.pyfunc.log_model(
+                    name=MODEL,
+                    loader_module=LOADER,
+                    data_path=str(entry.folder),
+                    code_paths=[str(with_code(Path(folder)))],
+                    signature=ModelSignature(inputs=inputs, outputs=outputs),
+                    input_example=entry.example,
+                    pip_requirements=requirements(entry.champion),
+                )
+            self._named(info, run, entry)
+            version = self._client.create_model_version(
+                self.name, info.model_uri, run, tags=dict(entry.tags), description=_cut(entry.card),
+                model_id=info.model_id,
+            )  # fmt: skip
+            self._client.set_registered_model_alias(self.name, ALIAS, version.version)
+        return Version(self.name, str(version.version), str(run))
+
+    def _named(self, info: Any, run: str, entry: Entry) -> None:
+        """See to it that there is a registered model of the dataset's name."""
+        from mlflow.exceptions import MlflowException
+
+        identity = entry.champion.identity
+        told = f"The champion of {identity.dataset}: the probability that {identity.target} is {identity.positive}."
+        try:
+            self._client.create_registered_model(self.name, description=told)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _undone(self) -> tuple[str, str]:
+        return (
+            f"The champion of {self.dataset} could not be asked for or registered.",
+            "run it again once the store answers: a champion changes only when its version is complete.",
+        )
+
+
+def fetch(uri: str, store: Store, folder: Path) -> Path:
+    """Bring a registered model (`models:/NAME@ALIAS`, `models:/NAME/VERSION`) into a folder; where the champion lies in it.
+
+    Raises
+    ------
+    ResultError
+        When the store has no such model.
+    StorageError
+        When the store cannot be reached.
+    """
+    if store.database is not None and not store.database.is_file():
+        raise _no_model(uri, store, "no such store")  # which MLflow would make
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    from mlflow.exceptions import MlflowException
+
+    logging.getLogger("alembic").setLevel(logging.CRITICAL)
+    try:
+        return _fetched(uri, store, folder)
+    except CounterpoiseError:
+        raise
+    except Exception as error:
+        # a server with users forbids to ask for a model that does not exist
+        if isinstance(error, MlflowException) and (error.error_code in ABSENT or "error code 403" in str(error)):
+            raise _no_model(uri, store, short(error)) from None
+        raise StorageError(
+            "The champion cannot be fetched.", where=store.shown, expected="an MLflow store that answers",
+            found=short(error), todo=f"try again once it does; {VARIABLE} says which store. A folder needs none.",
+        ) from error  # fmt: skip
+
+
+def _no_model(uri: str, store: Store, found: str) -> ResultError:
+    return ResultError(
+        f"There is no model {uri}.",
+        where=store.shown,
+        expected="a registered model, as `python -m counterpoise promote DATASET` makes it",
+        found=found,
+        todo=f"promote one, or correct the name; {VARIABLE} says which store is asked.",
+    )
+
+
+def _fetched(uri: str, store: Store, folder: Path) -> Path:
+    import mlflow
+
+    mlflow.artifacts.download_artifacts(
+        artifact_uri=uri, dst_path=str(folder), tracking_uri=store.uri, registry_uri=store.uri
+    )
+    return inside(folder)
+
+
+def inside(folder: Path) -> Path:
+    """The folder of the champion in a folder that MLflow wrote, or the folder itself.
+
+    Raises
+    ------
+    ResultError
+        When there is none.
+    """
+    if (folder / CHAMPION).is_file():
+        return folder
+    described = folder / "MLmodel"
+    if described.is_file():
+        flavors = yaml12.load(described.read_text(encoding="utf-8")).get("flavors", {})
+        if flavors.get("python_function", {}).get("loader_module") == LOADER:
+            return folder / str(flavors["python_function"]["data"])
+    raise ResultError("There is no champion in this folder.", where=str(folder),
+                      expected=f"{CHAMPION}, or an MLmodel of Counterpoise's",
+                      found=", ".join(sorted(p.name for p in folder.iterdir())[:10]) if folder.is_dir() else "no folder",
+                      todo="`python -m counterpoise promote DATASET` makes one.")  # fmt: skip
+
+
+def signature(schema: Schema) -> tuple[Any, Any]:
+    """What goes in and what comes out, as MLflow writes it down.
+
+    A category or a boolean is a string there: MLflow would make false of a boolean that is missing.
+    """
+    from mlflow.types import ColSpec, DataType
+    from mlflow.types import Schema as Columns
+
+    texts = set(schema.texts)
+    kinds = [ColSpec(DataType.string if name in texts else DataType.double, name) for name in schema.names]
+    return Columns(kinds), Columns([ColSpec(DataType.double, "probability"), ColSpec(DataType.long, "decision")])
+
+
+def requirements(champion: Champion) -> list[str]:
+    """What scoring takes, in the versions of requirements.lock, each for the platforms that it is for."""
+    needed = {*SHARED, *FORMATS[champion.format].needs}
+    if type(champion.estimator).__module__.startswith("imblearn"):
+        needed.add("imbalanced-learn")
+    pinned = re.findall(r"^(([a-z0-9][a-z0-9._-]*)==[^\\\n]+?) *\\?$", environment.requirements(), re.MULTILINE)
+    return [line for line, name in pinned if name in needed]
+
+
+def with_code(folder: Path) -> Path:
+    """Put the source files that scoring stands on into a folder, as the package `counterpoise`; returns that of the package."""
+    for path in closure(LOADER):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(paths.REPOSITORY / path, folder / path)
+    return folder / "counterpoise"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 100] + f"\n\n... (the whole is in {CARD})"

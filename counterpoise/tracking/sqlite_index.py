@@ -1,0 +1,74 @@
+"""A look into an SQLite store without MLflow, whose import alone takes seconds: most often there is nothing to publish."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from counterpoise.tracking.manifest import RunManifest
+from counterpoise.tracking.runs import CURRENT, KEY, KIND, MADE, PUBLISHED, RunRecord, plan
+from counterpoise.tracking.store import Store
+
+TAGS = (CURRENT, PUBLISHED, KIND, MADE)
+QUERY = f"""
+SELECT r.run_uuid, r.status, r.start_time, k.value, {", ".join(f"t{n}.value" for n in range(len(TAGS)))}
+FROM experiments e
+JOIN runs r ON r.experiment_id = e.experiment_id
+JOIN tags k ON k.run_uuid = r.run_uuid AND k.key = ?
+{"".join(f"LEFT JOIN tags t{n} ON t{n}.run_uuid = r.run_uuid AND t{n}.key = ? " for n in range(len(TAGS)))}
+WHERE e.name = ? AND e.lifecycle_stage = 'active' AND r.lifecycle_stage = 'active'
+"""  # noqa: S608 (names of our own)
+
+TABLES = {
+    "experiments",
+    "runs",
+    "tags",
+    "metrics",
+    "params",
+    "registered_models",
+    "alembic_version",
+}
+"""Some that every database of MLflow has; the last one says how far it was made."""
+
+
+def complete(manifest: RunManifest, store: Store) -> bool:
+    """Whether a look shows that a store holds what it should; False where a look cannot tell."""
+    if store.database is None or not store.database.exists():
+        return False
+    try:
+        return plan(records(store.database, manifest.dataset), manifest.wanted).empty
+    except sqlite3.Error:
+        return False
+
+
+def records(database: Path, dataset: str) -> list[RunRecord]:
+    """Our runs of one dataset.
+
+    Raises
+    ------
+    sqlite3.Error
+        When the file cannot tell.
+    """
+    with closing(_read_only(database)) as connection:
+        rows = connection.execute(QUERY, (KEY, *TAGS, dataset)).fetchall()
+    return [
+        RunRecord.of(run_id, status, started or 0, {KEY: key, **dict(zip(TAGS, values, strict=True))})
+        for run_id, status, started, key, *values in rows
+    ]
+
+
+def damage(database: Path) -> str:
+    """What is wrong with an existing file as a database of MLflow; nothing where it is whole."""
+    try:
+        with closing(_read_only(database)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return "" if "locked" in str(error) else f"{type(error).__name__}: {error}"
+    lacking = ", ".join(sorted(TABLES - tables))
+    return str(found) if found != "ok" else f"a half-made one, without the tables {lacking}" if lacking else ""
+
+
+def _read_only(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=5)

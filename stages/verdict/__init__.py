@@ -1,1 +1,0 @@
-"""Metrics, intervals, figures and pages: from stored scores to a verdict."""
