@@ -1,9 +1,11 @@
-"""How much sooner two Dask workers are done than one, with fits of the size of the credit-card data.
+"""How much sooner two Dask workers are done than one, with fits of the size of the credit-card
+data.
 
-A made-up table of 284,807 rows, 30 features and 492 positives in five folds, and the models of params.yaml that fit within
-a minute there; workers are processes of one thread on this machine, which should have a core for each and nothing else to
-do. What is timed runs from the first connection to the last result, the sending of the table included. The scores have to
-be the same bytes.
+A made-up table of 284,807 rows, 30 features and 492 positives in five folds, and the models of
+params.yaml that fit within a minute there; workers are processes of one thread on this machine,
+which should have a core for each and nothing else to do. What is timed runs from the first
+connection to the last result, the sending of the table included. The scores have to be the same
+bytes.
 
 The workers import this package: run it from the root of the repository, or have that on PYTHONPATH.
 """
@@ -21,11 +23,11 @@ import numpy as np
 from tqdm import tqdm
 
 from counterpoise.core.config import Model, StratifiedKFold, seed_for
+from counterpoise.core.outcome import attempted
 from counterpoise.data import splitters
 from counterpoise.data.tables import Table
 from counterpoise.engine import dask_cluster
 from counterpoise.engine.fit import Work, fit
-from counterpoise.core.outcome import attempted
 
 ROWS, FEATURES, POSITIVES = 284_807, 30, 492
 MODELS = {
@@ -39,7 +41,8 @@ LIMIT = 0.6
 
 
 def made_up(rows: int) -> Table:
-    """A table like the credit-card data: rare positives that some features tell apart, and not wholly."""
+    """A table like the credit-card data: rare positives that some features tell apart, and not
+    wholly."""
     random, positives = np.random.default_rng(1), max(10, round(POSITIVES * rows / ROWS))
     y = np.zeros(rows, np.int8)
     y[random.choice(rows, positives, replace=False)] = 1
@@ -53,8 +56,20 @@ def jobs(table: Table) -> Iterator[dask_cluster.Job]:
     for fold in splitters.split(table, StratifiedKFold(folds=5, repeats=1), 1, "made_up"):
         for name, entry in MODELS.items():
             seed = seed_for(1, name, fold.repeat, fold.fold)
-            work = Work(name, entry, seed, table.X, table.y, table.cardinalities, fold.train, fold.validation, fold.test,
-                        fold.train, table.X[:0], table.y[:0])  # fmt: skip
+            work = Work(
+                name,
+                entry,
+                seed,
+                table.X,
+                table.y,
+                table.cardinalities,
+                fold.train,
+                fold.validation,
+                fold.test,
+                fold.train,
+                table.X[:0],
+                table.y[:0],
+            )
             yield (name, fold.repeat, fold.fold), work
 
 
@@ -69,12 +84,18 @@ def timed(workers: int, every: list[dask_cluster.Job]) -> tuple[float, float, di
     from distributed import Client, LocalCluster
 
     with LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, memory_limit="4GiB", dashboard_address=":0"
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit="4GiB",
+        dashboard_address=":0",
     ) as local:
         os.environ[dask_cluster.ADDRESS] = local.scheduler_address
         start, scores = time.perf_counter(), dict[Any, bytes]()
         results = dask_cluster.side_by_side(fitted, every)
-        for (place, _), result in tqdm(results, total=len(every), desc=f"{workers} workers", disable=None):
+        for (place, _), result in tqdm(
+            results, total=len(every), desc=f"{workers} workers", disable=None
+        ):
             assert isinstance(result, bytes), result
             scores[place] = result
         seconds = time.perf_counter() - start
@@ -84,13 +105,21 @@ def timed(workers: int, every: list[dask_cluster.Job]) -> tuple[float, float, di
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of the table (default {ROWS:,})")
+    parser.add_argument(
+        "--rows", type=int, default=ROWS, help=f"rows of the table (default {ROWS:,})"
+    )
     table = made_up(parser.parse_args().rows)
     every = list(jobs(table))
     (one, busy_one, scores), (two, busy_two, same) = (timed(workers, every) for workers in (1, 2))
     print(f"{len(table):,} rows, {len(every)} fits: {one:.1f} s on one worker, {two:.1f} s on two")
-    print(f"CPU seconds of the busiest worker: {busy_one:.1f} and {busy_two:.1f}, ratio {busy_two / busy_one:.2f}")
-    print(f"ratio {two / one:.2f}, at most {LIMIT} wanted; {'the same' if scores == same else 'OTHER'} scores")
+    print(
+        f"CPU seconds of the busiest worker: {busy_one:.1f} and {busy_two:.1f}, ratio"
+        f" {busy_two / busy_one:.2f}"
+    )
+    print(
+        f"ratio {two / one:.2f}, at most {LIMIT} wanted;"
+        f" {'the same' if scores == same else 'OTHER'} scores"
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """How long XGBoost's fits take on a GPU and on the CPU, as the stage `train` runs them.
 
-    python -m benchmarks.devices                                    10,000,000 rows of 30 numbers, one fit on each device
-    python -m benchmarks.devices --rows 1000000 --fits 16           the same work sixteen times, side by side
+    python -m benchmarks.devices                  10,000,000 rows of 30 numbers, a fit on each
+    python -m benchmarks.devices --rows 1000000 --fits 16  the same work sixteen times
 
-The made-up table is that of `benchmarks.large`; 80 of 100 rows are fitted, ten are scored, and ten are the validation slice.
-Fits run side by side in processes of their own, with one thread each on the CPU; all devices are timed on the same work.
-Beside the seconds of all fits stand those of the first one, and how well its scores rank the test rows: trees that are
-grown on a GPU are not the same trees. Exit status 1 says that a device is not there.
+The made-up table is that of `benchmarks.large`; 80 of 100 rows are fitted, ten are scored, and ten
+are the validation slice. Fits run side by side in processes of their own, with one thread each on
+the CPU; all devices are timed on the same work. Beside the seconds of all fits stand those of the
+first one, and how well its scores rank the test rows: trees that are grown on a GPU are not the
+same trees. Exit status 1 says that a device is not there.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from benchmarks.large import batches
-from counterpoise.engine import parallel
 from counterpoise.core.config import CPU, CUDA, Model
-from counterpoise.engine import devices
+from counterpoise.engine import devices, parallel
 from counterpoise.engine.fit import Fitted, Work, fit
 
 
@@ -46,7 +46,19 @@ def works(X: np.ndarray, y: np.ndarray, device: str, fits: int, trees: int) -> l
     entry = Model(device=device, params={"n_estimators": trees})
     return [
         Work(
-            "xgboost", entry, seed, X, y, (0,) * X.shape[1], train, validation, test, train, X[:0], y[:0], device=device
+            "xgboost",
+            entry,
+            seed,
+            X,
+            y,
+            (0,) * X.shape[1],
+            train,
+            validation,
+            test,
+            train,
+            X[:0],
+            y[:0],
+            device=device,
         )
         for seed in range(fits)
     ]
@@ -65,13 +77,17 @@ def timed(every: list[Work]) -> tuple[float, Fitted]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.devices", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.devices",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the table (10000000)")
     parser.add_argument("--columns", type=int, default=30, help="numbers in a row (30)")
     parser.add_argument("--trees", type=int, default=100, help="trees of XGBoost (100)")
     parser.add_argument("--fits", type=int, default=1, help="fits side by side (1)")
-    parser.add_argument("--devices", default=f"{CUDA},{CPU}", help=f"which, with commas between ({CUDA},{CPU})")
+    parser.add_argument(
+        "--devices", default=f"{CUDA},{CPU}", help=f"which, with commas between ({CUDA},{CPU})"
+    )
     arguments = parser.parse_args()
     names = arguments.devices.split(",")
     for name in names:
@@ -79,18 +95,29 @@ def main() -> int:
             print(f"error: {name}: {error}", file=sys.stderr)
             return 1
     X, y = table(arguments.rows, arguments.columns)
-    print(f"{len(y):,} rows of {X.shape[1]} numbers, {y.sum():,} positives, {arguments.trees} trees, "
-          f"{arguments.fits} fits on {parallel.cores()} cores")  # fmt: skip
-    print("| device | seconds of all fits | of one: fit | scores | average precision |\n|---|---|---|---|---|")
+    print(
+        f"{len(y):,} rows of {X.shape[1]} numbers, {y.sum():,} positives, {arguments.trees} trees, "
+        f"{arguments.fits} fits on {parallel.cores()} cores"
+    )
+    print(
+        "| device | seconds of all fits | of one: fit | scores | average precision"
+        " |\n|---|---|---|---|---|"
+    )
     seconds = {}
     for name in names:
         every = works(X, y, name, arguments.fits, arguments.trees)
         seconds[name], first = timed(every)
         precision = average_precision_score(y[every[0].test], first.test)
-        print(f"| {name} | {seconds[name]:.1f} | {first.fit_seconds:.1f} | {first.predict_seconds:.1f} | {precision:.4f} |",
-              flush=True)  # fmt: skip
+        print(
+            f"| {name} | {seconds[name]:.1f} | {first.fit_seconds:.1f} |"
+            f" {first.predict_seconds:.1f} | {precision:.4f} |",
+            flush=True,
+        )
     if len(names) == 2:
-        print(f"\n{names[1]} takes {seconds[names[1]] / seconds[names[0]]:.1f} times as long as {names[0]}.")
+        print(
+            f"\n{names[1]} takes {seconds[names[1]] / seconds[names[0]]:.1f} times as long as"
+            f" {names[0]}."
+        )
     return 0
 
 

@@ -1,12 +1,13 @@
 """How much memory and time each stage takes on a made-up table of many rows.
 
-    python -m benchmarks.large --folder /var/tmp/large                      10,000,000 rows of 30 numbers
-    python -m benchmarks.large --folder /var/tmp/large --rows 1000000       the same, smaller
+    python -m benchmarks.large --folder /var/tmp/large                 10,000,000 rows of 30 numbers
+    python -m benchmarks.large --folder /var/tmp/large --rows 1000000  the same, smaller
 
-The table is written to the folder in batches, with a params.yaml beside it, and each stage runs there as the process that
-`dvc repro` would start. What is told is the most memory that this process and those it starts hold at one moment: on Linux
-memory that several of them share counts once (the proportional set size), elsewhere each one's resident memory is added up.
-The table of 10,000,000 rows takes about 15 GB of disk with all results; the folder is left as it is.
+The table is written to the folder in batches, with a params.yaml beside it, and each stage runs
+there as the process that `dvc repro` would start. What is told is the most memory that this process
+and those it starts hold at one moment: on Linux memory that several of them share counts once (the
+proportional set size), elsewhere each one's resident memory is added up. The table of 10,000,000
+rows takes about 15 GB of disk with all results; the folder is left as it is.
 
 Exit status 1 says that a stage failed or held more than --limit.
 """
@@ -63,7 +64,9 @@ def batches(rows: int, columns: int, seed: int = 1) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays(arrays, ["label", *(f"x{k}" for k in range(columns))])
 
 
-def make(folder: Path, rows: int, columns: int, trees: int, strategies: Sequence[str] = STRATEGIES) -> None:
+def make(
+    folder: Path, rows: int, columns: int, trees: int, strategies: Sequence[str] = STRATEGIES
+) -> None:
     """Write the table, unless it is there, and its params.yaml."""
     path = folder / "data" / f"{NAME}_{rows}_{columns}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +74,10 @@ def make(folder: Path, rows: int, columns: int, trees: int, strategies: Sequence
         part = path.with_suffix(".part")
         made = batches(rows, columns)
         first = next(made)
-        with pq.ParquetWriter(part, first.schema) as writer, tqdm(total=rows, unit="row", disable=None) as bar:
+        with (
+            pq.ParquetWriter(part, first.schema) as writer,
+            tqdm(total=rows, unit="row", disable=None) as bar,
+        ):
             while first is not None:
                 writer.write_batch(first)
                 bar.update(len(first))
@@ -81,7 +87,9 @@ def make(folder: Path, rows: int, columns: int, trees: int, strategies: Sequence
         yaml12.dump(
             {
                 "seed": 1,
-                "datasets": {NAME: {"path": str(path.relative_to(folder)), "target": "label", "positive": 1}},
+                "datasets": {
+                    NAME: {"path": str(path.relative_to(folder)), "target": "label", "positive": 1}
+                },
                 "split": {"scheme": "holdout", "test_size": 0.2, "validation": 0.1},
                 "strategies": {name: {} for name in strategies},
                 "models": {"xgboost": {"params": {"n_estimators": trees}}},
@@ -104,7 +112,11 @@ def held(process: psutil.Process) -> int:
         return 0
     for member in family:
         try:
-            total += member.memory_full_info().pss if sys.platform == "linux" else member.memory_info().rss
+            total += (
+                member.memory_full_info().pss
+                if sys.platform == "linux"
+                else member.memory_info().rss
+            )
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return total
@@ -115,7 +127,9 @@ def measured(stage: str, folder: Path) -> Measured:
     path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     start, peak = time.perf_counter(), 0
     with subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}", NAME], cwd=folder, env={**os.environ, "PYTHONPATH": path}
+        [sys.executable, "-m", f"stages.{stage}", NAME],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
     ) as running:
         process = psutil.Process(running.pid)
         while running.poll() is None:
@@ -129,24 +143,36 @@ def told(results: Sequence[Measured]) -> str:
     lines = ["| stage | seconds | most memory, GiB |", "|---|---|---|"]
     for result in results:
         failed = f" (exit status {result.status})" if result.status else ""
-        lines.append(f"| {result.stage}{failed} | {result.seconds:.0f} | {result.peak / 2**30:.2f} |")
+        lines.append(
+            f"| {result.stage}{failed} | {result.seconds:.0f} | {result.peak / 2**30:.2f} |"
+        )
     return "\n".join(lines)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.large", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.large",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--folder", type=Path, required=True, help="where the table and all results are written")
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="where the table and all results are written"
+    )
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the table (10000000)")
     parser.add_argument("--columns", type=int, default=30, help="numbers in a row (30)")
     parser.add_argument("--trees", type=int, default=100, help="trees of XGBoost (100)")
-    parser.add_argument("--limit", type=float, default=8, help="GiB that no stage may go beyond (8)")
-    parser.add_argument("--stages", nargs="+", default=None, help="run these alone, such as fetch train")
+    parser.add_argument(
+        "--limit", type=float, default=8, help="GiB that no stage may go beyond (8)"
+    )
+    parser.add_argument(
+        "--stages", nargs="+", default=None, help="run these alone, such as fetch train"
+    )
     asked = parser.parse_args()
     make(asked.folder, asked.rows, asked.columns, asked.trees)
     results = []
-    for stage in tqdm([name for name in STAGES if name in (asked.stages or STAGES)], unit="stage", disable=None):
+    for stage in tqdm(
+        [name for name in STAGES if name in (asked.stages or STAGES)], unit="stage", disable=None
+    ):
         results.append(measured(stage, asked.folder))
         if results[-1].status:
             break

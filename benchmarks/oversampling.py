@@ -1,11 +1,13 @@
-"""Oversampling with and without copies of the table: seconds, memory, and whether the new rows are the same.
+"""Oversampling with and without copies of the table: seconds, memory, and whether the new rows are
+the same.
 
-    python -m benchmarks.oversampling --rows 1000000                    SMOTE, ADASYN and borderline SMOTE, in float32
+    python -m benchmarks.oversampling --rows 1000000  SMOTE, ADASYN and borderline SMOTE, in float32
     python -m benchmarks.oversampling --rows 8000000 --samplers smote --dtype float64
 
-A line of the table is two processes: ours (`counterpoise.samplers.registry.resample`), and a bare script's, which imputes and
-scales all rows with scikit-learn and hands them to imbalanced-learn. The memory is the peak beyond the table itself, which
-both are given. Exit status 1 says that some new rows differ.
+A line of the table is two processes: ours (`counterpoise.samplers.registry.resample`), and a bare
+script's, which imputes and scales all rows with scikit-learn and hands them to imbalanced-learn.
+The memory is the peak beyond the table itself, which both are given. Exit status 1 says that some
+new rows differ.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ import numpy as np
 from tqdm import tqdm
 
 from counterpoise.core.config import Strategy
-from counterpoise.data.tables import Table
 from counterpoise.core.errors import NotApplicable, guarded
+from counterpoise.data.tables import Table
 from counterpoise.samplers import registry as samplers
 
 SAMPLERS = ("smote", "adasyn", "borderline_smote")
@@ -36,7 +38,8 @@ BLOCK = 100_000
 def table_of(rows: int, features: int, positives: float, dtype: str) -> Table:
     """Numbers of different scales, one in a hundred missing, the positives a little apart.
 
-    Made in blocks, so that the table itself is all it takes, and column after column, as pandas hands a table over.
+    Made in blocks, so that the table itself is all it takes, and column after column, as pandas
+    hands a table over.
     """
     random = np.random.default_rng(SEED)
     y = (random.random(rows) < positives).astype(np.int8)
@@ -51,7 +54,9 @@ def table_of(rows: int, features: int, positives: float, dtype: str) -> Table:
 
 def ours(sampler: str, table: Table) -> np.ndarray:
     """New rows as the pipeline makes them."""
-    return samplers.resample(sampler, Strategy(), table.X, table.y, table.cardinalities, SEED).synthetic
+    return samplers.resample(
+        sampler, Strategy(), table.X, table.y, table.cardinalities, SEED
+    ).synthetic
 
 
 def bare(sampler: str, table: Table) -> np.ndarray:
@@ -85,19 +90,37 @@ def measure(way: str, sampler: str, table: Table) -> dict[str, Any]:
 
 
 def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
 
 
 def compared(given: argparse.Namespace) -> tuple[str, bool]:
     """The table to print, and whether all new rows are the same."""
-    lines: list[Sequence[str]] = [("sampler", "way", "seconds", "CPU seconds", "memory / MB", "new rows", "same")]
+    lines: list[Sequence[str]] = [
+        ("sampler", "way", "seconds", "CPU seconds", "memory / MB", "new rows", "same")
+    ]
     alike = True
     jobs = [(sampler, way) for sampler in given.samplers for way in WAYS]
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for sampler, way in tqdm(jobs, desc="oversampling", disable=None):
-        asked = [sys.executable, "-m", "benchmarks.oversampling", "--one", way, "--samplers", sampler,
-                 "--rows", given.rows, "--features", given.features, "--positives", given.positives,
-                 "--dtype", given.dtype]  # fmt: skip
+        asked = [
+            sys.executable,
+            "-m",
+            "benchmarks.oversampling",
+            "--one",
+            way,
+            "--samplers",
+            sampler,
+            "--rows",
+            given.rows,
+            "--features",
+            given.features,
+            "--positives",
+            given.positives,
+            "--dtype",
+            given.dtype,
+        ]
         done = subprocess.run([*map(str, asked)], stdout=subprocess.PIPE, text=True, check=False)
         found[sampler, way] = json.loads(done.stdout) if done.returncode == 0 else {}
     for sampler, way in jobs:
@@ -109,12 +132,24 @@ def compared(given: argparse.Namespace) -> tuple[str, bool]:
         alike &= same
         numbers = f"{one['wall']:.1f}", f"{one['cpu']:.1f}", f"{one['bytes'] / 1e6:,.0f}"
         lines.append(
-            (sampler, way, *numbers, f"{one['rows']:,} ({one['made'] / 1e6:,.0f} MB)", "yes" if same else "NO")
+            (
+                sampler,
+                way,
+                *numbers,
+                f"{one['rows']:,} ({one['made'] / 1e6:,.0f} MB)",
+                "yes" if same else "NO",
+            )
         )
     size = given.rows * given.features * np.dtype(given.dtype).itemsize / 1e6
-    head = f"{given.rows:,} x {given.features}, {given.dtype}: {size:,.0f} MB, {given.positives:.2%} positives\n\n"
+    head = (
+        f"{given.rows:,} x {given.features}, {given.dtype}: {size:,.0f} MB, {given.positives:.2%}"
+        " positives\n\n"
+    )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    rows = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
     return head + "\n".join(rows), alike
 
 
@@ -126,9 +161,13 @@ def main() -> int:
     )
     parser.add_argument("--rows", type=int, default=500_000)
     parser.add_argument("--features", type=int, default=30)
-    parser.add_argument("--positives", type=float, default=0.002, help="their share (default 0.002)")
+    parser.add_argument(
+        "--positives", type=float, default=0.002, help="their share (default 0.002)"
+    )
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    parser.add_argument("--samplers", nargs="+", choices=samplers.SAMPLERS, default=SAMPLERS, metavar="SAMPLER")
+    parser.add_argument(
+        "--samplers", nargs="+", choices=samplers.SAMPLERS, default=SAMPLERS, metavar="SAMPLER"
+    )
     parser.add_argument("--one", choices=tuple(WAYS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:

@@ -14,7 +14,9 @@ COMMANDS = {
     "score": "score new rows with a champion",
 }
 
-USAGE = "usage: counterpoise COMMAND ...\n\n" + "\n".join(f"  {name:8} {text}" for name, text in COMMANDS.items())
+USAGE = "usage: counterpoise COMMAND ...\n\n" + "\n".join(
+    f"  {name:8} {text}" for name, text in COMMANDS.items()
+)
 MORE = "\n\n`counterpoise COMMAND --help` says more. The comparison itself is run by `dvc repro`."
 
 

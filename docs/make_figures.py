@@ -1,6 +1,8 @@
-"""Draw the README's picture and its table from the committed results: `python -m docs.make_figures`.
+"""Draw the README's picture and its table from the committed results: `python -m
+docs.make_figures`.
 
-The picture goes to docs/mammography.png; the table replaces what stands between the two markers in README.md.
+The picture goes to docs/mammography.png; the table replaces what stands between the two markers in
+README.md.
 """
 
 from __future__ import annotations
@@ -19,20 +21,33 @@ START, END = "<!-- table: start -->", "<!-- table: end -->"
 
 def table(board: pd.DataFrame, decisions: pd.DataFrame) -> str:
     """The strategies with one model as a Markdown table, best average precision first."""
-    board = board[(board["dataset"] == DATASET) & (board["model"] == MODEL) & (board["status"] == "ok")]
+    board = board[
+        (board["dataset"] == DATASET) & (board["model"] == MODEL) & (board["status"] == "ok")
+    ]
     mine = decisions[(decisions["dataset"] == DATASET) & (decisions["model"] == MODEL)]
     f1 = mine.pivot(index="strategy", columns="policy", values="f1")
     lines = [
-        f"| strategy ({MODEL}) | average precision, 95 % interval | difference to doing nothing | F1 at 0.5 | F1, tuned |",
+        (
+            f"| strategy ({MODEL}) | average precision, 95 % interval | difference to doing nothing"
+            " | F1 at 0.5 | F1, tuned |"
+        ),
         "|---|---|---|---|---|",
     ]
     for row in board.sort_values("average_precision", ascending=False).itertuples():
-        interval = f"{row.average_precision:.3f} ({row.average_precision_low:.3f} to {row.average_precision_high:.3f})"
+        interval = (
+            f"{row.average_precision:.3f} ({row.average_precision_low:.3f} to"
+            f" {row.average_precision_high:.3f})"
+        )
         delta = row.delta_average_precision
-        difference = "" if pd.isna(delta) else f"{delta:+.3f} ({row.delta_low:+.3f} to {row.delta_high:+.3f})"
+        difference = (
+            ""
+            if pd.isna(delta)
+            else f"{delta:+.3f} ({row.delta_low:+.3f} to {row.delta_high:+.3f})"
+        )
         name = str(row.strategy)
         lines.append(
-            f"| {name} | {interval} | {difference} | {f1.loc[name, 'half']:.3f} | {f1.loc[name, 'tuned']:.3f} |"
+            f"| {name} | {interval} | {difference} | {f1.loc[name, 'half']:.3f} |"
+            f" {f1.loc[name, 'tuned']:.3f} |"
         )
     return "\n".join(lines)
 
@@ -41,14 +56,18 @@ def main() -> None:
     """Write both."""
     argparse.ArgumentParser(prog="python -m docs.make_figures", description=__doc__).parse_args()
     reports = REPOSITORY / "reports"
-    board, decisions = files.read_csv(reports / "leaderboard.csv"), files.read_csv(reports / "decisions.csv")
+    board, decisions = (
+        files.read_csv(reports / "leaderboard.csv"),
+        files.read_csv(reports / "decisions.csv"),
+    )
     readme = REPOSITORY / "README.md"
     before, _, rest = readme.read_text(encoding="utf-8").partition(START)
     after = rest.partition(END)[2]
     files.write_text(readme, f"{before}{START}\n{table(board, decisions)}\n{END}{after}")
     mine = board[board["dataset"] == DATASET]
     figure = charts.forest(
-        mine, title=f"{DATASET}: what each remedy changes, against doing nothing with the plain model"
+        mine,
+        title=f"{DATASET}: what each remedy changes, against doing nothing with the plain model",
     )
     with files.replacing(REPOSITORY / "docs" / f"{DATASET}.png") as file:
         file.write(charts.png(figure))

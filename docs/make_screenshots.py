@@ -1,7 +1,9 @@
-"""Take the README's screenshots of the committed results: `python -m docs.make_screenshots [ADDRESS]`.
+"""Take the README's screenshots of the committed results: `python -m docs.make_screenshots
+[ADDRESS]`.
 
-After `dvc repro`, with `mlflow ui --backend-store-uri sqlite:///mlflow.db` running at the address. The pages are opened in
-Chromium; docs/report.png shows the report of mammography, docs/mlflow.png the run `comparison` of it.
+After `dvc repro`, with `mlflow ui --backend-store-uri sqlite:///mlflow.db` running at the address.
+The pages are opened in Chromium; docs/report.png shows the report of mammography, docs/mlflow.png
+the run `comparison` of it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ WIDTH = 1280
 def asked(address: str, call: str, **content: object) -> dict[str, list[dict[str, dict[str, str]]]]:
     """An answer of MLflow's REST interface."""
     request = urllib.request.Request(  # noqa: S310  # an address of the person's own
-        f"{address}/api/2.0/mlflow/{call}", json.dumps(content).encode(), {"Content-Type": "application/json"}
+        f"{address}/api/2.0/mlflow/{call}",
+        json.dumps(content).encode(),
+        {"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return dict(json.load(answer))
@@ -43,12 +47,15 @@ def of_mlflow(page: Page, address: str) -> None:
     wanted = "attributes.run_name = 'comparison' and tags.current = 'true'"
     (run,) = asked(address, "runs/search", experiment_ids=[experiment], filter=wanted)["runs"]
     picture = "confusion_matrices_half.png"
-    page.goto(f"{address}/#/experiments/{experiment}/runs/{run['info']['run_id']}/artifacts/{picture}")
+    page.goto(
+        f"{address}/#/experiments/{experiment}/runs/{run['info']['run_id']}/artifacts/{picture}"
+    )
     page.get_by_role("img", name=picture, exact=True).wait_for(timeout=120_000)
     close = page.get_by_role("button", name="Close")  # of the assistant beside the page
     if close.count():
         close.first.click()
-    page.get_by_text("Path:").first.evaluate("told => { told.style.visibility = 'hidden'; }")  # of a machine
+    # of a machine
+    page.get_by_text("Path:").first.evaluate("told => { told.style.visibility = 'hidden'; }")
     page.wait_for_timeout(1_000)
     page.screenshot(path=REPOSITORY / "docs" / "mlflow.png")
 
@@ -56,7 +63,12 @@ def of_mlflow(page: Page, address: str) -> None:
 def main() -> None:
     """Take both."""
     parser = argparse.ArgumentParser(prog="python -m docs.make_screenshots", description=__doc__)
-    parser.add_argument("address", nargs="?", default="http://127.0.0.1:5000", help="of MLflow (http://127.0.0.1:5000)")
+    parser.add_argument(
+        "address",
+        nargs="?",
+        default="http://127.0.0.1:5000",
+        help="of MLflow (http://127.0.0.1:5000)",
+    )
     address = parser.parse_args().address.rstrip("/")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:

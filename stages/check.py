@@ -1,7 +1,8 @@
-"""Stage check: stop before anything is overwritten where params.yaml has a mistake; list the sources of each stage.
+"""Stage check: stop before anything is overwritten where params.yaml has a mistake; list the
+sources of each stage.
 
-A stage depends on its own list of sources, each with the digest of its syntax tree, so that a changed source reruns the
-stages that run it, and changed prose none.
+A stage depends on its own list of sources, each with the digest of its syntax tree, so that a
+changed source reruns the stages that run it, and changed prose none.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def main() -> int:
     argparse.ArgumentParser(prog="python -m stages.check", description=__doc__).parse_args()
     try:
         params = config.load()
-        # changed prose runs this stage, too, and the libraries that a check asks take seconds to import
+        # changed prose runs this stage, too, and the libraries that a check asks take seconds to
+        # import
         known = CHECKED.is_file() and CHECKED.read_text() == state()
         if not (known or check.passes(params)):
             return 1

@@ -1,4 +1,5 @@
-"""Stage evaluate: metrics from stored scores, with intervals, and decisions at each threshold policy.
+"""Stage evaluate: metrics from stored scores, with intervals, and decisions at each threshold
+policy.
 
 No model is loaded here: a new metric or threshold never retrains anything.
 """

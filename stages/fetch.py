@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from counterpoise.core import files, paths
+from counterpoise.core.errors import guarded
 from counterpoise.data import tables
 from counterpoise.data.datasets import fetch
-from counterpoise.core.errors import guarded
 from counterpoise.engine.stage_inputs import stage
 
 
@@ -15,7 +15,10 @@ def main() -> None:
         tables.write(paths.table(name), table)
         files.write_json(paths.facts(name), facts)
         share, features = f"{facts['prevalence']:.2%}", facts["features"]
-        print(f"{name}: {facts['rows']:,} rows, {facts['positives']:,} positive ({share}), {features} features")
+        print(
+            f"{name}: {facts['rows']:,} rows, {facts['positives']:,} positive ({share}), {features}"
+            " features"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Stage report: a dataset's page, one file that needs nothing else; its pictures as files; the tables of its DVC plots."""
+"""Stage report: a dataset's page, one file that needs nothing else; its pictures as files; the
+tables of its DVC plots."""
 
 from __future__ import annotations
 
@@ -15,15 +16,21 @@ def main() -> None:
         tables = {table: files.read_csv(folder / f"{table}.csv") for table in dataset_page.TABLES}
         facts = files.read_json(folder / "dataset.json")
         cells = tables["leaderboard"][["strategy", "model"]]
-        seconds = measurements.for_page(measurements.beside(cells, measurements.read(name)), ["strategy", "model"])
+        seconds = measurements.for_page(
+            measurements.beside(cells, measurements.read(name)), ["strategy", "model"]
+        )
         text, pictures = dataset_page.made(name, tables, facts, seconds)
         files.write_text(paths.page(name), text)
         for title, content in pictures.items():
             with files.replacing(paths.pictures(name) / f"{title}.png") as file:
                 file.write(content)
         board, plots = tables["leaderboard"], paths.plots(name)
-        files.write_csv(plots / "precision_recall.csv", dataset_page.precision_recall(board, tables["curves"]))
-        files.write_csv(plots / "reliability.csv", dataset_page.reliability(board, tables["reliability"]))
+        files.write_csv(
+            plots / "precision_recall.csv", dataset_page.precision_recall(board, tables["curves"])
+        )
+        files.write_csv(
+            plots / "reliability.csv", dataset_page.reliability(board, tables["reliability"])
+        )
         files.write_csv(plots / "confusion.csv", dataset_page.confusion(board, tables["decisions"]))
         print(f"{name}: {paths.page(name)}, {len(text.encode()) / 1e6:.1f} MB")
 

@@ -1,4 +1,5 @@
-"""Stage resample: for each strategy and fold, which training rows it keeps or repeats, and the synthetic rows it makes."""
+"""Stage resample: for each strategy and fold, which training rows it keeps or repeats, and the
+synthetic rows it makes."""
 
 from __future__ import annotations
 
@@ -6,9 +7,9 @@ import shutil
 from typing import Any
 
 from counterpoise.core import files, paths
+from counterpoise.core.errors import guarded
 from counterpoise.data import folds as splits
 from counterpoise.data import tables
-from counterpoise.core.errors import guarded
 from counterpoise.engine import resampling
 from counterpoise.engine.cell_store import open_store
 from counterpoise.engine.stage_inputs import stage
@@ -22,9 +23,15 @@ def main() -> None:
         for strategy, results in resampling.of_dataset(params, name, table, parts, store):
             resampling.write(paths.resampled(name, strategy), results, table)
             measured += [
-                {"strategy": strategy, "repeat": one.repeat, "fold": one.fold, "resample_seconds": one.seconds}
+                {
+                    "strategy": strategy,
+                    "repeat": one.repeat,
+                    "fold": one.fold,
+                    "resample_seconds": one.seconds,
+                }
                 for one in results
-                if one.repeat != parts.beside and one.seconds is not None  # a second look is no cost of a remedy
+                # a second look is no cost of a remedy
+                if one.repeat != parts.beside and one.seconds is not None
             ]
             for reason in sorted({one.reason for one in results if one.reason}):
                 print(f"{name} {strategy}: {reason}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from counterpoise.core import paths
+from counterpoise.core.errors import guarded
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters, tables
-from counterpoise.core.errors import guarded
 from counterpoise.engine.stage_inputs import stage
 
 
 def main() -> None:
     with stage("split", __doc__) as (params, name):
-        parts = splitters.split(tables.read(paths.table(name)), params.split_of(name), params.seed, name)
+        parts = splitters.split(
+            tables.read(paths.table(name)), params.split_of(name), params.seed, name
+        )
         splits.write(paths.split(name), parts)
         print(f"{name}: {params.split_of(name).scheme}, {len(parts)} folds in all")
 

@@ -1,8 +1,8 @@
 """Stage track: MLflow runs that show the results on disk, one a cell, however often it is run.
 
-DVC's results are the truth and MLflow is their view. It runs every time, and finds out in a moment where there is nothing to
-do. A store out of reach or damaged is said, with what is unpublished, and is no failure unless COUNTERPOISE_TRACK_STRICT=1;
-the next run completes the view.
+DVC's results are the truth and MLflow is their view. It runs every time, and finds out in a moment
+where there is nothing to do. A store out of reach or damaged is said, with what is unpublished, and
+is no failure unless COUNTERPOISE_TRACK_STRICT=1; the next run completes the view.
 """
 
 from __future__ import annotations

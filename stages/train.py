@@ -1,4 +1,5 @@
-"""Stage train: for each model, strategy and fold, scores of the test rows and of the validation rows."""
+"""Stage train: for each model, strategy and fold, scores of the test rows and of the validation
+rows."""
 
 from __future__ import annotations
 
@@ -18,24 +19,52 @@ from counterpoise.evaluation import costs
 
 def main() -> None:
     start = time.perf_counter()
-    with stage("train", __doc__) as (params, name), open_store() as store, parallel.scratch() as folder:
+    with (
+        stage("train", __doc__) as (params, name),
+        open_store() as store,
+        parallel.scratch() as folder,
+    ):
         distributed = params.dataset(name).distributed
         if distributed and dask_cluster.address() is None:
-            print(f"{name}: distributed, and no cluster is named ({dask_cluster.ADDRESS}): fitted on this machine")
-        table, parts = tables.in_memory_map(tables.read(paths.table(name)), folder), splits.read(paths.split(name))
+            print(
+                f"{name}: distributed, and no cluster is named ({dask_cluster.ADDRESS}): fitted on"
+                " this machine"
+            )
+        table, parts = (
+            tables.in_memory_map(tables.read(paths.table(name)), folder),
+            splits.read(paths.split(name)),
+        )
         matrix = costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
-        counts = {strategy: resampling.read_counts(paths.resampled(name, strategy)) for strategy in params.strategies}
+        counts = {
+            strategy: resampling.read_counts(paths.resampled(name, strategy))
+            for strategy in params.strategies
+        }
         ran = {
             strategy: made
             for strategy, made in counts.items()
-            if training_results.not_resampled(count for count in made if count["repeat"] != parts.beside) is None
+            if training_results.not_resampled(
+                count for count in made if count["repeat"] != parts.beside
+            )
+            is None
         }
-        fits = DatasetFits(params, name, table, parts, matrix.stakes, ran, folder,
-                           partitioned=distributed and dask_cluster.address() is not None)  # fmt: skip
+        fits = DatasetFits(
+            params,
+            name,
+            table,
+            parts,
+            matrix.stakes,
+            ran,
+            folder,
+            partitioned=distributed and dask_cluster.address() is not None,
+        )
         outcomes, fresh = fits.outcomes(store)
         shutil.rmtree(paths.scores(name), ignore_errors=True)
-        training_results.write(params, name, parts, counts, outcomes, {job.id: job.key for job in fits.jobs})
-        files.write_json(paths.measured(name, "train"), training_results.measured(outcomes, parts.beside))
+        training_results.write(
+            params, name, parts, counts, outcomes, {job.id: job.key for job in fits.jobs}
+        )
+        files.write_json(
+            paths.measured(name, "train"), training_results.measured(outcomes, parts.beside)
+        )
         seconds = time.perf_counter() - start
         print(f"{name}: {fresh} fits, {len(outcomes) - fresh} from the store, {seconds:.1f} s")
 

@@ -1,4 +1,5 @@
-"""What the tests of the champion share: results of a table with everything in it, and champions made of small tables."""
+"""What the tests of the champion share: results of a table with everything in it, and champions
+made of small tables."""
 
 from __future__ import annotations
 
@@ -26,36 +27,55 @@ ENTRY = Dataset(path="mine.csv", target="churned", positive="yes")
 PARAMS: dict[str, Any] = {
     "seed": 5,
     "datasets": {
-        "mine": {"path": "mine.csv", "target": "churned", "positive": "yes", "drop": ["customer"],
-                 "categorical": ["region"], "sentinels": [-1.0],
-                 "costs": {"false_positive": 1, "false_negative": {"column": "calls", "plus": 2}}},
+        "mine": {
+            "path": "mine.csv",
+            "target": "churned",
+            "positive": "yes",
+            "drop": ["customer"],
+            "categorical": ["region"],
+            "sentinels": [-1.0],
+            "costs": {"false_positive": 1, "false_negative": {"column": "calls", "plus": 2}},
+        }
     },
     "strategies": {"none": {}, "random_over": {}, "near_miss_1": {}},
     "models": {
         "logistic_regression": {"strategies": ["none", "random_over"]},
-        "stopping": {"model": "xgboost", "params": {"n_estimators": 30, "early_stopping_rounds": 5}},
-        "stepwise": {"model": "hist_gradient_boosting", "strategies": ["none", "random_over"], "calibration": "isotonic",
-                     "params": {"max_iter": 10}},
-        "refused": {"model": "logistic_regression", "strategies": ["none"], "params": {"solver": "liblinear",
-                                                                                       "l1_ratio": 0.5}},
+        "stopping": {
+            "model": "xgboost",
+            "params": {"n_estimators": 30, "early_stopping_rounds": 5},
+        },
+        "stepwise": {
+            "model": "hist_gradient_boosting",
+            "strategies": ["none", "random_over"],
+            "calibration": "isotonic",
+            "params": {"max_iter": 10},
+        },
+        "refused": {
+            "model": "logistic_regression",
+            "strategies": ["none"],
+            "params": {"solver": "liblinear", "l1_ratio": 0.5},
+        },
     },
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "validation": 0.2},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 5},
-}  # fmt: skip
+}
 REFUSED = ("none", "refused")
 """liblinear knows no elastic net, so that this cell has no result."""
 
 
 def raw_rows(rows: int = 800) -> pd.DataFrame:
-    """Rows as a CSV has them: numbers, a number for a missing one, texts, booleans and empty fields."""
+    """Rows as a CSV has them: numbers, a number for a missing one, texts, booleans and empty
+    fields."""
     frame = own_table(rows)
     frame.loc[::29, "age"] = -1.0
     return frame
 
 
 @contextlib.contextmanager
-def standing_in(folder: Path, strategies: Collection[str] = tuple(PARAMS["strategies"])) -> Iterator[Path]:
+def standing_in(
+    folder: Path, strategies: Collection[str] = tuple(PARAMS["strategies"])
+) -> Iterator[Path]:
     """Results of some strategies in a folder, and a store of its own there."""
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
@@ -67,7 +87,12 @@ def standing_in(folder: Path, strategies: Collection[str] = tuple(PARAMS["strate
 def of_strategies(names: Collection[str]) -> dict[str, Any]:
     """The parameters with these strategies alone."""
     models = {
-        key: {**entry, "strategies": [name for name in entry.get("strategies", PARAMS["strategies"]) if name in names]}
+        key: {
+            **entry,
+            "strategies": [
+                name for name in entry.get("strategies", PARAMS["strategies"]) if name in names
+            ],
+        }
         for key, entry in PARAMS["models"].items()
     }
     strategies = {name: entry for name, entry in PARAMS["strategies"].items() if name in names}
@@ -78,17 +103,34 @@ def of_strategies(names: Collection[str]) -> dict[str, Any]:
     }
 
 
-def champion_of(work: Work, table: Table, *, put_right: PutRight | None = None, rule: Rule | None = None,
-                amounts: tuple[str, ...] = ()) -> Champion:  # fmt: skip
+def champion_of(
+    work: Work,
+    table: Table,
+    *,
+    put_right: PutRight | None = None,
+    rule: Rule | None = None,
+    amounts: tuple[str, ...] = (),
+) -> Champion:
     """A champion fitted on some rows of a table, with no past."""
     trained = train(work)
     kind = work.entry.model or work.key
-    identity = Identity("mine", "churned", "yes", "none", kind, {}, "key", "md5", "table", "split", 1, "commit")
-    heldout = pd.DataFrame({"repeat": np.int16([0]), "fold": np.int16([0]), "row": np.int32([0]), "score": [0.5]})
+    identity = Identity(
+        "mine", "churned", "yes", "none", kind, {}, "key", "md5", "table", "split", 1, "commit"
+    )
+    heldout = pd.DataFrame(
+        {"repeat": np.int16([0]), "fold": np.int16([0]), "row": np.int32([0]), "score": [0.5]}
+    )
     return Champion(
-        identity, Schema.of(table, ENTRY, amounts), kind, trained.encoder, trained.estimator, put_right or PutRight("none"),
-        rule or Rule("half", "0.5", 0.5), heldout, digests(table.X, table.y),
-    )  # fmt: skip
+        identity,
+        Schema.of(table, ENTRY, amounts),
+        kind,
+        trained.encoder,
+        trained.estimator,
+        put_right or PutRight("none"),
+        rule or Rule("half", "0.5", 0.5),
+        heldout,
+        digests(table.X, table.y),
+    )
 
 
 def small(key: str, table: Table, model: str | None = None, **params: Any) -> Champion:

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import settings
 
 from counterpoise.core import config, yaml12
+from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import splitters
 from counterpoise.data.tables import Table
-from counterpoise.core.paths import REPOSITORY
 from counterpoise.engine.run import DatasetFits, FitId
 
 settings.register_profile("same-every-time", derandomize=True, deadline=None, max_examples=40)
@@ -27,21 +27,28 @@ settings.load_profile("same-every-time")
 
 
 FIRST = ("test_team", "test_readme", "test_pipeline", "test_merge", "test_remotes", "test_browser")
-"""Files that begin first: they take minutes each, so that no worker has one to itself at the end."""
+"""Files that begin first: they take minutes each, so that no worker has one to itself at the
+end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
+    items.sort(
+        key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST)
+    )
 
 
 @pytest.fixture(scope="session")
 def mirror() -> Path:
-    """The folder with datasets' original bytes; a test that needs it fails without it instead of being skipped."""
+    """The folder with datasets' original bytes; a test that needs it fails without it instead of
+    being skipped."""
     named = os.environ.get("COUNTERPOISE_MIRROR") or str(REPOSITORY.parent / "shared" / "datasets")
     for folder in map(Path, named.split(os.pathsep)):
         if (folder / "mammography.csv").is_file():
             return folder
-    pytest.fail(f"this test reads original bytes, and {named} has none: set COUNTERPOISE_MIRROR to a mirror folder")
+    pytest.fail(
+        f"this test reads original bytes, and {named} has none: set COUNTERPOISE_MIRROR to a mirror"
+        " folder"
+    )
 
 
 @pytest.fixture
@@ -51,7 +58,8 @@ def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that stages run in; they find data/ and params.yaml in the working directory."""
+    """An empty folder that stages run in; they find data/ and params.yaml in the working
+    directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -75,17 +83,28 @@ def write_params(workplace: Path) -> Callable[[dict[str, Any]], None]:
     return lambda content: (workplace / "params.yaml").write_text(yaml12.dump(content)) and None
 
 
-def fit_keys(content: dict[str, Any], table: Table, costs: np.ndarray | None = None) -> dict[FitId, str]:
-    """The key of every fit that a params.yaml asks for on a table; all strategies are taken to make the same rows."""
+def fit_keys(
+    content: dict[str, Any], table: Table, costs: np.ndarray | None = None
+) -> dict[FitId, str]:
+    """The key of every fit that a params.yaml asks for on a table; all strategies are taken to make
+    the same rows."""
     params = config.parse(content)
     (name,) = params.datasets
     parts = splitters.split(table, params.split_of(name), params.seed, name)
     made = [
-        {"repeat": fold.repeat, "fold": fold.fold, "digest": "rows", "negatives_after": 9, "positives_after": 9}
+        {
+            "repeat": fold.repeat,
+            "fold": fold.fold,
+            "digest": "rows",
+            "negatives_after": 9,
+            "positives_after": 9,
+        }
         for fold in parts
     ]
     stakes = np.ones((len(table.y), 2)) if costs is None else costs
-    fits = DatasetFits(params, name, table, parts, stakes, dict.fromkeys(params.strategies, made), Path())
+    fits = DatasetFits(
+        params, name, table, parts, stakes, dict.fromkeys(params.strategies, made), Path()
+    )
     return {job.id: job.key for job in fits.jobs}
 
 
@@ -112,9 +131,15 @@ def mixed_table(rows: int = 240, positives: int = 30, seed: int = 0) -> Table:
         random.integers(0, 3, rows),
         np.where(y == 1, random.integers(0, 2, rows), random.integers(0, 4, rows)),
     )
-    X = np.column_stack([numbers[:, 0], region, numbers[:, 1], plan, random.integers(0, 2, rows)]).astype(float)
+    X = np.column_stack(
+        [numbers[:, 0], region, numbers[:, 1], plan, random.integers(0, 2, rows)]
+    ).astype(float)
     X[random.random(X.shape) < 0.05] = np.nan
-    categories = {"region": ("east", "north", "west"), "plan": ("a", "b", "c", "d"), "active": ("False", "True")}
+    categories = {
+        "region": ("east", "north", "west"),
+        "plan": ("a", "b", "c", "d"),
+        "active": ("False", "True"),
+    }
     return Table(("age", "region", "income", "plan", "active"), X, y, categories)
 
 
@@ -123,8 +148,14 @@ def categorical_table(rows: int = 240, positives: int = 30, seed: int = 0) -> Ta
     random = np.random.default_rng(seed)
     y = labels(rows, positives, random)
     plan = np.where(y == 1, random.integers(0, 2, rows), random.integers(0, 4, rows))
-    X = np.column_stack([random.integers(0, 3, rows), plan, random.integers(0, 6, rows)]).astype(float)
-    categories = {"region": ("east", "north", "west"), "plan": tuple("abcd"), "colour": tuple("opqrst")}
+    X = np.column_stack([random.integers(0, 3, rows), plan, random.integers(0, 6, rows)]).astype(
+        float
+    )
+    categories = {
+        "region": ("east", "north", "west"),
+        "plan": tuple("abcd"),
+        "colour": tuple("opqrst"),
+    }
     return Table(("region", "plan", "colour"), X, y, categories)
 
 

@@ -1,4 +1,5 @@
-"""A Dask scheduler and its workers on loopback, each a process of its own, started by Dask's own commands."""
+"""A Dask scheduler and its workers on loopback, each a process of its own, started by Dask's own
+commands."""
 
 from __future__ import annotations
 
@@ -19,7 +20,14 @@ MEMORY = "900MiB"
 def scheduling(folder: Path, **variables: str) -> Iterator[str]:
     """The address of a scheduler."""
     port = free_port()
-    command = _python("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+    command = _python(
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-dashboard",
+    )
     with serving(command, port, folder / "scheduler.log", _environment(variables)):
         yield f"tcp://127.0.0.1:{port}"
 
@@ -33,11 +41,24 @@ def working(
         for _ in range(count):
             port = free_port()
             command = _python(
-                "distributed.cli.dask_worker", address, "--nthreads", "1", "--memory-limit", MEMORY, "--host",
-                "127.0.0.1", "--nanny-port", str(port), "--no-dashboard", "--local-directory", str(folder / str(port)),
+                "distributed.cli.dask_worker",
+                address,
+                "--nthreads",
+                "1",
+                "--memory-limit",
+                MEMORY,
+                "--host",
+                "127.0.0.1",
+                "--nanny-port",
+                str(port),
+                "--no-dashboard",
+                "--local-directory",
+                str(folder / str(port)),
                 options=options,
-            )  # fmt: skip
-            stack.enter_context(serving(command, port, folder / f"worker-{port}.log", _environment(variables)))
+            )
+            stack.enter_context(
+                serving(command, port, folder / f"worker-{port}.log", _environment(variables))
+            )
         yield
 
 
@@ -47,6 +68,8 @@ def _python(module: str, *words: str, options: tuple[str, ...] = ()) -> list[str
 
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DASK", "PYTHON"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DASK", "PYTHON"))
+    }
     here = {"PYTHONPATH": str(REPOSITORY), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     return {**kept, **here, **variables}

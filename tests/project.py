@@ -1,4 +1,5 @@
-"""A whole project in a folder of its own, driven as a person drives it: by dvc, git and the stage scripts."""
+"""A whole project in a folder of its own, driven as a person drives it: by dvc, git and the stage
+scripts."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ class Outcome:
     @property
     def fits(self) -> dict[str, tuple[int, int]]:
         """For each dataset that was trained: models fitted, and models taken from the store."""
-        found = re.findall(r"^(\w+): (\d+) fits, (\d+) from the store, [\d.]+ s$", self.text, re.MULTILINE)
+        found = re.findall(
+            r"^(\w+): (\d+) fits, (\d+) from the store, [\d.]+ s$", self.text, re.MULTILINE
+        )
         assert len(found) == len({dataset for dataset, *_ in found}), "one line a dataset"
         return {dataset: (int(fitted), int(kept)) for dataset, fitted, kept in found}
 
@@ -80,16 +83,24 @@ class Project:
             for name, value in os.environ.items()
             if not name.startswith(("MLFLOW", "COUNTERPOISE", "DVC", "PYTHONPATH", "GIT_"))
         }
-        identity = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
-                    for what, value in (("NAME", "A Tester"), ("EMAIL", "tester@example.org"))}  # fmt: skip
+        identity = {
+            f"GIT_{who}_{what}": value
+            for who in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", "A Tester"), ("EMAIL", "tester@example.org"))
+        }
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return {**variables, **identity, "PATH": path, "DVC_NO_ANALYTICS": "1", **self.variables}
 
     def run(self, *command: str, **variables: str) -> Outcome:
         done = subprocess.run(
-            command, cwd=self.folder, env={**self.environment, **variables}, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
+            command,
+            cwd=self.folder,
+            env={**self.environment, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
         return Outcome(done.returncode, done.stdout)
 
     def git(self, *arguments: str) -> str:
@@ -118,17 +129,25 @@ class Project:
         (self.folder / "params.yaml").write_text(yaml12.dump(content))
 
     def leaderboard(self) -> pd.DataFrame:
-        return pd.read_csv(self.folder / "reports" / "leaderboard.csv", keep_default_na=False, na_values=[""])
+        return pd.read_csv(
+            self.folder / "reports" / "leaderboard.csv", keep_default_na=False, na_values=[""]
+        )
 
     def current_runs(self) -> list[tuple[str, str, str]]:
         """Experiment, name and status of every run in mlflow.db that is current."""
         with sqlite3.connect(f"file:{self.folder / 'mlflow.db'}?mode=ro", uri=True) as database:
-            return sorted(database.execute(
-                "SELECT e.name, r.name, r.status FROM runs r JOIN experiments e USING (experiment_id) "
-                "JOIN tags t ON t.run_uuid = r.run_uuid AND t.key = 'current' AND t.value = 'true' "
-                "WHERE r.lifecycle_stage = 'active'"
-            ).fetchall())  # fmt: skip
+            return sorted(
+                database.execute(
+                    "SELECT e.name, r.name, r.status FROM runs r JOIN experiments e USING"
+                    " (experiment_id) JOIN tags t ON t.run_uuid = r.run_uuid AND t.key = 'current'"
+                    " AND t.value = 'true' WHERE r.lifecycle_stage = 'active'"
+                ).fetchall()
+            )
 
     def all_runs(self) -> int:
         with sqlite3.connect(f"file:{self.folder / 'mlflow.db'}?mode=ro", uri=True) as database:
-            return int(database.execute("SELECT count(*) FROM runs WHERE lifecycle_stage = 'active'").fetchone()[0])
+            return int(
+                database.execute(
+                    "SELECT count(*) FROM runs WHERE lifecycle_stage = 'active'"
+                ).fetchone()[0]
+            )

@@ -1,7 +1,9 @@
-"""Real servers on loopback that tests talk to: sshd with SFTP, and OpenStack Swift, which speaks S3.
+"""Real servers on loopback that tests talk to: sshd with SFTP, and OpenStack Swift, which speaks
+S3.
 
-Each keeps all it has in a folder of the test and is stopped whatever happens. They come from Debian: `openssh-server` and
-`python3-swift`. A test whose server is not installed fails, and says which package it wants.
+Each keeps all it has in a folder of the test and is stopped whatever happens. They come from
+Debian: `openssh-server` and `python3-swift`. A test whose server is not installed fails, and says
+which package it wants.
 """
 
 from __future__ import annotations
@@ -43,8 +45,11 @@ def program(name: str, package: str) -> str:
 
 
 @contextmanager
-def serving(command: list[str], port: int, log: Path, environment: Mapping[str, str] | None = None) -> Iterator[None]:
-    """A server that answers at the port, from when the block begins to when it ends, or this process is killed."""
+def serving(
+    command: list[str], port: int, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """A server that answers at the port, from when the block begins to when it ends, or this
+    process is killed."""
     bound = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     with log.open("wb") as written:
         process = subprocess.Popen(
@@ -99,7 +104,9 @@ def sshd(folder: Path) -> Iterator[Sshd]:
     Path("/run/sshd").mkdir(exist_ok=True)
     for name in ("host", "user"):
         new_key(folder / name)
-    server = Sshd(free_port(), getpass.getuser(), folder / "user", folder / "known_hosts", folder / "sshd.log")
+    server = Sshd(
+        free_port(), getpass.getuser(), folder / "user", folder / "known_hosts", folder / "sshd.log"
+    )
     server.known_hosts.write_text(f"[127.0.0.1]:{server.port} {(folder / 'host.pub').read_text()}")
     (folder / "config").write_text(
         f"Port {server.port}\n"
@@ -152,8 +159,18 @@ class ObjectStore:
 
 
 SERVERS = ("account", "container", "object", "proxy")
-FILTERS = ("catch_errors", "gatekeeper", "healthcheck", "cache", "listing_formats", "bulk", "s3api", "tempauth", "slo",
-           "dlo")  # fmt: skip
+FILTERS = (
+    "catch_errors",
+    "gatekeeper",
+    "healthcheck",
+    "cache",
+    "listing_formats",
+    "bulk",
+    "s3api",
+    "tempauth",
+    "slo",
+    "dlo",
+)
 
 RINGS = """
 import sys
@@ -162,8 +179,8 @@ from swift.common.ring import RingBuilder
 folder, *ports = sys.argv[1:]
 for name, port in zip(("account", "container", "object"), map(int, ports)):
     builder = RingBuilder(4, 1, 0)  # 16 partitions, one replica
-    builder.add_dev(dict(id=0, region=1, zone=1, ip="127.0.0.1", port=port, replication_ip="127.0.0.1",
-                         replication_port=port, device="disk", weight=1.0, meta=""))
+    builder.add_dev(dict(id=0, region=1, zone=1, ip="127.0.0.1", port=port,
+                         device="disk", weight=1.0, meta=""))
     builder.rebalance(seed="1")
     builder.get_ring().save(f"{folder}/{name}.ring.gz")
 """
@@ -179,13 +196,14 @@ sys.exit(run_wsgi(f"{folder}/{name}.conf", f"{name}-server"))
 """
 
 HEADS = '''
-"""An answer to HEAD has no body, not even the empty chunk that Debian's eventlet sends where there is no length."""
+"""An answer to HEAD has no body, not even the empty chunk that Debian's eventlet sends."""
 
 def filter_factory(conf, **local):
     def around(app):
         def answer(environ, start):
             def started(status, headers, *rest):
-                if environ["REQUEST_METHOD"] == "HEAD" and "content-length" not in [name.lower() for name, _ in headers]:
+                known = [name.lower() for name, _ in headers]
+                if environ["REQUEST_METHOD"] == "HEAD" and "content-length" not in known:
                     headers = [*headers, ("Content-Length", "0")]
                 return start(status, headers, *rest)
             return app(environ, started)
@@ -196,8 +214,11 @@ def filter_factory(conf, **local):
 
 @contextmanager
 def object_store(folder: Path) -> Iterator[ObjectStore]:
-    """Start a Swift of one node and one replica, with its S3 interface in front, and make a bucket."""
-    if subprocess.run([DEBIANS_PYTHON, "-c", "import swift"], capture_output=True, check=False).returncode:
+    """Start a Swift of one node and one replica, with its S3 interface in front, and make a
+    bucket."""
+    if subprocess.run(
+        [DEBIANS_PYTHON, "-c", "import swift"], capture_output=True, check=False
+    ).returncode:
         pytest.fail("this test starts a real OpenStack Swift: `apt-get install python3-swift`")
     (folder / "devices" / "disk").mkdir(parents=True)
     ports = {name: free_port() for name in SERVERS}
@@ -205,32 +226,45 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
     account, user = store.access_key.split(":")
     (folder / "heads.py").write_text(HEADS)
     (folder / "swift.conf").write_text(
-        "[swift-hash]\nswift_hash_path_suffix = tests\n[storage-policy:0]\nname = one\ndefault = yes\n"
+        "[swift-hash]\nswift_hash_path_suffix = tests\n[storage-policy:0]\nname = one\ndefault ="
+        " yes\n"
     )
     for name, port in ports.items():
         text = (
-            f"[DEFAULT]\nswift_dir = {folder}\ndevices = {folder / 'devices'}\nmount_check = false\n"
-            f"bind_ip = 127.0.0.1\nbind_port = {port}\nworkers = 0\nuser = {getpass.getuser()}\n"
-            f"log_name = {name}\nlog_address = {folder / 'no-syslog'}\n"
-            f"[app:{name}-server]\nuse = egg:swift#{name}\nrecon_cache_path = {folder}\n"
+            f"[DEFAULT]\nswift_dir = {folder}\ndevices = {folder / 'devices'}\nmount_check ="
+            f" false\nbind_ip = 127.0.0.1\nbind_port = {port}\nworkers = 0\nuser ="
+            f" {getpass.getuser()}\nlog_name = {name}\nlog_address ="
+            f" {folder / 'no-syslog'}\n[app:{name}-server]\nuse ="
+            f" egg:swift#{name}\nrecon_cache_path = {folder}\n"
         )
         if name == "proxy":
-            text += "account_autocreate = true\n[filter:heads]\npaste.filter_factory = heads:filter_factory\n"
+            text += (
+                "account_autocreate = true\n[filter:heads]\npaste.filter_factory ="
+                " heads:filter_factory\n"
+            )
             own = {
                 "cache": "memcache_servers = 127.0.0.1:9\n",  # there is none, and none is needed
                 "tempauth": f"user_{account}_{user} = {store.secret} .admin\n",
                 "s3api": "location = us-east-1\n",
             }
             for one in FILTERS:
-                text += f"[filter:{one}]\nuse = egg:swift#{'memcache' if one == 'cache' else one}\n{own.get(one, '')}"
-        pipeline = " ".join(["heads", *FILTERS, f"{name}-server"]) if name == "proxy" else f"{name}-server"
+                text += (
+                    f"[filter:{one}]\nuse ="
+                    f" egg:swift#{'memcache' if one == 'cache' else one}\n{own.get(one, '')}"
+                )
+        pipeline = (
+            " ".join(["heads", *FILTERS, f"{name}-server"]) if name == "proxy" else f"{name}-server"
+        )
         (folder / f"{name}.conf").write_text(f"{text}[pipeline:main]\npipeline = {pipeline}\n")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
+    }
     environment["PYTHONPATH"] = str(folder)
     subprocess.run(
         [DEBIANS_PYTHON, "-c", RINGS, str(folder), *(str(ports[name]) for name in SERVERS[:3])],
-        env=environment, check=True,
-    )  # fmt: skip
+        env=environment,
+        check=True,
+    )
     with ExitStack() as running:
         for name, port in ports.items():
             command = [DEBIANS_PYTHON, "-c", SERVE, str(folder), name]
@@ -242,11 +276,13 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
 def _make_bucket(store: ObjectStore) -> None:
     """In a process of its own: the client of S3 warns of what is not ours."""
     script = (
-        "import botocore.session, sys;"
-        "botocore.session.get_session().create_client('s3', endpoint_url=sys.argv[1]).create_bucket(Bucket=sys.argv[2])"
+        "import botocore.session, sys;botocore.session.get_session().create_client('s3',"
+        " endpoint_url=sys.argv[1]).create_bucket(Bucket=sys.argv[2])"
     )
     subprocess.run(
-        [sys.executable, "-c", script, store.address, store.bucket], env={**os.environ, **store.variables}, check=True
+        [sys.executable, "-c", script, store.address, store.bucket],
+        env={**os.environ, **store.variables},
+        check=True,
     )
 
 
@@ -264,7 +300,8 @@ class Line:
 
 @contextmanager
 def line_that_breaks(to: int, after: int) -> Iterator[Line]:
-    """Listen at a port of its own and pass on what comes, until `after` bytes went to the server."""
+    """Listen at a port of its own and pass on what comes, until `after` bytes went to the
+    server."""
     listener = socket.create_server(("127.0.0.1", 0))
     line = Line(int(listener.getsockname()[1]))
     ends: list[socket.socket] = []

@@ -16,9 +16,15 @@ from tests.project import Outcome, Project
 PARAMS: dict[str, Any] = {
     "seed": 7,
     "datasets": {
-        "digits": {"path": "data/cards/digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8}
+        "digits": {
+            "path": "data/cards/digits.md",
+            "source": {"bundled": "digits"},
+            "target": "digit",
+            "positive": 8,
+        }
     },
-    # two that are changed by two people, and one between them: git cannot merge changes in neighbouring lines
+    # two that are changed by two people, and one between them: git cannot merge changes in
+    # neighbouring lines
     "strategies": {"random_under": {"ratio": 1.0}, "none": {}, "random_over": {"ratio": 1.0}},
     "models": {"logistic_regression": {"params": {"max_iter": 1000}}},
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
@@ -28,13 +34,16 @@ PARAMS: dict[str, Any] = {
 FITS = 6
 """Strategies x models x folds."""
 ALL = ("compare", "report@digits")
-"""What is made from everything else; without `track`, which takes seconds and has tests of its own."""
+"""What is made from everything else; without `track`, which takes seconds and has tests of its
+own."""
 STORE = "COUNTERPOISE_STORE"
 
 
 def computed(factory: pytest.TempPathFactory) -> Project:
-    """The project with its results committed; whichever worker of pytest comes first computes it for the others."""
-    base = factory.getbasetemp()  # a worker's own; its parent is of this run, and without workers of all runs
+    """The project with its results committed; whichever worker of pytest comes first computes it
+    for the others."""
+    # a worker's own; its parent is of this run, and without workers of all runs
+    base = factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-results"
     with FileLock(f"{shared}.lock"):
         if not (shared / "done").exists():
@@ -66,7 +75,8 @@ def colleague(of: Project, folder: Path, **variables: str) -> Project:
 
 
 def shared_store(base: Project, folder: Path) -> dict[str, str]:
-    """The variable that names a shared store with the fits of the results: a copy, which one test file fills further."""
+    """The variable that names a shared store with the fits of the results: a copy, which one test
+    file fills further."""
     shutil.copytree(base.folder.parent / "store", folder)
     return {STORE: str(folder)}
 
@@ -89,7 +99,8 @@ def md5(path: Path) -> str:
 
 
 def flip_bit(path: Path) -> None:
-    """Damage a file as a disk does: neither its size, its mode nor its time of change tells of it."""
+    """Damage a file as a disk does: neither its size, its mode nor its time of change tells of
+    it."""
     before = path.stat()
     path.chmod(0o644)
     content = bytearray(path.read_bytes())

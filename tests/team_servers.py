@@ -1,4 +1,5 @@
-"""Real servers of a team on this machine: PostgreSQL, and a tracking server over it as deploy/server.sh starts it."""
+"""Real servers of a team on this machine: PostgreSQL, and a tracking server over it as
+deploy/server.sh starts it."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ LOOPBACK = "127.0.0.1"
 
 def program(name: str) -> str:
     """A program of PostgreSQL, which Debian keeps apart from the PATH."""
-    found = shutil.which(name) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None)
+    found = shutil.which(name) or next(
+        map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None
+    )
     assert found is not None, f"this test needs PostgreSQL's {name}: apt-get install postgresql"
     return found
 
@@ -54,17 +57,33 @@ class Postgres:
     def sql(self, database: str, statement: str, user: str = "mlflow") -> list[str]:
         address = self.address(database).replace("mlflow@", f"{user}@")
         done = subprocess.run(
-            [program("psql"), "-X", "-w", "-qtA", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", statement],
-            env={**os.environ, "PGPASSFILE": str(self.passwords)}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [
+                program("psql"),
+                "-X",
+                "-w",
+                "-qtA",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-d",
+                address,
+                "-c",
+                statement,
+            ],
+            env={**os.environ, "PGPASSFILE": str(self.passwords)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    """Start a cluster in a folder of its own; PostgreSQL refuses to run as root, and then runs as the user postgres."""
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # not below pytest's, which are for their owner alone
+    """Start a cluster in a folder of its own; PostgreSQL refuses to run as root, and then runs as
+    the user postgres."""
+    # not below pytest's, which are for their owner alone
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     server = Postgres(folder, free_port())
     data, first = folder / "data", folder / "password"
     data.mkdir()
@@ -80,9 +99,14 @@ def postgres() -> Iterator[Postgres]:
 
     def call(*command: str) -> None:
         done = subprocess.run(
-            [*as_user, *command], cwd=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            [*as_user, *command],
+            cwd=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
             env={**os.environ, "LC_ALL": "C.UTF-8"},
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stdout
 
     call(
@@ -98,11 +122,16 @@ def postgres() -> Iterator[Postgres]:
         "UTF8",
         "-N",
     )
-    options = f"-c listen_addresses={LOOPBACK} -c port={server.port} -c unix_socket_directories='' -c fsync=off"
+    options = (
+        f"-c listen_addresses={LOOPBACK} -c port={server.port} -c unix_socket_directories='' -c"
+        " fsync=off"
+    )
     control = [program("pg_ctl"), "-D", str(data), "-w", "-t", "60"]
     call(*control, "-o", options, "-l", str(data / "log"), "start")
     try:
-        server.sql("postgres", f"CREATE ROLE mlflow LOGIN PASSWORD '{DATABASE_PASSWORD}'", user="postgres")
+        server.sql(
+            "postgres", f"CREATE ROLE mlflow LOGIN PASSWORD '{DATABASE_PASSWORD}'", user="postgres"
+        )
         yield server
     finally:
         call(*control, "-m", "immediate", "stop")
@@ -138,11 +167,16 @@ class TrackingServer:
     def written(self) -> Path:
         """The settings as a file: the example, and what is other here."""
         chosen = {
-            "BACKEND_STORE": self.database, "PGPASSFILE": str(self.passwords), "ARTIFACTS": str(self.artifacts),
-            "PORT": str(self.port), "WORKERS": "2", "ADMIN_PASSWORD": ADMIN_PASSWORD, "SECRET_KEY": "of the tests",
+            "BACKEND_STORE": self.database,
+            "PGPASSFILE": str(self.passwords),
+            "ARTIFACTS": str(self.artifacts),
+            "PORT": str(self.port),
+            "WORKERS": "2",
+            "ADMIN_PASSWORD": ADMIN_PASSWORD,
+            "SECRET_KEY": "of the tests",
             "ALLOWED_HOSTS": f"{LOOPBACK}:{self.port}",
             **self.settings,
-        }  # fmt: skip
+        }
         path = self.folder / "server.env"
         own = "".join(f"{name}='{value}'\n" for name, value in chosen.items())
         path.write_text((SCRIPT.parent / "server.env.example").read_text() + own)
@@ -151,21 +185,41 @@ class TrackingServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "PG"))}
-        folders = os.pathsep.join(dict.fromkeys(str(Path(program(name)).parent) for name in ("psql", "pg_dump")))
-        return {**kept, "PATH": f"{kept['PATH']}{os.pathsep}{folders}", "COUNTERPOISE_SERVER_ENV": str(self.written())}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("MLFLOW", "PG"))
+        }
+        folders = os.pathsep.join(
+            dict.fromkeys(str(Path(program(name)).parent) for name in ("psql", "pg_dump"))
+        )
+        return {
+            **kept,
+            "PATH": f"{kept['PATH']}{os.pathsep}{folders}",
+            "COUNTERPOISE_SERVER_ENV": str(self.written()),
+        }
 
     def call(self, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
         """`deploy/server.sh` with these arguments, to its end."""
         return subprocess.run(
-            [str(SCRIPT), *arguments], env=self.environment, input=said, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, check=False, timeout=180,
-        )  # fmt: skip
+            [str(SCRIPT), *arguments],
+            env=self.environment,
+            input=said,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=180,
+        )
 
     def start(self) -> None:
         with (self.folder / "log").open("wb") as said:
             self.process = subprocess.Popen(
-                [str(SCRIPT), "start"], env=self.environment, stdout=said, stderr=said, start_new_session=True
+                [str(SCRIPT), "start"],
+                env=self.environment,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
             )
         deadline = time.monotonic() + 180
         while not self.answers():
@@ -175,7 +229,9 @@ class TrackingServer:
     def answers(self) -> bool:
         try:
             trusted = self.settings.get("TLS_CERTIFICATE") or True
-            return requests.get(f"{self.address}/health", timeout=5, verify=trusted).status_code == 200
+            return (
+                requests.get(f"{self.address}/health", timeout=5, verify=trusted).status_code == 200
+            )
         except requests.RequestException:
             return False
 

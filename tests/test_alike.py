@@ -1,4 +1,5 @@
-"""What a page says of rows that are alike, and of results as is and with like rows kept together."""
+"""What a page says of rows that are alike, and of results as is and with like rows kept
+together."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from counterpoise.report import duplicates_section
 from counterpoise.evaluation.columns import GROUPED
+from counterpoise.report import duplicates_section
 
 
 def facts(rows: int, distinct: int, often: int = 1, positives: int = 0) -> dict[str, Any]:
@@ -20,25 +21,37 @@ def facts(rows: int, distinct: int, often: int = 1, positives: int = 0) -> dict[
 
 def board(*cells: tuple[str, float | None, float | None, str | None]) -> pd.DataFrame:
     made = pd.DataFrame(cells, columns=["strategy", "average_precision", "delta_plain", "verdict"])
-    made = made.assign(model="forest", level=["none" if s == "none" else "data" for s in made["strategy"]])
+    made = made.assign(
+        model="forest", level=["none" if s == "none" else "data" for s in made["strategy"]]
+    )
     return made.reindex(columns=[*GROUPED, "level"])
 
 
 AS_IS = board(
-    ("none", 0.6, None, None), ("smote", 0.7, 0.1, "win"), ("enn", 0.5, -0.1, "loss"), ("adasyn", None, None, None)
+    ("none", 0.6, None, None),
+    ("smote", 0.7, 0.1, "win"),
+    ("enn", 0.5, -0.1, "loss"),
+    ("adasyn", None, None, None),
 )
-GROUPED_TOO = board(("none", 0.55, None, None), ("smote", 0.5, -0.05, "loss"), ("enn", 0.4, -0.15, "loss"),
-                    ("adasyn", 0.2, -0.35, "loss"))[GROUPED]  # fmt: skip
+GROUPED_TOO = board(
+    ("none", 0.55, None, None),
+    ("smote", 0.5, -0.05, "loss"),
+    ("enn", 0.4, -0.15, "loss"),
+    ("adasyn", 0.2, -0.35, "loss"),
+)[GROUPED]
 
 
 def test_distinct_rows_are_counted_in_words() -> None:
     assert duplicates_section.distinct(facts(10, 10)) == "All 10 rows are distinct."
-    assert duplicates_section.distinct(facts(1200, 1000, 150, 1)) == (
-        "1,001 of 1,200 rows are distinct, 1,000 by their features alone; the most frequent features stand 150 times, "
-        "with 1 positive among them."
+    assert (
+        duplicates_section.distinct(facts(1200, 1000, 150, 1))
+        == "1,001 of 1,200 rows are distinct, 1,000 by their features alone; the most frequent"
+        " features stand 150 times, with 1 positive among them."
     )
-    assert duplicates_section.distinct(facts(1200, 1000, 150, 0)) == (
-        "1,000 of 1,200 rows are distinct; the most frequent features stand 150 times, with 0 positives among them."
+    assert (
+        duplicates_section.distinct(facts(1200, 1000, 150, 0))
+        == "1,000 of 1,200 rows are distinct; the most frequent features stand 150 times, with 0"
+        " positives among them."
     )
 
 
@@ -56,13 +69,22 @@ def test_cells_with_a_result_either_way_stand_side_by_side() -> None:
 def test_the_sentences_count_what_moves() -> None:
     said = " ".join(duplicates_section.reading(duplicates_section.both(AS_IS, GROUPED_TOO), 5))
     assert (
-        "The median average precision of 3 cells is 0.600 as is and 0.500 grouped; 3 of them are lower grouped." in said
+        "The median average precision of 3 cells is 0.600 as is and 0.500 grouped; 3 of them are"
+        " lower grouped." in said
     )
-    assert "Of 2 verdicts on remedies, 1 are the same both ways; 1 is a win as is and 0 grouped, and 1 turn" in said
-    assert "The highest cell is smote with forest as is (0.700) and none with forest grouped (0.550)." in said
+    assert (
+        "Of 2 verdicts on remedies, 1 are the same both ways; 1 is a win as is and 0 grouped, and 1"
+        " turn" in said
+    )
+    assert (
+        "The highest cell is smote with forest as is (0.700) and none with forest grouped (0.550)."
+        in said
+    )
 
 
-@pytest.mark.parametrize("grouped", [GROUPED_TOO.iloc[:0], GROUPED_TOO.assign(average_precision=None)])
+@pytest.mark.parametrize(
+    "grouped", [GROUPED_TOO.iloc[:0], GROUPED_TOO.assign(average_precision=None)]
+)
 def test_without_a_second_look_nothing_is_said_of_it(grouped: pd.DataFrame) -> None:
     found = duplicates_section.summary(AS_IS, grouped, facts(10, 10))
     assert found["lines"] == [] and found["reading"] == []

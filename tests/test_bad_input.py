@@ -1,6 +1,8 @@
-"""Every mistake that a person can make: one clear message with what, where, expected, found and what to do.
+"""Every mistake that a person can make: one clear message with what, where, expected, found and
+what to do.
 
-Each is met twice: by `counterpoise.commands.check`, which touches nothing, and by the stage, which exits with 1 and prints no traceback.
+Each is met twice: by `counterpoise.commands.check`, which touches nothing, and by the stage, which
+exits with 1 and prints no traceback.
 """
 
 from __future__ import annotations
@@ -21,14 +23,21 @@ import pytest
 
 from counterpoise.commands import check
 from counterpoise.core import files, yaml12
-from stages import fetch, resample, split, train
 from counterpoise.core.errors import guarded
 from counterpoise.core.paths import REPOSITORY
+from stages import fetch, resample, split, train
 from tests.test_pipeline import own_table
 
 GOOD: dict[str, Any] = {
     "seed": 1,
-    "datasets": {"mine": {"path": "data/mine.csv", "target": "churned", "positive": "yes", "drop": ["customer"]}},
+    "datasets": {
+        "mine": {
+            "path": "data/mine.csv",
+            "target": "churned",
+            "positive": "yes",
+            "drop": ["customer"],
+        }
+    },
     "strategies": {"none": {}, "smote": {}},
     "models": {"logistic_regression": {}},
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "validation": 0.2},
@@ -87,26 +96,53 @@ def test_the_good_parameters_are_good(
 
 
 CONFIGURATION = [
-    (changed(seeds=1), ["unknown key 'seeds' (did you mean 'seed'?)", "seed, datasets, strategies"]),
+    (
+        changed(seeds=1),
+        ["unknown key 'seeds' (did you mean 'seed'?)", "seed, datasets, strategies"],
+    ),
     (changed(seed="many"), ["seed:", "found 'many'"]),
-    (changed(datasets__mine__targt="x"), ["datasets.mine: unknown key 'targt' (did you mean 'target'?)"]),
-    (changed(strategies__smot={}), ["There is no sampler 'smot' (did you mean 'smote'?)", "adasyn", "near_miss_3"]),
-    (changed(models__xgbost={}), ["There is no model 'xgbost' (did you mean 'xgboost'?)", "random_forest"]),
-    (changed(split__scheme="kfold"), ["unknown scheme", "grouped, holdout, prequential, stratified_kfold, temporal"]),
+    (
+        changed(datasets__mine__targt="x"),
+        ["datasets.mine: unknown key 'targt' (did you mean 'target'?)"],
+    ),
+    (
+        changed(strategies__smot={}),
+        ["There is no sampler 'smot' (did you mean 'smote'?)", "adasyn", "near_miss_3"],
+    ),
+    (
+        changed(models__xgbost={}),
+        ["There is no model 'xgbost' (did you mean 'xgboost'?)", "random_forest"],
+    ),
+    (
+        changed(split__scheme="kfold"),
+        ["unknown scheme", "grouped, holdout, prequential, stratified_kfold, temporal"],
+    ),
     (changed(split__folds=1), ["split.folds", "greater than or equal to 2", "found 1"]),
-    (changed(**{"datasets__my-data": {}}), ["datasets.my-data: a key may hold lower-case letters, digits and _ alone"]),
-    (changed(datasets__index=GOOD["datasets"]["mine"]), ["datasets.index", "taken by reports/index.html"]),
+    (
+        changed(**{"datasets__my-data": {}}),
+        ["datasets.my-data: a key may hold lower-case letters, digits and _ alone"],
+    ),
+    (
+        changed(datasets__index=GOOD["datasets"]["mine"]),
+        ["datasets.index", "taken by reports/index.html"],
+    ),
     (
         changed(strategies__smote={"params": {"neighbours": 3}}),
         ["SMOTE takes no parameter 'neighbours'", "k_neighbors"],
     ),
-    (changed(strategies__smote={"params": {"k_neighbors": "five"}}), ["wrong value", "k_neighbors", "'five'"]),
+    (
+        changed(strategies__smote={"params": {"k_neighbors": "five"}}),
+        ["wrong value", "k_neighbors", "'five'"],
+    ),
     (changed(strategies__tomek_links={"ratio": 0.5}), ["aims at no ratio", "found:    0.5"]),
     (
         changed(models__random_forest={"params": {"n_jobs": 4}}),
         ["'n_jobs' is not for params.yaml to set", "one thread each"],
     ),
-    (changed(models__xgboost={"params": {"depth": 3}}), ["takes no parameter 'depth'", "max_depth"]),
+    (
+        changed(models__xgboost={"params": {"depth": 3}}),
+        ["takes no parameter 'depth'", "max_depth"],
+    ),
     (
         changed(models__logistic_regression={"strategies": ["smotee"]}),
         ["models.logistic_regression.strategies names 'smotee'", "none, smote"],
@@ -121,7 +157,11 @@ CONFIGURATION = [
 
 @pytest.mark.parametrize(("params", "words"), CONFIGURATION)
 def test_a_configuration_error_is_found_by_check(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, params: Any, words: list[str]
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    params: Any,
+    words: list[str],
 ) -> None:
     write(params)
     status, text = checked(capsys, monkeypatch)
@@ -159,9 +199,15 @@ TABLES: list[tuple[Callable[[], None], list[str]]] = [
         table(lambda f: f.rename(columns={"churned": "Churned"})),
         ["no column 'churned' (did you mean 'Churned'?)", "`target`"],
     ),
-    (table(lambda f: f.assign(churned="no")), ["The positive label 'yes' is in no row", "'no' (300 rows)"]),
+    (
+        table(lambda f: f.assign(churned="no")),
+        ["The positive label 'yes' is in no row", "'no' (300 rows)"],
+    ),
     (table(lambda f: f.assign(churned="yes")), ["The positive label 'yes' is in every row"]),
-    (table(lambda f: f.assign(churned=f["churned"].where(f.index != 7))), ["target is missing in some rows", "row 8"]),
+    (
+        table(lambda f: f.assign(churned=f["churned"].where(f.index != 7))),
+        ["target is missing in some rows", "row 8"],
+    ),
     (
         table(lambda f: f.assign(churned=np.where(f.index < 2, "yes", "no"))),
         ["fewer positive rows than folds", "3 folds"],
@@ -178,7 +224,10 @@ TABLES: list[tuple[Callable[[], None], list[str]]] = [
         table(lambda f: f.assign(calls=f["calls"].astype(str).where(f.index != 9, "n/k"))),
         ["holds text", "row 10", "'n/k'"],
     ),
-    (table(lambda f: f.rename(columns={"customer": "who"}).assign(customer=1)), ["looks like an identifier", "'who'"]),
+    (
+        table(lambda f: f.rename(columns={"customer": "who"}).assign(customer=1)),
+        ["looks like an identifier", "'who'"],
+    ),
     (table(lambda f: f.drop(columns="customer")), ["no column 'customer'", "`drop`"]),
     (
         table(lambda f: f.assign(calls=f["calls"].where(f.index != 5, -9))),
@@ -195,7 +244,14 @@ def test_a_table_that_cannot_be_learned_from_is_told_by_check_and_by_the_stages(
     make: Callable[[], None],
     words: list[str],
 ) -> None:
-    write(changed(datasets__mine__costs={"false_positive": 1, "false_negative": {"column": "calls", "plus": 3}}))
+    write(
+        changed(
+            datasets__mine__costs={
+                "false_positive": 1,
+                "false_negative": {"column": "calls", "plus": 3},
+            }
+        )
+    )
     make()
     status, text = checked(capsys, monkeypatch)
     again, told = staged(fetch, "mine", monkeypatch=monkeypatch, capsys=capsys)
@@ -294,7 +350,10 @@ def test_check_collects_all_mistakes_at_once(
 
 @pytest.mark.parametrize("searching", ["xgboost", "xgboost_weighted"])
 def test_a_remedy_and_doing_nothing_need_the_same_budget(
-    searching: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    searching: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     search = {"trials": 3, "space": {"max_depth": [2, 3]}}
     both: dict[str, Any] = {"xgboost": {"search": search}, "xgboost_weighted": {"search": search}}
@@ -307,7 +366,11 @@ def test_a_remedy_and_doing_nothing_need_the_same_budget(
     write(changed(models=both))
     status, told = checked(capsys, monkeypatch)
     assert status == 1
-    assert f"models.{other}" in told and "same budget" in told and f"give {other} a `search` too" in told
+    assert (
+        f"models.{other}" in told
+        and "same budget" in told
+        and f"give {other} a `search` too" in told
+    )
 
 
 def test_a_missing_library_for_pictures_is_told_without_a_traceback(tmp_path: Path) -> None:
@@ -316,7 +379,9 @@ def test_a_missing_library_for_pictures_is_told_without_a_traceback(tmp_path: Pa
         "sys.argv = ['report', 'digits']; runpy.run_module('stages.report', run_name='__main__')"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment
+    )
     assert ran.returncode == 1
     assert "error: The library matplotlib is not installed." in ran.stderr
     assert "pip install -r requirements.lock" in ran.stderr and "Traceback" not in ran.stderr

@@ -1,4 +1,5 @@
-"""XGBoost on balanced cross entropy and focal loss, against XGBoost's own, and the eye on the validation slice."""
+"""XGBoost on balanced cross entropy and focal loss, against XGBoost's own, and the eye on the
+validation slice."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ BOTH = {"n_estimators": 30, "n_jobs": 1, "tree_method": "hist", "random_state": 
 
 
 def rows(n: int = 1200, share: float = 0.06, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Two numbers, one with values missing, a category, and positives that both tell something of."""
+    """Two numbers, one with values missing, a category, and positives that both tell something
+    of."""
     random = np.random.default_rng(seed)
     X = np.column_stack([random.normal(size=(n, 2)), random.integers(0, 4, n)])
     signal = X[:, 0] + X[:, 1] ** 2 / 2 + (X[:, 2] == 2) + random.normal(size=n)
@@ -50,14 +52,19 @@ def margin(model: XGBClassifier, at: np.ndarray = X) -> np.ndarray:
 # Against XGBoost's own logistic loss
 
 
-@pytest.mark.parametrize("more", [{}, MIXED, {"subsample": 0.7, "colsample_bytree": 0.7}, {"booster": "dart"}])
+@pytest.mark.parametrize(
+    "more", [{}, MIXED, {"subsample": 0.7, "colsample_bytree": 0.7}, {"booster": "dart"}]
+)
 def test_equal_weights_and_gamma_0_make_the_trees_of_xgboost(more: dict[str, Any]) -> None:
     halves = np.full(len(Y), 0.5)
     mine = XGBLossClassifier(loss_alpha=0.5, **BOTH, **more).fit(X, Y)
     reference = XGBClassifier(base_score=Y.mean(), **BOTH, **more).fit(X, Y, sample_weight=halves)
     np.testing.assert_allclose(margin(mine), margin(reference), atol=1e-5)
-    # an alpha of one half halves the Hessian, against which penalty and least weight of a leaf are held
-    halved = XGBLossClassifier(loss_alpha=0.5, reg_lambda=0.5, min_child_weight=0.5, **BOTH, **more).fit(X, Y)
+    # an alpha of one half halves the Hessian, against which penalty and least weight of a leaf are
+    # held
+    halved = XGBLossClassifier(
+        loss_alpha=0.5, reg_lambda=0.5, min_child_weight=0.5, **BOTH, **more
+    ).fit(X, Y)
     plain = XGBClassifier(base_score=Y.mean(), **BOTH, **more).fit(X, Y)
     unweighted = XGBLossClassifier(loss_alpha=None, **BOTH, **more).fit(X, Y)
     np.testing.assert_allclose(margin(halved), margin(plain), atol=1e-5)
@@ -77,18 +84,26 @@ def test_an_alpha_makes_the_trees_of_xgboost_with_that_weight_of_each_class(alph
 @pytest.mark.parametrize("gamma", [0, 2])
 def test_a_weight_of_3_is_a_row_that_is_there_three_times(gamma: float) -> None:
     times = np.where(np.arange(len(Y)) % 5 == 0, 3, 1)
-    weighted = XGBLossClassifier(loss_alpha=0.25, loss_gamma=gamma, **BOTH).fit(COARSE, Y, sample_weight=times)
+    weighted = XGBLossClassifier(loss_alpha=0.25, loss_gamma=gamma, **BOTH).fit(
+        COARSE, Y, sample_weight=times
+    )
     again = np.repeat(np.arange(len(Y)), times)
-    repeated = XGBLossClassifier(loss_alpha=0.25, loss_gamma=gamma, **BOTH).fit(COARSE[again], Y[again])
+    repeated = XGBLossClassifier(loss_alpha=0.25, loss_gamma=gamma, **BOTH).fit(
+        COARSE[again], Y[again]
+    )
     np.testing.assert_allclose(margin(weighted, COARSE), margin(repeated, COARSE), atol=1e-4)
 
 
 # Where boosting starts
 
 
-def test_boosting_starts_at_the_log_odds_of_the_positives_by_weight_and_the_margin_holds_them() -> None:
+def test_boosting_starts_at_the_log_odds_of_the_positives_by_weight_and_the_margin_holds_them() -> (
+    None
+):
     still = {**BOTH, "learning_rate": 0.0}
-    np.testing.assert_allclose(margin(XGBLossClassifier(**still).fit(X, Y)), logit(Y.mean()), rtol=1e-6)
+    np.testing.assert_allclose(
+        margin(XGBLossClassifier(**still).fit(X, Y)), logit(Y.mean()), rtol=1e-6
+    )
     weights = np.where(Y == 1, 5.0, 1.0)
     weighted = XGBLossClassifier(**still).fit(X, Y, sample_weight=weights)
     np.testing.assert_allclose(margin(weighted), logit(np.average(Y, weights=weights)), rtol=1e-6)
@@ -109,7 +124,9 @@ def test_the_rows_of_an_eval_set_start_where_the_rows_fitted_on_do() -> None:
 
 @pytest.mark.parametrize("alpha", [None, 0.25, "balanced"])
 @pytest.mark.parametrize("gamma", [0.1, 0.5, 1, 2, 5])
-def test_focal_loss_falls_in_every_round_and_what_there_is_to_learn_is_learned(gamma: float, alpha: Any) -> None:
+def test_focal_loss_falls_in_every_round_and_what_there_is_to_learn_is_learned(
+    gamma: float, alpha: Any
+) -> None:
     """1 % positives: at the start every positive row is where the loss is concave."""
     features, y = rows(3000, share=0.01)
     model = XGBLossClassifier(loss_alpha=alpha, loss_gamma=gamma, **BOTH)
@@ -122,9 +139,13 @@ def test_focal_loss_falls_in_every_round_and_what_there_is_to_learn_is_learned(g
 
 
 @pytest.mark.parametrize("gamma", [0.1, 0.5, 2])
-def test_no_leaf_moves_the_log_odds_by_more_than_the_floor_of_the_hessian_allows(gamma: float) -> None:
+def test_no_leaf_moves_the_log_odds_by_more_than_the_floor_of_the_hessian_allows(
+    gamma: float,
+) -> None:
     features, y = rows(3000, share=0.01)
-    model = XGBLossClassifier(loss_gamma=gamma, min_child_weight=0, reg_lambda=0, **BOTH).fit(features, y)
+    model = XGBLossClassifier(loss_gamma=gamma, min_child_weight=0, reg_lambda=0, **BOTH).fit(
+        features, y
+    )
     trees = model.get_booster().trees_to_dataframe()
     steps = trees.loc[trees.Feature == "Leaf", "Gain"].abs() / 0.3
     assert steps.max() <= (1 + gamma) / gamma * (1 + 1e-5)
@@ -140,11 +161,16 @@ def test_the_hessian_is_the_exact_one_with_gamma_0_and_where_the_model_is_right(
             floored = curvature(loss, gradient, hessian)
             assert (floored >= LEAST_CURVATURE).all()
             right = (own > 0) | (gamma == 0)
-            np.testing.assert_array_equal(floored[right], np.maximum(hessian[right], LEAST_CURVATURE))
+            np.testing.assert_array_equal(
+                floored[right], np.maximum(hessian[right], LEAST_CURVATURE)
+            )
 
 
 def test_a_higher_gamma_leaves_the_scores_of_easy_rows_less_extreme() -> None:
-    extremes = [np.abs(margin(XGBLossClassifier(loss_gamma=gamma, **BOTH).fit(X, Y))).max() for gamma in (0, 1, 3)]
+    extremes = [
+        np.abs(margin(XGBLossClassifier(loss_gamma=gamma, **BOTH).fit(X, Y))).max()
+        for gamma in (0, 1, 3)
+    ]
     assert extremes == sorted(extremes, reverse=True)
 
 
@@ -158,18 +184,24 @@ def test_probabilities_are_those_of_the_margin_and_are_held_against_one_half() -
         np.testing.assert_allclose(proba[:, 1], expit(margin(model).astype(float)), rtol=1e-5)
         np.testing.assert_allclose(proba.sum(axis=1), 1)
         np.testing.assert_array_equal(model.predict(X), margin(model) > 0)
-        np.testing.assert_array_equal(score(MODELS["xgboost"], model, X), expit(margin(model).astype(float)))
+        np.testing.assert_array_equal(
+            score(MODELS["xgboost"], model, X), expit(margin(model).astype(float))
+        )
         assert 0 < model.predict(X).sum() < len(Y)
         assert model.classes_.tolist() == [0, 1]
 
 
 def test_the_same_rows_give_the_same_margins() -> None:
-    one, other = (XGBLossClassifier(loss_gamma=2, subsample=0.5, **BOTH).fit(X, Y) for _ in range(2))
+    one, other = (
+        XGBLossClassifier(loss_gamma=2, subsample=0.5, **BOTH).fit(X, Y) for _ in range(2)
+    )
     np.testing.assert_array_equal(margin(one), margin(other))
 
 
 def test_a_model_survives_a_pickle_before_and_after_it_is_fitted() -> None:
-    model = pickle.loads(pickle.dumps(XGBLossClassifier(loss_alpha=0.25, loss_gamma=2, **BOTH))).fit(X, Y)
+    model = pickle.loads(
+        pickle.dumps(XGBLossClassifier(loss_alpha=0.25, loss_gamma=2, **BOTH))
+    ).fit(X, Y)
     there = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(margin(there), margin(model))
     assert there.loss_ == Loss(0.25, 2)
@@ -178,7 +210,12 @@ def test_a_model_survives_a_pickle_before_and_after_it_is_fitted() -> None:
 def test_parameters_are_kept_cloned_and_set() -> None:
     model = XGBLossClassifier(loss_alpha=0.25, loss_gamma=2, gamma=0.1, max_depth=3, **BOTH)
     before = model.get_params()
-    assert (before["loss_alpha"], before["loss_gamma"], before["gamma"], before["max_depth"]) == (0.25, 2, 0.1, 3)
+    assert (before["loss_alpha"], before["loss_gamma"], before["gamma"], before["max_depth"]) == (
+        0.25,
+        2,
+        0.1,
+        3,
+    )
     model.fit(X, Y)
     np.testing.assert_equal(model.get_params(), before)
     np.testing.assert_equal(clone(model).get_params(), before)
@@ -190,7 +227,9 @@ def test_parameters_are_kept_cloned_and_set() -> None:
     assert (XGBLossClassifier().loss_alpha, XGBLossClassifier().loss_gamma) == ("balanced", 0)
 
 
-def test_nothing_is_said_of_parameters_that_the_booster_does_not_know(capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_said_of_parameters_that_the_booster_does_not_know(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     XGBLossClassifier(loss_gamma=2, verbosity=2, validate_parameters=True, **BOTH).fit(X, Y)
     said = "".join(capfd.readouterr())
     assert "not used" not in said
@@ -201,7 +240,9 @@ def test_nothing_is_said_of_parameters_that_the_booster_does_not_know(capfd: pyt
 
 
 def test_early_stopping_looks_at_the_loss_that_is_minimised() -> None:
-    model = XGBLossClassifier(loss_gamma=1, early_stopping_rounds=5, **{**BOTH, "n_estimators": 300})
+    model = XGBLossClassifier(
+        loss_gamma=1, early_stopping_rounds=5, **{**BOTH, "n_estimators": 300}
+    )
     model.fit(X, Y, eval_set=[(X_VALIDATION, Y_VALIDATION)], verbose=False)
     (name, curve), *others = model.evals_result()["validation_0"].items()
     assert (name, others) == ("loss", [])
@@ -214,7 +255,9 @@ def test_early_stopping_looks_at_the_loss_that_is_minimised() -> None:
 def test_cross_entropy_of_a_natural_slice_would_stop_a_balanced_loss_at_once() -> None:
     stopped = {}
     for metric in ("logloss", None):
-        model = XGBLossClassifier(early_stopping_rounds=10, eval_metric=metric, learning_rate=0.1, **BOTH)
+        model = XGBLossClassifier(
+            early_stopping_rounds=10, eval_metric=metric, learning_rate=0.1, **BOTH
+        )
         model.fit(X, Y, eval_set=[(X_VALIDATION, Y_VALIDATION)], verbose=False)
         stopped[metric] = model.best_iteration
     assert stopped["logloss"] < 3 < stopped[None]
@@ -227,7 +270,9 @@ def test_a_metric_that_is_named_is_xgboosts_own() -> None:
     assert list(curves) == ["logloss", "aucpr"]
     assert model.best_iteration == np.argmax(curves["aucpr"])
     proba = model.predict_proba(X_VALIDATION)[:, 1]
-    assert curves["logloss"][model.best_iteration] == pytest.approx(log_loss(Y_VALIDATION, proba), rel=1e-4)
+    assert curves["logloss"][model.best_iteration] == pytest.approx(
+        log_loss(Y_VALIDATION, proba), rel=1e-4
+    )
 
 
 # Mistakes
@@ -236,15 +281,29 @@ def test_a_metric_that_is_named_is_xgboosts_own() -> None:
 @pytest.mark.parametrize(
     ("params", "labels", "message"),
     [
-        ({"loss_alpha": 1.5}, Y, r"^loss_alpha, .* must be a number above 0 and below 1, .*; found 1\.5$"),
+        (
+            {"loss_alpha": 1.5},
+            Y,
+            r"^loss_alpha, .* must be a number above 0 and below 1, .*; found 1\.5$",
+        ),
         ({"loss_gamma": -1}, Y, r"^loss_gamma, .* must be a number from 0 .*; found -1$"),
-        ({"scale_pos_weight": 3}, Y, "expected one of them alone, found scale_pos_weight 3 and loss_alpha 'balanced'"),
-        ({"objective": "binary:hinge"}, Y, "expected objective 'binary:logistic', .*; found 'binary:hinge'"),
+        (
+            {"scale_pos_weight": 3},
+            Y,
+            "expected one of them alone, found scale_pos_weight 3 and loss_alpha 'balanced'",
+        ),
+        (
+            {"objective": "binary:hinge"},
+            Y,
+            "expected objective 'binary:logistic', .*; found 'binary:hinge'",
+        ),
         ({}, Y * 2, r"^labels must be 0 and 1; found \[0, 2\]$"),
         ({}, Y * 0, "found 1200 in 1200 negatives and 0 in 0 positives"),
     ],
 )
-def test_what_makes_no_sense_is_told(params: dict[str, Any], labels: np.ndarray, message: str) -> None:
+def test_what_makes_no_sense_is_told(
+    params: dict[str, Any], labels: np.ndarray, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         XGBLossClassifier(**params, **BOTH).fit(X, labels)
 
@@ -261,7 +320,10 @@ def test_what_makes_no_sense_is_told(params: dict[str, Any], labels: np.ndarray,
         ({"early_stopping_rounds": True}, "early_stopping_rounds must be a number; found True"),
         ({"early_stopping_rounds": 2.5}, "Got 2.5"),
         ({"max_depth": -1}, "Got -1"),
-        ({"learning_rate": 0}, r"'learning_rate' .* a float in the range \(0\.0, inf\) or None\. Got 0"),
+        (
+            {"learning_rate": 0},
+            r"'learning_rate' .* a float in the range \(0\.0, inf\) or None\. Got 0",
+        ),
         ({"learning_rate": "1e-3"}, "Got '1e-3'"),
         ({"learning_rate": float("nan")}, "Got nan"),
         ({"subsample": 0}, r"'subsample' .* a float in the range \(0\.0, 1\.0\] or None\. Got 0"),
@@ -273,7 +335,9 @@ def test_what_makes_no_sense_is_told(params: dict[str, Any], labels: np.ndarray,
         ({"scale_pos_weight": float("inf")}, "'scale_pos_weight' .* Got inf"),
     ],
 )
-def test_what_xgboost_would_make_nonsense_of_in_silence_is_told(params: dict[str, Any], message: str) -> None:
+def test_what_xgboost_would_make_nonsense_of_in_silence_is_told(
+    params: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         check_booster(params)
 
@@ -283,7 +347,14 @@ def test_what_is_checked_are_parameters_of_xgboost_whose_defaults_are_fine() -> 
     assert set(CONSTRAINTS) <= set(params)
     check_booster(params)
     check_booster(
-        {"max_depth": 0, "max_leaves": 0, "subsample": 1, "reg_alpha": 0, "min_child_weight": 0.5, "device": "x"}
+        {
+            "max_depth": 0,
+            "max_leaves": 0,
+            "subsample": 1,
+            "reg_alpha": 0,
+            "min_child_weight": 0.5,
+            "device": "x",
+        }
     )
 
 
@@ -292,7 +363,9 @@ def test_what_is_checked_are_parameters_of_xgboost_whose_defaults_are_fine() -> 
 
 @pytest.mark.parametrize("more", [{}, MIXED, {"booster": "dart", "rate_drop": 0.3}])
 @pytest.mark.parametrize("cls", [XGBClassifier, XGBLossClassifier])
-def test_a_watch_tells_the_average_precision_every_few_rounds(cls: type, more: dict[str, Any]) -> None:
+def test_a_watch_tells_the_average_precision_every_few_rounds(
+    cls: type, more: dict[str, Any]
+) -> None:
     told: list[tuple[int, float]] = []
     watch = Watch((X_VALIDATION, Y_VALIDATION), lambda *said: told.append(said), every=7)
     model = cls(callbacks=[watch], **BOTH, **more).fit(X, Y)
@@ -307,7 +380,9 @@ def test_a_watch_tells_the_average_precision_every_few_rounds(cls: type, more: d
 
 def test_a_watch_serves_one_fit_after_another_and_is_copied_with_its_model() -> None:
     told: list[int] = []
-    model = XGBClassifier(callbacks=[Watch((X_VALIDATION, Y_VALIDATION), lambda step, _: told.append(step))], **BOTH)
+    model = XGBClassifier(
+        callbacks=[Watch((X_VALIDATION, Y_VALIDATION), lambda step, _: told.append(step))], **BOTH
+    )
     clone(model.fit(X, Y)).fit(X, Y)
     model.fit(X, Y)
     assert told == [10, 20, 30] * 3

@@ -1,4 +1,5 @@
-"""The pages in a real browser: a dataset's page, opened as the file that it is, and MLflow's pages of its runs."""
+"""The pages in a real browser: a dataset's page, opened as the file that it is, and MLflow's pages
+of its runs."""
 
 from __future__ import annotations
 
@@ -25,23 +26,36 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from counterpoise.core import files
-from stages import report
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.evaluation.summary import number
 from counterpoise.report.page import percent
+from stages import report
 from tests.computed import computed
 from tests.test_tracking import published
 
 PARAMS: dict[str, Any] = {
     "seed": 5,
     "datasets": {
-        "digits": {"path": "data/cards/digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8}
+        "digits": {
+            "path": "data/cards/digits.md",
+            "source": {"bundled": "digits"},
+            "target": "digit",
+            "positive": 8,
+        }
     },
-    "strategies": {"none": {}, "random_over": {}, "random_under": {}, "adasyn": {"params": {"n_neighbors": 600}}},
+    "strategies": {
+        "none": {},
+        "random_over": {},
+        "random_under": {},
+        "adasyn": {"params": {"n_neighbors": 600}},
+    },
     "models": {
         "logistic_regression": {"params": {"max_iter": 200}},
         "xgboost": {"params": {"n_estimators": 5}},
-        "xgboost_weighted": {"strategies": ["none"], "params": {"n_estimators": 5, "scale_pos_weight": "balanced"}},
+        "xgboost_weighted": {
+            "strategies": ["none"],
+            "params": {"n_estimators": 5, "scale_pos_weight": "balanced"},
+        },
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 2, "validation": 0.2},
     "thresholds": {"half": 0.5, "tuned": "f1"},
@@ -49,7 +63,8 @@ PARAMS: dict[str, Any] = {
 }  # adasyn cannot run: 600 neighbours are more than there are positives
 WIDTHS = (1280, 390)
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # what MLflow asks of SQLAlchemy
+# what MLflow asks of SQLAlchemy
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -73,13 +88,15 @@ def tables(results: Path) -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium of this machine, else Playwright's own; without one these tests fail instead of being skipped."""
+    """Chromium of this machine, else Playwright's own; without one these tests fail instead of
+    being skipped."""
     with sync_playwright() as playwright:
         found = next(filter(None, map(shutil.which, BROWSERS)), None)
         if found is None and not Path(playwright.chromium.executable_path).is_file():
             pytest.fail(
-                f"these tests open pages in a browser, and there is neither {', '.join(BROWSERS)} on the PATH nor "
-                "Playwright's own: `apt-get install chromium` or `python -m playwright install chromium` brings one"
+                f"these tests open pages in a browser, and there is neither {', '.join(BROWSERS)}"
+                " on the PATH nor Playwright's own: `apt-get install chromium` or `python -m"
+                " playwright install chromium` brings one"
             )
         opened = playwright.chromium.launch(executable_path=found)
         yield opened
@@ -97,7 +114,10 @@ class Seen:
     @classmethod
     def of(cls, page: Page) -> Seen:
         seen = cls(page)
-        page.on("console", lambda m: seen.errors.append(f"{m.text} ({m.location})") if m.type == "error" else None)
+        page.on(
+            "console",
+            lambda m: seen.errors.append(f"{m.text} ({m.location})") if m.type == "error" else None,
+        )
         page.on("pageerror", lambda error: seen.errors.append(str(error)))
         page.on("request", lambda request: seen.asked.append(request.url))
         return seen
@@ -184,7 +204,11 @@ def test_the_leaderboard_is_sorted_by_every_column_with_the_keyboard_alone(page:
             keys = [sorted_by(text) if numeric else text.casefold() for text in shown if text]
             keys = [key for key in keys if key is not None]
             assert keys == sorted(keys, reverse=way == "descending"), (names[column], way)
-            filled = [bool(text) for text in shown if not numeric or text == "" or sorted_by(text) is not None]
+            filled = [
+                bool(text)
+                for text in shown
+                if not numeric or text == "" or sorted_by(text) is not None
+            ]
             assert filled == sorted(filled, reverse=True), "what is missing comes last"
     assert sorted(texts(page, "cells")) == sorted(before), "every row is still there"
 
@@ -219,21 +243,36 @@ def test_the_leaderboard_is_filtered_by_words_and_by_choices(page: Page, keep: A
 
 def shown_at(page: Page) -> dict[str, str]:
     shown = {name: is_at(page, name).locator("b").inner_text() for name in ("tn", "fp", "fn", "tp")}
-    shown |= {f"{name}_share": is_at(page, name).locator("small").inner_text() for name in ("tn", "fp", "fn", "tp")}
+    shown |= {
+        f"{name}_share": is_at(page, name).locator("small").inner_text()
+        for name in ("tn", "fp", "fn", "tp")
+    }
     return shown | {
-        name: is_at(page, name).inner_text() for name in ("precision", "recall", "f1", "specificity", "cost")
+        name: is_at(page, name).inner_text()
+        for name in ("precision", "recall", "f1", "specificity", "cost")
     }
 
 
 def expected_at(row: dict[str, Any]) -> dict[str, str]:
     tn, fp, fn, tp = (int(row[name]) for name in ("tn", "fp", "fn", "tp"))
-    told = {name: f"{value:,}" for name, value in zip(("tn", "fp", "fn", "tp"), (tn, fp, fn, tp), strict=True)}
-    shares = zip(("tn", "fp", "fn", "tp"), (tn, fp, fn, tp), (tn + fp, tn + fp, fn + tp, fn + tp), strict=True)
+    told = {
+        name: f"{value:,}"
+        for name, value in zip(("tn", "fp", "fn", "tp"), (tn, fp, fn, tp), strict=True)
+    }
+    shares = zip(
+        ("tn", "fp", "fn", "tp"),
+        (tn, fp, fn, tp),
+        (tn + fp, tn + fp, fn + tp, fn + tp),
+        strict=True,
+    )
     told |= {f"{name}_share": percent(count / total) for name, count, total in shares}
     rates = {
-        "precision": tp / (tp + fp) if tp + fp else None, "recall": tp / (tp + fn), "f1": 2 * tp / (2 * tp + fp + fn),
-        "specificity": tn / (tn + fp), "cost": row["expected_cost"],
-    }  # fmt: skip
+        "precision": tp / (tp + fp) if tp + fp else None,
+        "recall": tp / (tp + fn),
+        "f1": 2 * tp / (2 * tp + fp + fn),
+        "specificity": tn / (tn + fp),
+        "cost": row["expected_cost"],
+    }
     return told | {name: number(value) or "\u2013" for name, value in rates.items()}
 
 
@@ -252,7 +291,9 @@ def test_at_the_threshold_half_the_slider_shows_the_decisions_of_every_cell(
         assert is_at(page, "name").inner_text() == f"{row['strategy']} with {row['model']}"
         expected = expected_at(row)
         assert shown_at(page) == expected
-        assert expected["f1"] == number(row["f1"]) and expected["precision"] == (number(row["precision"]) or "\u2013")
+        assert expected["f1"] == number(row["f1"]) and expected["precision"] == (
+            number(row["precision"]) or "\u2013"
+        )
 
 
 def test_the_slider_goes_through_all_thresholds_with_the_keyboard_and_says_where_it_is(
@@ -262,7 +303,9 @@ def test_the_slider_goes_through_all_thresholds_with_the_keyboard_and_says_where
     top = board.loc[board["average_precision"].idxmax()]
     assert is_at(page, "strategy").input_value() == top["strategy"], "it starts at the best cell"
     assert is_at(page, "model").input_value() == top["model"]
-    mine = swept[(swept["strategy"] == top["strategy"]) & (swept["model"] == top["model"])].to_dict("records")
+    mine = swept[(swept["strategy"] == top["strategy"]) & (swept["model"] == top["model"])].to_dict(
+        "records"
+    )
     slider = page.get_by_role("slider", name="Threshold")
     slider.focus()
     page.keyboard.press("Home")
@@ -276,7 +319,10 @@ def test_the_slider_goes_through_all_thresholds_with_the_keyboard_and_says_where
     slider.fill("80")
     row = mine[80]
     assert slider.get_attribute("aria-valuetext") == f"threshold {row['threshold']}"
-    said = f"At the threshold {row['threshold']}, {int(row['tp']):,} of {int(row['tp'] + row['fn']):,} positives found with"
+    said = (
+        f"At the threshold {row['threshold']}, {int(row['tp']):,} of {int(row['tp'] + row['fn']):,}"
+        " positives found with"
+    )
     expect(page.locator("#try [aria-live=polite]")).to_contain_text(said)
     is_at(page, "slider").scroll_into_view_if_needed()
     keep(page, "slider")
@@ -303,12 +349,20 @@ def test_the_buttons_go_to_the_threshold_that_decides_most_like_the_policy(
 
 
 def displayed(lines: Locator) -> int:
-    """How many of some lines are drawn; one that lies flat has no height and is seen all the same."""
-    return int(lines.evaluate_all("all => all.filter(line => getComputedStyle(line).display !== 'none').length"))
+    """How many of some lines are drawn; one that lies flat has no height and is seen all the
+    same."""
+    return int(
+        lines.evaluate_all(
+            "all => all.filter(line => getComputedStyle(line).display !== 'none').length"
+        )
+    )
 
 
 def test_a_check_box_switches_a_strategy_off_and_on_in_all_curves(page: Page, keep: Any) -> None:
-    lines = {name: page.locator(f"#curves [data-strategy={name}]") for name in ("none", "random_over", "random_under")}
+    lines = {
+        name: page.locator(f"#curves [data-strategy={name}]")
+        for name in ("none", "random_over", "random_under")
+    }
     # in each of four figures a panel a model, and in the legend a line and a name
     assert [mine.count() for mine in lines.values()] == [20, 16, 16]
     boxes = page.get_by_role("group", name="Strategies to show")
@@ -325,38 +379,61 @@ def test_a_check_box_switches_a_strategy_off_and_on_in_all_curves(page: Page, ke
     assert [displayed(mine) for mine in lines.values()] == [20, 16, 16]
 
 
-def test_every_cell_with_a_result_is_a_point_of_time_against_gain(page: Page, results: Path, keep: Any) -> None:
+def test_every_cell_with_a_result_is_a_point_of_time_against_gain(
+    page: Page, results: Path, keep: Any
+) -> None:
     points = page.locator("#time-figure .point")
     assert points.count() == 7
     told = [text.split(": ") for text in points.locator("title").all_text_contents()]
     measured = json.loads(page.locator("#measured").text_content() or "")
-    board = files.read_csv(results / "data/evaluations/digits/leaderboard.csv").set_index(["strategy", "model"])
+    board = files.read_csv(results / "data/evaluations/digits/leaderboard.csv").set_index(
+        ["strategy", "model"]
+    )
     for name, numbers in told:
         strategy, model = name.split(" / ")
         seconds, gain = numbers.replace("\u2212", "-").split(" s, ")
         mine = measured[f"{strategy}/{model}"]
         total = sum(mine.get(f"{part}_seconds", 0) for part in ("resample", "fit", "predict"))
-        assert float(seconds) == pytest.approx(total, rel=0.05, abs=0.001)  # two digits: 1.05 is 1.1
+        # two digits: 1.05 is 1.1
+        assert float(seconds) == pytest.approx(total, rel=0.05, abs=0.001)
         row = board.loc[(strategy, model)]
-        assert float(gain) == pytest.approx(0 if row["level"] == "none" else row["delta_plain"], abs=0.0006)
+        assert float(gain) == pytest.approx(
+            0 if row["level"] == "none" else row["delta_plain"], abs=0.0006
+        )
     page.locator("#time").scroll_into_view_if_needed()
     keep(page, "time")
     front = page.locator("#time-front li strong").all_inner_texts()
-    score = {f"{strategy} / {model}": value for (strategy, model), value in board["average_precision"].dropna().items()}
-    total = {name: sum(measured[name.replace(" / ", "/")].get(f"{part}_seconds", 0)
-                       for part in ("resample", "fit", "predict")) for name in score}  # fmt: skip
-    beaten = {one for one in score for other in score
-              if other != one and total[other] <= total[one] and score[other] >= score[one]}  # fmt: skip
+    score = {
+        f"{strategy} / {model}": value
+        for (strategy, model), value in board["average_precision"].dropna().items()
+    }
+    total = {
+        name: sum(
+            measured[name.replace(" / ", "/")].get(f"{part}_seconds", 0)
+            for part in ("resample", "fit", "predict")
+        )
+        for name in score
+    }
+    beaten = {
+        one
+        for one in score
+        for other in score
+        if other != one and total[other] <= total[one] and score[other] >= score[one]
+    }
     assert front == sorted(set(score) - beaten, key=total.__getitem__)
 
 
 # ----------------------------------------------------------------- screens, paper, readers
 
 
-def test_the_page_is_as_wide_as_the_screen_and_its_headings_are_in_order(page: Page, keep: Any) -> None:
+def test_the_page_is_as_wide_as_the_screen_and_its_headings_are_in_order(
+    page: Page, keep: Any
+) -> None:
     width = (page.viewport_size or {})["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    levels = page.locator("h1, h2, h3, h4").evaluate_all("all => all.map(h => Number(h.tagName[1]))")
+    levels = page.locator("h1, h2, h3, h4").evaluate_all(
+        "all => all.map(h => Number(h.tagName[1]))"
+    )
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     for control in page.locator("main input, main select, main button").all():
@@ -392,9 +469,13 @@ def test_on_paper_there_are_no_controls_and_nothing_is_cut(browser: Browser, res
     with opened(browser, results / "reports" / "digits.html") as page:
         page.locator("#toggles input").nth(1).uncheck()
         page.emulate_media(media="print")
-        for control in page.locator("nav, .controls, input, select, main button:not(th button)").all():
+        for control in page.locator(
+            "nav, .controls, input, select, main button:not(th button)"
+        ).all():
             assert not control.is_visible()
-        cut = page.locator(".scroll").evaluate_all("all => all.filter(s => s.scrollHeight > s.clientHeight + 1).length")
+        cut = page.locator(".scroll").evaluate_all(
+            "all => all.filter(s => s.scrollHeight > s.clientHeight + 1).length"
+        )
         assert cut == 0
         page.set_viewport_size({"width": 1047, "height": 700})  # A4 across, less the margins
         assert page.evaluate("document.documentElement.scrollWidth") <= 1047
@@ -402,18 +483,24 @@ def test_on_paper_there_are_no_controls_and_nothing_is_cut(browser: Browser, res
         assert content.startswith(b"%PDF") and len(content) > 50_000
 
 
-def test_without_javascript_everything_is_there_but_the_controls(browser: Browser, results: Path) -> None:
+def test_without_javascript_everything_is_there_but_the_controls(
+    browser: Browser, results: Path
+) -> None:
     with opened(browser, results / "reports" / "digits.html", java_script_enabled=False) as page:
         assert page.locator("#curves figure svg").count() == 4
         lines = page.locator("#curves [data-strategy]")
         assert displayed(lines) == lines.count() == 52
         assert page.locator("#cells tbody tr").count() == 9
         assert page.locator("#numbers tbody tr").count() == 21
-        assert not any(control.is_visible() for control in page.locator("input, select, button").all())
+        assert not any(
+            control.is_visible() for control in page.locator("input, select, button").all()
+        )
         assert page.get_by_text("The slider takes JavaScript.").is_visible()
 
 
-def test_the_page_of_all_datasets_sorts_and_filters_too(browser: Browser, results: Path, keep: Any) -> None:
+def test_the_page_of_all_datasets_sorts_and_filters_too(
+    browser: Browser, results: Path, keep: Any
+) -> None:
     for width in WIDTHS:
         with opened(browser, results / "reports" / "index.html", width) as page:
             assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -431,10 +518,15 @@ HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window
 def test_labels_that_look_like_html_stay_labels_in_the_json_of_a_page_too(
     browser: Browser, results: Path, tables: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
-    renamed = {name: frame.replace({"strategy": {"random_over": HOSTILE}}) for name, frame in tables.items()}
+    renamed = {
+        name: frame.replace({"strategy": {"random_over": HOSTILE}})
+        for name, frame in tables.items()
+    }
     for name in ("leaderboard", "counts", "decisions"):
         renamed[name]["reason"] = HOSTILE
-    facts = files.read_json(results / "data/evaluations/digits/dataset.json") | {"positive": HOSTILE}
+    facts = files.read_json(results / "data/evaluations/digits/dataset.json") | {
+        "positive": HOSTILE
+    }
     measured = {f"{HOSTILE}/xgboost": {"fit_seconds": 2.0}, "none/xgboost": {"fit_seconds": 1.0}}
     path = tmp_path / "hostile.html"
     path.write_text(report.made(HOSTILE, renamed, facts, measured)[0])
@@ -454,7 +546,9 @@ def test_labels_that_look_like_html_stay_labels_in_the_json_of_a_page_too(
         box = page.get_by_role("group", name="Strategies to show").get_by_label(HOSTILE)
         box.uncheck()
         off = page.locator("#curves .off")
-        assert off.count() == 16 and {line.get_attribute("data-strategy") for line in off.all()} == {HOSTILE}
+        assert off.count() == 16 and {
+            line.get_attribute("data-strategy") for line in off.all()
+        } == {HOSTILE}
         assert HOSTILE in " ".join(page.locator("#time-figure title").all_text_contents())
         assert page.evaluate("window.hacked") is None
 
@@ -463,7 +557,8 @@ def test_labels_that_look_like_html_stay_labels_in_the_json_of_a_page_too(
 
 
 MLFLOW_SAYS_SO_ITSELF = ("/ajax-api/2.0/mlflow/users/current", "ResizeObserver loop")
-"""What its pages complain of without users, and while their tables find their size, whatever runs they show."""
+"""What its pages complain of without users, and while their tables find their size, whatever runs
+they show."""
 
 
 @pytest.fixture(scope="module")
@@ -477,7 +572,16 @@ def server(results: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     store = f"sqlite:///{results / 'mlflow.db'}"
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--workers", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        store,
+        "--workers",
+        "1",
+    ]
     log = results / "server.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
@@ -513,8 +617,8 @@ def test_mlflow_compares_two_runs_and_shows_the_pictures_of_all(
 ) -> None:
     with contextlib.closing(sqlite3.connect(results / "mlflow.db")) as database:
         experiment, comparison = database.execute(
-            "SELECT e.experiment_id, r.run_uuid FROM runs r JOIN experiments e USING (experiment_id) "
-            "WHERE e.name = 'digits' AND r.name = 'comparison'"
+            "SELECT e.experiment_id, r.run_uuid FROM runs r JOIN experiments e USING"
+            " (experiment_id) WHERE e.name = 'digits' AND r.name = 'comparison'"
         ).fetchone()
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(120_000)
@@ -538,5 +642,7 @@ def test_mlflow_compares_two_runs_and_shows_the_pictures_of_all(
         page.wait_for_function("image => image.naturalWidth > 500", arg=shown.element_handle())
         keep(page, f"mlflow-{picture.removesuffix('.png')}")
     context.close()
-    assert [error for error in seen.errors if not any(own in error for own in MLFLOW_SAYS_SO_ITSELF)] == []
+    assert [
+        error for error in seen.errors if not any(own in error for own in MLFLOW_SAYS_SO_ITSELF)
+    ] == []
     assert [url for url in seen.asked if not url.startswith((server, "data:", "blob:"))] == []

@@ -17,7 +17,12 @@ from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 
 from counterpoise.evaluation import calibration
-from counterpoise.evaluation.calibration import expected_calibration_error, histogram, reliability, slope_intercept
+from counterpoise.evaluation.calibration import (
+    expected_calibration_error,
+    histogram,
+    reliability,
+    slope_intercept,
+)
 
 
 @st.composite
@@ -43,7 +48,12 @@ def in_the_large(y: np.ndarray, values: np.ndarray) -> float:
     return float(brentq(lambda a: expit(values + a).sum() - y.sum(), -50, 50))
 
 
-@given(seed=st.integers(0, 10**6), rows=st.integers(40, 300), scale=st.floats(0.2, 5), shift=st.floats(-4, 4))
+@given(
+    seed=st.integers(0, 10**6),
+    rows=st.integers(40, 300),
+    scale=st.floats(0.2, 5),
+    shift=st.floats(-4, 4),
+)
 def test_slope_and_intercept_are_those_of_two_logistic_regressions(
     seed: int, rows: int, scale: float, shift: float
 ) -> None:
@@ -53,7 +63,9 @@ def test_slope_and_intercept_are_those_of_two_logistic_regressions(
     values = scale * truth + shift
     slope, intercept, reason = slope_intercept(y, values)
     assert not reason
-    theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(values[:, None] / scale, y)
+    theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(
+        values[:, None] / scale, y
+    )
     assert slope == pytest.approx(theirs.coef_[0, 0] / scale, rel=1e-3, abs=1e-4)
     assert intercept == pytest.approx(in_the_large(y, values), abs=1e-7)
 
@@ -73,13 +85,25 @@ def test_what_is_not_defined_is_missing_with_a_reason() -> None:
     values = np.array([-2.0, -1.0, 0.5, 1.0])
     for y in (np.zeros(4, np.int8), np.ones(4, np.int8), np.empty(0, np.int8)):
         found = slope_intercept(y, values[: len(y)])
-        assert math.isnan(found.slope) and math.isnan(found.intercept) and found.reason.startswith("one class alone")
-    for y in (np.array([0, 0, 1, 1], np.int8), np.array([1, 1, 0, 0], np.int8), np.array([0, 0, 0, 1], np.int8)):
+        assert (
+            math.isnan(found.slope)
+            and math.isnan(found.intercept)
+            and found.reason.startswith("one class alone")
+        )
+    for y in (
+        np.array([0, 0, 1, 1], np.int8),
+        np.array([1, 1, 0, 0], np.int8),
+        np.array([0, 0, 0, 1], np.int8),
+    ):
         found = slope_intercept(y, values)
-        assert math.isnan(found.slope) and found.reason.startswith("a threshold separates the classes")
+        assert math.isnan(found.slope) and found.reason.startswith(
+            "a threshold separates the classes"
+        )
         assert found.intercept == pytest.approx(in_the_large(y, values))
     touching = slope_intercept(np.array([0, 0, 1, 1], np.int8), np.array([-1.0, 0.0, 0.0, 1.0]))
-    assert math.isnan(touching.slope), "classes that share one value alone have no best slope either"
+    assert math.isnan(touching.slope), (
+        "classes that share one value alone have no best slope either"
+    )
     constant = slope_intercept(np.array([0, 0, 1, 0], np.int8), np.zeros(4))
     assert math.isnan(constant.slope) and constant.intercept == pytest.approx(logit(0.25))
     assert constant.reason == "every row has the same probability"
@@ -98,7 +122,9 @@ def test_probabilities_of_0_and_1_count_as_half_the_smallest_and_twice_the_large
 
 
 @given(data=scored())
-def test_slope_and_intercept_are_numbers_or_have_a_reason(data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_slope_and_intercept_are_numbers_or_have_a_reason(
+    data: tuple[np.ndarray, np.ndarray],
+) -> None:
     y, p = data
     slope, intercept, reason = slope_intercept(y, logit(p))
     assert bool(reason) == (math.isnan(slope) or math.isnan(intercept))
@@ -109,7 +135,8 @@ def test_slope_and_intercept_are_numbers_or_have_a_reason(data: tuple[np.ndarray
 
 
 def slow_bins(p: np.ndarray, bins: int) -> list[int]:
-    """One value of p after the other, in whole numbers and fractions: does the bin end before it, or after it?"""
+    """One value of p after the other, in whole numbers and fractions: does the bin end before it,
+    or after it?"""
     heaps = [(value, sum(1 for _ in ties)) for value, ties in groupby(sorted(p.tolist()))]
     fair, names = Fraction(len(p), bins), {}
     bin_, inside, before = 0, 0, 0  # rows in this bin, rows in the bins before
@@ -119,7 +146,11 @@ def slow_bins(p: np.ndarray, bins: int) -> list[int]:
         share = max(Fraction(len(p) - before, max(bins - bin_, 1)), fair / 2)
         following = heaps[at + 1][1] if at + 1 < len(heaps) else 0
         full = inside >= share
-        nearer_now = inside < share and inside + following >= share and share - inside < inside + following - share
+        nearer_now = (
+            inside < share
+            and inside + following >= share
+            and share - inside < inside + following - share
+        )
         if full or (nearer_now and inside >= fair / 2):
             bin_, inside, before = bin_ + 1, 0, before + inside
     left = [value for value, name in names.items() if name == bin_]
@@ -137,7 +168,10 @@ def test_the_calibration_error_is_that_of_going_through_the_rows(
     expected = 0.0
     for name in set(at):
         rows = [row for row in range(len(p)) if at[row] == name]
-        observed, promised = sum(int(y[row]) for row in rows) / len(rows), sum(p[row] for row in rows) / len(rows)
+        observed, promised = (
+            sum(int(y[row]) for row in rows) / len(rows),
+            sum(p[row] for row in rows) / len(rows),
+        )
         expected += len(rows) / len(p) * abs(observed - promised)
     assert expected_calibration_error(y, p, bins) == pytest.approx(expected, abs=1e-12)
 
@@ -150,15 +184,19 @@ def test_bins_hold_equal_numbers_of_rows() -> None:
 
 
 def test_the_calibration_error_sees_what_bins_of_equal_width_do_not() -> None:
-    """Probabilities whose mean is right and which are wrong all over, near 0: the first of 15 equal bins holds them all."""
+    """Probabilities whose mean is right and which are wrong all over, near 0: the first of 15 equal
+    bins holds them all."""
     y, p = rare(100_000)
-    sharp = np.where(p > np.median(p), p.mean() * 0.2, p.mean() * 1.8)  # the wrong half has the higher ones
+    # the wrong half has the higher ones
+    sharp = np.where(p > np.median(p), p.mean() * 0.2, p.mean() * 1.8)
     assert sharp.max() < 1 / 15 and abs(sharp.mean() - p.mean()) < 1e-12
     assert abs(y.mean() - sharp.mean()) < 0.001, "all that bins of equal width see"
     assert expected_calibration_error(y, sharp) > 0.6 * p.mean()
 
 
-def test_the_calibration_error_of_calibrated_rows_is_chance_and_of_wrong_ones_their_distance() -> None:
+def test_the_calibration_error_of_calibrated_rows_is_chance_and_of_wrong_ones_their_distance() -> (
+    None
+):
     y, p = rare(20_000)
     errors = [expected_calibration_error(*rare(20_000, seed)) for seed in range(10)]
     most = math.sqrt(2 / math.pi * p.mean() * 15 / len(p))
@@ -174,20 +212,36 @@ def test_the_calibration_error_of_calibrated_rows_is_chance_and_of_wrong_ones_th
 
 
 @given(data=scored(), bins=st.integers(1, 20))
-def test_reliability_counts_every_row_once_and_has_no_empty_bin(data: tuple[np.ndarray, np.ndarray], bins: int) -> None:
+def test_reliability_counts_every_row_once_and_has_no_empty_bin(
+    data: tuple[np.ndarray, np.ndarray], bins: int
+) -> None:
     y, p = data
     frame = reliability(y, p, bins)
-    assert list(frame.columns) == ["bin", "rows", "positives", "mean_probability", "observed", "low", "high"]
+    assert list(frame.columns) == [
+        "bin",
+        "rows",
+        "positives",
+        "mean_probability",
+        "observed",
+        "low",
+        "high",
+    ]
     assert 1 <= len(frame) <= bins and (frame["rows"] > 0).all()
     assert frame["rows"].sum() == len(y) and frame["positives"].sum() == y.sum()
     assert (frame["rows"] * frame["mean_probability"]).sum() == pytest.approx(p.sum())
     assert frame["mean_probability"].is_monotonic_increasing
     assert ((frame["low"] <= frame["observed"]) & (frame["observed"] <= frame["high"])).all()
-    assert (frame["low"] >= 0).all() and (frame["high"] <= 1).all() and (frame["high"] > frame["low"]).all()
+    assert (
+        (frame["low"] >= 0).all()
+        and (frame["high"] <= 1).all()
+        and (frame["high"] > frame["low"]).all()
+    )
 
 
 @given(data=scored(), bins=st.integers(1, 20))
-def test_equal_probabilities_stay_in_one_bin(data: tuple[np.ndarray, np.ndarray], bins: int) -> None:
+def test_equal_probabilities_stay_in_one_bin(
+    data: tuple[np.ndarray, np.ndarray], bins: int
+) -> None:
     _, p = data
     at = calibration._by_mass(p, np.ones(len(p)), bins)
     for value in np.unique(p):
@@ -213,7 +267,8 @@ def test_the_interval_is_that_of_wilson() -> None:
 
 @pytest.mark.parametrize("factor", [1, 99])
 def test_a_diagram_of_rare_positives_has_points_where_the_positives_are(factor: float) -> None:
-    """1 % of the rows are positive: as they come, and as a model fitted on balanced rows tells them."""
+    """1 % of the rows are positive: as they come, and as a model fitted on balanced rows tells
+    them."""
     y, p = rare()
     told = expit(logit(p) + np.log(factor))
     frame = reliability(y, told)
@@ -221,7 +276,9 @@ def test_a_diagram_of_rare_positives_has_points_where_the_positives_are(factor: 
     assert (frame["positives"] >= 5).sum() >= 5, "points with enough positives to say anything"
     assert frame["mean_probability"].iloc[0] < 0.1 * frame["mean_probability"].iloc[-1]
     assert frame["rows"].max() < 0.8 * len(y)
-    inside = ((frame["low"] <= frame["mean_probability"]) & (frame["mean_probability"] <= frame["high"])).sum()
+    inside = (
+        (frame["low"] <= frame["mean_probability"]) & (frame["mean_probability"] <= frame["high"])
+    ).sum()
     assert inside >= 8 if factor == 1 else inside <= 3
 
 
@@ -244,7 +301,9 @@ def test_probabilities_of_0_alone_have_one_point_and_none_has_none() -> None:
 
 
 @given(data=scored(), bins=st.integers(1, 40))
-def test_the_histogram_of_each_class_adds_up_to_one(data: tuple[np.ndarray, np.ndarray], bins: int) -> None:
+def test_the_histogram_of_each_class_adds_up_to_one(
+    data: tuple[np.ndarray, np.ndarray], bins: int
+) -> None:
     y, p = data
     frame = histogram(y, p, bins)
     assert list(frame.columns) == ["label", "left", "right", "share"]
@@ -254,8 +313,12 @@ def test_the_histogram_of_each_class_adds_up_to_one(data: tuple[np.ndarray, np.n
         if (y == label).any():
             assert mine["share"].sum() == pytest.approx(1)
             for row in mine.to_dict("records"):
-                inside = (p >= row["left"]) & ((p < row["right"]) | (row["right"] == p) & (row["right"] == 1))
-                assert row["share"] == pytest.approx((inside & (y == label)).sum() / (y == label).sum())
+                inside = (p >= row["left"]) & (
+                    (p < row["right"]) | (row["right"] == p) & (row["right"] == 1)
+                )
+                assert row["share"] == pytest.approx(
+                    (inside & (y == label)).sum() / (y == label).sum()
+                )
         else:
             assert mine["share"].isna().all()
 

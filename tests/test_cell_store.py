@@ -26,7 +26,13 @@ from counterpoise.core import paths
 from counterpoise.core.errors import ConfigurationError, StorageError
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.engine import cell_store
-from counterpoise.engine.cell_store import CellStore, MalformedObjectError, StoredObject, pack, unpack
+from counterpoise.engine.cell_store import (
+    CellStore,
+    MalformedObjectError,
+    StoredObject,
+    pack,
+    unpack,
+)
 
 
 def key(number: int) -> str:
@@ -133,7 +139,9 @@ def test_python_objects_are_not_kept(tmp_path: Path) -> None:
         assert store.contains([KEY]) == set()
 
 
-@pytest.mark.parametrize("wrong", ["", "ab", "../" * 20 + "a" * 4, KEY.upper(), KEY + "0", "é" * 64])
+@pytest.mark.parametrize(
+    "wrong", ["", "ab", "../" * 20 + "a" * 4, KEY.upper(), KEY + "0", "é" * 64]
+)
 def test_a_key_is_64_hexadecimal_digits(wrong: str, tmp_path: Path) -> None:
     store = CellStore(tmp_path / "store")
     for use in (
@@ -204,7 +212,9 @@ FOREIGN = {
     "deep facts": lambda: archive({"facts.json": b"[" * 100_000}),
     "facts of another form": lambda: archive({"facts.json": b"[1]"}),
     "objects": lambda: archive({"x.npy": npy(np.arange(2), descr="|O")}),
-    "pickled objects": lambda: archive({"x.npy": npy(np.arange(0), descr="|O") + pickle.dumps([1])}),
+    "pickled objects": lambda: archive(
+        {"x.npy": npy(np.arange(0), descr="|O") + pickle.dumps([1])}
+    ),
     "huge shape": lambda: archive({"x.npy": npy(np.arange(2), shape=(10**12,))}),
     "negative shape": lambda: archive({"x.npy": npy(np.arange(2), shape=(-1, -2))}),
     "other shape": lambda: archive({"x.npy": npy(np.arange(2), shape=(1,))}),
@@ -241,7 +251,9 @@ def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(
         tracemalloc.stop()
 
 
-def test_damaged_objects_are_removed_and_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_objects_are_removed_and_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     numbers = range(5)
     with CellStore(tmp_path) as store:
         for number in numbers:
@@ -267,7 +279,9 @@ def test_damaged_objects_are_removed_and_made_again(tmp_path: Path, capsys: pyte
     assert capsys.readouterr().err == ""
 
 
-def test_what_cannot_be_read_is_no_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_read_is_no_object(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / KEY[:2] / f"{KEY}.cell").mkdir(parents=True)
     with CellStore(tmp_path) as store:
         assert store.get(KEY) is None
@@ -358,7 +372,9 @@ def writer(folder: Path, turns: int) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def test_two_processes_write_the_same_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_processes_write_the_same_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with writer(tmp_path, 150) as one, writer(tmp_path, 150) as other:
         store, seen = CellStore(tmp_path), 0
         while one.poll() is None or other.poll() is None:
@@ -373,7 +389,9 @@ def test_two_processes_write_the_same_keys(tmp_path: Path, capsys: pytest.Captur
     assert len(list(tmp_path.glob("??/*"))) == 5  # no parts are left
 
 
-def test_a_killed_writer_leaves_whole_objects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_killed_writer_leaves_whole_objects(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for turn in range(8):
         with writer(tmp_path, 10**6) as process:
             time.sleep(0.05 + 0.013 * turn)

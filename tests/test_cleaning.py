@@ -21,7 +21,8 @@ Table = tuple[np.ndarray, np.ndarray]
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Makes a small table meet what a large one does: several blocks, samples that grow, classes not sought in whole."""
+    """Makes a small table meet what a large one does: several blocks, samples that grow, classes
+    not sought in whole."""
     monkeypatch.setattr(neighbours, "ROWS", 32)
     monkeypatch.setattr(neighbours, "COLUMNS", 48)
     monkeypatch.setattr(neighbours, "SAMPLE", 8)
@@ -32,8 +33,9 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @st.composite
 def tables(draw: Any) -> Table:
-    """Rows of a few or of many columns, real or whole numbers, near the origin or far, in double or single precision, with
-    rows that are repeated, in their own class or another, and two or three classes, balanced to rare."""
+    """Rows of a few or of many columns, real or whole numbers, near the origin or far, in double or
+    single precision, with rows that are repeated, in their own class or another, and two or three
+    classes, balanced to rare."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rows, columns = draw(st.integers(12, 400)), draw(st.sampled_from([1, 2, 5, 15, 16, 17, 30]))
     X = random.normal(size=(rows, columns)) * random.gamma(2, 0.5, columns)
@@ -46,10 +48,13 @@ def tables(draw: Any) -> Table:
     grid = draw(st.sampled_from([0, 0, 1, 3, 1000]))
     if grid:
         X = np.round(X * grid) / (grid if draw(st.booleans()) else 1)
-    for _ in range(draw(st.integers(0, 3))):  # a row, and a quarter of the others or one, become the same
+    # a row, and a quarter of the others or one, become the same
+    for _ in range(draw(st.integers(0, 3))):
         again = random.permutation(rows)[: draw(st.sampled_from([2, 2, 4, rows // 4]))]
         X[again] = X[again[0]]
-    X = X * draw(st.sampled_from([1.0, 1.0, 1e-9, 1e9])) + draw(st.sampled_from([0.0, 0.0, 1.0, 1e4, 1e7]))
+    X = X * draw(st.sampled_from([1.0, 1.0, 1e-9, 1e9])) + draw(
+        st.sampled_from([0.0, 0.0, 1.0, 1e4, 1e7])
+    )
     kind = draw(st.sampled_from([np.float64, np.float64, np.float32, np.int64]))
     if kind is np.int64:
         X = np.clip(np.round(X), -1e9, 1e9)
@@ -63,7 +68,11 @@ def outcome(sampler: Any, table: Table, kept: str | None) -> Any:
         X, y = sampler.fit_resample(*table)
     except (ValueError, IndexError) as error:
         return type(error), str(error)
-    indices = getattr(sampler, kept) if kept and kept.endswith("_indices_") else getattr(sampler, kept).sample_indices_
+    indices = (
+        getattr(sampler, kept)
+        if kept and kept.endswith("_indices_")
+        else getattr(sampler, kept).sample_indices_
+    )
     return indices.tolist(), X.tolist(), y.tolist(), X.dtype, y.dtype
 
 
@@ -89,10 +98,18 @@ def test_tomek_links_keep_the_rows_of_imbalanced_learn(table: Table, targets: An
 def test_edited_nearest_neighbours_keep_the_rows_of_imbalanced_learn(
     table: Table, targets: Any, k: int, kind: str
 ) -> None:
-    assert_same("EditedNearestNeighbours", table, sampling_strategy=targets, n_neighbors=k, kind_sel=kind)
+    assert_same(
+        "EditedNearestNeighbours", table, sampling_strategy=targets, n_neighbors=k, kind_sel=kind
+    )
 
 
-@given(tables(), TARGETS, st.integers(1, 4), KINDS, st.sampled_from(["RepeatedEditedNearestNeighbours", "AllKNN"]))
+@given(
+    tables(),
+    TARGETS,
+    st.integers(1, 4),
+    KINDS,
+    st.sampled_from(["RepeatedEditedNearestNeighbours", "AllKNN"]),
+)
 @settings(max_examples=40, deadline=None)
 def test_editing_again_and_again_keeps_the_rows_of_imbalanced_learn(
     table: Table, targets: Any, k: int, kind: str, name: str
@@ -109,36 +126,59 @@ def test_the_cleaning_rule_keeps_the_rows_of_imbalanced_learn(
     assert_same("NeighbourhoodCleaningRule", table, **params)
 
 
-@given(tables(), TARGETS, st.sampled_from([None, 1, 3]), st.integers(1, 4), st.integers(0, 3),
-       st.sampled_from(["CondensedNearestNeighbour", "OneSidedSelection"]))  # fmt: skip
+@given(
+    tables(),
+    TARGETS,
+    st.sampled_from([None, 1, 3]),
+    st.integers(1, 4),
+    st.integers(0, 3),
+    st.sampled_from(["CondensedNearestNeighbour", "OneSidedSelection"]),
+)
 @settings(max_examples=15, deadline=None)
 def test_selection_chooses_the_rows_of_imbalanced_learn(
     table: Table, targets: Any, k: int | None, seeds: int, state: int, name: str
 ) -> None:
-    assert_same(name, table, sampling_strategy=targets, n_neighbors=k, n_seeds_S=seeds, random_state=state)
+    assert_same(
+        name, table, sampling_strategy=targets, n_neighbors=k, n_seeds_S=seeds, random_state=state
+    )
 
 
 @given(tables(), st.integers(0, 3), st.sampled_from(["SMOTETomek", "SMOTEENN"]))
 @settings(max_examples=40, deadline=None)
-def test_cleaning_after_smote_keeps_the_rows_of_imbalanced_learn(table: Table, state: int, name: str) -> None:
+def test_cleaning_after_smote_keeps_the_rows_of_imbalanced_learn(
+    table: Table, state: int, name: str
+) -> None:
     assert_same(name, table, random_state=state)
 
 
-METRICS = [{"metric": "manhattan"}, {"metric": "chebyshev"}, {"metric": "cosine"}, {"p": 3}, {"algorithm": "brute"},
-           {"algorithm": "ball_tree"}]  # fmt: skip
+METRICS = [
+    {"metric": "manhattan"},
+    {"metric": "chebyshev"},
+    {"metric": "cosine"},
+    {"p": 3},
+    {"algorithm": "brute"},
+    {"algorithm": "ball_tree"},
+]
 
 
 @given(tables(), st.sampled_from(METRICS), KINDS)
 @settings(max_examples=30, deadline=None)
 def test_a_searcher_of_ones_own_is_obeyed(table: Table, params: dict[str, Any], kind: str) -> None:
-    assert_same("EditedNearestNeighbours", table, n_neighbors=NearestNeighbors(n_neighbors=4, **params), kind_sel=kind)
+    assert_same(
+        "EditedNearestNeighbours",
+        table,
+        n_neighbors=NearestNeighbors(n_neighbors=4, **params),
+        kind_sel=kind,
+    )
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_rows_too_near_to_tell_are_decided_as_imbalanced_learn_decides(threads: int, kind: type) -> None:
-    """Far from the origin, and rows repeated in both classes: answers hang on the last bit of a distance, and that on the
-    way scikit-learn goes through the table."""
+def test_rows_too_near_to_tell_are_decided_as_imbalanced_learn_decides(
+    threads: int, kind: type
+) -> None:
+    """Far from the origin, and rows repeated in both classes: answers hang on the last bit of a
+    distance, and that on the way scikit-learn goes through the table."""
     random = np.random.default_rng(3)
     X = random.normal(size=(2700, 20))
     y = (random.random(2700) < 0.03).astype(int)
@@ -148,7 +188,13 @@ def test_rows_too_near_to_tell_are_decided_as_imbalanced_learn_decides(threads: 
     with threadpool_limits(threads):
         assert_same("TomekLinks", table, sampling_strategy="all")
         assert_same("EditedNearestNeighbours", table, sampling_strategy="all")
-        assert_same("EditedNearestNeighbours", table, sampling_strategy="all", n_neighbors=4, kind_sel="mode")
+        assert_same(
+            "EditedNearestNeighbours",
+            table,
+            sampling_strategy="all",
+            n_neighbors=4,
+            kind_sel="mode",
+        )
 
 
 def test_the_bounds_hold_what_scikit_learn_computes() -> None:
@@ -176,8 +222,11 @@ def test_of_a_rare_class_among_many_rows_hardly_any_is_left_to_search() -> None:
 
 
 @pytest.mark.parametrize("pairs", [1000, 1_000_000])
-def test_a_table_of_copies_is_as_imbalanced_learn_has_it(pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each row is asked about, or the whole table is given up where that takes fewer pairs than there are."""
+def test_a_table_of_copies_is_as_imbalanced_learn_has_it(
+    pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row is asked about, or the whole table is given up where that takes fewer pairs than
+    there are."""
     monkeypatch.setattr(neighbours, "MOST_PAIRS", pairs)
     table = np.ones((400, 20)), np.repeat([0, 1], 200)
     assert_same("TomekLinks", table)

@@ -23,16 +23,16 @@ from distributed import Client
 from sklearn.metrics import average_precision_score
 
 from counterpoise.core import config, paths
-from stages import train
 from counterpoise.core.config import Model
+from counterpoise.core.errors import ClusterError, guarded
+from counterpoise.core.outcome import attempted
+from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters, tables
 from counterpoise.data.tables import Table
-from counterpoise.core.errors import ClusterError, guarded
-from counterpoise.core.paths import REPOSITORY
 from counterpoise.engine import dask_cluster
 from counterpoise.engine.fit import Fitted, Work, fit
-from counterpoise.core.outcome import attempted
+from stages import train
 from tests.conftest import Stage, mixed_table, numeric_table
 from tests.dask_cluster import scheduling, working
 from tests.services import free_port
@@ -40,7 +40,8 @@ from tests.services import free_port
 Attempt = tuple[str, str, Fitted | None]
 
 TOLERANCE = 0.03
-"""Of average precision, between one model over parts and the same in one place: what docs/cluster.md states."""
+"""Of average precision, between one model over parts and the same in one place: what
+docs/cluster.md states."""
 
 BOOSTED: dict[str, Any] = {"model": "gradient_boosting", "params": {"n_estimators": 300}}
 CONTENT: dict[str, Any] = {
@@ -91,7 +92,9 @@ def made(workplace: Path, write_params: Callable[[dict[str, Any]], None], stage:
     return workplace
 
 
-def prepare(table: Table, write_params: Callable[[dict[str, Any]], None], stage: Stage, **changed: Any) -> None:
+def prepare(
+    table: Table, write_params: Callable[[dict[str, Any]], None], stage: Stage, **changed: Any
+) -> None:
     content = {**CONTENT, **changed}
     write_params(content)
     tables.write(paths.table("mine"), table)
@@ -101,7 +104,11 @@ def prepare(table: Table, write_params: Callable[[dict[str, Any]], None], stage:
 
 def results() -> dict[str, bytes]:
     folder = paths.scores("mine")
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def ran_on(worker: str, client: Client) -> int:
@@ -127,9 +134,14 @@ def killing(address: str, enough: Callable[[dict[str, Any]], bool]) -> threading
 
 
 def test_scores_are_the_same_bytes_with_a_cluster_and_without_and_when_a_worker_is_killed(
-    made: Path, named: str, stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    made: Path,
+    named: str,
+    stage: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(dask_cluster, "MAPPED_BYTES", 2000)  # so that the table and the folds are sent by themselves
+    # so that the table and the folds are sent by themselves
+    monkeypatch.setattr(dask_cluster, "MAPPED_BYTES", 2000)
     killer = killing(named, lambda busy: len(busy) == 2)
     stage("train", "mine")
     killer.join(timeout=1)
@@ -139,27 +151,43 @@ def test_scores_are_the_same_bytes_with_a_cluster_and_without_and_when_a_worker_
 
     monkeypatch.delenv(dask_cluster.ADDRESS)
     stage("train", "mine")
-    assert f"mine: 2 fits, {FITS - 2} from the store" in capsys.readouterr().out, "a fit that fails is not stored"
+    assert f"mine: 2 fits, {FITS - 2} from the store" in capsys.readouterr().out, (
+        "a fit that fails is not stored"
+    )
     assert results() == spread
 
     shutil.rmtree(paths.STORE)
     stage("train", "mine")
     assert results() == spread
-    assert len(spread) == 2 * (MODELS_OK + 2), "for each strategy the scores of each model, a history and the cells"
+    assert len(spread) == 2 * (MODELS_OK + 2), (
+        "for each strategy the scores of each model, a history and the cells"
+    )
 
 
 def test_a_fit_that_needs_more_than_a_worker_may_hold_fails_and_the_rest_goes_on(
     workplace: Path, named: str, stage: Stage, write_params: Callable[[dict[str, Any]], None]
 ) -> None:
     hungry = {"model": "nearest_neighbors", "params": {"metric": "cosine", "algorithm": "brute"}}
-    models = {"hungry": hungry, "logistic_regression": {}, "xgboost": {"params": {"n_estimators": 5}}}
-    prepare(numeric_table(24_000, 3_000), write_params, stage, models=models, strategies={"none": {}},
-            split={"scheme": "holdout", "test_size": 0.5, "validation": 0.2})  # fmt: skip
+    models = {
+        "hungry": hungry,
+        "logistic_regression": {},
+        "xgboost": {"params": {"n_estimators": 5}},
+    }
+    prepare(
+        numeric_table(24_000, 3_000),
+        write_params,
+        stage,
+        models=models,
+        strategies={"none": {}},
+        split={"scheme": "holdout", "test_size": 0.5, "validation": 0.2},
+    )
     stage("train", "mine")
     cells = train.files.read_json(paths.scores("mine", "none") / "cells.json")["models"]
     assert {name: cell["status"] for name, cell in cells.items()} == {
-        "hungry": "failed", "logistic_regression": "ok", "xgboost": "ok",
-    }  # fmt: skip
+        "hungry": "failed",
+        "logistic_regression": "ok",
+        "xgboost": "ok",
+    }
     assert cells["hungry"]["reason"] == f"{dask_cluster.OUT_OF_MEMORY} (repeat 0, fold 0)"
 
 
@@ -179,7 +207,18 @@ def rare(rows: int = 12_000, positives: int = 300) -> tuple[np.ndarray, np.ndarr
 def whole(key: str, **params: Any) -> Work:
     X, y = rare()
     thirds = np.array_split(np.random.default_rng(6).permutation(len(y)), 3)
-    return Work(key, Model(params=params), 3, X, y, (0,) * 7 + (4,), *thirds, np.sort(thirds[0]), X[:0], y[:0])
+    return Work(
+        key,
+        Model(params=params),
+        3,
+        X,
+        y,
+        (0,) * 7 + (4,),
+        *thirds,
+        np.sort(thirds[0]),
+        X[:0],
+        y[:0],
+    )
 
 
 def over_parts(work: Work) -> Attempt:
@@ -190,9 +229,14 @@ def over_parts(work: Work) -> Attempt:
 
 @pytest.mark.parametrize(
     ("key", "params"),
-    [("xgboost", {"n_estimators": 40}), ("xgboost_weighted", {"n_estimators": 200, "early_stopping_rounds": 8})],
+    [
+        ("xgboost", {"n_estimators": 40}),
+        ("xgboost_weighted", {"n_estimators": 200, "early_stopping_rounds": 8}),
+    ],
 )
-def test_one_model_over_parts_is_as_good_as_in_one_place(key: str, params: dict[str, Any], named: str) -> None:
+def test_one_model_over_parts_is_as_good_as_in_one_place(
+    key: str, params: dict[str, Any], named: str
+) -> None:
     work = whole(key, max_depth=3, learning_rate=0.2, **params)
     alone = fit(work)
     (status, reason, parted), (*_, again) = over_parts(work), over_parts(work)
@@ -201,12 +245,18 @@ def test_one_model_over_parts_is_as_good_as_in_one_place(key: str, params: dict[
     assert again is not None
     assert parted.test.tobytes() == again.test.tobytes()
     assert parted.test.tobytes() != alone.test.tobytes(), "it was not fitted over parts"
-    measured = [average_precision_score(work.y[work.test], fitted.test) for fitted in (alone, parted)]
+    measured = [
+        average_precision_score(work.y[work.test], fitted.test) for fitted in (alone, parted)
+    ]
     assert measured[0] > 0.5
     assert measured[1] == pytest.approx(measured[0], abs=TOLERANCE)
     same = ("rows_fitted", "positives_fitted", "scale_pos_weight", "weight_ratio")
     assert [alone.facts.get(name) for name in same] == [parted.facts.get(name) for name in same]
-    assert ("best_iteration" in alone.facts) == ("best_iteration" in parted.facts) == (key == "xgboost_weighted")
+    assert (
+        ("best_iteration" in alone.facts)
+        == ("best_iteration" in parted.facts)
+        == (key == "xgboost_weighted")
+    )
     if parted.history:  # what it stops by is what the same scores have in one place
         best = int(parted.facts["best_iteration"])
         stopped_by = parted.history["validation_aucpr"][best]
@@ -226,23 +276,33 @@ def test_a_model_over_parts_that_loses_a_worker_fails_and_the_next_is_fitted(
         killer = killing(address, lambda busy: any("fn" in str(keys) for keys in busy.values()))
         try:
             status, reason, _ = over_parts(whole("xgboost", n_estimators=3000, max_depth=6))
-        except ClusterError as error:  # XGBoost's tracker sometimes ends the scheduler, whose process it runs in
+        # XGBoost's tracker sometimes ends the scheduler, whose process it runs in
+        except ClusterError as error:
             assert "The Dask scheduler is lost" in str(error)
         else:
             assert (status, reason) == (
-                "failed", "RuntimeError: a worker of the Dask cluster was lost during the fit"
-            )  # fmt: skip
+                "failed",
+                "RuntimeError: a worker of the Dask cluster was lost during the fit",
+            )
             assert over_parts(whole("xgboost", n_estimators=5))[0] == "ok"
         killer.join(timeout=1)
         assert not killer.is_alive(), "no worker was killed"
 
 
 def test_a_distributed_dataset_has_cells_of_its_own_and_without_a_cluster_those_of_any_other(
-    made: Path, stage: Stage, write_params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str], running: str,
-) -> None:  # fmt: skip
+    made: Path,
+    stage: Stage,
+    write_params: Callable[[dict[str, Any]], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    running: str,
+) -> None:
     dataset = {"mine": {**CONTENT["datasets"]["mine"], "distributed": True}}
-    models = {"logistic_regression": {}, "xgboost": {"params": {"n_estimators": 5}}, "xgboost_focal": {}}
+    models = {
+        "logistic_regression": {},
+        "xgboost": {"params": {"n_estimators": 5}},
+        "xgboost_focal": {},
+    }
     write_params({**CONTENT, "datasets": dataset, "models": models})
     stage("train", "mine")
     assert "mine: distributed, and no cluster is named" in capsys.readouterr().out
@@ -325,7 +385,9 @@ def test_another_version_at_the_scheduler_and_a_package_that_a_worker_lacks_are_
 def test_a_cluster_without_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT_SECONDS", 2)
     with scheduling(tmp_path) as address:
-        assert "The Dask cluster has no workers." in refused(monkeypatch, dask_cluster.ADDRESS, address)
+        assert "The Dask cluster has no workers." in refused(
+            monkeypatch, dask_cluster.ADDRESS, address
+        )
 
 
 def test_a_scheduler_that_is_lost_ends_the_stage_and_finished_fits_are_kept(
@@ -343,7 +405,10 @@ def test_a_scheduler_that_is_lost_ends_the_stage_and_finished_fits_are_kept(
         stopper = threading.Thread(target=stop)
         stopper.start()
         monkeypatch.setenv(dask_cluster.ADDRESS, address)
-        with working(address, made), pytest.raises(ClusterError, match="The Dask scheduler is lost"):
+        with (
+            working(address, made),
+            pytest.raises(ClusterError, match="The Dask scheduler is lost"),
+        ):
             stage("train", "mine")
         stopper.join()
     kept = len(list(paths.STORE.glob("*/*.cell")))
@@ -361,7 +426,9 @@ def changed(folder: Path) -> str:
     return str(folder)
 
 
-def test_a_worker_that_joins_later_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_joins_later_with_other_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ExitStack() as stack:
         address = stack.enter_context(scheduling(tmp_path))
         stack.enter_context(working(address, tmp_path))
@@ -399,5 +466,7 @@ def test_a_worker_without_the_package_and_one_with_other_code_are_named(
 
 def test_a_run_without_a_cluster_imports_nothing_of_dask() -> None:
     script = "import sys, stages.train; print(*{'dask', 'distributed'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == ""

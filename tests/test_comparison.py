@@ -1,4 +1,5 @@
-"""The verdict: p-values, Holm's correction, Nadeau and Bengio's interval, and how far all of it can be trusted."""
+"""The verdict: p-values, Holm's correction, Nadeau and Bengio's interval, and how far all of it can
+be trusted."""
 
 from __future__ import annotations
 
@@ -28,14 +29,17 @@ def test_a_p_value_counts_the_draws_beyond_zero_on_both_sides() -> None:
 
 
 @pytest.mark.parametrize("shift", [-0.3, -0.02, 0.0, 0.01, 0.2])
-def test_a_p_value_below_five_percent_and_an_interval_that_misses_zero_are_the_same(shift: float) -> None:
+def test_a_p_value_below_five_percent_and_an_interval_that_misses_zero_are_the_same(
+    shift: float,
+) -> None:
     draws = np.random.default_rng(4).normal(shift, 0.05, 1999)
     low, high = bootstrap.interval(draws)
     assert (significance.p_value(draws) < 0.05) == (low > 0 or high < 0)
 
 
 def test_holm_is_what_the_paper_says() -> None:
-    """Steps of Holm (1979): the smallest of m is multiplied by m, the next by m - 1, and none falls below the one before."""
+    """Steps of Holm (1979): the smallest of m is multiplied by m, the next by m - 1, and none falls
+    below the one before."""
     assert multiple.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert multiple.holm([0.5, math.nan, 0.9])[0::2] == pytest.approx([1.0, 1.0])
     assert math.isnan(multiple.holm([0.5, math.nan, 0.9])[1])
@@ -44,13 +48,23 @@ def test_holm_is_what_the_paper_says() -> None:
 
 @pytest.mark.parametrize(
     ("difference", "reach", "adjusted", "expected"),
-    [(0.1, 0.05, 0.01, "win"), (-0.1, 0.05, 0.01, "loss"), (0.1, 0.05, 0.05, "tie"), (0.0, 0.0, 0.001, "tie"),
-     (0.1, 0.1001, 0.04, "tie"), (math.nan, math.nan, 0.01, None), (0.1, 0.05, math.nan, None)],
-)  # fmt: skip
+    [
+        (0.1, 0.05, 0.01, "win"),
+        (-0.1, 0.05, 0.01, "loss"),
+        (0.1, 0.05, 0.05, "tie"),
+        (0.0, 0.0, 0.001, "tie"),
+        (0.1, 0.1001, 0.04, "tie"),
+        (math.nan, math.nan, 0.01, None),
+        (0.1, 0.05, math.nan, None),
+    ],
+)
 def test_a_verdict_needs_a_small_adjusted_p_value_and_an_interval_without_0(
     difference: float, reach: float, adjusted: float, expected: str | None
 ) -> None:
-    assert significance.verdict(difference, difference - reach, difference + reach, adjusted) == expected
+    assert (
+        significance.verdict(difference, difference - reach, difference + reach, adjusted)
+        == expected
+    )
 
 
 def test_the_corrected_t_interval_is_wider_than_the_plain_one_by_the_known_factor() -> None:
@@ -66,6 +80,8 @@ def test_the_corrected_t_interval_is_wider_than_the_plain_one_by_the_known_facto
 
 def test_one_fold_tells_nothing_and_equal_folds_tell_all() -> None:
     assert all(math.isnan(value) for value in significance.resampled_t(np.array([0.1]), 8, 2))
-    assert all(math.isnan(value) for value in significance.resampled_t(np.array([0.1, np.nan]), 8, 2))
+    assert all(
+        math.isnan(value) for value in significance.resampled_t(np.array([0.1, np.nan]), 8, 2)
+    )
     assert significance.resampled_t(np.zeros(5), 8, 2) == (0, 0, 1)
     assert significance.resampled_t(np.full(5, 0.125), 8, 2) == (0.125, 0.125, 0)

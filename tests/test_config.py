@@ -34,7 +34,10 @@ def changed(place: str, value: Any) -> dict[str, Any]:
     return content
 
 
-COST = "costs.false_positive: must be a number of at least 0, the name of a column, or {column, times, plus}"
+COST = (
+    "costs.false_positive: must be a number of at least 0, the name of a column, or {column, times,"
+    " plus}"
+)
 
 
 def found_in(content: Any) -> list[str]:
@@ -51,12 +54,16 @@ def from_text(folder: Path, text: str) -> config.Params:
     return config.load(folder / "params.yaml")
 
 
-QUOTES = "must be the name of a column (true, false, null, dates and decimals need quotes around them)"
-LOWER_CASE = "a key may hold lower-case letters, digits and _ alone, since DVC makes stage names of it"
+QUOTES = (
+    "must be the name of a column (true, false, null, dates and decimals need quotes around them)"
+)
+LOWER_CASE = (
+    "a key may hold lower-case letters, digits and _ alone, since DVC makes stage names of it"
+)
 SCHEMES = "the schemes are: grouped, holdout, prequential, stratified_kfold, temporal"
 DATASET = (
-    "path, target, positive, source, drop, categorical, time, group, weight, sentinels, defects, distributed, split, "
-    "thresholds, costs"
+    "path, target, positive, source, drop, categorical, time, group, weight, sentinels, defects,"
+    " distributed, split, thresholds, costs"
 )
 ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
 
@@ -64,111 +71,331 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
 @pytest.mark.parametrize(
     ("place", "value", "told"),
     [
-        ("startegies", {}, "unknown key 'startegies' (did you mean 'strategies'?); the keys here are: "
-                           "seed, datasets, strategies, models, split, thresholds, costs"),
-        ("datasets.mine.taget", "y",
-         f"datasets.mine: unknown key 'taget' (did you mean 'target'?); the keys here are: {DATASET}"),
-        ("strategies.smote.rato", 1, "strategies.smote: unknown key 'rato' (did you mean 'ratio'?); "
-                                     "the keys here are: sampler, ratio, scale, params"),
-        ("split", {"scheme": "holdout", "folds": 3},
-         "split: unknown key 'folds'; the keys here are: scheme, test_size, stratify, seed, validation"),
-        ("split", {"scheme": "kfold"}, f"split: unknown scheme; {SCHEMES}, found {{'scheme': 'kfold'}}"),
-        ("split", {"folds": 3}, f"split: the key scheme is missing; {SCHEMES}, found {{'folds': 3}}"),
-        ("split", {"scheme": "grouped", "folds": 1}, "split.folds: Input should be greater than or equal to 2, found 1"),
-        ("datasets.mine.split", {"scheme": "holdout", "test_size": 1},
-         "datasets.mine.split.test_size: Input should be less than 1, found 1"),
+        (
+            "startegies",
+            {},
+            (
+                "unknown key 'startegies' (did you mean 'strategies'?); the keys here are: "
+                "seed, datasets, strategies, models, split, thresholds, costs"
+            ),
+        ),
+        (
+            "datasets.mine.taget",
+            "y",
+            (
+                "datasets.mine: unknown key 'taget' (did you mean 'target'?); the keys here are:"
+                f" {DATASET}"
+            ),
+        ),
+        (
+            "strategies.smote.rato",
+            1,
+            (
+                "strategies.smote: unknown key 'rato' (did you mean 'ratio'?); "
+                "the keys here are: sampler, ratio, scale, params"
+            ),
+        ),
+        (
+            "split",
+            {"scheme": "holdout", "folds": 3},
+            (
+                "split: unknown key 'folds'; the keys here are: scheme, test_size, stratify, seed,"
+                " validation"
+            ),
+        ),
+        (
+            "split",
+            {"scheme": "kfold"},
+            f"split: unknown scheme; {SCHEMES}, found {{'scheme': 'kfold'}}",
+        ),
+        (
+            "split",
+            {"folds": 3},
+            f"split: the key scheme is missing; {SCHEMES}, found {{'folds': 3}}",
+        ),
+        (
+            "split",
+            {"scheme": "grouped", "folds": 1},
+            "split.folds: Input should be greater than or equal to 2, found 1",
+        ),
+        (
+            "datasets.mine.split",
+            {"scheme": "holdout", "test_size": 1},
+            "datasets.mine.split.test_size: Input should be less than 1, found 1",
+        ),
         ("strategies", {"SMOTE": {}}, f"strategies.SMOTE: {LOWER_CASE}, found 'SMOTE'"),
         ("models", {"x-g": {}}, f"models.x-g: {LOWER_CASE}, found 'x-g'"),
-        ("strategies", {1: {}}, "strategies.1: a key must be a text; put quotes around it, found 1"),
-        ("strategies", {}, "strategies: Dictionary should have at least 1 item after validation, not 0, found {}"),
+        (
+            "strategies",
+            {1: {}},
+            "strategies.1: a key must be a text; put quotes around it, found 1",
+        ),
+        (
+            "strategies",
+            {},
+            "strategies: Dictionary should have at least 1 item after validation, not 0, found {}",
+        ),
         ("strategies", ["none"], "strategies: Input should be a valid dictionary, found ['none']"),
-        ("strategies.smote", "yes",
-         "strategies.smote: Input should be a valid dictionary or instance of Strategy, found 'yes'"),
-        ("strategies.smote.ratio", 2, "strategies.smote.ratio: Input should be less than or equal to 1, found 2"),
-        ("models.xgboost.strategies", "smote",
-         "models.xgboost.strategies: must be all, or a list such as [none, smote], found 'smote'"),
-        ("models.xgboost.strategies", ["none", 3],
-         "models.xgboost.strategies: must be all, or a list such as [none, smote], found ['none', 3]"),
-        ("models.xgboost.strategies", ["adasyn"],
-         "models.xgboost.strategies names 'adasyn', which is not among the strategies: none, smote"),
-        ("datasets.mine.positive", [1],
-         "datasets.mine.positive: must be one label: a text, a number, true or false, found [1]"),
+        (
+            "strategies.smote",
+            "yes",
+            (
+                "strategies.smote: Input should be a valid dictionary or instance of Strategy,"
+                " found 'yes'"
+            ),
+        ),
+        (
+            "strategies.smote.ratio",
+            2,
+            "strategies.smote.ratio: Input should be less than or equal to 1, found 2",
+        ),
+        (
+            "models.xgboost.strategies",
+            "smote",
+            (
+                "models.xgboost.strategies: must be all, or a list such as [none, smote], found"
+                " 'smote'"
+            ),
+        ),
+        (
+            "models.xgboost.strategies",
+            ["none", 3],
+            (
+                "models.xgboost.strategies: must be all, or a list such as [none, smote], found"
+                " ['none', 3]"
+            ),
+        ),
+        (
+            "models.xgboost.strategies",
+            ["adasyn"],
+            (
+                "models.xgboost.strategies names 'adasyn', which is not among the strategies: none,"
+                " smote"
+            ),
+        ),
+        (
+            "datasets.mine.positive",
+            [1],
+            "datasets.mine.positive: must be one label: a text, a number, true or false, found [1]",
+        ),
         ("datasets.mine.target", 1.5, f"datasets.mine.target: {QUOTES}, found 1.5"),
         ("datasets.mine.drop", ["a", False], f"datasets.mine.drop.1: {QUOTES}, found False"),
-        ("datasets.index", SMALLEST["datasets"]["mine"],
-         "datasets.index: this key is taken by reports/index.html; choose another"),
-        ("datasets.mine.source", {}, "datasets.mine.source: a source needs either files or bundled"),
-        ("datasets.mine.source", {"files": [ADDRESSES]},
-         "datasets.mine.source.files.0: a file needs either sha256 or unpacked_sha256, so that it can be verified"),
-        ("datasets.mine.source", {"bundled": "digits", "rows": {"column": "a"}},
-         "datasets.mine.source.rows: rows needs either equals or at_most"),
-        ("thresholds", {"tuned": "F1"},
-         "thresholds.tuned: Input should be 'f1', 'mcc', 'g_mean' or 'balanced_accuracy', found 'F1'"),
-        ("thresholds", {"half": 1.5}, "thresholds.half: Input should be less than or equal to 1, found 1.5"),
+        (
+            "datasets.index",
+            SMALLEST["datasets"]["mine"],
+            "datasets.index: this key is taken by reports/index.html; choose another",
+        ),
+        (
+            "datasets.mine.source",
+            {},
+            "datasets.mine.source: a source needs either files or bundled",
+        ),
+        (
+            "datasets.mine.source",
+            {"files": [ADDRESSES]},
+            (
+                "datasets.mine.source.files.0: a file needs either sha256 or unpacked_sha256, so"
+                " that it can be verified"
+            ),
+        ),
+        (
+            "datasets.mine.source",
+            {"bundled": "digits", "rows": {"column": "a"}},
+            "datasets.mine.source.rows: rows needs either equals or at_most",
+        ),
+        (
+            "thresholds",
+            {"tuned": "F1"},
+            (
+                "thresholds.tuned: Input should be 'f1', 'mcc', 'g_mean' or 'balanced_accuracy',"
+                " found 'F1'"
+            ),
+        ),
+        (
+            "thresholds",
+            {"half": 1.5},
+            "thresholds.half: Input should be less than or equal to 1, found 1.5",
+        ),
         ("costs", {"false_positive": float("nan")}, COST + ", found nan"),
         ("costs", {"false_negative": -2}, COST.replace("positive", "negative") + ", found -2"),
         ("costs", {"true_positive": True}, COST.replace("false", "true") + ", found True"),
-        ("datasets.mine.costs", {"false_negative": "y"},
-         "datasets.mine: costs: the column 'y' is the target, and a decision that costs what the label says is no "
-         "prediction: give a number, or another column"),
-        ("datasets.mine.costs", {"false_negative": {"column": "amount", "times": True}},
-         "datasets.mine.costs.false_negative.times: must be a number, found True"),
-        ("datasets.mine.costs", {"false_negative": {"column": "amount", "plus": float("nan")}},
-         "datasets.mine.costs.false_negative.plus: Input should be a finite number, found nan"),
-        ("costs", {"false_positive": 0, "false_negative": 0},
-         "costs: no decision costs more than another, so there is nothing to weigh"),
-        ("costs", {"true_negative": 2},
-         "costs: a false_positive (1) costs less than a true_negative (2), so every row would be called wrong"),
-        ("costs", {"false_negative": "amount"},
-         "costs: the column 'amount' belongs to one dataset: give it under datasets.<name>.costs"),
-        ("costs", {"false_negative": {"colum": "amount"}},
-         "costs.false_negative: unknown key 'colum' (did you mean 'column'?); the keys here are: column, times, plus"),
-        ("models.xgboost", {"costs": "weight"},
-         "models.xgboost.costs: Input should be 'weights' or 'metacost', found 'weight'"),
-        ("models.xgboost", {"scale": "log"}, "models.xgboost.scale: must be true, false or power, found 'log'"),
-        ("models.xgboost", {"search": {"trials": 0, "space": {"max_depth": [1]}}},
-         "models.xgboost.search.trials: Input should be greater than or equal to 1, found 0"),
-        ("models.xgboost", {"search": {"trials": True, "space": {"max_depth": [1]}}},
-         "models.xgboost.search.trials: must be a number, found True"),
-        ("models.xgboost", {"search": {"trials": 10**9, "space": {"max_depth": [1]}}},
-         "models.xgboost.search.trials: Input should be less than or equal to 100000, found 1000000000"),
-        ("models.xgboost", {"search": {"trials": 2.5, "space": {"max_depth": [1]}}},
-         "models.xgboost.search.trials: Input should be a valid integer, got a number with a fractional part, found 2.5"),
-        ("models.xgboost", {"search": {"trials": 3}}, "models.xgboost.search.space: this key is required and missing"),
-        ("models.xgboost", {"search": {"trials": 3, "space": {}}},
-         "models.xgboost.search.space: Dictionary should have at least 1 item after validation, not 0, found {}"),
-        ("models.xgboost", {"search": {"trials": 3, "space": {"max_depth": []}}},
-         "models.xgboost.search.space.max_depth: Value should have at least 1 item after validation, not 0, found []"),
-        ("models.xgboost", {"search": {"trials": 3, "space": {"max_depth": {"low": 5, "high": 5}}}},
-         "models.xgboost.search.space.max_depth: low must be below high"),
-        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 0, "high": 1, "log": True}}}},
-         "models.xgboost.search.space.eta: a logarithm needs a low above 0"),
-        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 1, "high": 2, "log": True, "step": 1}}}},
-         "models.xgboost.search.space.eta: step and log exclude each other"),
-        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 0, "high": float("inf")}}}},
-         "models.xgboost.search.space.eta: low and high must be finite"),
-        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": "1e-4", "high": 1}}}},
-         "models.xgboost.search.space.eta.low: must be a number, found '1e-4'"),
-        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 1, "high": "1e4"}}}},
-         "models.xgboost.search.space.eta.high: must be a number, found '1e4'"),
-        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": {"low": 0, "high": 1, "step": 2}}}},
-         "models.xgboost.search.space.eta: step must be above 0 and no larger than the range"),
-        ("models.xgboost", {"search": {"trials": 3, "space": {"eta": 0.1}}},
-         "models.xgboost.search.space.eta: must be a list of choices, or {low, high, step, log}, found 0.1"),
+        (
+            "datasets.mine.costs",
+            {"false_negative": "y"},
+            (
+                "datasets.mine: costs: the column 'y' is the target, and a decision that costs what"
+                " the label says is no prediction: give a number, or another column"
+            ),
+        ),
+        (
+            "datasets.mine.costs",
+            {"false_negative": {"column": "amount", "times": True}},
+            "datasets.mine.costs.false_negative.times: must be a number, found True",
+        ),
+        (
+            "datasets.mine.costs",
+            {"false_negative": {"column": "amount", "plus": float("nan")}},
+            "datasets.mine.costs.false_negative.plus: Input should be a finite number, found nan",
+        ),
+        (
+            "costs",
+            {"false_positive": 0, "false_negative": 0},
+            "costs: no decision costs more than another, so there is nothing to weigh",
+        ),
+        (
+            "costs",
+            {"true_negative": 2},
+            (
+                "costs: a false_positive (1) costs less than a true_negative (2), so every row"
+                " would be called wrong"
+            ),
+        ),
+        (
+            "costs",
+            {"false_negative": "amount"},
+            (
+                "costs: the column 'amount' belongs to one dataset: give it under"
+                " datasets.<name>.costs"
+            ),
+        ),
+        (
+            "costs",
+            {"false_negative": {"colum": "amount"}},
+            (
+                "costs.false_negative: unknown key 'colum' (did you mean 'column'?); the keys here"
+                " are: column, times, plus"
+            ),
+        ),
+        (
+            "models.xgboost",
+            {"costs": "weight"},
+            "models.xgboost.costs: Input should be 'weights' or 'metacost', found 'weight'",
+        ),
+        (
+            "models.xgboost",
+            {"scale": "log"},
+            "models.xgboost.scale: must be true, false or power, found 'log'",
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 0, "space": {"max_depth": [1]}}},
+            "models.xgboost.search.trials: Input should be greater than or equal to 1, found 0",
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": True, "space": {"max_depth": [1]}}},
+            "models.xgboost.search.trials: must be a number, found True",
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 10**9, "space": {"max_depth": [1]}}},
+            (
+                "models.xgboost.search.trials: Input should be less than or equal to 100000, found"
+                " 1000000000"
+            ),
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 2.5, "space": {"max_depth": [1]}}},
+            (
+                "models.xgboost.search.trials: Input should be a valid integer, got a number with a"
+                " fractional part, found 2.5"
+            ),
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 3}},
+            "models.xgboost.search.space: this key is required and missing",
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 3, "space": {}}},
+            (
+                "models.xgboost.search.space: Dictionary should have at least 1 item after"
+                " validation, not 0, found {}"
+            ),
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 3, "space": {"max_depth": []}}},
+            (
+                "models.xgboost.search.space.max_depth: Value should have at least 1 item after"
+                " validation, not 0, found []"
+            ),
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 3, "space": {"max_depth": {"low": 5, "high": 5}}}},
+            "models.xgboost.search.space.max_depth: low must be below high",
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 3, "space": {"eta": {"low": 0, "high": 1, "log": True}}}},
+            "models.xgboost.search.space.eta: a logarithm needs a low above 0",
+        ),
+        (
+            "models.xgboost",
+            {
+                "search": {
+                    "trials": 3,
+                    "space": {"eta": {"low": 1, "high": 2, "log": True, "step": 1}},
+                }
+            },
+            "models.xgboost.search.space.eta: step and log exclude each other",
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 3, "space": {"eta": {"low": 0, "high": float("inf")}}}},
+            "models.xgboost.search.space.eta: low and high must be finite",
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 3, "space": {"eta": {"low": "1e-4", "high": 1}}}},
+            "models.xgboost.search.space.eta.low: must be a number, found '1e-4'",
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 3, "space": {"eta": {"low": 1, "high": "1e4"}}}},
+            "models.xgboost.search.space.eta.high: must be a number, found '1e4'",
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 3, "space": {"eta": {"low": 0, "high": 1, "step": 2}}}},
+            "models.xgboost.search.space.eta: step must be above 0 and no larger than the range",
+        ),
+        (
+            "models.xgboost",
+            {"search": {"trials": 3, "space": {"eta": 0.1}}},
+            (
+                "models.xgboost.search.space.eta: must be a list of choices, or {low, high, step,"
+                " log}, found 0.1"
+            ),
+        ),
         ("seed", -1, "seed: Input should be greater than or equal to 0, found -1"),
         ("seed", True, "seed: must be a number, found True"),
-        ("split", {"scheme": "grouped", "repeats": True}, "split.repeats: must be a number, found True"),
+        (
+            "split",
+            {"scheme": "grouped", "repeats": True},
+            "split.repeats: must be a number, found True",
+        ),
         ("thresholds", {"half": True}, "thresholds.half: must be a number, found True"),
         ("strategies.smote.ratio", True, "strategies.smote.ratio: must be a number, found True"),
     ],
-)  # fmt: skip
-def test_a_mistake_names_the_key_what_was_found_and_what_is_allowed(place: str, value: Any, told: str) -> None:
+)
+def test_a_mistake_names_the_key_what_was_found_and_what_is_allowed(
+    place: str, value: Any, told: str
+) -> None:
     assert found_in(changed(place, value)) == [told]
 
 
 def test_the_ends_of_a_range_are_told_as_they_are_drawn() -> None:
     """One number with a point, the step's among them, and numbers of every kind are drawn."""
-    for content, ends in (({}, (1, 5)), ({"low": 1.0}, (1.0, 5.0)), ({"step": 0.5}, (1.0, 5.0)), ({"step": 2}, (1, 5))):
+    for content, ends in (
+        ({}, (1, 5)),
+        ({"low": 1.0}, (1.0, 5.0)),
+        ({"step": 0.5}, (1.0, 5.0)),
+        ({"step": 2}, (1, 5)),
+    ):
         found = config.Range.model_validate({"low": 1, "high": 5, **content})
         assert list(map(repr, found.ends)) == list(map(repr, ends))
         assert found.whole is isinstance(ends[0], int)
@@ -209,13 +436,19 @@ def test_a_file_of_a_source_has_a_plain_name(name: str) -> None:
     ("text", "line", "told"),
     [
         ("seed: 1\nmodels: {}\nseed: 2\n", 3, 'the key "seed" stands twice in one mapping'),
-        ("seed: 1\nmodels:\n  xgboost:\n    params: {a: 1, a: 2}\n", 4, 'the key "a" stands twice in one mapping'),
+        (
+            "seed: 1\nmodels:\n  xgboost:\n    params: {a: 1, a: 2}\n",
+            4,
+            'the key "a" stands twice in one mapping',
+        ),
         ("seed: 1\nmodels: {? {a: 1} : 3}\n", 2, "found unhashable key"),
         ("seed: 1\n\tmodels: {}\n", 2, "found a tab character that violates indentation"),
         ("seed: @1\n", 1, "found character that cannot start any token"),
     ],
 )
-def test_what_is_not_valid_yaml_is_told_with_its_line(tmp_path: Path, text: str, line: int, told: str) -> None:
+def test_what_is_not_valid_yaml_is_told_with_its_line(
+    tmp_path: Path, text: str, line: int, told: str
+) -> None:
     with pytest.raises(ConfigurationError, match=r"params.yaml is not valid YAML") as caught:
         from_text(tmp_path, text)
     assert f"line {line}, " in str(caught.value.where)
@@ -224,7 +457,12 @@ def test_what_is_not_valid_yaml_is_told_with_its_line(tmp_path: Path, text: str,
 
 @pytest.mark.parametrize(
     ("content", "found"),
-    [("", "an empty file"), ("# a\n", "an empty file"), ("- none\n- smote\n", "list"), ("seed", "str")],
+    [
+        ("", "an empty file"),
+        ("# a\n", "an empty file"),
+        ("- none\n- smote\n", "list"),
+        ("seed", "str"),
+    ],
 )
 def test_a_file_that_holds_no_mapping(tmp_path: Path, content: str, found: str) -> None:
     with pytest.raises(ConfigurationError, match=r"params.yaml holds no mapping") as caught:
@@ -240,7 +478,9 @@ def test_a_file_that_holds_no_mapping(tmp_path: Path, content: str, found: str) 
         ("seed: 1 \a\n", "control characters are not allowed"),
     ],
 )
-def test_what_is_not_valid_yaml_and_has_no_line_is_told_without(tmp_path: Path, text: str, told: str) -> None:
+def test_what_is_not_valid_yaml_and_has_no_line_is_told_without(
+    tmp_path: Path, text: str, told: str
+) -> None:
     with pytest.raises(ConfigurationError, match=r"params.yaml is not valid YAML") as caught:
         from_text(tmp_path, text)
     assert caught.value.where == str(tmp_path / "params.yaml")
@@ -290,14 +530,21 @@ def test_anchors_and_merge_keys_work(tmp_path: Path) -> None:
 def test_a_label_is_read_as_dvc_reads_it(tmp_path: Path, written: str, read: str | bool) -> None:
     text = yaml12.dump(SMALLEST)
     assert text.count("positive: 1\n") == 1
-    found = from_text(tmp_path, text.replace("positive: 1\n", f"positive: {written}\n")).datasets["mine"].positive
+    found = (
+        from_text(tmp_path, text.replace("positive: 1\n", f"positive: {written}\n"))
+        .datasets["mine"]
+        .positive
+    )
     assert (type(found), found) == (type(read), read)
 
 
 @pytest.mark.parametrize("written", ["1e-3", "1E-3", "+1.e-03", ".001"])
 def test_a_number_may_be_written_in_any_way(tmp_path: Path, written: str) -> None:
     text = yaml12.dump({k: v for k, v in SMALLEST.items() if k not in ("models", "costs")})
-    text += f"models: {{xgboost: {{params: {{learning_rate: {written}}}}}}}\ncosts: {{false_positive: {written}}}\n"
+    text += (
+        f"models: {{xgboost: {{params: {{learning_rate: {written}}}}}}}\ncosts: {{false_positive:"
+        f" {written}}}\n"
+    )
     params = from_text(tmp_path, text)
     assert params.models["xgboost"].params == {"learning_rate": 0.001}
     assert params.costs.false_positive == 0.001
@@ -311,26 +558,39 @@ def test_a_dataset_overrides_split_thresholds_and_costs_as_a_whole() -> None:
     content = changed("datasets.mine.split", {"scheme": "holdout"})
     content["datasets"]["mine"]["costs"] = {"false_negative": 7}
     content["datasets"]["other"] = SMALLEST["datasets"]["mine"]
-    content |= {"split": {"scheme": "stratified_kfold", "folds": 3, "validation": 0.1}, "thresholds": {"tuned": "mcc"}}
+    content |= {
+        "split": {"scheme": "stratified_kfold", "folds": 3, "validation": 0.1},
+        "thresholds": {"tuned": "mcc"},
+    }
     content["costs"] = {"false_positive": 2, "false_negative": 5}
     params = config.parse(content)
     assert params.split_of("mine") == config.Holdout(scheme="holdout")
-    assert params.split_of("mine").validation == 0.2  # not the 0.1 of the top level: the entry stands as a whole
+    # not the 0.1 of the top level: the entry stands as a whole
+    assert params.split_of("mine").validation == 0.2
     assert params.split_of("other").validation == 0.1
-    assert (params.costs_of("mine").false_positive, params.costs_of("mine").false_negative) == (1, 7)
+    assert (params.costs_of("mine").false_positive, params.costs_of("mine").false_negative) == (
+        1,
+        7,
+    )
     assert params.costs_of("other").false_negative == 5
     assert params.thresholds_of("mine").tuned == "mcc"
 
 
 def test_the_grid_follows_the_order_of_params_and_the_strategies_of_each_model() -> None:
     params = config.parse(changed("models.xgboost.strategies", ["smote"]))
-    assert params.cells == (("none", "random_forest"), ("smote", "xgboost"), ("smote", "random_forest"))
+    assert params.cells == (
+        ("none", "random_forest"),
+        ("smote", "xgboost"),
+        ("smote", "random_forest"),
+    )
     assert params.models_of("none") == ["random_forest"]
 
 
 def test_an_unknown_dataset_or_strategy_is_told_with_the_known_ones() -> None:
     params = config.parse(SMALLEST)
-    with pytest.raises(ConfigurationError, match=r"There is no dataset 'mime' \(did you mean 'mine'\?\)") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"There is no dataset 'mime' \(did you mean 'mine'\?\)"
+    ) as caught:
         params.dataset("mime")
     assert caught.value.expected == "one of: mine"
     with pytest.raises(ConfigurationError, match="There is no strategy 'adasyn'") as caught:
@@ -346,7 +606,12 @@ def test_parameters_cannot_be_changed_afterwards() -> None:
 
 def test_a_derived_seed_is_the_same_on_every_machine_and_another_for_every_name() -> None:
     assert config.seed_for(20211, "digits", "split", 0) == 1096174028
-    names = [("digits", "split", 0), ("digits", "split", 1), ("digits", "validation", 0), ("mammography", "split", 0)]
+    names = [
+        ("digits", "split", 0),
+        ("digits", "split", 1),
+        ("digits", "validation", 0),
+        ("mammography", "split", 0),
+    ]
     assert len({config.seed_for(seed, *name) for seed in (1, 2) for name in names}) == 8
 
 

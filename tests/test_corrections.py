@@ -1,4 +1,5 @@
-"""Corrections of probabilities: the papers' formulas as written, the order of rows, and a model whose truth is known."""
+"""Corrections of probabilities: the papers' formulas as written, the order of rows, and a model
+whose truth is known."""
 
 from __future__ import annotations
 
@@ -18,9 +19,27 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from counterpoise.core.errors import NotApplicable
 from counterpoise.evaluation import corrections
-from counterpoise.evaluation.corrections import corrected, log_odds, odds_factor, prior_shift, probability
+from counterpoise.evaluation.corrections import (
+    corrected,
+    log_odds,
+    odds_factor,
+    prior_shift,
+    probability,
+)
 
-EXTREME = [0.0, 5e-324, 1e-300, 1e-16, 0.3, np.nextafter(0.5, 0), 0.5, np.nextafter(0.5, 1), 0.65, 1 - 1e-16, 1.0]
+EXTREME = [
+    0.0,
+    5e-324,
+    1e-300,
+    1e-16,
+    0.3,
+    np.nextafter(0.5, 0),
+    0.5,
+    np.nextafter(0.5, 1),
+    0.65,
+    1 - 1e-16,
+    1.0,
+]
 factors = st.floats(1e-6, 1e6)
 probabilities = st.one_of(st.floats(0, 1), st.sampled_from(EXTREME))
 
@@ -39,14 +58,19 @@ def close_scores(draw: st.DrawFn) -> np.ndarray:
 def labelled(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     """Scores with ties and neighbours, and labels of both classes."""
     distinct = draw(close_scores())
-    scores = np.array([*distinct, *draw(st.lists(st.sampled_from(list(distinct)), min_size=1, max_size=20))])
-    y = np.array(draw(st.lists(st.integers(0, 1), min_size=len(scores), max_size=len(scores))), np.int8)
+    scores = np.array(
+        [*distinct, *draw(st.lists(st.sampled_from(list(distinct)), min_size=1, max_size=20))]
+    )
+    y = np.array(
+        draw(st.lists(st.integers(0, 1), min_size=len(scores), max_size=len(scores))), np.int8
+    )
     assume(0 < y.sum() < len(y))
     return y, scores
 
 
 def elkan(p: float, w: float) -> float:
-    """Theorem 2 of Elkan (2001) as written: b is the share of positives in training and b' (`other`) in use."""
+    """Theorem 2 of Elkan (2001) as written: b is the share of positives in training and b'
+    (`other`) in use."""
     b = Fraction(1, 3)
     odds = b / (1 - b) / Fraction(w)
     other = odds / (1 + odds)
@@ -72,9 +96,13 @@ def test_the_shift_is_the_formula_of_both_papers(p: float, w: float) -> None:
 
 
 @given(scores=close_scores(), w=factors)
-def test_a_higher_score_is_a_higher_corrected_score_and_so_in_the_last_bit(scores: np.ndarray, w: float) -> None:
+def test_a_higher_score_is_a_higher_corrected_score_and_so_in_the_last_bit(
+    scores: np.ndarray, w: float
+) -> None:
     values = prior_shift(scores, w)
-    assert (np.diff(values[np.isfinite(values)]) > 0).all() and (np.diff(values.astype(np.longdouble)) > 0).all()
+    assert (np.diff(values[np.isfinite(values)]) > 0).all() and (
+        np.diff(values.astype(np.longdouble)) > 0
+    ).all()
     np.testing.assert_allclose(values, log_odds(scores) - np.log(w), rtol=1e-12, atol=1e-14)
 
 
@@ -82,12 +110,15 @@ def test_a_higher_score_is_a_higher_corrected_score_and_so_in_the_last_bit(score
 def test_no_ranking_metric_moves(data: tuple[np.ndarray, np.ndarray], w: float) -> None:
     y, scores = data
     values = prior_shift(scores, w)
-    values[np.isinf(values)] = np.sign(values[np.isinf(values)]) * 1e9  # scikit-learn takes no infinity
+    # scikit-learn takes no infinity
+    values[np.isinf(values)] = np.sign(values[np.isinf(values)]) * 1e9
     assert abs(average_precision_score(y, values) - average_precision_score(y, scores)) < 1e-9
     assert abs(roc_auc_score(y, values) - roc_auc_score(y, scores)) < 1e-9
 
 
-@given(scores=st.lists(st.floats(1e-300, 1 - 1e-6), min_size=1, max_size=10).map(np.array), w=factors)
+@given(
+    scores=st.lists(st.floats(1e-300, 1 - 1e-6), min_size=1, max_size=10).map(np.array), w=factors
+)
 def test_the_shift_undoes_itself_with_the_inverse_factor(scores: np.ndarray, w: float) -> None:
     there = prior_shift(scores, w)
     assume(there.max() < 20)  # nearer to 1 a probability has too few digits left for the way back
@@ -96,7 +127,9 @@ def test_the_shift_undoes_itself_with_the_inverse_factor(scores: np.ndarray, w: 
 
 
 def test_scores_of_0_and_1_stay_what_they_are() -> None:
-    np.testing.assert_array_equal(prior_shift(np.array([0.0, 1.0, 0.0]), 50.0), [-np.inf, np.inf, -np.inf])
+    np.testing.assert_array_equal(
+        prior_shift(np.array([0.0, 1.0, 0.0]), 50.0), [-np.inf, np.inf, -np.inf]
+    )
     np.testing.assert_array_equal(log_odds(np.array([0.0, 0.5, 1.0])), [-np.inf, 0, np.inf])
     assert log_odds(np.array([1e-300]))[0] == pytest.approx(math.log(1e-300))
     assert log_odds(np.array([1 - 2**-53]))[0] == pytest.approx(53 * math.log(2))
@@ -114,7 +147,9 @@ def test_the_factor_is_that_of_the_odds_of_the_classes_times_the_weights() -> No
     assert odds_factor((990, 10), (990, 990)) == pytest.approx(99), "positives repeated 99 times"
     assert odds_factor((990, 10), (10, 10)) == pytest.approx(99), "1 negative of 99 kept"
     assert odds_factor((990, 10), (990, 10), 99.0) == pytest.approx(99), "scale_pos_weight"
-    assert odds_factor((990, 10), (990, 495), 2.0) == pytest.approx(99), "both: half of the way each"
+    assert odds_factor((990, 10), (990, 495), 2.0) == pytest.approx(99), (
+        "both: half of the way each"
+    )
     assert odds_factor((990, 10), (990, 10)) == 1
     for before, after in (((0, 10), (5, 5)), ((5, 5), (5, 0)), ((5, 0), (5, 5))):
         assert math.isnan(odds_factor(before, after))
@@ -138,16 +173,24 @@ def natural() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarra
 
 
 def fitted(X: np.ndarray, y: np.ndarray, of: np.ndarray, **given: object) -> np.ndarray:
-    return LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000, **given).fit(X, y).predict_proba(of)[:, 1]
+    return (
+        LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000, **given)
+        .fit(X, y)
+        .predict_proba(of)[:, 1]
+    )
 
 
 @pytest.mark.parametrize("remedy", ["over", "under", "weighted", "over_half_and_weighted"])
-def test_the_shift_brings_the_log_loss_back_to_that_of_the_rows_as_they_come(remedy: str, natural: tuple) -> None:
-    """The tolerance: a fit of 4 numbers on n rows costs about 4 / (2 n) of log loss, which is 5e-5 for the 40,000 rows here.
+def test_the_shift_brings_the_log_loss_back_to_that_of_the_rows_as_they_come(
+    remedy: str, natural: tuple
+) -> None:
+    """The tolerance: a fit of 4 numbers on n rows costs about 4 / (2 n) of log loss, which is 5e-5
+    for the 40,000 rows here.
 
-    Undersampling to 1:1 keeps about 2,400 rows, hence at most 4 / (2 * 2,400), about 8e-4 (among rows of which half are
-    positive; among the rows as they come a mistake of the same size costs less). What is drawn at random may cost some
-    more than is expected: 1e-3 is allowed, where the raw probabilities cost 0.2 and more.
+    Undersampling to 1:1 keeps about 2,400 rows, hence at most 4 / (2 * 2,400), about 8e-4 (among
+    rows of which half are positive; among the rows as they come a mistake of the same size costs
+    less). What is drawn at random may cost some more than is expected: 1e-3 is allowed, where the
+    raw probabilities cost 0.2 and more.
     """
     X, y, X_test, y_test, truth = natural
     positives, negatives = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
@@ -173,7 +216,8 @@ def test_the_shift_brings_the_log_loss_back_to_that_of_the_rows_as_they_come(rem
     best, there, here = (log_loss(y_test, p) for p in (alone, raw, probability(values)))
     assert there > best + 0.2
     assert abs(here - best) < 1e-3
-    # and against the truth, without the luck of the labels: the mean divergence from the true probabilities
+    # and against the truth, without the luck of the labels: the mean divergence from the true
+    # probabilities
     p = probability(values)
     divergence = np.mean(truth * np.log(truth / p) + (1 - truth) * np.log((1 - truth) / (1 - p)))
     assert 0 <= divergence < 1e-3
@@ -184,20 +228,27 @@ def test_the_shift_brings_the_log_loss_back_to_that_of_the_rows_as_they_come(rem
 def test_a_recalibration_brings_the_log_loss_near_that_of_the_truth(
     kind: str, tolerance: float, natural: tuple
 ) -> None:
-    """Two numbers fitted on 8,000 rows cost about 2 / 16,000 of log loss; isotonic steps are more numbers than two."""
+    """Two numbers fitted on 8,000 rows cost about 2 / 16,000 of log loss; isotonic steps are more
+    numbers than two."""
     *_, y_test, truth = natural
 
     def distorted(p: np.ndarray) -> np.ndarray:
         return expit(0.4 * log_odds(p) + 2)
 
     _, y_validation, validation = drawn(8_000, 5)
-    values, reason = corrected(kind, distorted(truth), y_validation, distorted(validation), math.nan)
+    values, reason = corrected(
+        kind, distorted(truth), y_validation, distorted(validation), math.nan
+    )
     assert not reason and np.isfinite(values).all()
     assert log_loss(y_test, distorted(truth)) > log_loss(y_test, truth) + 0.2
-    assert log_loss(y_test, probability(values)) == pytest.approx(log_loss(y_test, truth), abs=tolerance)
+    assert log_loss(y_test, probability(values)) == pytest.approx(
+        log_loss(y_test, truth), abs=tolerance
+    )
     if kind == "sigmoid":
         slope, intercept = corrections.fit_sigmoid(y_validation, log_odds(distorted(validation)))
-        assert slope == pytest.approx(1 / 0.4, rel=0.1) and intercept == pytest.approx(-2 / 0.4, rel=0.1)
+        assert slope == pytest.approx(1 / 0.4, rel=0.1) and intercept == pytest.approx(
+            -2 / 0.4, rel=0.1
+        )
 
 
 # Recalibration
@@ -205,7 +256,8 @@ def test_a_recalibration_brings_the_log_loss_near_that_of_the_truth(
 
 @st.composite
 def slices(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
-    """Validation rows whose positives tend to score higher; forests' scores of 0 and 1 among them."""
+    """Validation rows whose positives tend to score higher; forests' scores of 0 and 1 among
+    them."""
     random = np.random.default_rng(draw(st.integers(0, 10**6)))
     rows = draw(st.integers(20, 120))
     trees = draw(st.sampled_from([0, 5, 100]))
@@ -217,7 +269,9 @@ def slices(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(data=slices())
-def test_the_sigmoid_has_the_least_log_loss_against_smoothed_targets(data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_sigmoid_has_the_least_log_loss_against_smoothed_targets(
+    data: tuple[np.ndarray, np.ndarray],
+) -> None:
     """The loss is convex: where its gradient is 0, there is no better slope and intercept."""
     y, scores = data
     values = corrections.drawn_in(log_odds(scores), *corrections.finite_range(log_odds(scores)))
@@ -238,7 +292,9 @@ def test_the_sigmoid_is_that_of_scikit_learn() -> None:
     theirs = CalibratedClassifierCV(FrozenEstimator(model)).fit(X[2_000:], y[2_000:])
     scores = model.predict_proba(X)[:, 1]
     values, _ = corrected("sigmoid", scores[2_000:], y[2_000:], scores[2_000:], math.nan)
-    np.testing.assert_allclose(probability(values), theirs.predict_proba(X[2_000:])[:, 1], atol=1e-5)
+    np.testing.assert_allclose(
+        probability(values), theirs.predict_proba(X[2_000:])[:, 1], atol=1e-5
+    )
 
 
 @given(data=slices(), scores=close_scores())
@@ -255,7 +311,9 @@ def test_the_sigmoid_keeps_the_order_and_is_finite_whatever_it_is_given(
 
 
 @given(data=slices())
-def test_isotonic_steps_are_those_of_scikit_learn_off_0_and_1(data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_isotonic_steps_are_those_of_scikit_learn_off_0_and_1(
+    data: tuple[np.ndarray, np.ndarray],
+) -> None:
     y, scores = data
     values, reason = corrected("isotonic", scores, y, scores, math.nan)
     assert not reason and np.isfinite(values).all()
@@ -289,7 +347,10 @@ def test_a_sigmoid_that_would_turn_the_order_round_is_not_possible() -> None:
 
 def test_a_threshold_that_separates_the_slice_leaves_the_sigmoid_finite() -> None:
     """Platt's targets are never 0 or 1, so that there is a best slope also here."""
-    y, scores = np.array([0] * 30 + [1] * 3, np.int8), np.concatenate([np.linspace(0.01, 0.1, 30), [0.7, 0.8, 0.9]])
+    y, scores = (
+        np.array([0] * 30 + [1] * 3, np.int8),
+        np.concatenate([np.linspace(0.01, 0.1, 30), [0.7, 0.8, 0.9]]),
+    )
     values, reason = corrected("sigmoid", scores, y, scores, math.nan)
     assert not reason and np.isfinite(values).all()
     assert probability(values[-1]) < 0.9
@@ -300,9 +361,13 @@ def test_scores_of_0_count_as_half_of_the_smallest_odds_and_of_1_as_twice_the_la
     with np.errstate(divide="ignore"):
         values = np.log(odds)
     low, high = corrections.finite_range(values)
-    np.testing.assert_allclose(np.exp(corrections.drawn_in(values, low, high)), [0.005, 0.01, 0.5, 4.0, 8.0])
+    np.testing.assert_allclose(
+        np.exp(corrections.drawn_in(values, low, high)), [0.005, 0.01, 0.5, 4.0, 8.0]
+    )
     # farther out than the range, but not infinite: between
-    np.testing.assert_allclose(np.exp(corrections.drawn_in(np.log([0.004, 12.0]), low, high)), [0.007, 6.0])
+    np.testing.assert_allclose(
+        np.exp(corrections.drawn_in(np.log([0.004, 12.0]), low, high)), [0.007, 6.0]
+    )
     assert corrections.finite_range(np.array([-np.inf, np.inf])) == (0, 0)
 
 
@@ -312,7 +377,9 @@ def test_a_model_that_says_0_or_1_and_nothing_else_is_recalibrated_to_the_shares
     values, reason = corrected("sigmoid", scores, y, scores, math.nan)
     assert not reason
     np.testing.assert_allclose(probability(values[[0, -1]]), [0.1, 0.75], atol=0.03)
-    np.testing.assert_allclose(probability(corrected("isotonic", scores, y, scores, math.nan)[0][[0, -1]]), [0.1, 0.75])
+    np.testing.assert_allclose(
+        probability(corrected("isotonic", scores, y, scores, math.nan)[0][[0, -1]]), [0.1, 0.75]
+    )
 
 
 def test_nothing_to_correct_is_the_log_odds_and_an_unknown_factor_a_reason() -> None:
@@ -323,9 +390,12 @@ def test_nothing_to_correct_is_the_log_odds_and_an_unknown_factor_a_reason() -> 
     for factor in (math.nan, 0.0, math.inf):
         values, reason = corrected("approximate", scores, *nothing, factor)
         assert np.isnan(values).all() and values.shape == (3,)
-        assert reason.startswith("the factor by which the remedy multiplied the odds of a positive is not known")
+        assert reason.startswith(
+            "the factor by which the remedy multiplied the odds of a positive is not known"
+        )
     np.testing.assert_array_equal(
-        corrected("approximate", scores, *nothing, 9.0)[0], corrected("exact", scores, *nothing, 9.0)[0]
+        corrected("approximate", scores, *nothing, 9.0)[0],
+        corrected("exact", scores, *nothing, 9.0)[0],
     )
 
 
@@ -336,4 +406,6 @@ def test_a_correction_is_the_same_each_time_and_of_no_row_is_none(kind: str) -> 
     np.testing.assert_array_equal(first, second)
     assert corrected(kind, np.empty(0), y, scores, 3.0)[0].shape == (0,)
     # a row's correction hangs on no other row to be corrected
-    np.testing.assert_array_equal([corrected(kind, scores[k : k + 1], y, scores, 3.0)[0][0] for k in range(6)], first)
+    np.testing.assert_array_equal(
+        [corrected(kind, scores[k : k + 1], y, scores, 3.0)[0][0] for k in range(6)], first
+    )

@@ -13,12 +13,18 @@ from hypothesis import strategies as st
 
 from counterpoise.core import config
 from counterpoise.core.config import Costs, Dataset
-from counterpoise.data import column_types, tables
 from counterpoise.core.errors import TableError
+from counterpoise.data import column_types, tables
 from counterpoise.evaluation import costs
 from counterpoise.evaluation.costs import CostMatrix
 
-RAW = pd.DataFrame({"Amount": [100.0, 0.0, 7.5, 20.0], "V1": [0.1, 0.2, 0.3, 0.4], "fraud": ["no", "yes", "no", "yes"]})
+RAW = pd.DataFrame(
+    {
+        "Amount": [100.0, 0.0, 7.5, 20.0],
+        "V1": [0.1, 0.2, 0.3, 0.4],
+        "fraud": ["no", "yes", "no", "yes"],
+    }
+)
 PAYMENTS = {
     "false_positive": {"column": "Amount", "times": 0.02, "plus": 10},
     "false_negative": {"column": "Amount", "plus": 20},
@@ -44,10 +50,14 @@ def test_a_cost_is_a_number_or_reckoned_from_a_column_of_the_row() -> None:
     assert made.true_positive.tolist() == [10] * 4
     assert made.true_negative.tolist() == [0] * 4
     np.testing.assert_allclose(made.stakes, [[12, 110], [10, 10], [10.15, 17.5], [10.4, 30]])
-    assert matrix_of(RAW, {"false_negative": "Amount", "true_negative": 0}).false_negative.tolist() == [100, 0, 7.5, 20]
+    assert matrix_of(
+        RAW, {"false_negative": "Amount", "true_negative": 0}
+    ).false_negative.tolist() == [100, 0, 7.5, 20]
 
 
-def test_a_column_of_costs_may_be_a_feature_or_be_dropped_and_goes_through_the_file(tmp_path: Path) -> None:
+def test_a_column_of_costs_may_be_a_feature_or_be_dropped_and_goes_through_the_file(
+    tmp_path: Path,
+) -> None:
     for drop in ([], ["Amount"]):
         table, facts = column_types.typed(RAW, entry(costs=PAYMENTS, drop=drop), "p.csv")
         assert table.features == (("V1",) if drop else ("Amount", "V1"))
@@ -67,21 +77,39 @@ def test_a_column_of_costs_may_be_a_feature_or_be_dropped_and_goes_through_the_f
             "column 'Amount', named by `costs`, row 2",
             "nothing, and so in 2 rows in all",
         ),
-        ("Amount", ["1", "2", "x", "4"], "column 'Amount', named by `costs`, row 3", "'x', and so in 1 rows in all"),
-        ("Amount", [1.0, 2.0, 3.0, np.inf], "column 'Amount', named by `costs`, row 4", "inf, and so in 1 rows in all"),
+        (
+            "Amount",
+            ["1", "2", "x", "4"],
+            "column 'Amount', named by `costs`, row 3",
+            "'x', and so in 1 rows in all",
+        ),
+        (
+            "Amount",
+            [1.0, 2.0, 3.0, np.inf],
+            "column 'Amount', named by `costs`, row 4",
+            "inf, and so in 1 rows in all",
+        ),
     ],
 )
 def test_a_column_that_is_not_a_number_in_every_row_is_refused(
     column: str, value: list[Any], place: str, found: str
 ) -> None:
-    with pytest.raises(TableError, match="A column of costs is not a number in every row") as caught:
-        column_types.typed(RAW.assign(**{column: value}), entry(costs={"false_negative": column}, drop=[column]), "p.csv")
+    with pytest.raises(
+        TableError, match="A column of costs is not a number in every row"
+    ) as caught:
+        column_types.typed(
+            RAW.assign(**{column: value}),
+            entry(costs={"false_negative": column}, drop=[column]),
+            "p.csv",
+        )
     assert str(caught.value.where).endswith(place)
     assert caught.value.found == found
 
 
 def test_a_column_that_is_not_there_is_told_with_the_closest_one() -> None:
-    with pytest.raises(TableError, match=r"The table has no column 'amount' \(did you mean 'Amount'\?\)") as caught:
+    with pytest.raises(
+        TableError, match=r"The table has no column 'amount' \(did you mean 'Amount'\?\)"
+    ) as caught:
         matrix_of(RAW, {"false_negative": "amount"})
     assert str(caught.value.where).endswith("named by `costs`")
 
@@ -89,14 +117,28 @@ def test_a_column_that_is_not_there_is_told_with_the_closest_one() -> None:
 @pytest.mark.parametrize(
     ("given_costs", "what", "row"),
     [
-        ({"false_negative": {"column": "Amount", "plus": -20}}, "A false_negative has a negative cost.", 2),
-        ({"false_negative": "Amount", "true_positive": 8}, "A false_negative costs less than a true_positive.", 2),
-        ({"false_positive": {"column": "Amount", "times": 0.1}, "true_negative": 1},
-         "A false_positive costs less than a true_negative.", 2),
-        ({"false_positive": "Amount", "false_negative": "Amount"},
-         "There are rows about which no decision costs more than the other.", 2),
+        (
+            {"false_negative": {"column": "Amount", "plus": -20}},
+            "A false_negative has a negative cost.",
+            2,
+        ),
+        (
+            {"false_negative": "Amount", "true_positive": 8},
+            "A false_negative costs less than a true_positive.",
+            2,
+        ),
+        (
+            {"false_positive": {"column": "Amount", "times": 0.1}, "true_negative": 1},
+            "A false_positive costs less than a true_negative.",
+            2,
+        ),
+        (
+            {"false_positive": "Amount", "false_negative": "Amount"},
+            "There are rows about which no decision costs more than the other.",
+            2,
+        ),
     ],
-)  # fmt: skip
+)
 def test_costs_of_a_row_that_make_no_sense_are_refused_with_the_row(
     given_costs: dict[str, Any], what: str, row: int
 ) -> None:
@@ -116,11 +158,17 @@ def test_the_reference_lines_of_payments_are_accepting_all_refusing_all_and_the_
     made, y = matrix_of(RAW, PAYMENTS), np.array([0, 1, 0, 1], np.int8)
     lines = costs.reference(y, made)
     assert lines == {
-        "no_row_positive": (20 + 40) / 4, "every_row_positive": (12 + 10 + 10.15 + 10) / 4, "oracle": 20 / 4,
-    }  # fmt: skip
+        "no_row_positive": (20 + 40) / 4,
+        "every_row_positive": (12 + 10 + 10.15 + 10) / 4,
+        "oracle": 20 / 4,
+    }
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.booleans(), st.floats(0, 1e4)), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.booleans(), st.floats(0, 1e4)), min_size=1, max_size=30
+    )
+)
 def test_no_decisions_cost_less_than_the_oracles(rows: list[tuple[int, bool, float]]) -> None:
     y = np.array([label for label, _, _ in rows], np.int8)
     amounts = np.array([amount for _, _, amount in rows])

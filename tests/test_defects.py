@@ -1,4 +1,5 @@
-"""The defects gate: planted defects are found and counted, clean data raise no alarm, and a refusal trains nothing."""
+"""The defects gate: planted defects are found and counted, clean data raise no alarm, and a refusal
+trains nothing."""
 
 from __future__ import annotations
 
@@ -17,15 +18,15 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from counterpoise.commands import check
 from counterpoise.core import config, files, paths, yaml12
-from stages import audit
-from counterpoise.data import data_checks, label_noise, splitters
-from counterpoise.data.datasets import fetch
-from counterpoise.data.data_checks import Finding, Report
-from counterpoise.data.folds import Parts
-from counterpoise.data.tables import Table
 from counterpoise.core.errors import ConfigurationError, TableError, guarded
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.data import data_checks, label_noise, splitters
+from counterpoise.data.data_checks import Finding, Report
+from counterpoise.data.datasets import fetch
+from counterpoise.data.folds import Parts
+from counterpoise.data.tables import Table
 from counterpoise.report.data_checks_section import TITLES, shown
+from stages import audit
 from tests.conftest import Stage, categorical_table, labels, mixed_table, numeric_table
 from tests.project import Project
 
@@ -59,7 +60,9 @@ def with_column(table: Table, name: str, values: Any, category: tuple[str, ...] 
 
 
 def rows_of(table: Table, rows: Any) -> Table:
-    return replace(table, X=table.X[rows], y=table.y[rows], roles={k: v[rows] for k, v in table.roles.items()})
+    return replace(
+        table, X=table.X[rows], y=table.y[rows], roles={k: v[rows] for k, v in table.roles.items()}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +89,12 @@ def mirror_of_session(mirror: Path) -> Any:
 # The datasets of the repository, as an expert would judge them.
 
 
-def test_mammography_has_the_duplicates_that_are_known_of_it(committed: dict[str, tuple[Table, Report]]) -> None:
+def test_mammography_has_the_duplicates_that_are_known_of_it(
+    committed: dict[str, tuple[Table, Report]],
+) -> None:
     _, report = committed["mammography"]
-    # 7,849 distinct rows when the label counts; the one vector that has both labels is one row without it
+    # 7,849 distinct rows when the label counts; the one vector that has both labels is one row
+    # without it
     assert report.distinct == {
         "rows": 11_183,
         "distinct": 7_848,
@@ -101,8 +107,14 @@ def test_mammography_has_the_duplicates_that_are_known_of_it(committed: dict[str
     assert (contradictions.severity, contradictions.count, contradictions.of) == ("warning", 7, 260)
     assert the(report, "twins").severity == "warning"
     assert the(report, "twins").count > 3_300
-    assert "0 of 260 positive test rows have one there and no negative twin" in the(report, "twins").sentence
-    assert {finding.kind for finding in report.findings if finding.severity != "note"} == {"twins", "contradictions"}
+    assert (
+        "0 of 260 positive test rows have one there and no negative twin"
+        in the(report, "twins").sentence
+    )
+    assert {finding.kind for finding in report.findings if finding.severity != "note"} == {
+        "twins",
+        "contradictions",
+    }
 
 
 def test_the_examples_are_the_rows_of_the_published_file(
@@ -123,7 +135,11 @@ def test_digits_are_clean(committed: dict[str, tuple[Table, Report]]) -> None:
     assert {finding.severity for finding in report.findings} == {"note"}
     constant = the(report, "constant").columns
     assert constant == tuple(np.array(table.features)[np.ptp(table.X, axis=0) == 0])
-    assert {finding.kind for finding in report.findings} <= {"constant", "nearly_constant", "label_noise"}
+    assert {finding.kind for finding in report.findings} <= {
+        "constant",
+        "nearly_constant",
+        "label_noise",
+    }
     assert the(report, "label_noise").count <= 3
 
 
@@ -139,7 +155,9 @@ def test_events_of_higgs_are_clean_and_their_overlap_is_no_warning(
     committed: dict[str, tuple[Table, Report]],
 ) -> None:
     _, report = committed["higgs_sample"]
-    assert [(finding.kind, finding.severity) for finding in report.findings] == [("label_noise", "note")]
+    assert [(finding.kind, finding.severity) for finding in report.findings] == [
+        ("label_noise", "note")
+    ]
     assert "overlap" in report.findings[0].sentence
 
 
@@ -155,7 +173,9 @@ def test_higgs_without_its_sentinels_is_told_which_columns_hold_them(
     assert "add -999 to `sentinels`" in finding.todo
 
 
-def test_the_card_payments_are_warned_of_and_not_refused(committed: dict[str, tuple[Table, Report]]) -> None:
+def test_the_card_payments_are_warned_of_and_not_refused(
+    committed: dict[str, tuple[Table, Report]],
+) -> None:
     table, report = committed["creditcard_sample"]
     assert not report.serious
     # so few frauds that an honest component of a rotation nearly tells them
@@ -165,18 +185,25 @@ def test_the_card_payments_are_warned_of_and_not_refused(committed: dict[str, tu
     assert order.severity == "warning"
     assert order.count > 0.99 * order.of
     frame = pd.DataFrame(table.X).assign(y=table.y, time=table.roles["time"])
-    assert f"{frame.duplicated().sum()} of them the label, time" in the(report, "duplicates").sentence
+    assert (
+        f"{frame.duplicated().sum()} of them the label, time" in the(report, "duplicates").sentence
+    )
     assert the(report, "duplicates").count == frame.drop(columns=["y", "time"]).duplicated().sum()
 
 
-def test_the_published_tables_of_a_benchmark_raise_no_alarm_but_of_their_twins(mirror: Path) -> None:
-    """No leak, sentinel or identifier is seen in any of them; the letters have so many copies that they are refused."""
+def test_the_published_tables_of_a_benchmark_raise_no_alarm_but_of_their_twins(
+    mirror: Path,
+) -> None:
+    """No leak, sentinel or identifier is seen in any of them; the letters have so many copies that
+    they are refused."""
     alarms = {}
     for path in sorted((mirror / "zenodo61452").glob("*.npz")):
         with np.load(path) as content:
             X, y = content["data"].astype(float), (content["label"] == 1).astype(np.int8)
         table = Table(tuple(f"f{k}" for k in range(X.shape[1])), X, y)
-        alarms[path.stem] = {f.kind: f.severity for f in look(table, labels=False).findings if f.severity != "note"}
+        alarms[path.stem] = {
+            f.kind: f.severity for f in look(table, labels=False).findings if f.severity != "note"
+        }
     assert len(alarms) > 20
     letters, mammography = alarms.pop("x21data"), alarms.pop("x25data")
     assert letters == {"twins": "serious"}
@@ -230,8 +257,12 @@ def test_a_leak_is_found_by_value_by_category_and_by_what_is_missing() -> None:
     y, random = table.y, np.random.default_rng(1)
     planted = with_column(table, "refund", y * 5 + random.random(600))
     planted = with_column(planted, "falling", -y * 5 - random.random(600))
-    planted = with_column(planted, "status", np.where(y == 1, random.integers(0, 2, 600) * 3, random.integers(1, 3, 600)),
-                          ("closed", "new", "open", "paid"))  # fmt: skip
+    planted = with_column(
+        planted,
+        "status",
+        np.where(y == 1, random.integers(0, 2, 600) * 3, random.integers(1, 3, 600)),
+        ("closed", "new", "open", "paid"),
+    )
     planted = with_column(planted, "code", np.where(y == 1, 7, random.choice([3, 11], 600)))
     planted = with_column(planted, "closed_on", np.where(y == 1, random.normal(size=600), np.nan))
     report = look(planted)
@@ -251,7 +282,8 @@ def test_a_strong_feature_is_no_leak() -> None:
 
 
 def test_many_categories_of_few_rows_are_no_leak() -> None:
-    """In its own rows a category of one row tells its label perfectly; only the other half of the rows is asked."""
+    """In its own rows a category of one row tells its label perfectly; only the other half of the
+    rows is asked."""
     table = numeric_table(600, 60)
     names = tuple(f"{k:03}" for k in range(290))
     planted = with_column(table, "street", np.random.default_rng(3).integers(0, 290, 600), names)
@@ -328,7 +360,9 @@ def test_a_random_split_of_what_has_a_time_says_how_the_positive_share_moves() -
     random = np.random.default_rng(6)
     y = (random.random(3_000) < np.linspace(0.02, 0.2, 3_000)).astype(np.int8)
     shuffled = random.permutation(3_000)
-    drifting = Table(("x",), random.normal(size=(3_000, 1)), y[shuffled], roles={"time": shuffled.astype(float)})
+    drifting = Table(
+        ("x",), random.normal(size=(3_000, 1)), y[shuffled], roles={"time": shuffled.astype(float)}
+    )
     order = the(look(drifting, labels=False), "time_order")
     assert order.severity == "warning"
     assert 0.99 * order.of < order.count < order.of
@@ -337,7 +371,9 @@ def test_a_random_split_of_what_has_a_time_says_how_the_positive_share_moves() -
     assert f"{100 * highest:.2f} %" in order.sentence or highest < y[-600:-300].mean()
     steady = replace(drifting, y=labels(3_000, 300, random))
     assert the(look(steady, labels=False), "time_order").severity == "note"
-    assert not of_kind(look(drifting, config.Temporal(scheme="temporal"), labels=False), "time_order")
+    assert not of_kind(
+        look(drifting, config.Temporal(scheme="temporal"), labels=False), "time_order"
+    )
 
 
 def test_flipped_labels_are_the_suspects(committed: dict[str, tuple[Table, Report]]) -> None:
@@ -396,9 +432,10 @@ def test_a_row_is_never_judged_by_its_copy(committed: dict[str, tuple[Table, Rep
 # What must hold whatever the data.
 
 small = arrays.arrays(
-    float, st.tuples(st.integers(12, 40), st.integers(1, 4)),
+    float,
+    st.tuples(st.integers(12, 40), st.integers(1, 4)),
     elements=st.sampled_from([0.0, -0.0, 1.0, 2.5, -1.0, -999.0, np.nan]),
-)  # fmt: skip
+)
 
 
 @given(small)
@@ -440,7 +477,11 @@ def test_the_order_of_the_rows_changes_no_count_of_rows(X: np.ndarray, seed: int
     table = Table(tuple("abcd"[: X.shape[1]]), X, labels(len(X), 5, random))
     other = rows_of(table, random.permutation(len(X)))
     counts = [
-        {(f.kind, f.count, f.of, f.columns) for f in look(t, labels=False).findings if f.kind not in {"twins", "id"}}
+        {
+            (f.kind, f.count, f.of, f.columns)
+            for f in look(t, labels=False).findings
+            if f.kind not in {"twins", "id"}
+        }
         for t in (table, other)
     ]
     assert counts[0] == counts[1]
@@ -459,17 +500,26 @@ def test_a_ranking_by_steps_is_that_of_scikit_learn(rows: list[tuple[int, bool]]
     assert precision == pytest.approx(average_precision_score(y, score))
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=60).filter(
-    lambda rows: 0 < sum(label for _, label in rows) < len(rows)))  # fmt: skip
-def test_a_suspect_is_likelier_of_the_other_class_than_what_is_usual_there(rows: list[tuple[float, bool]]) -> None:
-    positive, y = np.array([p for p, _ in rows]), np.array([label for _, label in rows]).astype(np.int8)
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=60).filter(
+        lambda rows: 0 < sum(label for _, label in rows) < len(rows)
+    )
+)
+def test_a_suspect_is_likelier_of_the_other_class_than_what_is_usual_there(
+    rows: list[tuple[float, bool]],
+) -> None:
+    positive, y = (
+        np.array([p for p, _ in rows]),
+        np.array([label for _, label in rows]).astype(np.int8),
+    )
     found = label_noise.confident(positive, y)
     own = np.where(y == 1, positive, 1 - positive)
     assert list(own[found]) == sorted(own[found])
     usual = [own[y == 0].mean(), own[y == 1].mean()]
     for row in found:
         assert 1 - own[row] >= usual[1 - y[row]]
-    # a row that is as likely of its own class as is usual there, and no likelier of the other, is none
+    # a row that is as likely of its own class as is usual there, and no likelier of the other, is
+    # none
     assert not set(found) & set(np.flatnonzero((own >= np.array(usual)[y]) & (own >= 0.5)))
 
 
@@ -480,16 +530,23 @@ ENTRY = {"path": "data/mine.csv", "target": "churned", "positive": "yes"}
 
 def params(**entry: Any) -> dict[str, Any]:
     return {
-        "seed": 1, "datasets": {"mine": {**ENTRY, **entry}}, "strategies": {"none": {}},
-        "models": {"logistic_regression": {}}, "split": {"scheme": "holdout"}, "thresholds": {}, "costs": {},
-    }  # fmt: skip
+        "seed": 1,
+        "datasets": {"mine": {**ENTRY, **entry}},
+        "strategies": {"none": {}},
+        "models": {"logistic_regression": {}},
+        "split": {"scheme": "holdout"},
+        "thresholds": {},
+        "costs": {},
+    }
 
 
 def leaking(rows: int = 300) -> pd.DataFrame:
     """A table whose column `refunded` is written after a customer has left."""
     table = numeric_table(rows, 40)
     frame = pd.DataFrame(table.X, columns=list(table.features))
-    return frame.assign(refunded=table.y * 10.0 + frame["tiny"], churned=np.where(table.y == 1, "yes", "no"))
+    return frame.assign(
+        refunded=table.y * 10.0 + frame["tiny"], churned=np.where(table.y == 1, "yes", "no")
+    )
 
 
 @pytest.fixture
@@ -530,8 +587,17 @@ def test_a_serious_defect_is_refused_in_the_form_of_all_errors(
     monkeypatch.setattr(sys, "argv", ["audit", "mine"])
     assert guarded(audit.main)() == 1
     text = capsys.readouterr().err
-    for words in ("error: The table of mine has a serious defect.", "where:", "datasets.mine", "expected:", "'refunded'",
-                  "ROC AUC 1.0000", "to do:", "`drop`", "`defects: warn`"):  # fmt: skip
+    for words in (
+        "error: The table of mine has a serious defect.",
+        "where:",
+        "datasets.mine",
+        "expected:",
+        "'refunded'",
+        "ROC AUC 1.0000",
+        "to do:",
+        "`drop`",
+        "`defects: warn`",
+    ):
         assert words in text
     assert paths.audit("mine").is_file(), "the report tells what to mend"
     monkeypatch.setattr(sys, "argv", ["check"])
@@ -551,12 +617,16 @@ def test_defects_takes_two_words(place: Path) -> None:
     written(params(defects="stop"))
     with pytest.raises(ConfigurationError, match="has an error") as caught:
         config.load()
-    assert "datasets.mine.defects: Input should be 'warn' or 'fail', found 'stop'" in str(caught.value)
+    assert "datasets.mine.defects: Input should be 'warn' or 'fail', found 'stop'" in str(
+        caught.value
+    )
 
 
 def test_several_serious_defects_are_all_told() -> None:
     finding = Finding("leak", "serious", 1, 2, ("a",), (), "One sentence.", "Do this.")
-    error = data_checks.refusal("mine", Report((finding, replace(finding, sentence="Another.")), {}))
+    error = data_checks.refusal(
+        "mine", Report((finding, replace(finding, sentence="Another.")), {})
+    )
     assert isinstance(error, TableError)
     assert "2 serious defects" in str(error)
     assert "One sentence.\n            Another." in str(error)
@@ -576,15 +646,18 @@ def test_the_pipeline_stops_before_anything_is_resampled(tmp_path: Path) -> None
 
     project.params = params(defects="warn")
     assert project.repro("train@mine").computing == {
-        "check", *(f"{stage}@mine" for stage in ("fetch", "split", "audit", "resample", "train")),
-    }  # fmt: skip
+        "check",
+        *(f"{stage}@mine" for stage in ("fetch", "split", "audit", "resample", "train")),
+    }
 
 
 @pytest.mark.parametrize("values", [0, 1, 3])
 def test_a_column_with_no_value_or_hardly_one_stops_nothing(values: int) -> None:
     random = np.random.default_rng(8)
     y = labels(400, 60, random)
-    X = np.column_stack([random.normal(size=400) + 2 * y, random.normal(size=400), np.full(400, np.nan)])
+    X = np.column_stack(
+        [random.normal(size=400) + 2 * y, random.normal(size=400), np.full(400, np.nan)]
+    )
     X[:values, 2] = 1.0
     report = look(Table(("a", "b", "empty"), X, y))
     assert not report.unchecked

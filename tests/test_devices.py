@@ -1,6 +1,8 @@
-"""The device that XGBoost fits on: one that is not there is told loudly, and never stands for one that is.
+"""The device that XGBoost fits on: one that is not there is told loudly, and never stands for one
+that is.
 
-The environment that the tests run in has XGBoost's wheel for the CPU, which takes `device: cuda` and computes on the CPU.
+The environment that the tests run in has XGBoost's wheel for the CPU, which takes `device: cuda`
+and computes on the CPU.
 """
 
 from __future__ import annotations
@@ -15,16 +17,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from counterpoise.commands import check
-from counterpoise.core import config, files, paths, yaml12
 from counterpoise.champion.estimators import load, save
 from counterpoise.champion.refit import Seeds, refit
+from counterpoise.commands import check
+from counterpoise.core import config, files, paths, yaml12
 from counterpoise.core.config import Model, Params
 from counterpoise.core.errors import ConfigurationError, DeviceError
 from counterpoise.engine import devices
+from counterpoise.engine.fit import Work, fit, train
 from counterpoise.evaluation import levels
 from counterpoise.models import registry as models
-from counterpoise.engine.fit import Work, fit, train
 from counterpoise.tracking import items
 from tests.computed import computed
 from tests.conftest import fit_keys, mixed_table
@@ -33,7 +35,9 @@ from tests.test_pipeline import own_table
 
 PARAMS: dict[str, Any] = {
     "seed": 2,
-    "datasets": {"mine": {"path": "mine.csv", "target": "churned", "positive": "yes", "drop": ["customer"]}},
+    "datasets": {
+        "mine": {"path": "mine.csv", "target": "churned", "positive": "yes", "drop": ["customer"]}
+    },
     "strategies": {"none": {}},
     "models": {
         "xgboost": {"params": {"n_estimators": 5}},
@@ -66,21 +70,31 @@ def here(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def on(device: str, model: str = "xgboost", **params: Any) -> Work:
     work = work_of("mine", TABLE, model=model, **params)
-    return replace(work, entry=work.entry.model_copy(update={"device": device}), device=devices.resolved(device))
+    return replace(
+        work,
+        entry=work.entry.model_copy(update={"device": device}),
+        device=devices.resolved(device),
+    )
 
 
 # In params.yaml
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:01", "cuda:-1", "CUDA", 1, True, ["cuda"]])
+@pytest.mark.parametrize(
+    "device", ["gpu", "cuda:", "cuda:01", "cuda:-1", "CUDA", 1, True, ["cuda"]]
+)
 def test_a_device_is_one_of_a_few_words(device: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"models\.xgboost\.device: must be cpu, cuda, auto or one") as told:
+    with pytest.raises(
+        ConfigurationError, match=r"models\.xgboost\.device: must be cpu, cuda, auto or one"
+    ) as told:
         config.parse({**PARAMS, "models": {"xgboost": {"device": device}}})
     assert repr(device) in str(told.value)
 
 
 def test_a_numbered_device_can_be_written_in_one_line() -> None:
-    params = config.parse({**PARAMS, "models": yaml12.load("{xgboost: {device: 'cuda:1'}, mlp: {device: cpu}}")})
+    params = config.parse(
+        {**PARAMS, "models": yaml12.load("{xgboost: {device: 'cuda:1'}, mlp: {device: cpu}}")}
+    )
     assert [model.device for model in params.models.values()] == ["cuda:1", "cpu"]
 
 
@@ -98,13 +112,17 @@ def test_a_device_is_for_the_models_that_can_use_it(model: str, device: str) -> 
 
 
 @pytest.mark.parametrize("params", [{"booster": "gblinear"}, {"tree_method": "exact"}])
-def test_what_xgboost_does_on_the_cpu_alone_is_refused_with_a_device(params: dict[str, Any]) -> None:
+def test_what_xgboost_does_on_the_cpu_alone_is_refused_with_a_device(
+    params: dict[str, Any],
+) -> None:
     models.check("xgboost", Model(params=params))
     ((name, value),) = params.items()
     with pytest.raises(ConfigurationError, match=f"{name}: {value} computes on the CPU alone"):
         models.check("xgboost", Model(device="cuda", params=params))
     with pytest.raises(ConfigurationError, match=f"{name}: {value} computes on the CPU alone"):
-        models.check("xgboost", Model(device="cuda", search={"trials": 2, "space": {name: [None, value]}}))
+        models.check(
+            "xgboost", Model(device="cuda", search={"trials": 2, "space": {name: [None, value]}})
+        )
 
 
 def test_xgboosts_own_parameter_is_refused_and_the_way_told() -> None:
@@ -112,7 +130,10 @@ def test_xgboosts_own_parameter_is_refused_and_the_way_told() -> None:
         models.check("xgboost", Model(params={"device": "cuda"}))
     assert "`device: cuda` stands beside `params`" in str(told.value)
     with pytest.raises(ConfigurationError, match="A model's parameter has a wrong value") as inside:
-        models.check("autoencoder_xgboost", Model(strategies=("none",), params={"xgboost": {"device": "cuda"}}))
+        models.check(
+            "autoencoder_xgboost",
+            Model(strategies=("none",), params={"xgboost": {"device": "cuda"}}),
+        )
     assert "found 'device'" in str(inside.value)
 
 
@@ -120,10 +141,13 @@ def test_xgboosts_own_parameter_is_refused_and_the_way_told() -> None:
 
 
 def test_asked_for_a_device_that_is_not_there_xgboost_itself_computes_on_the_cpu() -> None:
-    """What all of this is about; if XGBoost refused one day, the words of the message would be wrong."""
+    """What all of this is about; if XGBoost refused one day, the words of the message would be
+    wrong."""
     assert devices.answering("cuda") == "cpu"
     with pytest.warns(UserWarning, match="Device is changed from GPU to CPU"):
-        models.make("xgboost", Model(), 0).set_params(device="cuda", n_estimators=1).fit(np.eye(2), [0, 1])
+        models.make("xgboost", Model(), 0).set_params(device="cuda", n_estimators=1).fit(
+            np.eye(2), [0, 1]
+        )
 
 
 def test_auto_is_the_cpu_where_there_is_nothing_else_and_gives_the_same_scores() -> None:
@@ -133,7 +157,9 @@ def test_auto_is_the_cpu_where_there_is_nothing_else_and_gives_the_same_scores()
         "cuda",
         "cuda:1",
     ]
-    for either, plain in ((fit(on("auto", model)), fit(on("cpu", model))) for model in ("xgboost", "xgboost_focal")):
+    for either, plain in (
+        (fit(on("auto", model)), fit(on("cpu", model))) for model in ("xgboost", "xgboost_focal")
+    ):
         np.testing.assert_array_equal(either.test, plain.test)
         np.testing.assert_array_equal(either.validation, plain.validation)
         assert either.notes == plain.notes == ()
@@ -149,13 +175,37 @@ def test_a_fit_on_a_device_that_is_not_there_fails_before_it_begins() -> None:
 @pytest.mark.parametrize(
     ("device", "found", "with_cuda", "said", "todo"),
     [
-        ("cuda", "cpu", False, "xgboost 3.2.0 that was built for the CPU alone", "requirements-gpu.lock"),
-        ("cuda:1", "cpu", False, "xgboost 3.2.0 that was built for the CPU alone", "requirements-gpu.lock"),
-        ("cuda", "cpu", True, "xgboost 3.2.0 with CUDA, and no device that answers it", "nvidia-smi"),
+        (
+            "cuda",
+            "cpu",
+            False,
+            "xgboost 3.2.0 that was built for the CPU alone",
+            "requirements-gpu.lock",
+        ),
+        (
+            "cuda:1",
+            "cpu",
+            False,
+            "xgboost 3.2.0 that was built for the CPU alone",
+            "requirements-gpu.lock",
+        ),
+        (
+            "cuda",
+            "cpu",
+            True,
+            "xgboost 3.2.0 with CUDA, and no device that answers it",
+            "nvidia-smi",
+        ),
         ("cuda:4", "cuda:0", True, "xgboost 3.2.0 takes cuda:0 in its place", "which numbers"),
-        ("cuda", "XGBoostError: out of memory", True, "xgboost 3.2.0 says: XGBoostError: out of memory", "nvidia-smi"),
+        (
+            "cuda",
+            "XGBoostError: out of memory",
+            True,
+            "xgboost 3.2.0 says: XGBoostError: out of memory",
+            "nvidia-smi",
+        ),
     ],
-)  # fmt: skip
+)
 def test_each_kind_of_not_there_has_its_own_way_out(
     device: str, found: str, with_cuda: bool, said: str, todo: str
 ) -> None:
@@ -166,7 +216,9 @@ def test_each_kind_of_not_there_has_its_own_way_out(
     assert str(error.todo).endswith("or write device: auto or cpu.")
 
 
-@pytest.mark.parametrize(("device", "found"), [("cuda", "cuda:0"), ("cuda:0", "cuda:0"), ("cuda:1", "cuda:1")])
+@pytest.mark.parametrize(
+    ("device", "found"), [("cuda", "cuda:0"), ("cuda:0", "cuda:0"), ("cuda:1", "cuda:1")]
+)
 def test_a_device_that_answers_is_there(device: str, found: str) -> None:
     assert devices.refusal(device, found, "3.2.0", built_with_cuda=True, where="here") is None
 
@@ -188,13 +240,23 @@ def test_check_tells_before_any_work_and_touches_nothing(
 # In the pipeline
 
 
-def test_the_cells_of_a_device_that_is_not_there_fail_with_the_reason_and_the_others_have_results(here: Path) -> None:
+def test_the_cells_of_a_device_that_is_not_there_fail_with_the_reason_and_the_others_have_results(
+    here: Path,
+) -> None:
     cells = files.read_json(paths.scores("mine", "none") / "cells.json")["models"]
     assert {key: (cell["status"], cell["device"]) for key, cell in cells.items()} == {
-        "xgboost": ("ok", "cpu"), "either": ("ok", "cpu"), "fast": ("failed", "cuda"), "second": ("failed", "cuda:1"),
-    }  # fmt: skip
-    for word in ("DeviceError: The device cuda is not there", "XGBoost would compute elsewhere with a mere warning",
-                 "built for the CPU alone", "requirements-gpu.lock", "(repeat 0, fold 0 and 1 more)"):  # fmt: skip
+        "xgboost": ("ok", "cpu"),
+        "either": ("ok", "cpu"),
+        "fast": ("failed", "cuda"),
+        "second": ("failed", "cuda:1"),
+    }
+    for word in (
+        "DeviceError: The device cuda is not there",
+        "XGBoost would compute elsewhere with a mere warning",
+        "built for the CPU alone",
+        "requirements-gpu.lock",
+        "(repeat 0, fold 0 and 1 more)",
+    ):
         assert word in cells["fast"]["reason"]
     board = files.read_csv(paths.evaluation("mine") / "leaderboard.csv").set_index("model")
     assert board.loc["fast", "reason"] == cells["fast"]["reason"]
@@ -206,13 +268,20 @@ def test_a_run_in_mlflow_says_on_which_device_it_was_fitted(here: Path) -> None:
     found = {}
     for model in PARAMS["models"]:
         made = items.items(results, f"none/{model}")
-        found[model] = [item.value for item in made if isinstance(item, items.Tag) and item.name == "device"]
+        found[model] = [
+            item.value for item in made if isinstance(item, items.Tag) and item.name == "device"
+        ]
     assert found == {"xgboost": ["cpu"], "either": ["cpu"], "fast": ["cuda"], "second": ["cuda:1"]}
 
 
 def test_cells_of_two_devices_are_two_in_the_store() -> None:
     def key(**more: str) -> str:
-        content = {**PARAMS, "models": {"xgboost": more}, "strategies": {"none": {}}, "split": {"scheme": "holdout"}}
+        content = {
+            **PARAMS,
+            "models": {"xgboost": more},
+            "strategies": {"none": {}},
+            "split": {"scheme": "holdout"},
+        }
         (found,) = fit_keys(content, TABLE).values()
         return found
 
@@ -225,11 +294,15 @@ def test_a_remedy_is_weighed_against_doing_nothing_on_the_same_device() -> None:
     entries = {
         "slow": Model(model="xgboost", params={"n_estimators": 5, "max_depth": 3}),
         "fast": Model(model="xgboost", device="cuda"),
-        "remedy": Model(model="xgboost_weighted", device="cuda", params={"n_estimators": 5, "max_depth": 3}),
+        "remedy": Model(
+            model="xgboost_weighted", device="cuda", params={"n_estimators": 5, "max_depth": 3}
+        ),
     }
     assert levels.plain_of(entries)["remedy"] == "fast"
     assert (
-        levels.plain_of({**entries, "remedy": entries["remedy"].model_copy(update={"device": "cpu"})})["remedy"]
+        levels.plain_of(
+            {**entries, "remedy": entries["remedy"].model_copy(update={"device": "cpu"})}
+        )["remedy"]
         == "slow"
     )
 
@@ -237,13 +310,20 @@ def test_a_remedy_is_weighed_against_doing_nothing_on_the_same_device() -> None:
 # A champion goes anywhere
 
 
-@pytest.mark.parametrize(("model", "costs"), [("xgboost", None), ("xgboost", "metacost"), ("xgboost_focal", None)])
+@pytest.mark.parametrize(
+    ("model", "costs"), [("xgboost", None), ("xgboost", "metacost"), ("xgboost_focal", None)]
+)
 def test_what_was_fitted_on_a_device_is_asked_on_the_cpu_and_so_is_its_champion(
     tmp_path: Path, model: str, costs: str | None
 ) -> None:
-    """The fit itself is told the device, which shows here in XGBoost's warning that it is not there."""
+    """The fit itself is told the device, which shows here in XGBoost's warning that it is not
+    there."""
     work = on("cuda", model)
-    work = replace(work, entry=work.entry.model_copy(update={"costs": costs}), stakes=np.ones((len(TABLE.y), 2)))
+    work = replace(
+        work,
+        entry=work.entry.model_copy(update={"costs": costs}),
+        stakes=np.ones((len(TABLE.y), 2)),
+    )
     with pytest.warns(UserWarning, match="Device is changed from GPU to CPU"):
         trained = train(work)
     assert trained.estimator.get_params()["device"] == "cpu"

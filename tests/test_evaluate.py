@@ -10,17 +10,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import average_precision_score, brier_score_loss, confusion_matrix, log_loss, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    confusion_matrix,
+    log_loss,
+    roc_auc_score,
+)
 
 from counterpoise.core import config, files, paths
 from counterpoise.core.config import seed_for
+from counterpoise.core.errors import ResultError
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters, tables
 from counterpoise.data.folds import Parts
-from counterpoise.core.errors import ResultError
-from counterpoise.evaluation import thresholds
+from counterpoise.evaluation import bootstrap, thresholds
 from counterpoise.evaluation import leaderboard as boards
-from counterpoise.evaluation import bootstrap
 from counterpoise.evaluation.columns import GROUPED
 from tests.conftest import Stage, numeric_table
 
@@ -56,24 +61,55 @@ def store_cells(strategy: str, cells: dict[str, Scores | dict[str, Any]], seed: 
         for fold in parts:
             values = scores(random)
             for part, rows in ((splits.TEST, fold.test), (splits.VALIDATION, fold.validation)):
-                pieces.append(pd.DataFrame(
-                    {"repeat": fold.repeat, "fold": fold.fold, "part": part, "row": rows, "score": values[rows]}
-                ))  # fmt: skip
-        files.write_parquet(paths.scores("mine", strategy) / f"{model}.parquet", pd.concat(pieces, ignore_index=True))
+                pieces.append(
+                    pd.DataFrame(
+                        {
+                            "repeat": fold.repeat,
+                            "fold": fold.fold,
+                            "part": part,
+                            "row": rows,
+                            "score": values[rows],
+                        }
+                    )
+                )
+        files.write_parquet(
+            paths.scores("mine", strategy) / f"{model}.parquet",
+            pd.concat(pieces, ignore_index=True),
+        )
         fact = {"rows_fitted": 18, "positives_fitted": 9 if strategy == "smote" else 3}
         facts = [{"repeat": repeat, "fold": fold, **fact} for repeat, fold in parts.names]
-        entries[model] = {"status": "ok", "reason": "", "notes": ["a note"], "folds": facts, "key": model}
+        entries[model] = {
+            "status": "ok",
+            "reason": "",
+            "notes": ["a note"],
+            "folds": facts,
+            "key": model,
+        }
     counts = [
-        {"repeat": repeat, "fold": fold, "status": "ok", "reason": "", "negatives_before": 15, "positives_before": 3,
-         "negatives_after": 9, "positives_after": 9, "synthetic": 8}
+        {
+            "repeat": repeat,
+            "fold": fold,
+            "status": "ok",
+            "reason": "",
+            "negatives_before": 15,
+            "positives_before": 3,
+            "negatives_after": 9,
+            "positives_after": 9,
+            "synthetic": 8,
+        }
         for repeat, fold in parts.names
-    ]  # fmt: skip
-    files.write_json(paths.scores("mine", strategy) / "cells.json", {"counts": counts, "models": entries})
+    ]
+    files.write_json(
+        paths.scores("mine", strategy) / "cells.json", {"counts": counts, "models": entries}
+    )
 
 
 @pytest.fixture
-def place(workplace: Path, write_params: WriteParams, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a table, its split, and scores of a strategy that helps and of one that half cannot run."""
+def place(
+    workplace: Path, write_params: WriteParams, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with a table, its split, and scores of a strategy that helps and of one that half
+    cannot run."""
     write_params(CONTENT)
     tables.write(paths.table("mine"), TABLE)
     files.write_json(paths.facts("mine"), {"rows": 240, "prevalence": 0.125, "positives": 30})
@@ -83,9 +119,14 @@ def place(workplace: Path, write_params: WriteParams, stage: Stage, monkeypatch:
     store_cells("none", {"xgboost": informative(0.2), "random_forest": informative(0.1)})
     store_cells("smote", {"xgboost": informative(0.3), "random_forest": informative(0.1)}, seed=1)
     refused = {"status": "not_applicable", "reason": "too few neighbours"}
-    store_cells("enn", {"xgboost": refused, "random_forest": {"status": "failed", "reason": "ValueError: no"}})
+    store_cells(
+        "enn",
+        {"xgboost": refused, "random_forest": {"status": "failed", "reason": "ValueError: no"}},
+    )
     for name in ("draws", "over_draws"):
-        monkeypatch.setattr(bootstrap, name, functools.partial(getattr(bootstrap, name), count=DRAWS))
+        monkeypatch.setattr(
+            bootstrap, name, functools.partial(getattr(bootstrap, name), count=DRAWS)
+        )
     monkeypatch.setattr("stages.evaluate.draws_for", lambda comparisons: DRAWS)
     return workplace
 
@@ -112,51 +153,76 @@ def scores_of_tests(strategy: str, model: str) -> list[tuple[np.ndarray, np.ndar
     """Rows and scores of the test part of each fold, as stored."""
     stored = files.read_parquet(paths.scores("mine", strategy) / f"{model}.parquet")
     test = stored[stored["part"] == splits.TEST]
-    return [(g["row"].to_numpy(), g["score"].to_numpy()) for _, g in test.groupby(["repeat", "fold"])]
+    return [
+        (g["row"].to_numpy(), g["score"].to_numpy()) for _, g in test.groupby(["repeat", "fold"])
+    ]
 
 
 def test_metrics_are_means_over_folds_of_what_scikit_learn_says(place: Path, stage: Stage) -> None:
     stage("evaluate", "mine")
     row = board().loc["none", "xgboost"]
     for name, function in (
-        ("average_precision", average_precision_score), ("roc_auc", roc_auc_score), ("brier", brier_score_loss),
+        ("average_precision", average_precision_score),
+        ("roc_auc", roc_auc_score),
+        ("brier", brier_score_loss),
         ("log_loss", log_loss),
-    ):  # fmt: skip
-        values = [function(TABLE.y[rows], scores) for rows, scores in scores_of_tests("none", "xgboost")]
+    ):
+        values = [
+            function(TABLE.y[rows], scores) for rows, scores in scores_of_tests("none", "xgboost")
+        ]
         assert len(values) == 6
         assert row[name] == pytest.approx(np.mean(values), abs=1e-6)
         assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
     assert (row["status"], row["rows"], row["prevalence"], row["folds"]) == ("ok", 240, 0.125, 6)
 
 
-def test_the_delta_is_paired_draw_by_draw_against_doing_nothing_with_the_same_model(place: Path, stage: Stage) -> None:
+def test_the_delta_is_paired_draw_by_draw_against_doing_nothing_with_the_same_model(
+    place: Path, stage: Stage
+) -> None:
     stage("evaluate", "mine")
     parts = splits.read(paths.split("mine"))
     weights = np.hstack(list(bootstrap.draws(parts, TABLE.y, seed_for(1, "mine", "bootstrap"))))
     assert weights.shape[1] == DRAWS
 
     def mean_of_draws(strategy: str, draw: int) -> float:
-        return float(np.mean([
-            average_precision_score(TABLE.y[rows], scores, sample_weight=weights[rows, draw])
-            for rows, scores in scores_of_tests(strategy, "xgboost")
-        ]))  # fmt: skip
+        return float(
+            np.mean(
+                [
+                    average_precision_score(
+                        TABLE.y[rows], scores, sample_weight=weights[rows, draw]
+                    )
+                    for rows, scores in scores_of_tests(strategy, "xgboost")
+                ]
+            )
+        )
 
-    differences = [mean_of_draws("smote", draw) - mean_of_draws("none", draw) for draw in range(DRAWS)]
+    differences = [
+        mean_of_draws("smote", draw) - mean_of_draws("none", draw) for draw in range(DRAWS)
+    ]
     row = board().loc["smote", "xgboost"]
     base = board().loc["none", "xgboost"]
     assert row["delta_average_precision"] == pytest.approx(
         row["average_precision"] - base["average_precision"], abs=2e-6
     )
-    assert (row["delta_low"], row["delta_high"]) == pytest.approx(np.quantile(differences, [0.025, 0.975]), abs=1e-6)
+    assert (row["delta_low"], row["delta_high"]) == pytest.approx(
+        np.quantile(differences, [0.025, 0.975]), abs=1e-6
+    )
 
 
 def test_equal_scores_differ_by_exactly_nothing(place: Path, stage: Stage) -> None:
     store_cells("smote", {"xgboost": informative(0.2), "random_forest": informative(0.1)})
     stage("evaluate", "mine")
-    assert board().loc["smote"][["delta_average_precision", "delta_low", "delta_high"]].eq(0).all(axis=None)
+    assert (
+        board()
+        .loc["smote"][["delta_average_precision", "delta_low", "delta_high"]]
+        .eq(0)
+        .all(axis=None)
+    )
 
 
-def test_doing_nothing_has_no_delta_and_neither_has_what_could_not_run(place: Path, stage: Stage) -> None:
+def test_doing_nothing_has_no_delta_and_neither_has_what_could_not_run(
+    place: Path, stage: Stage
+) -> None:
     stage("evaluate", "mine")
     deltas = board()[["delta_average_precision", "delta_low", "delta_high"]]
     assert deltas.loc["none"].isna().all(axis=None)
@@ -165,18 +231,29 @@ def test_doing_nothing_has_no_delta_and_neither_has_what_could_not_run(place: Pa
 
 
 def test_a_model_whose_baseline_failed_has_no_delta(place: Path, stage: Stage) -> None:
-    store_cells("none", {"xgboost": {"status": "failed", "reason": "no"}, "random_forest": informative(0.1)})
+    store_cells(
+        "none", {"xgboost": {"status": "failed", "reason": "no"}, "random_forest": informative(0.1)}
+    )
     stage("evaluate", "mine")
     assert np.isnan(board().loc[("smote", "xgboost"), "delta_average_precision"])
     assert not np.isnan(board().loc[("smote", "random_forest"), "delta_average_precision"])
 
 
-def test_every_cell_has_its_row_and_one_that_could_not_run_its_reason_and_no_number(place: Path, stage: Stage) -> None:
+def test_every_cell_has_its_row_and_one_that_could_not_run_its_reason_and_no_number(
+    place: Path, stage: Stage
+) -> None:
     stage("evaluate", "mine")
-    assert board().index.tolist() == [(s, m) for s in CONTENT["strategies"] for m in CONTENT["models"]]
+    assert board().index.tolist() == [
+        (s, m) for s in CONTENT["strategies"] for m in CONTENT["models"]
+    ]
     assert board().loc["enn"]["status"].tolist() == ["not_applicable", "failed"]
     assert board().loc["enn"]["reason"].tolist() == ["too few neighbours", "ValueError: no"]
-    assert board().loc["enn"][["average_precision", "roc_auc_low", "brier", "log_loss"]].isna().all(axis=None)
+    assert (
+        board()
+        .loc["enn"][["average_precision", "roc_auc_low", "brier", "log_loss"]]
+        .isna()
+        .all(axis=None)
+    )
     assert "enn" not in decisions().index.get_level_values("strategy")
 
 
@@ -189,7 +266,9 @@ def test_without_any_cell_that_ran_there_are_still_all_files(place: Path, stage:
     assert len(read("decisions")) == len(read("folds")) == len(read("curves")) == 0
 
 
-def test_counts_are_summed_over_folds_and_repeats_and_rates_come_from_the_sums(place: Path, stage: Stage) -> None:
+def test_counts_are_summed_over_folds_and_repeats_and_rates_come_from_the_sums(
+    place: Path, stage: Stage
+) -> None:
     stage("evaluate", "mine")
     row = decisions().loc["none", "xgboost", "half"]
     folds = scores_of_tests("none", "xgboost")
@@ -205,14 +284,20 @@ def test_counts_are_summed_over_folds_and_repeats_and_rates_come_from_the_sums(p
     assert row["expected_cost"] == pytest.approx((fp + 10 * fn) / 480, abs=1e-6)
 
 
-def test_the_tuned_threshold_of_each_fold_is_chosen_on_its_validation_slice(place: Path, stage: Stage) -> None:
+def test_the_tuned_threshold_of_each_fold_is_chosen_on_its_validation_slice(
+    place: Path, stage: Stage
+) -> None:
     stage("evaluate", "mine")
     stored = files.read_parquet(paths.scores("mine", "none") / "xgboost.parquet")
     slices = stored[stored["part"] == splits.VALIDATION].groupby(["repeat", "fold"])
     expected = [thresholds.tuned(TABLE.y[g["row"]], g["score"].to_numpy(), "f1") for _, g in slices]
-    folds = read("folds").query("strategy == 'none' and model == 'xgboost' and metric == 'threshold_tuned'")
+    folds = read("folds").query(
+        "strategy == 'none' and model == 'xgboost' and metric == 'threshold_tuned'"
+    )
     assert folds["value"].tolist() == pytest.approx(expected)
-    assert decisions().loc["none", "xgboost", "tuned"]["threshold"] == pytest.approx(np.mean(expected), abs=1e-6)
+    assert decisions().loc["none", "xgboost", "tuned"]["threshold"] == pytest.approx(
+        np.mean(expected), abs=1e-6
+    )
 
 
 def test_scores_of_test_rows_do_not_move_the_tuned_threshold(place: Path, stage: Stage) -> None:
@@ -220,12 +305,16 @@ def test_scores_of_test_rows_do_not_move_the_tuned_threshold(place: Path, stage:
     before = decisions().loc["none", "xgboost", "tuned"]["threshold"]
     path = paths.scores("mine", "none") / "xgboost.parquet"
     stored = files.read_parquet(path)
-    files.write_parquet(path, stored.assign(score=stored["score"].where(stored["part"] == splits.VALIDATION, 0.123)))
+    files.write_parquet(
+        path, stored.assign(score=stored["score"].where(stored["part"] == splits.VALIDATION, 0.123))
+    )
     stage("evaluate", "mine")
     assert decisions().loc["none", "xgboost", "tuned"]["threshold"] == before
 
 
-def test_costs_and_thresholds_of_the_dataset_are_taken(place: Path, stage: Stage, write_params: WriteParams) -> None:
+def test_costs_and_thresholds_of_the_dataset_are_taken(
+    place: Path, stage: Stage, write_params: WriteParams
+) -> None:
     mine = {
         **CONTENT["datasets"]["mine"],
         "costs": {"false_positive": 5, "false_negative": 0},
@@ -239,7 +328,10 @@ def test_costs_and_thresholds_of_the_dataset_are_taken(place: Path, stage: Stage
 
 
 def test_what_is_not_defined_is_missing_and_says_why(place: Path, stage: Stage) -> None:
-    store_cells("smote", {"xgboost": lambda random: 0.1 * random.random(240), "random_forest": informative(0.1)})
+    store_cells(
+        "smote",
+        {"xgboost": lambda random: 0.1 * random.random(240), "random_forest": informative(0.1)},
+    )
     stage("evaluate", "mine")
     row = decisions().loc["smote", "xgboost", "half"]
     assert row[["precision", "mcc"]].isna().all()
@@ -260,7 +352,10 @@ def test_without_a_validation_slice_the_tuned_policy_says_why_it_has_no_numbers(
         store_cells(strategy, {"xgboost": informative(0.2), "random_forest": informative(0.1)})
     stage("evaluate", "mine")
     row = decisions().loc["none", "xgboost", "tuned"]
-    assert row["reason"] == "6 of 6 folds have no validation slice with both classes to choose a threshold on"
+    assert (
+        row["reason"]
+        == "6 of 6 folds have no validation slice with both classes to choose a threshold on"
+    )
     assert row[["threshold", "tp", "precision", "expected_cost"]].isna().all()
     assert decisions().loc["none", "xgboost", "half"]["tp"] > 0
 
@@ -279,19 +374,27 @@ def test_missing_scores_are_told(place: Path, stage: Stage) -> None:
         stage("evaluate", "mine")
 
 
-def test_a_strategy_that_was_taken_out_is_in_no_table(place: Path, stage: Stage, write_params: WriteParams) -> None:
+def test_a_strategy_that_was_taken_out_is_in_no_table(
+    place: Path, stage: Stage, write_params: WriteParams
+) -> None:
     write_params({**CONTENT, "strategies": {"none": {}, "smote": {}}})
     stage("evaluate", "mine")
     assert set(board().index.get_level_values("strategy")) == {"none", "smote"}
     assert set(read("counts")["strategy"]) == {"none", "smote"}
 
 
-def test_the_same_scores_give_the_same_bytes_whatever_was_measured(place: Path, stage: Stage) -> None:
+def test_the_same_scores_give_the_same_bytes_whatever_was_measured(
+    place: Path, stage: Stage
+) -> None:
     contents = []
     for seconds in (1, 2):
-        files.write_json(paths.measured("mine", "train"), {"fits": [{"fit_seconds": seconds}], "made": {}})
+        files.write_json(
+            paths.measured("mine", "train"), {"fits": [{"fit_seconds": seconds}], "made": {}}
+        )
         stage("evaluate", "mine")
-        contents.append({path.name: path.read_bytes() for path in paths.evaluation("mine").iterdir()})
+        contents.append(
+            {path.name: path.read_bytes() for path in paths.evaluation("mine").iterdir()}
+        )
     assert contents[0] == contents[1]
     assert len(contents[0]) >= 5
 
@@ -321,11 +424,13 @@ def test_the_mean_over_folds_leaves_out_what_is_not_defined() -> None:
     np.testing.assert_array_equal(boards.mean_of_folds(values), [2, np.nan])
 
 
-def test_folds_that_keep_like_rows_together_have_a_leaderboard_of_their_own_and_no_part_in_the_other(
+def test_folds_that_keep_duplicates_together_have_a_leaderboard_of_their_own(
     place: Path, stage: Stage, write_params: WriteParams
 ) -> None:
     stage("evaluate", "mine")
-    before = {name: read(name) for name in ("leaderboard", "decisions", "folds", "curves", "counts")}
+    before = {
+        name: read(name) for name in ("leaderboard", "decisions", "folds", "curves", "counts")
+    }
     assert read("grouped").empty
     content = {**CONTENT, "split": {**CONTENT["split"], "grouped": True}}
     write_params(content)
@@ -341,12 +446,20 @@ def test_folds_that_keep_like_rows_together_have_a_leaderboard_of_their_own_and_
     assert grouped["average_precision"].notna().sum() == 4
     stored = files.read_parquet(paths.scores("mine", "smote") / "xgboost.parquet")
     mine = stored[(stored["repeat"] == parts.beside) & (stored["part"] == splits.TEST)]
-    expected = np.mean([average_precision_score(TABLE.y[f["row"]], f["score"]) for _, f in mine.groupby("fold")])
-    assert grouped.loc[("smote", "xgboost"), "average_precision"] == pytest.approx(expected, abs=1e-6)
+    expected = np.mean(
+        [average_precision_score(TABLE.y[f["row"]], f["score"]) for _, f in mine.groupby("fold")]
+    )
+    assert grouped.loc[("smote", "xgboost"), "average_precision"] == pytest.approx(
+        expected, abs=1e-6
+    )
     none = grouped.loc[("none", "xgboost"), "average_precision"]
-    assert grouped.loc[("smote", "xgboost"), "delta_plain"] == pytest.approx(expected - none, abs=2e-6)
+    assert grouped.loc[("smote", "xgboost"), "delta_plain"] == pytest.approx(
+        expected - none, abs=2e-6
+    )
     told = files.read_json(paths.scores("mine", "smote") / "cells.json")
-    told["models"]["xgboost"]["folds"] = [f for f in told["models"]["xgboost"]["folds"] if f["repeat"] != parts.beside]
+    told["models"]["xgboost"]["folds"] = [
+        f for f in told["models"]["xgboost"]["folds"] if f["repeat"] != parts.beside
+    ]
     files.write_json(paths.scores("mine", "smote") / "cells.json", told)
     stage("evaluate", "mine")
     for name, frame in before.items():

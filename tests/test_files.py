@@ -88,7 +88,9 @@ def test_a_flipped_bit_in_a_page_is_found_by_other_readers(path: Path) -> None:
         pq.read_table(path, page_checksum_verification=True)
 
 
-def test_a_truncated_or_foreign_file_is_refused(path: Path, read: Callable[[Path], pd.DataFrame]) -> None:
+def test_a_truncated_or_foreign_file_is_refused(
+    path: Path, read: Callable[[Path], pd.DataFrame]
+) -> None:
     data = path.read_bytes()
     for length in (0, 1, 7, 8, 9, 40, len(data) // 2, len(data) - 1):
         path.write_bytes(data[:length])
@@ -121,7 +123,9 @@ def rot(path: Path) -> None:
     subprocess.run([sys.executable, "-c", script, str(path)], check=True)
 
 
-@pytest.mark.parametrize(("link", "where"), [("copy", "workspace"), ("copy", "cache"), ("hardlink", "cache")])
+@pytest.mark.parametrize(
+    ("link", "where"), [("copy", "workspace"), ("copy", "cache"), ("hardlink", "cache")]
+)
 def test_the_advice_for_a_damaged_result_repairs_it(
     link: str, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,7 +150,11 @@ def test_the_advice_for_a_damaged_result_repairs_it(
     run(f"git init -q && dvc init -q && dvc config cache.type {link} && dvc repro -q")
     result = Path("data/scores/one.parquet").absolute()
     whole = result.read_bytes()
-    (cached,) = [path for path in Path(".dvc/cache/files").rglob("*") if path.is_file() and path.read_bytes() == whole]
+    (cached,) = [
+        path
+        for path in Path(".dvc/cache/files").rglob("*")
+        if path.is_file() and path.read_bytes() == whole
+    ]
     rot(result if where == "workspace" else cached)
     if link == "copy" and where == "cache":
         result.unlink()

@@ -1,4 +1,5 @@
-"""What a key hashes of the code: every change of meaning, no prose, and for each kind of fit what it runs and no more."""
+"""What a key hashes of the code: every change of meaning, no prose, and for each kind of fit what
+it runs and no more."""
 
 from __future__ import annotations
 
@@ -12,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.engine import fingerprint
 from counterpoise.core.paths import REPOSITORY
-from counterpoise.engine import cell_keys
+from counterpoise.engine import cell_keys, fingerprint
 from counterpoise.models import registry as models
 from counterpoise.samplers import registry as samplers
 
@@ -48,7 +48,9 @@ def digest(text: str) -> str:
 
 
 PROSE: dict[str, Callable[[str], str]] = {
-    "another docstring": lambda text: text.replace("Count them.", "Counts.\n\n        Returns a number.\n        "),
+    "another docstring": lambda text: text.replace(
+        "Count them.", "Counts.\n\n        Returns a number.\n        "
+    ),
     "no docstring": lambda text: text.replace('        """Count them."""\n', ""),
     "another docstring of the module": lambda text: text.replace("A module.", "Something."),
     "no text under a constant": lambda text: text.replace('"""Of steps."""\n', ""),
@@ -59,7 +61,7 @@ PROSE: dict[str, Callable[[str], str]] = {
     "a line in two": lambda text: text.replace("sum(found) + self", "sum(found) + (\n  self)"),
     "another indentation": lambda text: text.replace("    ", "  "),
     "Windows' ends of lines": lambda text: text.replace("\n", "\r\n"),
-}  # fmt: skip
+}
 
 MEANING: dict[str, Callable[[str], str]] = {
     "another number": lambda text: text.replace("LIMIT: int = 3", "LIMIT: int = 4"),
@@ -70,10 +72,16 @@ MEANING: dict[str, Callable[[str], str]] = {
     "another name": lambda text: text.replace("for x in more", "for x in named"),
     "another default": lambda text: text.replace("scale=2.0", "scale=2.5"),
     "no default": lambda text: text.replace("by=1", "by"),
-    "positional instead of by name": lambda text: text.replace("by=1, *more, scale=2.0", "by=1, scale=2.0, *more"),
-    "another order": lambda text: text.replace("sum(found) + self.size, text", "text, sum(found) + self.size"),
+    "positional instead of by name": lambda text: text.replace(
+        "by=1, *more, scale=2.0", "by=1, scale=2.0, *more"
+    ),
+    "another order": lambda text: text.replace(
+        "sum(found) + self.size, text", "text, sum(found) + self.size"
+    ),
     "another test": lambda text: text.replace("is not None", "is None"),
-    "a statement less": lambda text: text.replace("        return sum(found) + self.size, text\n", ""),
+    "a statement less": lambda text: text.replace(
+        "        return sum(found) + self.size, text\n", ""
+    ),
     "nothing returned": lambda text: text.replace("return math.inf", "return"),
     "None returned": lambda text: text.replace("return math.inf", "return None"),
     "another format": lambda text: text.replace("{by:>3}", "{by:>4}"),
@@ -81,9 +89,13 @@ MEANING: dict[str, Callable[[str], str]] = {
     "a decorator": lambda text: text.replace("    def total", "    @staticmethod\n    def total"),
     "another base": lambda text: text.replace("class Steps:", "class Steps(list):"),
     "another import": lambda text: text.replace("import math", "import cmath as math"),
-    "moved into the block": lambda text: text.replace("        return sum", "            return sum"),
-    "a generator": lambda text: text.replace("[x * scale for x in more if x > by]", "(x * scale for x in more if x > by)"),
-}  # fmt: skip
+    "moved into the block": lambda text: text.replace(
+        "        return sum", "            return sum"
+    ),
+    "a generator": lambda text: text.replace(
+        "[x * scale for x in more if x > by]", "(x * scale for x in more if x > by)"
+    ),
+}
 
 
 @pytest.mark.parametrize("change", PROSE)
@@ -112,9 +124,16 @@ def later():
     import os
 """
     assert set(fingerprint.syntax(text.encode()).imports) == {
-        "counterpoise.core.files", "stages", "counterpoise.core.paths", "stages.data", "counterpoise.data.tables", "counterpoise.data.folds",
-        "counterpoise.data.column_types", "counterpoise.engine.fit", "counterpoise.engine.fit.fit",
-    }  # fmt: skip
+        "counterpoise.core.files",
+        "stages",
+        "counterpoise.core.paths",
+        "stages.data",
+        "counterpoise.data.tables",
+        "counterpoise.data.folds",
+        "counterpoise.data.column_types",
+        "counterpoise.engine.fit",
+        "counterpoise.engine.fit.fit",
+    }
 
 
 def test_a_module_that_is_left_out_takes_with_it_what_is_reached_through_it_alone() -> None:
@@ -122,21 +141,31 @@ def test_a_module_that_is_left_out_takes_with_it_what_is_reached_through_it_alon
     nets = {Path(f"stages/remedies/{name}.py") for name in ("anomaly", "networks")}
     assert nets <= whole
     without = set(
-        fingerprint.closure("counterpoise.engine.fit", stop=["counterpoise.models.anomaly", "counterpoise.models.nets"])
+        fingerprint.closure(
+            "counterpoise.engine.fit",
+            stop=["counterpoise.models.anomaly", "counterpoise.models.nets"],
+        )
     )
     assert nets <= whole - without
     assert Path("counterpoise/models/losses.py") in without, "which models.py imports, too"
 
 
 def test_a_damaged_list_of_known_sources_is_made_again(tmp_path: Path) -> None:
-    shutil.copytree(REPOSITORY / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        REPOSITORY / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__")
+    )
     script = "from stages import fingerprint, paths; print(fingerprint.code_digest('stages.split'))"
 
     def found() -> str:
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
         done = subprocess.run(
-            [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-        )  # fmt: skip
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return done.stdout
 
     first, known = found(), tmp_path / "data" / "store" / "sources.json"
@@ -156,7 +185,8 @@ from stages.remedies import keys, models, samplers
 
 def of_fit(entry, strategy=None, distributed=False, **given):
     model = Model.model_validate({"model": entry, **given})
-    return keys.of_fit("table", "fold", "rows", "", ("mine", model), 1, "cpu", strategy, distributed)
+    mine = ("mine", model)
+    return keys.of_fit("table", "fold", "rows", "", mine, 1, "cpu", strategy, distributed)
 
 search = {"trials": 2, "space": {"ratio": [0.5, 1.0]}}
 found = {"model " + name: of_fit(name) for name in models.MODELS}
@@ -175,7 +205,9 @@ print(json.dumps(found))
 def changed_keys(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], set[str]]:
     """Which keys are other ones when a source file has a statement more."""
     folder = tmp_path_factory.mktemp("sources")
-    shutil.copytree(REPOSITORY / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        REPOSITORY / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copy(REPOSITORY / "requirements.lock", folder)
 
     def all_keys() -> dict[str, str]:
@@ -286,8 +318,10 @@ from tests.conftest import mixed_table, numeric_table
 
 SMALL = {"n_estimators": 3, "max_iter": 30, "epochs": 2, "layers": [4], "batch_size": 32}
 ENTRIES = {name: {"model": name} for name in models.MODELS} | {
-    "search": {"model": "logistic_regression",
-               "search": {"trials": 2, "space": {"ratio": [0.5, 1.0], "C": {"low": 0.1, "high": 1.0}}}},
+    "search": {
+        "model": "logistic_regression",
+        "search": {"trials": 2, "space": {"ratio": [0.5, 1.0], "C": {"low": 0.1, "high": 1.0}}},
+    },
     "metacost": {"model": "logistic_regression", "costs": "metacost", "strategies": ["none"]},
 }
 
@@ -296,13 +330,16 @@ def fit_of(name):
     given, table = ENTRIES[name], mixed_table()
     known = models.MODELS[given["model"]].load()().get_params()
     params = {key: value for key, value in SMALL.items() if key in known}
-    entry = Model.model_validate({"params": params, "strategies": ["none"] if "search" not in given else "all", **given})
+    strategies = ["none"] if "search" not in given else "all"
+    entry = Model.model_validate({"params": params, "strategies": strategies, **given})
     models.make(name, entry, 1)
     rows = np.arange(len(table.y))
     train, validation, test = rows[:160], rows[160:200], rows[200:]
     strategy = ("smote", Strategy()) if entry.search else ("none", Strategy())
-    work = fit.Work(name, entry, 1, table.X, table.y, table.cardinalities, train, validation, test, train,
-                    table.X[:0], table.y[:0], strategy, np.ones((len(rows), 2)))
+    work = fit.Work(
+        name, entry, 1, table.X, table.y, table.cardinalities, train, validation, test, train,
+        table.X[:0], table.y[:0], strategy, np.ones((len(rows), 2)),
+    )
 
     def do():
         status, reason, _ = attempted(lambda: fit.fit(work))
@@ -323,7 +360,7 @@ def resampling_of(name):
     return do
 
 def followed(do):
-    """The source files of ours in which a function ran; bodies of modules and classes run wherever they are imported."""
+    """The source files of ours in which a function ran, bodies of modules and classes apart."""
     files = set()
 
     def profile(frame, event, _):
@@ -336,8 +373,9 @@ def followed(do):
         do()
     finally:
         sys.setprofile(None)
-    ours = (Path(file) for file in files)
-    return sorted(p.relative_to(REPOSITORY).as_posix() for p in ours if p.is_relative_to(REPOSITORY / "stages"))
+    package = REPOSITORY / "counterpoise"
+    ours = [path for file in files if (path := Path(file)).is_relative_to(package)]
+    return sorted(path.relative_to(REPOSITORY).as_posix() for path in ours)
 
 for name in ENTRIES:
     print(json.dumps(["fitted", name, followed(fit_of(name))]), flush=True)
@@ -347,7 +385,9 @@ for name in samplers.SAMPLERS:
 
 
 def test_every_kind_runs_no_source_that_its_key_does_not_hash() -> None:
-    done = subprocess.run([sys.executable, "-c", RUN], cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-c", RUN], cwd=REPOSITORY, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     found = {(do, name): ran for do, name, ran in map(json.loads, done.stdout.splitlines())}
     assert {name for do, name in found if do == "fitted"} == {*models.MODELS, "search", "metacost"}

@@ -1,4 +1,5 @@
-"""What the numbers say in sentences: what to use, how sure that is, and no more than the verdicts allow."""
+"""What the numbers say in sentences: what to use, how sure that is, and no more than the verdicts
+allow."""
 
 from __future__ import annotations
 
@@ -12,44 +13,85 @@ from counterpoise.evaluation import summary
 NO_DECISIONS = pd.DataFrame(columns=["strategy", "model", "policy", "f1"])
 
 
-def test_the_reading_says_how_much_of_a_gain_in_f1_remains_when_both_sides_tune_their_thresholds() -> None:
+def test_the_reading_says_how_much_of_a_gain_in_f1_remains_with_tuned_thresholds() -> None:
     """Counted by hand: +0.30 of which +0.06 remains, +0.10 of which nothing does."""
-    board = pd.DataFrame([cell("none", 0.5, None, None, None), cell("smote", 0.5, 0.0, -0.1, 0.1),
-                          cell("adasyn", 0.4, -0.1, -0.2, 0.1)])  # fmt: skip
+    board = pd.DataFrame(
+        [
+            cell("none", 0.5, None, None, None),
+            cell("smote", 0.5, 0.0, -0.1, 0.1),
+            cell("adasyn", 0.4, -0.1, -0.2, 0.1),
+        ]
+    )
     f1 = {"none": (0.4, 0.5), "smote": (0.7, 0.56), "adasyn": (0.5, 0.5)}
     decisions = pd.DataFrame(
-        [{"strategy": strategy, "model": "forest", "policy": policy, "f1": value}
-         for strategy, values in f1.items() for policy, value in zip(("half", "tuned"), values, strict=True)]
-    )  # fmt: skip
+        [
+            {"strategy": strategy, "model": "forest", "policy": policy, "f1": value}
+            for strategy, values in f1.items()
+            for policy, value in zip(("half", "tuned"), values, strict=True)
+        ]
+    )
     facts = {"level": 0.95, "prevalence": 0.02, "thresholds": {"half": 0.5}}
     text = " ".join(summary.reading(board, decisions, facts))
     assert (
-        "At the threshold 0.5, smote with forest gains most in F1 over doing nothing with forest: +0.300. When both sides "
-        "tune their thresholds on the validation slice, +0.060 of it remains (20 %)."
-    ) in text
+        "At the threshold 0.5, smote with forest gains most in F1 over doing nothing with forest:"
+        " +0.300. When both sides tune their thresholds on the validation slice, +0.060 of it"
+        " remains (20 %)." in text
+    )
     assert (
-        "Of 2 remedies with a higher F1 than doing nothing at 0.5, 1 still have one when both sides tune theirs; their "
-        "median gain goes from +0.200 to +0.030."
-    ) in text
+        "Of 2 remedies with a higher F1 than doing nothing at 0.5, 1 still have one when both sides"
+        " tune theirs; their median gain goes from +0.200 to +0.030." in text
+    )
     lower = decisions.assign(f1=decisions["f1"].where(decisions["strategy"] == "none", 0.1))
     text = " ".join(summary.reading(board, lower, facts))
     assert "At the threshold 0.5, no remedy has a higher F1 than doing nothing." in text
 
 
 def cell(
-    strategy: str, score: float, delta: float | None, low: float | None, high: float | None, **other: Any
+    strategy: str,
+    score: float,
+    delta: float | None,
+    low: float | None,
+    high: float | None,
+    **other: Any,
 ) -> dict[str, Any]:
-    return {"strategy": strategy, "model": "forest", "status": "ok", "average_precision": score,
-            "average_precision_low": score - 0.1, "average_precision_high": score + 0.1,
-            "delta_plain": delta, "delta_plain_low": low, "delta_plain_high": high, "plain_model": "forest",
-            "level": "none" if strategy == "none" else "data", "verdict": None if strategy == "none" else "tie",
-            "p_adjusted": None, **other}  # fmt: skip
+    return {
+        "strategy": strategy,
+        "model": "forest",
+        "status": "ok",
+        "average_precision": score,
+        "average_precision_low": score - 0.1,
+        "average_precision_high": score + 0.1,
+        "delta_plain": delta,
+        "delta_plain_low": low,
+        "delta_plain_high": high,
+        "plain_model": "forest",
+        "level": "none" if strategy == "none" else "data",
+        "verdict": None if strategy == "none" else "tie",
+        "p_adjusted": None,
+        **other,
+    }
 
 
 CASES: list[tuple[float, float, float, str, str, str, str]] = [
     (0.05, 0.01, 0.09, "win", "above", "a win", "do not tell"),
-    (0.05, -0.01, 0.11, "tie", "holds", "these data do not tell whether the remedy helps", "ranks better"),
-    (0.05, 0.01, 0.09, "tie", "holds", "may do so by chance, so it counts as a tie", "ranks better"),
+    (
+        0.05,
+        -0.01,
+        0.11,
+        "tie",
+        "holds",
+        "these data do not tell whether the remedy helps",
+        "ranks better",
+    ),
+    (
+        0.05,
+        0.01,
+        0.09,
+        "tie",
+        "holds",
+        "may do so by chance, so it counts as a tie",
+        "ranks better",
+    ),
     (-0.05, -0.09, -0.01, "loss", "below", "ranks worse than doing nothing", "ranks better"),
     (0.0, 0.0, 0.0, "tie", "holds", "ranks the rows exactly as doing nothing does", "ranks better"),
 ]
@@ -60,7 +102,10 @@ def test_the_reading_claims_no_more_than_the_verdict_allows(
     delta: float, low: float, high: float, verdict: str, side: str, said: str, unsaid: str
 ) -> None:
     board = pd.DataFrame(
-        [cell("none", 0.5, None, None, None), cell("smote", 0.5 + delta, delta, low, high, verdict=verdict)]
+        [
+            cell("none", 0.5, None, None, None),
+            cell("smote", 0.5 + delta, delta, low, high, verdict=verdict),
+        ]
     )
     facts = {"level": 0.95, "prevalence": 0.02, "rows": 100, "positives": 2}
     text = " ".join(summary.reading(board, NO_DECISIONS, facts))
@@ -71,27 +116,50 @@ def test_the_reading_claims_no_more_than_the_verdict_allows(
 
 
 def test_where_nothing_wins_the_advice_is_to_do_nothing_and_it_says_what_remains_possible() -> None:
-    board = pd.DataFrame([cell("none", 0.5, None, None, None), cell("smote", 0.52, 0.02, -0.01, 0.05),
-                          cell("adasyn", 0.4, -0.1, -0.2, 0.1)])  # fmt: skip
-    assert summary.advice(board) == (
-        "Use forest as it is, and choose its threshold: in 2 comparisons, nothing is shown to beat doing nothing. That "
-        "proves no remedy useless: smote with forest, the highest, may still be up to +0.050 better than doing nothing "
-        "with the same model."
+    board = pd.DataFrame(
+        [
+            cell("none", 0.5, None, None, None),
+            cell("smote", 0.52, 0.02, -0.01, 0.05),
+            cell("adasyn", 0.4, -0.1, -0.2, 0.1),
+        ]
+    )
+    assert (
+        summary.advice(board)
+        == "Use forest as it is, and choose its threshold: in 2 comparisons, nothing is shown to"
+        " beat doing nothing. That proves no remedy useless: smote with forest, the highest, may"
+        " still be up to +0.050 better than doing nothing with the same model."
     )
 
 
-def test_a_remedy_that_wins_is_advised_with_its_adjusted_p_value_unless_another_model_needs_none() -> None:
-    rows = [cell("none", 0.5, None, None, None), cell("smote", 0.6, 0.1, 0.05, 0.15, verdict="win", p_adjusted=0.0123,
-                 training_rows_before=1000.2, training_rows=1900.0),
-            cell("adasyn", 0.65, 0.15, -0.05, 0.35)]  # fmt: skip
-    assert summary.advice(pd.DataFrame(rows)) == (
-        "Use smote with forest: on these rows it ranks better than doing nothing with the same model, by +0.100 (+0.050 to "
-        "+0.150), with all 2 comparisons allowed for (adjusted p = 0.012). It trains on 1,900 rows in place of 1,000."
+def test_a_remedy_that_wins_is_advised_unless_another_model_needs_none() -> None:
+    rows = [
+        cell("none", 0.5, None, None, None),
+        cell(
+            "smote",
+            0.6,
+            0.1,
+            0.05,
+            0.15,
+            verdict="win",
+            p_adjusted=0.0123,
+            training_rows_before=1000.2,
+            training_rows=1900.0,
+        ),
+        cell("adasyn", 0.65, 0.15, -0.05, 0.35),
+    ]
+    assert (
+        summary.advice(pd.DataFrame(rows))
+        == "Use smote with forest: on these rows it ranks better than doing nothing with the same"
+        " model, by +0.100 (+0.050 to +0.150), with all 2 comparisons allowed for (adjusted p ="
+        " 0.012). It trains on 1,900 rows in place of 1,000."
     )
-    rows.append({**cell("none", 0.7, None, None, None), "model": "booster", "plain_model": "booster"})
-    assert summary.advice(pd.DataFrame(rows)) == (
-        "Use booster as it is: 1 remedy beats doing nothing with the same model, and none of them reaches the 0.700 of "
-        "booster without a remedy."
+    rows.append(
+        {**cell("none", 0.7, None, None, None), "model": "booster", "plain_model": "booster"}
+    )
+    assert (
+        summary.advice(pd.DataFrame(rows))
+        == "Use booster as it is: 1 remedy beats doing nothing with the same model, and none of"
+        " them reaches the 0.700 of booster without a remedy."
     )
 
 
@@ -99,19 +167,30 @@ def test_a_win_that_other_training_rows_may_turn_says_so() -> None:
     won = cell("smote", 0.6, 0.1, 0.05, 0.15, verdict="win", p_adjusted=0.01)
     for low, high, warned in ((-0.02, 0.22, True), (0.01, 0.19, False)):
         board = pd.DataFrame(
-            [cell("none", 0.5, None, None, None), {**won, "delta_plain_t_low": low, "delta_plain_t_high": high}]
+            [
+                cell("none", 0.5, None, None, None),
+                {**won, "delta_plain_t_low": low, "delta_plain_t_high": high},
+            ]
         )
         text = summary.advice(board)
-        assert text.startswith("Use smote with forest") and ("other training rows may turn it" in text) == warned
+        assert (
+            text.startswith("Use smote with forest")
+            and ("other training rows may turn it" in text) == warned
+        )
         assert ("\u22120.020 to +0.220" in text) == warned
 
 
 def test_the_badge_is_of_the_remedy_that_the_advice_is_about() -> None:
-    rows = [cell("none", 0.5, None, None, None), cell("smote", 0.6, 0.1, 0.05, 0.15, verdict="win", p_adjusted=0.01),
-            cell("adasyn", 0.65, 0.15, -0.05, 0.35)]  # fmt: skip
+    rows = [
+        cell("none", 0.5, None, None, None),
+        cell("smote", 0.6, 0.1, 0.05, 0.15, verdict="win", p_adjusted=0.01),
+        cell("adasyn", 0.65, 0.15, -0.05, 0.35),
+    ]
     advised = summary.advised(pd.DataFrame(rows))
     assert advised is not None and (advised.strategy, advised.side) == ("smote", "above")
-    rows.append({**cell("none", 0.7, None, None, None), "model": "booster", "plain_model": "booster"})
+    rows.append(
+        {**cell("none", 0.7, None, None, None), "model": "booster", "plain_model": "booster"}
+    )
     advised = summary.advised(pd.DataFrame(rows))
     assert advised is not None and (advised.strategy, advised.side) == ("adasyn", "holds")
 
@@ -120,7 +199,8 @@ def test_a_gain_that_grows_when_both_sides_tune_has_no_share_that_remains() -> N
     gain = summary.Gain("smote", "forest", "forest", 0.1, 0.3)
     (first,) = summary.remaining([gain], "0.5")
     assert (
-        "When both sides tune their thresholds on the validation slice, the gain is +0.300." in first
+        "When both sides tune their thresholds on the validation slice, the gain is +0.300."
+        in first
         and "%" not in first
     )
 
@@ -128,25 +208,47 @@ def test_a_gain_that_grows_when_both_sides_tune_has_no_share_that_remains() -> N
 def test_the_reading_counts_the_comparisons_and_warns_of_their_number() -> None:
     rows = [cell("none", 0.5, None, None, None)]
     verdicts = ("win", "win", "tie", "loss")
-    rows += [cell(f"s{k}", 0.5 + d, d, d - 0.01, d + 0.01, verdict=verdicts[k])
-             for k, d in enumerate((0.1, 0.2, 0.0, -0.3))]  # fmt: skip
+    rows += [
+        cell(f"s{k}", 0.5 + d, d, d - 0.01, d + 0.01, verdict=verdicts[k])
+        for k, d in enumerate((0.1, 0.2, 0.0, -0.3))
+    ]
     rows.append(cell("broken", float("nan"), None, None, None, status="failed", verdict=None))
-    text = " ".join(summary.reading(pd.DataFrame(rows), NO_DECISIONS, {"level": 0.95, "prevalence": 0.02}))
+    text = " ".join(
+        summary.reading(pd.DataFrame(rows), NO_DECISIONS, {"level": 0.95, "prevalence": 0.02})
+    )
     assert "Of 4 comparisons with doing nothing, 2 are won, 1 lost and 1 not told apart" in text
-    assert "Holm's correction for 4 comparisons" in text and "about 1 in 20 misses 0 by chance" in text
+    assert (
+        "Holm's correction for 4 comparisons" in text and "about 1 in 20 misses 0 by chance" in text
+    )
     assert "Of 6 cells, 1 failed" in text
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.123456, "0.123"), (0.0017274, "0.0017"), (0.0, "0.000"), (-0.25, "\u22120.250"), (None, ""), (float("nan"), ""),
-     (1234.5, "1,234.500"), (0.0000004, "0.000")],
-)  # fmt: skip
+    [
+        (0.123456, "0.123"),
+        (0.0017274, "0.0017"),
+        (0.0, "0.000"),
+        (-0.25, "\u22120.250"),
+        (None, ""),
+        (float("nan"), ""),
+        (1234.5, "1,234.500"),
+        (0.0000004, "0.000"),
+    ],
+)
 def test_numbers_have_digits_that_can_be_read(value: float | None, text: str) -> None:
     assert summary.number(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.1, "+0.100"), (-0.1, "\u22120.100"), (0.0, "0.000"), (0.00096, "+0.001"),
-                                             (-0.0004, "\u22120.0004")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1, "+0.100"),
+        (-0.1, "\u22120.100"),
+        (0.0, "0.000"),
+        (0.00096, "+0.001"),
+        (-0.0004, "\u22120.0004"),
+    ],
+)
 def test_differences_have_a_sign(value: float, text: str) -> None:
     assert summary.signed(value) == text

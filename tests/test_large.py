@@ -1,4 +1,5 @@
-"""Large tables: what stages hold in memory, and that rows taken in pieces give what all rows at once give."""
+"""Large tables: what stages hold in memory, and that rows taken in pieces give what all rows at
+once give."""
 
 from __future__ import annotations
 
@@ -20,20 +21,21 @@ from hypothesis.extra.numpy import arrays
 from benchmarks import large
 from counterpoise.core import config, files, paths
 from counterpoise.core.config import Model
-from counterpoise.data import readers, splitters, tables
-from counterpoise.data import folds as splits
-from counterpoise.data.row_groups import as_bytes, as_numbers, numbered
-from counterpoise.data.folds import Parts
-from counterpoise.data.tables import Table
 from counterpoise.core.errors import CounterpoiseError
-from counterpoise.engine import limits, resampling
-from counterpoise.models import encoder as encoding, registry as models
-from counterpoise.models.encoder import Encoded
-from counterpoise.engine.fit import Fitted, Work, fit
 from counterpoise.core.outcome import OK
+from counterpoise.data import folds as splits
+from counterpoise.data import readers, splitters, tables
+from counterpoise.data.folds import Parts
+from counterpoise.data.row_groups import as_bytes, as_numbers, numbered
+from counterpoise.data.tables import Table
+from counterpoise.engine import limits, resampling
+from counterpoise.engine.fit import Fitted, Work, fit
 from counterpoise.engine.resampling import FoldResult
-from counterpoise.samplers.registry import Resampled
 from counterpoise.evaluation import bootstrap
+from counterpoise.models import encoder as encoding
+from counterpoise.models import registry as models
+from counterpoise.models.encoder import Encoded
+from counterpoise.samplers.registry import Resampled
 from tests.conftest import mixed_table
 
 ROWS, COLUMNS = 1_000_000, 10
@@ -44,8 +46,9 @@ LIBRARIES = 350 * 2**20
 """Bytes that a stage holds without any rows."""
 
 MOST = {"fetch": 2, "split": 1, "audit": 4, "resample": 1, "train": 8, "evaluate": 13}
-"""What a stage may hold beside its libraries, in tables. `train` has the libraries once more in each of its processes, and
-`evaluate` 100 weights of each row, ten tables in one of so few columns, which `bootstrap.LARGEST` bounds."""
+"""What a stage may hold beside its libraries, in tables. `train` has the libraries once more in
+each of its processes, and `evaluate` 100 weights of each row, ten tables in one of so few columns,
+which `bootstrap.LARGEST` bounds."""
 
 
 def test_no_stage_holds_many_copies_of_the_table(tmp_path: Path) -> None:
@@ -73,7 +76,9 @@ MIXED = pd.DataFrame(
 )
 
 
-def test_a_csv_in_batches_is_the_same_as_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_csv_in_batches_is_the_same_as_in_one_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "mixed.csv"
     MIXED.to_csv(path, index=False)
     whole = readers.read(path, "csv", where="mixed.csv")
@@ -99,10 +104,14 @@ def test_a_bad_line_of_a_csv_in_batches_is_told_as_in_one_piece(
 
 def named(table: Table) -> Table:
     """The same with names that a path may have, of which one begins another."""
-    return replace(table, features=("a", "region", "a.b", "plan", "active"), roles={"cost:a.b": table.X[:, 2]})
+    return replace(
+        table, features=("a", "region", "a.b", "plan", "active"), roles={"cost:a.b": table.X[:, 2]}
+    )
 
 
-def test_a_table_of_many_row_groups_is_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_of_many_row_groups_is_the_same_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = mixed_table()
     table = named(replace(table, X=np.nan_to_num(table.X)))
     monkeypatch.setattr(files, "ROW_GROUP", 50)
@@ -123,7 +132,9 @@ def test_rows_of_a_fold_are_the_same_from_any_number_of_row_groups(
 ) -> None:
     table = mixed_table()
     made = [
-        FoldResult(0, fold, OK, "", (9, 9), Resampled(np.arange(fold, 90), table.X[:many], table.y[:many]))
+        FoldResult(
+            0, fold, OK, "", (9, 9), Resampled(np.arange(fold, 90), table.X[:many], table.y[:many])
+        )
         for fold, many in enumerate((13, 0, 40))
     ]
     resampling.write(tmp_path / "one", made, table)
@@ -145,7 +156,9 @@ VALUES = st.sampled_from([0.0, -0.0, 1.0, -2.5, 1e300, np.nan])
 @given(arrays(np.float64, st.tuples(st.integers(1, 30), st.integers(1, 4)), elements=VALUES))
 def test_distinct_rows_are_numbered_in_their_order(X: np.ndarray) -> None:
     whole = np.where(np.isnan(X), np.inf, X) + 0.0
-    np.testing.assert_array_equal(numbered(X, as_numbers), np.unique(whole, axis=0, return_inverse=True)[1].reshape(-1))
+    np.testing.assert_array_equal(
+        numbered(X, as_numbers), np.unique(whole, axis=0, return_inverse=True)[1].reshape(-1)
+    )
     rows = [(np.where(np.isnan(row), np.nan, row) + 0.0).tobytes() for row in X]
     order = {row: k for k, row in enumerate(sorted(set(rows)))}
     assert numbered(X, as_bytes).tolist() == [order[row] for row in rows]
@@ -154,7 +167,9 @@ def test_distinct_rows_are_numbered_in_their_order(X: np.ndarray) -> None:
 def test_draws_in_pieces_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     y = (random.random(300) < 0.1).astype(np.int8)
-    codes = np.column_stack([np.where(random.permutation(300) % 2 == k, splits.TEST, splits.TRAIN) for k in (0, 1)] * 2)
+    codes = np.column_stack(
+        [np.where(random.permutation(300) % 2 == k, splits.TEST, splits.TRAIN) for k in (0, 1)] * 2
+    )
     parts = Parts(codes.astype(np.uint8), ((0, 0), (0, 1), (1, 0), (1, 1)))
     whole = list(bootstrap.draws(parts, y, 3, 230))
     assert [piece.shape[1] for piece in whole] == [100, 100, 30]
@@ -166,7 +181,10 @@ def test_draws_in_pieces_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> 
 
 ENTRIES: dict[str, dict[str, Any]] = {
     "xgboost": {},
-    "stopped": {"model": "xgboost", "params": {"early_stopping_rounds": 3, "subsample": 0.8, "max_bin": 16}},
+    "stopped": {
+        "model": "xgboost",
+        "params": {"early_stopping_rounds": 3, "subsample": 0.8, "max_bin": 16},
+    },
     "scaled": {"model": "xgboost_weighted", "scale": True},
     "xgboost_focal": {},
     "costs": {"model": "xgboost", "costs": "weights"},
@@ -184,9 +202,28 @@ def fitted(key: str, table: Table) -> Fitted:
     train, validation, test = np.array_split(np.arange(len(table)), 3)
     rows = np.concatenate([train, train[::-1][:70]])
     made = np.flatnonzero(table.y)[:40]
-    stakes = np.column_stack([np.ones(len(table)), 1 + np.arange(len(table)) % 7]) if "costs" in entry else None
-    return fit(Work(key, Model(**entry), 1, table.X, table.y, table.cardinalities, train, validation, test, rows,
-                    table.X[made], table.y[made], stakes=stakes))  # fmt: skip
+    stakes = (
+        np.column_stack([np.ones(len(table)), 1 + np.arange(len(table)) % 7])
+        if "costs" in entry
+        else None
+    )
+    return fit(
+        Work(
+            key,
+            Model(**entry),
+            1,
+            table.X,
+            table.y,
+            table.cardinalities,
+            train,
+            validation,
+            test,
+            rows,
+            table.X[made],
+            table.y[made],
+            stakes=stakes,
+        )
+    )
 
 
 @pytest.mark.parametrize("key", ENTRIES)
@@ -196,7 +233,11 @@ def test_a_fit_in_blocks_is_the_same_fit(key: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(encoding, "BLOCK", 97)
     blocks = fitted(key, table)
     # a sum over rows may be rounded otherwise where there are fewer of them
-    same = np.testing.assert_allclose if key == "logistic_regression" else np.testing.assert_array_equal
+    same = (
+        np.testing.assert_allclose
+        if key == "logistic_regression"
+        else np.testing.assert_array_equal
+    )
     same(blocks.test, whole.test)
     same(blocks.validation, whole.validation)
     assert (blocks.facts, blocks.history) == (whole.facts, whole.history)
@@ -206,12 +247,29 @@ def test_xgboost_is_never_given_one_matrix_of_many_rows(monkeypatch: pytest.Monk
     table = mixed_table(1200, 200)
     monkeypatch.setattr(encoding, "BLOCK", 97)
     monkeypatch.setattr(Encoded, "whole", lambda rows: pytest.fail("the rows were put together"))
-    work = Work("xgboost", Model(), 1, table.X, table.y, table.cardinalities, np.arange(800), np.arange(0),
-                np.arange(800, 1200), np.arange(800), table.X[:0], table.y[:0])  # fmt: skip
+    work = Work(
+        "xgboost",
+        Model(),
+        1,
+        table.X,
+        table.y,
+        table.cardinalities,
+        np.arange(800),
+        np.arange(0),
+        np.arange(800, 1200),
+        np.arange(800),
+        table.X[:0],
+        table.y[:0],
+    )
     kind = models.kind_of("xgboost", work.entry)
     encoder = models.encoder_of(kind, table.cardinalities).fit(table.X, work.train)
-    rows = models.Rows(Encoded(encoder, table.X, work.rows, table.X[:0]), table.y[:800], np.empty((0, 5)),
-                       table.y[:0], encoder.is_category)  # fmt: skip
+    rows = models.Rows(
+        Encoded(encoder, table.X, work.rows, table.X[:0]),
+        table.y[:800],
+        np.empty((0, 5)),
+        table.y[:0],
+        encoder.is_category,
+    )
     models.fit(kind, models.make("xgboost", work.entry, 1), rows)
 
 
@@ -219,20 +277,37 @@ def test_a_fit_that_reaches_the_limit_of_memory_fails_and_the_others_go_on(
     workplace: Path, write_params: Any, stage: Any
 ) -> None:
     bins = {"max_bin": 30_000, "max_depth": 11, "min_child_weight": 0, "n_estimators": 1}
-    write_params({
-        "seed": 1, "datasets": {"mine": {"path": "mine.csv", "target": "y", "positive": 1}},
-        "split": {"scheme": "holdout"}, "strategies": {"none": {}}, "thresholds": {}, "costs": {},
-        "models": {"xgboost": {"params": {"n_estimators": 3}}, "many_bins": {"model": "xgboost", "params": bins}},
-    })  # fmt: skip
+    write_params(
+        {
+            "seed": 1,
+            "datasets": {"mine": {"path": "mine.csv", "target": "y", "positive": 1}},
+            "split": {"scheme": "holdout"},
+            "strategies": {"none": {}},
+            "thresholds": {},
+            "costs": {},
+            "models": {
+                "xgboost": {"params": {"n_estimators": 3}},
+                "many_bins": {"model": "xgboost", "params": bins},
+            },
+        }
+    )
     random = np.random.default_rng(0)
     X, y = random.normal(size=(30_000, 20)), (random.random(30_000) < 0.3).astype(np.int8)
     tables.write(paths.table("mine"), Table(tuple("abcdefghijklmnopqrst"), X, y))
-    splits.write(paths.split("mine"), splitters.split(tables.read(paths.table("mine")), config.load().split, 1, "mine"))
+    splits.write(
+        paths.split("mine"),
+        splitters.split(tables.read(paths.table("mine")), config.load().split, 1, "mine"),
+    )
     stage("resample", "mine")
     environment = {**os.environ, limits.VARIABLE: "0.25", "PYTHONPATH": str(paths.REPOSITORY)}
-    subprocess.run([sys.executable, "-m", "stages.train", "mine"], env=environment, check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-m", "stages.train", "mine"], env=environment, check=True, timeout=120
+    )
     cells = files.read_json(paths.scores("mine", "none") / "cells.json")["models"]
-    assert {key: cell["status"] for key, cell in cells.items()} == {"xgboost": "ok", "many_bins": "failed"}
+    assert {key: cell["status"] for key, cell in cells.items()} == {
+        "xgboost": "ok",
+        "many_bins": "failed",
+    }
     assert cells["many_bins"]["reason"].startswith(
         "out of memory: the fit took more than the 0.25 GiB that COUNTERPOISE_FIT_MEMORY allows"
     )
@@ -241,5 +316,8 @@ def test_a_fit_that_reaches_the_limit_of_memory_fails_and_the_others_go_on(
 @pytest.mark.parametrize("asked", ["much", "0", "-1", "inf", "nan"])
 def test_a_limit_that_is_no_number_is_told(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(limits.VARIABLE, asked)
-    with pytest.raises(CounterpoiseError, match="The limit to the memory of a fit is no number"), limits.limited():
+    with (
+        pytest.raises(CounterpoiseError, match="The limit to the memory of a fit is no number"),
+        limits.limited(),
+    ):
         pytest.fail("it went on")

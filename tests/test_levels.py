@@ -1,4 +1,5 @@
-"""What a cell is: its level, what doing nothing means for it, and how its probabilities are put right."""
+"""What a cell is: its level, what doing nothing means for it, and how its probabilities are put
+right."""
 
 from __future__ import annotations
 
@@ -35,18 +36,23 @@ WEIGHED = {"class_weight": "balanced"}
         ("none", "mlp", {"params": {"loss": "cross_entropy"}}, "none"),
         ("none", "mlp", {"params": {"loss": "balanced"}}, "algorithm"),
         ("none", "xgboost", {"search": {"trials": 1, "space": {"max_depth": [3]}}}, "none"),
-        ("none", "xgboost", {"search": {"trials": 1, "space": {"scale_pos_weight": [3]}}}, "algorithm"),
+        (
+            "none",
+            "xgboost",
+            {"search": {"trials": 1, "space": {"scale_pos_weight": [3]}}},
+            "algorithm",
+        ),
         ("none", "balanced_random_forest", {"strategies": ["none"]}, "algorithm"),
         ("none", "autoencoder", {"strategies": ["none"]}, "algorithm"),
     ],
-)  # fmt: skip
+)
 def test_a_cell_remedies_by_data_by_algorithm_by_both_or_not_at_all(
     strategy: str, key: str, entry: dict[str, Any], level: str
 ) -> None:
     assert levels.level(strategy, Strategy(), key, Model.model_validate(entry)) == level
 
 
-def test_doing_nothing_is_the_same_model_without_the_remedy_the_most_alike_where_there_are_several() -> None:
+def test_the_baseline_is_the_most_similar_model_without_the_remedy() -> None:
     entries = models_of(
         shallow={"model": "xgboost", "params": {"max_depth": 2}},
         deep={"model": "xgboost", "params": {"max_depth": 8}},
@@ -60,10 +66,17 @@ def test_doing_nothing_is_the_same_model_without_the_remedy_the_most_alike_where
         weighted_forest={"model": "random_forest", "params": WEIGHED},
     )
     assert levels.plain_of(entries) == {
-        "shallow": "shallow", "deep": "deep", "xgboost_weighted": "deep", "cost_xgboost": "shallow",
-        "xgboost_focal": "shallow", "mlp_focal": None, "easy_ensemble": None, "random_forest": "random_forest",
-        "balanced_random_forest": "random_forest", "weighted_forest": "random_forest",
-    }  # fmt: skip
+        "shallow": "shallow",
+        "deep": "deep",
+        "xgboost_weighted": "deep",
+        "cost_xgboost": "shallow",
+        "xgboost_focal": "shallow",
+        "mlp_focal": None,
+        "easy_ensemble": None,
+        "random_forest": "random_forest",
+        "balanced_random_forest": "random_forest",
+        "weighted_forest": "random_forest",
+    }
 
 
 @pytest.mark.parametrize(
@@ -77,7 +90,10 @@ def test_doing_nothing_is_the_same_model_without_the_remedy_the_most_alike_where
         ("smote", {}, "xgboost", {}, "approximate"),
         ("adasyn", {}, "xgboost_weighted", {}, "approximate"),
         ("none", {}, "xgboost", {"costs": "weights"}, "approximate"),
-        *((name, {}, "xgboost", {}, "sigmoid") for name in ("near_miss_1", "enn", "tomek_links", "smote_enn")),
+        *(
+            (name, {}, "xgboost", {}, "sigmoid")
+            for name in ("near_miss_1", "enn", "tomek_links", "smote_enn")
+        ),
         ("none", {}, "xgboost_focal", {}, "sigmoid"),
         ("none", {}, "xgboost_focal", {"params": {"loss_gamma": 0}}, "exact"),
         ("none", {}, "mlp", {"params": {"loss": "balanced"}}, "exact"),
@@ -90,7 +106,7 @@ def test_doing_nothing_is_the_same_model_without_the_remedy_the_most_alike_where
         ("random_over", {}, "xgboost", {"calibration": "isotonic"}, "isotonic"),
         ("none", {}, "xgboost", {"calibration": "sigmoid"}, "sigmoid"),
     ],
-)  # fmt: skip
+)
 def test_probabilities_are_put_right_by_a_formula_where_one_holds(
     strategy: str, sampler: dict[str, Any], key: str, entry: dict[str, Any], correction: str
 ) -> None:
@@ -101,19 +117,38 @@ def test_probabilities_are_put_right_by_a_formula_where_one_holds(
 def test_every_sampler_and_model_has_a_level_and_a_correction() -> None:
     for strategy in ["none", *SAMPLERS]:
         for key in MODELS:
-            assert levels.level(strategy, Strategy(), key, Model()) in {"none", "data", "algorithm", "hybrid"}
-            assert levels.correction(strategy, Strategy(), key, Model()) in {"none", "exact", "approximate", "sigmoid"}
+            assert levels.level(strategy, Strategy(), key, Model()) in {
+                "none",
+                "data",
+                "algorithm",
+                "hybrid",
+            }
+            assert levels.correction(strategy, Strategy(), key, Model()) in {
+                "none",
+                "exact",
+                "approximate",
+                "sigmoid",
+            }
     plain = levels.plain_of({key: Model() for key in MODELS})
-    assert all(plain[key] == (kind.remedies if kind.remedies is not None else key) or kind.remedies == ""
-               for key, kind in MODELS.items())  # fmt: skip
+    assert all(
+        plain[key] == (kind.remedies if kind.remedies is not None else key) or kind.remedies == ""
+        for key, kind in MODELS.items()
+    )
 
 
 def test_the_trials_of_each_model_are_counted() -> None:
     content: dict[str, Any] = {
-        "seed": 1, "datasets": {"mine": {"path": "m.csv", "target": "y", "positive": 1}}, "strategies": {"none": {}},
-        "models": {"xgboost": {"search": {"trials": 4, "space": {"max_depth": [1, 2]}}}, "random_forest": {}},
-        "split": {"scheme": "holdout"}, "thresholds": {}, "costs": {},
-    }  # fmt: skip
+        "seed": 1,
+        "datasets": {"mine": {"path": "m.csv", "target": "y", "positive": 1}},
+        "strategies": {"none": {}},
+        "models": {
+            "xgboost": {"search": {"trials": 4, "space": {"max_depth": [1, 2]}}},
+            "random_forest": {},
+        },
+        "split": {"scheme": "holdout"},
+        "thresholds": {},
+        "costs": {},
+    }
     assert levels.searched(config.parse(content)) == {"xgboost": 4, "random_forest": 0}
 
 
@@ -127,5 +162,8 @@ def test_what_searches_is_compared_with_doing_nothing_that_searches() -> None:
         tuned_weights={"model": "xgboost", "params": {"max_depth": 2}, "search": weights},
     )
     assert levels.plain_of(entries) == {
-        "xgboost": "xgboost", "tuned": "tuned", "xgboost_weighted": "xgboost", "tuned_weights": "tuned",
-    }  # fmt: skip
+        "xgboost": "xgboost",
+        "tuned": "tuned",
+        "xgboost_weighted": "xgboost",
+        "tuned_weights": "tuned",
+    }

@@ -1,4 +1,5 @@
-"""Balanced cross entropy and focal loss against the textbook: in hundreds of digits, by autodiff, and in plain words."""
+"""Balanced cross entropy and focal loss against the textbook: in hundreds of digits, by autodiff,
+and in plain words."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ from counterpoise.models.losses import Loss, balanced_alpha, check_loss, positiv
 
 ALPHAS = (None, 0.25, 0.5, 0.999)
 GAMMAS = (0.0, 0.1, 0.5, 1.0, 1.7, 2.0, 5.0, 10.0)
-EXTREMES = [sign * size for size in (0, 1e-8, 1, 36, 37, 100, 709, 710, 745, 1000) for sign in (-1, 1)]
+EXTREMES = [
+    sign * size for size in (0, 1e-8, 1, 36, 37, 100, 709, 710, 745, 1000) for sign in (-1, 1)
+]
 TINY = 1e-300
 """Below, double precision has fewer digits, or none."""
 
@@ -38,13 +41,19 @@ def textbook(y: int, margin: Decimal, alpha: float | None, gamma: float) -> Deci
     return -alpha_t * (1 - p_t) ** Decimal(gamma) * p_t.ln()
 
 
-def differences(y: int, margin: float, alpha: float | None, gamma: float) -> tuple[float, float, float]:
+def differences(
+    y: int, margin: float, alpha: float | None, gamma: float
+) -> tuple[float, float, float]:
     """The loss and its first two derivatives."""
     # 1 - p_t loses 0.43 digits a unit of the margin, and the square of the step divides 30 away
     with localcontext(Context(prec=80 + int(0.6 * abs(margin)), Emin=-(10**8), Emax=10**8)):
         at, step = Decimal(margin), Decimal("1e-15")
         low, middle, high = (textbook(y, at + k * step, alpha, gamma) for k in (-1, 0, 1))
-        return float(middle), float((high - low) / (2 * step)), float((high - 2 * middle + low) / step**2)
+        return (
+            float(middle),
+            float((high - low) / (2 * step)),
+            float((high - 2 * middle + low) / step**2),
+        )
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
@@ -58,9 +67,12 @@ def test_value_gradient_and_hessian_are_those_of_the_textbook_at_any_margin(gamm
             found = (loss.value, loss.gradient, loss.hessian)
             for k, name in enumerate(("value", "gradient", "hessian")):
                 np.testing.assert_allclose(
-                    found[k](np.full(len(margins), y), margins), expected[:, k], rtol=1e-10, atol=TINY,
+                    found[k](np.full(len(margins), y), margins),
+                    expected[:, k],
+                    rtol=1e-10,
+                    atol=TINY,
                     err_msg=f"{name} of label {y}, alpha {alpha}",
-                )  # fmt: skip
+                )
 
 
 # Against autodiff
@@ -75,32 +87,44 @@ def test_gradient_and_hessian_are_those_of_autodiff(gamma: float) -> None:
 
         def plain(margin, label, alpha):
             p = jax.nn.sigmoid(margin)
-            p_t, alpha_t = label * p + (1 - label) * (1 - p), label * alpha + (1 - label) * (1 - alpha)
+            p_t, alpha_t = (
+                label * p + (1 - label) * (1 - p),
+                label * alpha + (1 - label) * (1 - alpha),
+            )
             return -alpha_t * (1 - p_t) ** gamma * jax.numpy.log(p_t)
 
         def of_log_odds(margin, label, alpha):
             own, alpha_t = (2 * label - 1) * margin, label * alpha + (1 - label) * (1 - alpha)
-            return -alpha_t * jax.numpy.exp(gamma * jax.nn.log_sigmoid(-own)) * jax.nn.log_sigmoid(own)
+            return (
+                -alpha_t * jax.numpy.exp(gamma * jax.nn.log_sigmoid(-own)) * jax.nn.log_sigmoid(own)
+            )
 
         extreme = np.concatenate([np.repeat(EXTREMES, 2), random.uniform(-1000, 1000, 80)])
-        # in the textbook's own form 1 - p has no digits left beyond 36; in log odds autodiff is good to the ends
+        # in the textbook's own form 1 - p has no digits left beyond 36; in log odds autodiff is
+        # good to the ends
         for form, margin in ((plain, random.normal(scale=3, size=120)), (of_log_odds, extreme)):
             for alpha in (0.25, 0.5, 0.999):
                 loss, labels = Loss(alpha, gamma), y.astype(float)
                 for found, derivative in ((loss.gradient, jax.grad), (loss.hessian, jax.hessian)):
-                    expected = jax.vmap(derivative(form), in_axes=(0, 0, None))(margin, labels, alpha)
-                    np.testing.assert_allclose(found(y, margin), np.asarray(expected), rtol=1e-6, atol=1e-12)
+                    expected = jax.vmap(derivative(form), in_axes=(0, 0, None))(
+                        margin, labels, alpha
+                    )
+                    np.testing.assert_allclose(
+                        found(y, margin), np.asarray(expected), rtol=1e-6, atol=1e-12
+                    )
 
 
 # Against scikit-learn
 
 
-def test_gamma_0_is_the_cross_entropy_of_scikit_learn_and_a_balanced_alpha_its_balanced_weights() -> None:
+def test_gamma_0_is_scikit_learns_cross_entropy_and_a_balanced_alpha_its_weights() -> None:
     random = np.random.default_rng(1)
     y, margin = (random.random(500) < 0.1).astype(np.int8), random.normal(size=500)
     plain = Loss(None, 0).value(y, margin)
     assert plain.mean() == pytest.approx(log_loss(y, 1 / (1 + np.exp(-margin))))
-    times = Loss(balanced_alpha(y), 0).value(y, margin) / plain / compute_sample_weight("balanced", y)
+    times = (
+        Loss(balanced_alpha(y), 0).value(y, margin) / plain / compute_sample_weight("balanced", y)
+    )
     np.testing.assert_allclose(times, times[0])
 
 
@@ -118,14 +142,16 @@ def own(y: int, z: float) -> float:
 
 
 @given(labels, alphas, gammas, margins)
-def test_everything_is_finite_and_a_loss_is_never_negative(y: int, alpha: float, gamma: float, margin: float) -> None:
+def test_everything_is_finite_and_a_loss_is_never_negative(
+    y: int, alpha: float, gamma: float, margin: float
+) -> None:
     loss = Loss(alpha, gamma)
     assert np.isfinite([loss.value(y, margin), *loss.derivatives(y, margin)]).all()
     assert loss.value(y, margin) >= 0
 
 
 @given(labels, alphas, gammas, margins, margins)
-def test_a_confident_right_answer_costs_less_than_an_unsure_one_and_an_unsure_one_less_than_a_confident_wrong_one(
+def test_loss_grows_from_confident_right_to_unsure_to_confident_wrong(
     y: int, alpha: float, gamma: float, one: float, other: float
 ) -> None:
     worse, better = sorted((one, other))
@@ -134,13 +160,17 @@ def test_a_confident_right_answer_costs_less_than_an_unsure_one_and_an_unsure_on
 
 
 @given(labels, alphas, gammas, margins)
-def test_the_gradient_pulls_a_row_towards_its_own_class(y: int, alpha: float, gamma: float, margin: float) -> None:
+def test_the_gradient_pulls_a_row_towards_its_own_class(
+    y: int, alpha: float, gamma: float, margin: float
+) -> None:
     gradient = Loss(alpha, gamma).gradient(y, margin)
     assert gradient <= 0 if y == 1 else gradient >= 0
 
 
 @given(alphas, labels, margins)
-def test_gamma_0_is_cross_entropy_times_the_weight_of_the_class(alpha: float, y: int, margin: float) -> None:
+def test_gamma_0_is_cross_entropy_times_the_weight_of_the_class(
+    alpha: float, y: int, margin: float
+) -> None:
     weight, balanced, plain = (alpha if y == 1 else 1 - alpha), Loss(alpha, 0), Loss(None, 0)
     assert balanced.value(y, margin) == pytest.approx(weight * plain.value(y, margin), abs=TINY)
     p = 1 / (1 + math.exp(-margin)) if margin > -700 else 0.0
@@ -150,7 +180,9 @@ def test_gamma_0_is_cross_entropy_times_the_weight_of_the_class(alpha: float, y:
 
 
 @given(gammas, margins, st.sampled_from([0.5, None]))
-def test_with_equal_weights_the_classes_are_mirror_images(gamma: float, margin: float, alpha: float | None) -> None:
+def test_with_equal_weights_the_classes_are_mirror_images(
+    gamma: float, margin: float, alpha: float | None
+) -> None:
     loss = Loss(alpha, gamma)
     assert loss.value(1, margin) == loss.value(0, -margin)
     assert loss.gradient(1, margin) == -loss.gradient(0, -margin)
@@ -169,7 +201,9 @@ def test_a_higher_gamma_never_makes_a_row_cost_more_and_spares_the_easy_rows_mos
 
 
 @given(labels, alphas, gammas)
-def test_far_out_a_wrong_row_costs_its_log_odds_and_a_right_one_nothing(y: int, alpha: float, gamma: float) -> None:
+def test_far_out_a_wrong_row_costs_its_log_odds_and_a_right_one_nothing(
+    y: int, alpha: float, gamma: float
+) -> None:
     loss, weight = Loss(alpha, gamma), alpha if y == 1 else 1 - alpha
     assert loss.value(y, own(y, -1000)) == pytest.approx(1000 * weight)
     assert abs(loss.gradient(y, own(y, -1000))) == pytest.approx(weight)
@@ -210,7 +244,9 @@ def test_the_share_of_the_positives_is_by_weight() -> None:
 
 
 def test_one_class_alone_has_no_share() -> None:
-    with pytest.raises(ValueError, match=r"weight above 0 in each, found 3 in 3 negatives and 0 in 0 positives"):
+    with pytest.raises(
+        ValueError, match=r"weight above 0 in each, found 3 in 3 negatives and 0 in 0 positives"
+    ):
         balanced_alpha(np.zeros(3))
     with pytest.raises(ValueError, match=r"found 0 in 1 negatives and 2 in 1 positives"):
         positive_share([0, 1], [0, 2])
@@ -227,13 +263,17 @@ def test_what_a_loss_may_be(alpha: object, gamma: object) -> None:
 
 @pytest.mark.parametrize("alpha", [0, 1, -0.5, 1.5, math.nan, math.inf, "even", True, [0.5], "0.5"])
 def test_an_alpha_that_makes_no_sense_is_told(alpha: object) -> None:
-    with pytest.raises(ValueError, match=r"^loss_alpha, .* above 0 and below 1, 'balanced' .* or None") as caught:
+    with pytest.raises(
+        ValueError, match=r"^loss_alpha, .* above 0 and below 1, 'balanced' .* or None"
+    ) as caught:
         check_loss(alpha, 0)
     assert str(caught.value).endswith(f"found {alpha!r}")
 
 
 @pytest.mark.parametrize("gamma", [-0.1, 21, 1e6, math.nan, math.inf, None, "2", True])
 def test_a_gamma_that_makes_no_sense_is_told(gamma: object) -> None:
-    with pytest.raises(ValueError, match=r"^loss_gamma, .* must be a number from 0 \(cross entropy\) to 20") as caught:
+    with pytest.raises(
+        ValueError, match=r"^loss_gamma, .* must be a number from 0 \(cross entropy\) to 20"
+    ) as caught:
         check_loss(None, gamma)
     assert str(caught.value).endswith(f"found {gamma!r}")

@@ -17,7 +17,9 @@ STRATEGIES, MODELS = ("none", "random_over", "smote"), ("gradient_boosting", "xg
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Project:
     """A clone in which the grid is smaller; what is left of it has the committed parameters."""
-    project = Project.copied(tmp_path_factory.mktemp("mammography"), COUNTERPOISE_MIRROR=str(mirror))
+    project = Project.copied(
+        tmp_path_factory.mktemp("mammography"), COUNTERPOISE_MIRROR=str(mirror)
+    )
     params = project.params
     params["datasets"] = {"mammography": params["datasets"]["mammography"]}
     params["strategies"] = {key: params["strategies"][key] for key in STRATEGIES}
@@ -30,12 +32,16 @@ def project(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Project:
 def test_the_committed_numbers_come_out_again(project: Project) -> None:
     """Each cell has seeds of its own, so that a smaller grid gives the same numbers.
 
-    On the machine that made the committed results they are the same to the last decimal; another processor may round
-    otherwise, which moves a tie now and then.
+    On the machine that made the committed results they are the same to the last decimal; another
+    processor may round otherwise, which moves a tie now and then.
     """
     ours = project.leaderboard().set_index(["strategy", "model"])
     committed = files.read_csv(REPOSITORY / "reports" / "leaderboard.csv")
-    committed = committed[committed["dataset"] == "mammography"].set_index(["strategy", "model"]).loc[ours.index]
+    committed = (
+        committed[committed["dataset"] == "mammography"]
+        .set_index(["strategy", "model"])
+        .loc[ours.index]
+    )
     for name in (
         "average_precision",
         "roc_auc",
@@ -49,7 +55,9 @@ def test_the_committed_numbers_come_out_again(project: Project) -> None:
     assert ours["rows"].tolist() == [11_183] * len(ours)
 
 
-def test_the_page_says_how_many_rows_are_alike_and_shows_results_as_is_and_grouped(project: Project) -> None:
+def test_the_page_says_how_many_rows_are_alike_and_shows_results_as_is_and_grouped(
+    project: Project,
+) -> None:
     text = (project.folder / "reports" / "mammography.html").read_text()
     assert "7,849 of 11,183 rows are distinct, 7,848 by their features alone" in text
     assert "the most frequent features stand 3,329 times, with 7 positives among them" in text
@@ -65,14 +73,20 @@ def test_the_page_says_how_many_rows_are_alike_and_shows_results_as_is_and_group
 
 def test_the_runs_are_published(project: Project) -> None:
     names = {name for _, name, status in project.current_runs() if status == "FINISHED"}
-    assert names == {"comparison", *(f"{strategy}/{model}" for strategy in STRATEGIES for model in MODELS)}
+    assert names == {
+        "comparison",
+        *(f"{strategy}/{model}" for strategy in STRATEGIES for model in MODELS),
+    }
 
 
 def test_two_strategies_were_scored_on_the_same_rows_in_the_same_folds(project: Project) -> None:
     folder = project.folder / "data" / "scores" / "mammography"
     places = ["repeat", "fold", "part", "row"]
     for model in MODELS:
-        first, *others = (files.read_parquet(folder / strategy / f"{model}.parquet")[places] for strategy in STRATEGIES)
+        first, *others = (
+            files.read_parquet(folder / strategy / f"{model}.parquet")[places]
+            for strategy in STRATEGIES
+        )
         for other in others:
             assert first.equals(other)
 
@@ -92,7 +106,8 @@ def test_two_strategies_were_scored_on_the_same_rows_in_the_same_folds(project: 
 def test_the_formula_puts_the_probabilities_of_the_committed_results_right(
     strategy: str, model: str, plain: str
 ) -> None:
-    """Of models that estimate probabilities of the rows they were given; docs/parameters.md says which do not."""
+    """Of models that estimate probabilities of the rows they were given; docs/parameters.md says
+    which do not."""
     board = files.read_csv(REPOSITORY / "reports" / "leaderboard.csv")
     mine = board[board["dataset"] == "mammography"].set_index(["strategy", "model"])
     cell, none = mine.loc[(strategy, model)], mine.loc[("none", plain)]

@@ -1,4 +1,5 @@
-"""Two people change different strategies: a conflict in dvc.lock is resolved by DVC, and no model is fitted again."""
+"""Two people change different strategies: a conflict in dvc.lock is resolved by DVC, and no model
+is fitted again."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ from tests.shared_results import ALL, FITS, computed, fitted, owner, ran, shared
 TEAM = (REPOSITORY / "docs" / "team.md").read_text()
 
 
-def change(base: Project, folder: Path, branch: str, strategy: str, variables: dict[str, str]) -> Project:
+def change(
+    base: Project, folder: Path, branch: str, strategy: str, variables: dict[str, str]
+) -> Project:
     """A person's clone on a branch of its own, with one strategy changed, computed and pushed."""
     project = owner(base, folder, **variables)
     project.git("checkout", "-qb", branch)
@@ -30,7 +33,8 @@ def change(base: Project, folder: Path, branch: str, strategy: str, variables: d
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Project]:
-    """Alice, who changed one strategy, and Bob, who changed another; both know the other's branch."""
+    """Alice, who changed one strategy, and Bob, who changed another; both know the other's
+    branch."""
     folder = tmp_path_factory.mktemp("people")
     results = computed(tmp_path_factory)
     variables = shared_store(results, folder / "store")
@@ -92,13 +96,19 @@ def test_a_damaged_dvc_lock_is_made_again_without_running_what_was_run(
     lock.unlink()
     outcome = project.repro(*ALL)
     assert outcome.computing <= {"check", "compare"}, outcome.text
-    assert project.git("status", "--porcelain").strip() in ("", "M dvc.lock"), "at most the sum of a page with its date"
+    assert project.git("status", "--porcelain").strip() in ("", "M dvc.lock"), (
+        "at most the sum of a page with its date"
+    )
 
 
-def test_an_experiment_goes_to_a_colleague_with_its_results(people: tuple[Project, Project], tmp_path: Path) -> None:
+def test_an_experiment_goes_to_a_colleague_with_its_results(
+    people: tuple[Project, Project], tmp_path: Path
+) -> None:
     """Through a bare git repository and the DVC remote."""
     alice, _ = people
-    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(tmp_path / "origin")], check=True)
+    subprocess.run(
+        ["git", "init", "-q", "--bare", "-b", "main", str(tmp_path / "origin")], check=True
+    )
     alice.git("remote", "add", "origin", str(tmp_path / "origin"))
     alice.git("push", "-q", "origin", "alice:main")
     clone = Project(tmp_path / "b")

@@ -74,7 +74,9 @@ def test_each_row_is_positive_where_its_probability_reaches_its_own_threshold() 
     expected = p[:, 0] >= at_stake[:, 0] / at_stake.sum(axis=1)
     np.testing.assert_array_equal(labels, expected)
     assert labels.dtype == y.dtype
-    assert model.relabelled_ == Relabelled((expected & (y == 0)).sum(), (~expected & (y == 1)).sum())
+    assert model.relabelled_ == Relabelled(
+        (expected & (y == 0)).sum(), (~expected & (y == 1)).sum()
+    )
     assert model.classes_.tolist() == [0, 1]
 
 
@@ -133,7 +135,9 @@ def test_the_cost_on_other_rows_is_lower_than_without() -> None:
     other, labels = table(4000, seed=1)
     costs = []
     for model in (LogisticRegression(), MetaCost(LogisticRegression(), random_state=0)):
-        predicted = model.fit(X, Y, **({"stakes": stakes(1, 12)} if isinstance(model, MetaCost) else {})).predict(other)
+        predicted = model.fit(
+            X, Y, **({"stakes": stakes(1, 12)} if isinstance(model, MetaCost) else {})
+        ).predict(other)
         costs.append(np.mean(np.where(labels == 1, 12 * (predicted == 0), predicted == 1)))
     assert costs[1] < 0.6 * costs[0]
 
@@ -161,7 +165,7 @@ def test_the_same_seed_gives_the_same_labels_and_the_model_handed_in_is_left_alo
     before = forest.get_params()
     models = [
         MetaCost(forest, random_state=seed).fit(X, Y, stakes=stakes(1, 4)) for seed in (0, 0, 1)
-    ]  # fmt: skip
+    ]
     np.testing.assert_array_equal(models[0].predict_proba(X), models[1].predict_proba(X))
     assert not np.array_equal(models[0].predict_proba(X), models[2].predict_proba(X))
     assert forest.get_params() == before
@@ -180,7 +184,9 @@ def test_copies_get_seeds_of_their_own_inside_a_pipeline_too() -> None:
             return super().fit(X, y)
 
     forest = Noting(n_estimators=2, random_state=7)
-    MetaCost(make_pipeline(StandardScaler(), forest), n_estimators=4, random_state=0).fit(X, Y, stakes=stakes(1, 4))
+    MetaCost(make_pipeline(StandardScaler(), forest), n_estimators=4, random_state=0).fit(
+        X, Y, stakes=stakes(1, 4)
+    )
     assert len(set(seeds)) == 5
     assert seeds[-1] == 7
 
@@ -192,30 +198,51 @@ def test_relabelling_that_leaves_one_class_is_told_with_numbers() -> None:
     positives = int(Y.sum())
     with pytest.raises(
         NotApplicable,
-        match=rf"^MetaCost made all 400 rows negative: 0 of {400 - positives} negatives became positive and {positives} "
-        rf"of {positives} positives negative, at thresholds from 0\.999 to 0\.999$",
+        match=(
+            rf"^MetaCost made all 400 rows negative: 0 of {400 - positives} negatives became"
+            rf" positive and {positives} "
+            rf"of {positives} positives negative, at thresholds from 0\.999 to 0\.999$"
+        ),
     ):
         MetaCost(LogisticRegression(), random_state=0).fit(X, Y, stakes=stakes(999, 1))
-    with pytest.raises(NotApplicable, match=r"made all 400 rows positive: .*, at thresholds from 0 to 0$"):
+    with pytest.raises(
+        NotApplicable, match=r"made all 400 rows positive: .*, at thresholds from 0 to 0$"
+    ):
         MetaCost(LogisticRegression(), random_state=0).fit(X, Y, stakes=stakes(0, 1))
 
 
 def test_one_class_alone_is_told() -> None:
-    with pytest.raises(NotApplicable, match="MetaCost needs rows of both classes, and these have one alone"):
+    with pytest.raises(
+        NotApplicable, match="MetaCost needs rows of both classes, and these have one alone"
+    ):
         MetaCost(LogisticRegression()).fit(X, np.zeros_like(Y), stakes=stakes(1, 1))
 
 
 @pytest.mark.parametrize(
     ("params", "at_stake", "message"),
     [
-        ({"n_estimators": 0}, stakes(1, 1), r"^n_estimators, .* must be an integer of 1 or more; found 0$"),
+        (
+            {"n_estimators": 0},
+            stakes(1, 1),
+            r"^n_estimators, .* must be an integer of 1 or more; found 0$",
+        ),
         ({"n_estimators": 2.5}, stakes(1, 1), r"found 2\.5$"),
-        ({"max_samples": 0}, stakes(1, 1), r"^max_samples, .* must be a number above 0 and at most 1; found 0$"),
+        (
+            {"max_samples": 0},
+            stakes(1, 1),
+            r"^max_samples, .* must be a number above 0 and at most 1; found 0$",
+        ),
         ({"max_samples": 1.5}, stakes(1, 1), r"found 1\.5$"),
-        ({}, stakes(1, 1, 3), r"^stakes must have one row for each of the 400 rows fitted on; found 3$"),
+        (
+            {},
+            stakes(1, 1, 3),
+            r"^stakes must have one row for each of the 400 rows fitted on; found 3$",
+        ),
         ({}, stakes(1, -1), r"^a wrong decision must cost at least as much as the right one"),
     ],
 )
-def test_what_makes_no_sense_is_told(params: dict[str, Any], at_stake: np.ndarray, message: str) -> None:
+def test_what_makes_no_sense_is_told(
+    params: dict[str, Any], at_stake: np.ndarray, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         MetaCost(LogisticRegression(), **params).fit(X, Y, stakes=at_stake)

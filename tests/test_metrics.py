@@ -1,4 +1,5 @@
-"""Metrics from integer weights of rows, held against scikit-learn's; and the draws of the paired bootstrap."""
+"""Metrics from integer weights of rows, held against scikit-learn's; and the draws of the paired
+bootstrap."""
 
 from __future__ import annotations
 
@@ -29,8 +30,15 @@ def scores_with_ties(random: np.random.Generator, rows: int, values: int) -> np.
     return random.choice(np.linspace(0, 1, values), rows)
 
 
-@given(seed=st.integers(0, 10**6), rows=st.integers(4, 40), values=st.integers(1, 50), most=st.integers(1, 5))
-def test_weighted_metrics_are_those_of_scikit_learn(seed: int, rows: int, values: int, most: int) -> None:
+@given(
+    seed=st.integers(0, 10**6),
+    rows=st.integers(4, 40),
+    values=st.integers(1, 50),
+    most=st.integers(1, 5),
+)
+def test_weighted_metrics_are_those_of_scikit_learn(
+    seed: int, rows: int, values: int, most: int
+) -> None:
     """Ties, weights of 0, a single distinct score: a row of weight w counts as w rows."""
     random = np.random.default_rng(seed)
     y = random.integers(0, 2, rows).astype(np.int8)
@@ -49,12 +57,16 @@ def test_weighted_metrics_are_those_of_scikit_learn(seed: int, rows: int, values
             (means[draw, 0], brier_score_loss, True),
             (
                 means[draw, 1],
-                lambda y, s, sample_weight: log_loss(y, s, sample_weight=sample_weight, labels=[0, 1]),
+                lambda y, s, sample_weight: log_loss(
+                    y, s, sample_weight=sample_weight, labels=[0, 1]
+                ),
                 True,
             ),
         ):
             if both:
-                np.testing.assert_allclose(here, there(y[w > 0], scores[w > 0], sample_weight=w[w > 0]), rtol=1e-9)
+                np.testing.assert_allclose(
+                    here, there(y[w > 0], scores[w > 0], sample_weight=w[w > 0]), rtol=1e-9
+                )
             elif not probability:
                 assert np.isnan(here) or (here == 1 and (y[w > 0] == 1).all())
             else:
@@ -62,7 +74,11 @@ def test_weighted_metrics_are_those_of_scikit_learn(seed: int, rows: int, values
 
 
 def test_one_class_alone_has_no_ranking() -> None:
-    rows, scores, weights = np.arange(4), np.array([0.1, 0.2, 0.3, 0.4]), np.ones((4, 1), np.float32)
+    rows, scores, weights = (
+        np.arange(4),
+        np.array([0.1, 0.2, 0.3, 0.4]),
+        np.ones((4, 1), np.float32),
+    )
     for label in (0, 1):
         _, roc_auc = Ranking.of(rows, np.full(4, label, np.int8), scores, 4).metrics(weights)
         assert np.isnan(roc_auc).all()
@@ -72,7 +88,7 @@ def test_one_class_alone_has_no_ranking() -> None:
 
 def test_average_precision_is_the_sum_of_steps_not_the_trapezoid() -> None:
     y, scores = np.array([1, 0, 1, 0, 0], np.int8), np.array([0.9, 0.8, 0.7, 0.6, 0.5])
-    ((value,), _) = Ranking.of(np.arange(5), y, scores, 5).metrics(np.ones((5, 1), np.float32))
+    (value,), _ = Ranking.of(np.arange(5), y, scores, 5).metrics(np.ones((5, 1), np.float32))
     assert value == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
 
 
@@ -86,9 +102,13 @@ def test_scores_of_exactly_0_and_1_have_a_finite_log_loss() -> None:
 
 def test_a_weight_of_two_is_a_row_that_stands_twice() -> None:
     y, scores = np.array([1, 0, 1, 0], np.int8), np.array([0.9, 0.8, 0.3, 0.3])
-    twice = Ranking.of(np.arange(4), y, scores, 4).metrics(np.array([[1], [2], [1], [0]], np.float32))
+    twice = Ranking.of(np.arange(4), y, scores, 4).metrics(
+        np.array([[1], [2], [1], [0]], np.float32)
+    )
     again = np.array([0, 1, 1, 2])
-    there = Ranking.of(np.arange(4), y[again], scores[again], 4).metrics(np.ones((4, 1), np.float32))
+    there = Ranking.of(np.arange(4), y[again], scores[again], 4).metrics(
+        np.ones((4, 1), np.float32)
+    )
     np.testing.assert_allclose(np.ravel(twice), np.ravel(there))
 
 
@@ -97,7 +117,8 @@ def test_curves_go_through_the_points_of_scikit_learn() -> None:
     y, scores = random.integers(0, 2, 80).astype(np.int8), scores_with_ties(random, 80, 12)
     precision, recall, _ = precision_recall_curve(y, scores)
     for at in (0.1, 0.25, 0.5, 1.0):
-        expected = precision[np.flatnonzero(recall >= at - 1e-12)[-1]]  # the highest threshold that reaches it
+        # the highest threshold that reaches it
+        expected = precision[np.flatnonzero(recall >= at - 1e-12)[-1]]
         assert metrics.precision_recall(y, scores, np.array([at]))[0] == pytest.approx(expected)
     false, true, _ = roc_curve(y, scores, drop_intermediate=False)
     grid = np.linspace(0, 1, 21)
@@ -134,7 +155,8 @@ def test_a_draw_redraws_each_class_within_each_test_fold() -> None:
 
 
 def test_a_row_counts_as_often_in_every_repeat() -> None:
-    """Redrawing each repeat on its own would treat the second as new data: the weight belongs to the row."""
+    """Redrawing each repeat on its own would treat the second as new data: the weight belongs to
+    the row."""
     parts, y = folds(StratifiedKFold(folds=3, repeats=2))
     one, _ = folds(StratifiedKFold(folds=3, repeats=1))
     np.testing.assert_array_equal(all_draws(parts, y), all_draws(one, y))
@@ -153,7 +175,9 @@ def test_the_same_seed_gives_the_same_draws_and_another_seed_others() -> None:
     parts, y = folds(StratifiedKFold(folds=3, repeats=1))
     np.testing.assert_array_equal(all_draws(parts, y), all_draws(parts, y))
     assert (all_draws(parts, y, seed=4) != all_draws(parts, y)).any()
-    np.testing.assert_array_equal(all_draws(parts, y, count=100), all_draws(parts, y, count=250)[:, :100])
+    np.testing.assert_array_equal(
+        all_draws(parts, y, count=100), all_draws(parts, y, count=250)[:, :100]
+    )
 
 
 def test_two_cells_with_the_same_scores_differ_by_nothing_in_every_draw() -> None:
@@ -161,7 +185,10 @@ def test_two_cells_with_the_same_scores_differ_by_nothing_in_every_draw() -> Non
     parts, y = folds(StratifiedKFold(folds=3, repeats=1))
     random = np.random.default_rng(0)
     fold, scores = next(iter(parts)), random.random(240)
-    one, other = (Ranking.of(fold.test, y[fold.test], (f(scores))[fold.test], 240) for f in (np.array, np.square))
+    one, other = (
+        Ranking.of(fold.test, y[fold.test], (f(scores))[fold.test], 240)
+        for f in (np.array, np.square)
+    )
     for weights in bootstrap.draws(parts, y, 3):
         np.testing.assert_array_equal(one.metrics(weights), other.metrics(weights))
 

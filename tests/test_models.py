@@ -1,4 +1,5 @@
-"""What every registered model owes the pipeline: scores that are probabilities, from its own rows alone."""
+"""What every registered model owes the pipeline: scores that are probabilities, from its own rows
+alone."""
 
 from __future__ import annotations
 
@@ -15,30 +16,44 @@ from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
 from counterpoise.core.config import Model
-from counterpoise.data.tables import Table
 from counterpoise.core.errors import ConfigurationError, NotApplicable
-from counterpoise.models import nets, registry as models
-from counterpoise.models.encoder import Encoder
+from counterpoise.data.tables import Table
 from counterpoise.engine.fit import Work, fit
+from counterpoise.models import nets
+from counterpoise.models import registry as models
+from counterpoise.models.encoder import Encoder
 from counterpoise.models.registry import MODELS
 from tests.conftest import TABLES, mixed_table, numeric_table
 
 TRAIN, VALIDATION, TEST = np.arange(150), np.arange(150, 190), np.arange(190, 240)
 QUICK = {
-    "gradient_boosting": {"n_estimators": 20}, "random_forest": {"n_estimators": 20}, "xgboost": {"n_estimators": 20},
-    "xgboost_weighted": {"n_estimators": 20}, "xgboost_focal": {"n_estimators": 20},
-    "hist_gradient_boosting": {"max_iter": 20}, "nearest_neighbors": {"n_neighbors": 25},
+    "gradient_boosting": {"n_estimators": 20},
+    "random_forest": {"n_estimators": 20},
+    "xgboost": {"n_estimators": 20},
+    "xgboost_weighted": {"n_estimators": 20},
+    "xgboost_focal": {"n_estimators": 20},
+    "hist_gradient_boosting": {"max_iter": 20},
+    "nearest_neighbors": {"n_neighbors": 25},
     "balanced_random_forest": {"n_estimators": 20},
-    "balanced_bagging": {"n_estimators": 5}, "rus_boost": {"n_estimators": 5}, "easy_ensemble": {"n_estimators": 3},
-    "mlp": {"steps": 60}, "mlp_weighted": {"steps": 60}, "mlp_focal": {"steps": 60}, "autoencoder": {"steps": 60},
+    "balanced_bagging": {"n_estimators": 5},
+    "rus_boost": {"n_estimators": 5},
+    "easy_ensemble": {"n_estimators": 3},
+    "mlp": {"steps": 60},
+    "mlp_weighted": {"steps": 60},
+    "mlp_focal": {"steps": 60},
+    "autoencoder": {"steps": 60},
     "autoencoder_xgboost": {"autoencoder_steps": 60, "xgboost": {"n_estimators": 20}},
-}  # fmt: skip
+}
 
 
-def work_of(key: str, table: Table, rows: np.ndarray = TRAIN, model: str | None = None, **params: Any) -> Work:
+def work_of(
+    key: str, table: Table, rows: np.ndarray = TRAIN, model: str | None = None, **params: Any
+) -> Work:
     entry = Model(model=model, params={**QUICK.get(model or key, {}), **params})
     parts = TRAIN, VALIDATION, TEST
-    return Work(key, entry, 7, table.X, table.y, table.cardinalities, *parts, rows, table.X[:0], table.y[:0])
+    return Work(
+        key, entry, 7, table.X, table.y, table.cardinalities, *parts, rows, table.X[:0], table.y[:0]
+    )
 
 
 # The contract of every model
@@ -129,20 +144,26 @@ def test_scores_are_those_of_the_library() -> None:
     references = {
         "logistic_regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
         "gradient_boosting": GradientBoostingClassifier(n_estimators=20, random_state=7),
-        "hist_gradient_boosting": HistGradientBoostingClassifier(max_iter=20, early_stopping=False, random_state=7),
+        "hist_gradient_boosting": HistGradientBoostingClassifier(
+            max_iter=20, early_stopping=False, random_state=7
+        ),
         "xgboost": XGBClassifier(n_estimators=20, tree_method="hist", n_jobs=1, random_state=7),
     }
     for name, reference in references.items():
         reference.fit(table.X[TRAIN], table.y[TRAIN])
         expected = reference.predict_proba(table.X[TEST])[:, 1]
-        np.testing.assert_allclose(fit(work_of(name, table)).test, expected, rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(
+            fit(work_of(name, table)).test, expected, rtol=1e-6, err_msg=name
+        )
 
 
 def test_the_exponential_loss_gives_the_probability_of_the_library_too() -> None:
     table = numeric_table()
     reference = GradientBoostingClassifier(n_estimators=20, random_state=7, loss="exponential")
     expected = reference.fit(table.X[TRAIN], table.y[TRAIN]).predict_proba(table.X[TEST])[:, 1]
-    np.testing.assert_allclose(fit(work_of("gradient_boosting", table, loss="exponential")).test, expected)
+    np.testing.assert_allclose(
+        fit(work_of("gradient_boosting", table, loss="exponential")).test, expected
+    )
 
 
 def test_a_random_state_in_params_stands_and_else_the_seed_of_the_cell() -> None:
@@ -158,7 +179,10 @@ def test_balanced_weights_are_computed_on_the_rows_fitted_on() -> None:
     positives = TRAIN[table.y[TRAIN] == 1]
     negatives = 150 - len(positives)
     repeated = np.concatenate([TRAIN, *[positives] * 3])
-    for rows, weight in ((TRAIN, negatives / len(positives)), (repeated, negatives / (4 * len(positives)))):
+    for rows, weight in (
+        (TRAIN, negatives / len(positives)),
+        (repeated, negatives / (4 * len(positives))),
+    ):
         fitted = fit(work_of("xgboost_weighted", table, rows))
         assert fitted.facts["scale_pos_weight"] == weight
         plain = fit(work_of("xgboost", table, rows, scale_pos_weight=weight))
@@ -208,14 +232,21 @@ def test_early_stopping_looks_at_the_natural_validation_slice_alone(
 
 @pytest.mark.parametrize(
     ("model", "params"),
-    [("xgboost", {"early_stopping_rounds": 3}), ("hist_gradient_boosting", {"early_stopping": True})],
+    [
+        ("xgboost", {"early_stopping_rounds": 3}),
+        ("hist_gradient_boosting", {"early_stopping": True}),
+    ],
 )
-def test_early_stopping_without_a_validation_slice_of_both_classes_is_told(model: str, params: dict[str, Any]) -> None:
+def test_early_stopping_without_a_validation_slice_of_both_classes_is_told(
+    model: str, params: dict[str, Any]
+) -> None:
     table = numeric_table()
     negatives = VALIDATION[table.y[VALIDATION] == 0]
     for validation in (VALIDATION[:0], negatives):
         work = dataclasses.replace(work_of(model, table, **params), validation=validation)
-        with pytest.raises(NotApplicable, match=r"early stopping needs a validation slice with both classes"):
+        with pytest.raises(
+            NotApplicable, match=r"early stopping needs a validation slice with both classes"
+        ):
             fit(work)
 
 
@@ -234,37 +265,132 @@ WEIGHT = "a number from 1e-09 to 1e+09, or balanced (negatives / positives of th
 @pytest.mark.parametrize(
     ("key", "entry", "what", "expected"),
     [
-        ("xgbost", {}, "There is no model 'xgbost' (did you mean 'xgboost'?).", "one of: logistic_regression, "),
-        ("mine", {"model": "svn"}, "There is no model 'svn' (did you mean 'svm'?).", "one of: logistic_regression, "),
-        ("xgboost", {"params": {"nestimators": 3}},
-         "XGBClassifier takes no parameter 'nestimators' (did you mean 'n_estimators'?).", "the library's own: base_"),
-        ("xgboost", {"params": {"objective": "binary:hinge"}}, "'objective' is not for params.yaml to set.",
-         "no objective: the score is a probability of the positive class"),
-        ("random_forest", {"params": {"n_jobs": -1}}, "'n_jobs' is not for params.yaml to set.",
-         "no n_jobs: cells run side by side, one thread each"),
-        ("gradient_boosting", {"params": {"n_iter_no_change": 5}}, "'n_iter_no_change' is not for params.yaml to set.",
-         "no n_iter_no_change: it would be taken from the resampled rows"),
-        ("hist_gradient_boosting", {"params": {"validation_fraction": 0.2}},
-         "'validation_fraction' is not for params.yaml to set.", "no validation_fraction: it would be taken from"),
-        ("hist_gradient_boosting", {"params": {"early_stopping": "auto"}}, "early_stopping must say yes or no.",
-         "true or false"),
-        ("xgboost", {"params": {"scale_pos_weight": "even"}}, "scale_pos_weight makes no sense.", WEIGHT),
-        ("xgboost", {"params": {"scale_pos_weight": 0}}, "scale_pos_weight makes no sense.", WEIGHT),
-        ("xgboost", {"params": {"scale_pos_weight": True}}, "scale_pos_weight makes no sense.", WEIGHT),
-        ("xgboost", {"params": {"scale_pos_weight": float("inf")}}, "scale_pos_weight makes no sense.", WEIGHT),
-        ("balanced_random_forest", {"params": {"class_weight": "balanced"}},
-         "'class_weight' is not for params.yaml to set.", "no class_weight: its members are balanced, and a weight would"),
-        ("xgboost", {"params": {"n_estimators": 0}}, "A model's parameter has a wrong value.", None),
-        ("xgboost_focal", {"params": {"learning_rate": 0}}, "A model's parameter has a wrong value.", None),
-        ("random_forest", {"params": {"n_estimators": True}}, "A model's parameter has a wrong value.", None),
-        ("logistic_regression", {"params": {"C": True}}, "A model's parameter has a wrong value.", None),
-        ("isolation_forest", {"params": {"n_estimators": True}}, "A model's parameter has a wrong value.", None),
+        (
+            "xgbost",
+            {},
+            "There is no model 'xgbost' (did you mean 'xgboost'?).",
+            "one of: logistic_regression, ",
+        ),
+        (
+            "mine",
+            {"model": "svn"},
+            "There is no model 'svn' (did you mean 'svm'?).",
+            "one of: logistic_regression, ",
+        ),
+        (
+            "xgboost",
+            {"params": {"nestimators": 3}},
+            "XGBClassifier takes no parameter 'nestimators' (did you mean 'n_estimators'?).",
+            "the library's own: base_",
+        ),
+        (
+            "xgboost",
+            {"params": {"objective": "binary:hinge"}},
+            "'objective' is not for params.yaml to set.",
+            "no objective: the score is a probability of the positive class",
+        ),
+        (
+            "random_forest",
+            {"params": {"n_jobs": -1}},
+            "'n_jobs' is not for params.yaml to set.",
+            "no n_jobs: cells run side by side, one thread each",
+        ),
+        (
+            "gradient_boosting",
+            {"params": {"n_iter_no_change": 5}},
+            "'n_iter_no_change' is not for params.yaml to set.",
+            "no n_iter_no_change: it would be taken from the resampled rows",
+        ),
+        (
+            "hist_gradient_boosting",
+            {"params": {"validation_fraction": 0.2}},
+            "'validation_fraction' is not for params.yaml to set.",
+            "no validation_fraction: it would be taken from",
+        ),
+        (
+            "hist_gradient_boosting",
+            {"params": {"early_stopping": "auto"}},
+            "early_stopping must say yes or no.",
+            "true or false",
+        ),
+        (
+            "xgboost",
+            {"params": {"scale_pos_weight": "even"}},
+            "scale_pos_weight makes no sense.",
+            WEIGHT,
+        ),
+        (
+            "xgboost",
+            {"params": {"scale_pos_weight": 0}},
+            "scale_pos_weight makes no sense.",
+            WEIGHT,
+        ),
+        (
+            "xgboost",
+            {"params": {"scale_pos_weight": True}},
+            "scale_pos_weight makes no sense.",
+            WEIGHT,
+        ),
+        (
+            "xgboost",
+            {"params": {"scale_pos_weight": float("inf")}},
+            "scale_pos_weight makes no sense.",
+            WEIGHT,
+        ),
+        (
+            "balanced_random_forest",
+            {"params": {"class_weight": "balanced"}},
+            "'class_weight' is not for params.yaml to set.",
+            "no class_weight: its members are balanced, and a weight would",
+        ),
+        (
+            "xgboost",
+            {"params": {"n_estimators": 0}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "xgboost_focal",
+            {"params": {"learning_rate": 0}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "random_forest",
+            {"params": {"n_estimators": True}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "logistic_regression",
+            {"params": {"C": True}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "isolation_forest",
+            {"params": {"n_estimators": True}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
         ("mlp", {"params": {"epochs": 10**9}}, "A model's parameter has a wrong value.", None),
-        ("random_forest", {"params": {"n_estimators": 0}}, "A model's parameter has a wrong value.", None),
-        ("logistic_regression", {"params": {"C": "1e-3"}}, "A model's parameter has a wrong value.", None),
+        (
+            "random_forest",
+            {"params": {"n_estimators": 0}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "logistic_regression",
+            {"params": {"C": "1e-3"}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
     ],
-)  # fmt: skip
-def test_a_mistake_in_a_model_is_told(key: str, entry: dict[str, Any], what: str, expected: str | None) -> None:
+)
+def test_a_mistake_in_a_model_is_told(
+    key: str, entry: dict[str, Any], what: str, expected: str | None
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         models.make(key, Model(**entry), 0)
     error = caught.value
@@ -276,10 +402,12 @@ def test_a_mistake_in_a_model_is_told(key: str, entry: dict[str, Any], what: str
 @pytest.mark.parametrize(
     ("key", "params"),
     [
-        ("xgboost", {"learning_rate": "1e-3"}), ("mlp", {"learning_rate": "1e-3"}),
-        ("logistic_regression", {"C": "1e-3"}), ("autoencoder_xgboost", {"autoencoder_learning_rate": "1e-3"}),
+        ("xgboost", {"learning_rate": "1e-3"}),
+        ("mlp", {"learning_rate": "1e-3"}),
+        ("logistic_regression", {"C": "1e-3"}),
+        ("autoencoder_xgboost", {"autoencoder_learning_rate": "1e-3"}),
     ],
-)  # fmt: skip
+)
 def test_a_number_in_quotes_is_told_as_the_text_it_is(key: str, params: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         models.make(key, Model(params=params), 0)
@@ -299,7 +427,9 @@ def test_no_parameter_that_is_fixed_is_offered(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["mlp", "mlp_weighted", "autoencoder", "autoencoder_xgboost"])
-def test_no_fit_is_charged_with_the_import_of_keras(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_fit_is_charged_with_the_import_of_keras(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[str] = []
     keras, clock = nets.keras_on_jax, time.perf_counter
     monkeypatch.setattr(nets, "keras_on_jax", lambda: [seen.append("keras"), keras()][1])
@@ -332,12 +462,15 @@ def test_numbers_are_imputed_and_scaled_by_what_the_training_rows_say() -> None:
     encoder = Encoder((0, 0), scale=True).fit(np.array([[1.0, 5], [3, 5], [nan, 5], [5, 5]]))
     deviation = np.std([1, 3, 3, 5])
     X = encoder.transform(np.array([[3.0, 5], [nan, nan], [3 + deviation, 7]]))
-    np.testing.assert_allclose(X, [[0, 0], [0, 0], [1, 2]])  # a constant column is moved, not divided by nothing
+    # a constant column is moved, not divided by nothing
+    np.testing.assert_allclose(X, [[0, 0], [0, 0], [1, 2]])
 
 
 @pytest.mark.parametrize("scale", [False, True, "power"])
 @pytest.mark.parametrize("cardinalities", [(0, 0), (2, 0), (2, 2)])
-def test_a_table_without_rows_or_without_numbers_is_encoded_too(scale: Any, cardinalities: tuple[int, ...]) -> None:
+def test_a_table_without_rows_or_without_numbers_is_encoded_too(
+    scale: Any, cardinalities: tuple[int, ...]
+) -> None:
     """`split.validation: 0` gives a validation slice without rows."""
     X = np.tile([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], (4, 1))
     encoder = Encoder(cardinalities, scale=scale).fit(X)
@@ -363,12 +496,16 @@ def test_more_labels_than_a_histogram_holds_are_spread_into_indicators() -> None
     X = np.column_stack([random.integers(0, 300, 240), random.normal(size=240)]).astype(float)
     labels = tuple(f"c{k:03}" for k in range(300))
     for name in set(MODELS) - {"rus_boost"}:  # whose first member is no better than chance on noise
-        scores = fit(work_of(name, Table(("many", "x"), X, numeric_table().y, {"many": labels}))).test
+        scores = fit(
+            work_of(name, Table(("many", "x"), X, numeric_table().y, {"many": labels}))
+        ).test
         assert np.isfinite(scores).all(), name
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_a_column_without_a_value_in_the_rows_fitted_on_hinders_no_model_and_tells_nothing(name: str) -> None:
+def test_a_column_without_a_value_in_the_rows_fitted_on_hinders_no_model_and_tells_nothing(
+    name: str,
+) -> None:
     table = numeric_table()
     X = np.column_stack([table.X, np.full(len(table), np.nan)])
     work = work_of(name, Table((*table.features, "empty"), X, table.y))
@@ -376,5 +513,6 @@ def test_a_column_without_a_value_in_the_rows_fitted_on_hinders_no_model_and_tel
     assert np.isfinite(scores).all()
     other = X.copy()
     other[work.test, -1] = 7.0  # a value where none was seen in training
-    if not models.kind_of(name, Model()).scale:  # to those a column that never varied is still a number
+    # to those a column that never varied is still a number
+    if not models.kind_of(name, Model()).scale:
         np.testing.assert_array_equal(fit(dataclasses.replace(work, X=other)).test, scores)

@@ -1,4 +1,5 @@
-"""Comparing over datasets: ranks and tests against published numbers and other computations, and the collection itself."""
+"""Comparing over datasets: ranks and tests against published numbers and other computations, and
+the collection itself."""
 
 from __future__ import annotations
 
@@ -27,19 +28,19 @@ from benchmarks.imbalanced_learn import ranks as ranks_script
 from counterpoise.commands import check
 from counterpoise.core import config, files, yaml12
 from counterpoise.core.config import File
-from counterpoise.data import datasets, sources
 from counterpoise.core.errors import SourceError
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.data import datasets, sources
 from counterpoise.evaluation import ranks as over_datasets
-from counterpoise.report import charts, page, ranks_chart, ranks_section
 from counterpoise.evaluation.ranks import ALONE, BEST, MINIMUM, Ranked, compared
+from counterpoise.report import charts, page, ranks_chart, ranks_section
 from tests.conftest import Publisher
 from tests.project import Project
 
 COLLECTION = REPOSITORY / "benchmarks" / "imbalanced_learn"
 
-# Table 6 of Demsar (2006): AUC of C4.5 plain, with m tuned, with cf tuned, with both. On voting the paper prints .975 twice
-# and gives the ranks 2 and 3.
+# Table 6 of Demsar (2006): AUC of C4.5 plain, with m tuned, with cf tuned, with both. On voting the
+# paper prints .975 twice and gives the ranks 2 and 3.
 TABLE_6 = pd.DataFrame(
     [
         [0.763, 0.768, 0.771, 0.798],
@@ -70,7 +71,8 @@ def test_average_ranks_are_those_of_the_paper() -> None:
 
 
 def test_friedman_is_that_of_the_paper_but_for_the_correction_for_ties() -> None:
-    """The paper has 9.28 and 3.69 without it. Three pairs and a four are tied: 1 - (3 * 6 + 60) / (14 * 4 * 15)."""
+    """The paper has 9.28 and 3.69 without it. Three pairs and a four are tied: 1 - (3 * 6 + 60) /
+    (14 * 4 * 15)."""
     found = over_datasets.friedman(over_datasets.ranks_of(TABLE_6))
     plain = found.chi_squared * (1 - 78 / 840)
     assert plain == pytest.approx(9.28, abs=0.005)
@@ -90,7 +92,11 @@ def test_critical_differences_are_those_of_the_paper() -> None:
     }
     for alpha, row in table_5.items():
         for remedies, q in enumerate(row, start=2):
-            ours = over_datasets.critical_difference(remedies, 6, alpha) * 6 / math.sqrt(remedies * (remedies + 1))
+            ours = (
+                over_datasets.critical_difference(remedies, 6, alpha)
+                * 6
+                / math.sqrt(remedies * (remedies + 1))
+            )
             assert ours == pytest.approx(q, abs=0.0015)
 
 
@@ -103,10 +109,14 @@ def test_nemenyi_tells_apart_at_ten_percent_what_the_paper_does() -> None:
 
 
 def test_wilcoxon_is_that_of_the_paper() -> None:
-    """Table 2: of m against plain the ranks above 0 sum to 93 and those below to 12, two zeros being split."""
-    share, p_value = over_datasets.signed_rank((TABLE_6["m"] - TABLE_6["plain"]).round(files.DECIMALS))
+    """Table 2: of m against plain the ranks above 0 sum to 93 and those below to 12, two zeros
+    being split."""
+    share, p_value = over_datasets.signed_rank(
+        (TABLE_6["m"] - TABLE_6["plain"]).round(files.DECIMALS)
+    )
     assert share == pytest.approx(93 / 105)
-    assert 0.01 < p_value < 0.05  # 12 is below 21, the paper's critical value at 5 %, and below 15, that at 2 %
+    # 12 is below 21, the paper's critical value at 5 %, and below 15, that at 2 %
+    assert 0.01 < p_value < 0.05
 
 
 # Against another computation
@@ -116,7 +126,9 @@ def scores(rows: int = 24, remedies: int = 6, seed: int = 3) -> pd.DataFrame:
     """Scores with ties and two remedies that have no result here and there."""
     random = np.random.default_rng(seed)
     values = (
-        random.uniform(0.2, 0.9, (rows, 1)) + random.normal(0, 0.03, (rows, remedies)) + np.linspace(0, 0.08, remedies)
+        random.uniform(0.2, 0.9, (rows, 1))
+        + random.normal(0, 0.03, (rows, remedies))
+        + np.linspace(0, 0.08, remedies)
     )
     values[::4, 1] = values[::4, 0]
     values[2:5, 2], values[4:6, 3] = np.nan, np.nan
@@ -138,7 +150,9 @@ def test_friedman_by_its_sums_of_squares() -> None:
     n, k = ranks.shape
     between = n * ((ranks.mean(axis=0) - (k + 1) / 2) ** 2).sum()
     within = ((ranks - (k + 1) / 2) ** 2).sum() / (n * (k - 1))
-    assert over_datasets.friedman(over_datasets.ranks_of(scores())).chi_squared == pytest.approx(between / within)
+    assert over_datasets.friedman(over_datasets.ranks_of(scores())).chi_squared == pytest.approx(
+        between / within
+    )
 
 
 def test_equal_remedies_differ_by_chance_at_most() -> None:
@@ -155,14 +169,17 @@ def test_nemenyi_and_the_critical_difference_say_the_same() -> None:
     found = compared(BEST, scores())
     seen = set()
     for pair in found.pairs:
-        apart = abs(found.average[pair.first] - found.average[pair.second]) > found.critical_difference
+        apart = (
+            abs(found.average[pair.first] - found.average[pair.second]) > found.critical_difference
+        )
         assert (pair.nemenyi < over_datasets.ALPHA) == apart
         seen.add(apart)
     assert seen == {True, False}
 
 
 def test_wilcoxon_by_counting_all_signs() -> None:
-    """The exact p-value: how many of all ways to set signs give a rank sum as far from the middle."""
+    """The exact p-value: how many of all ways to set signs give a rank sum as far from the
+    middle."""
     differences = pd.Series([0.11, -0.02, 0.05, 0.07, -0.01, 0.13, 0.03, 0.17, 0.19, -0.04])
     ranks = np.argsort(np.argsort(differences.abs().to_numpy())) + 1
     middle = ranks.sum() / 2
@@ -199,7 +216,9 @@ def test_without_a_result_a_remedy_shares_the_last_ranks_and_loses() -> None:
     assert found.missing.to_dict() == {**dict.fromkeys(found.scores, 0), "smote": 3, "adasyn": 2}
     assert found.pair("smote", "adasyn").datasets == len(found.ranks) - 4
     assert found.pair("smote", "adasyn").ties >= 1
-    (sentence,) = [said for said in over_datasets.reading(found) if said.startswith("Without a result")]
+    (sentence,) = [
+        said for said in over_datasets.reading(found) if said.startswith("Without a result")
+    ]
     assert "smote on 3" in sentence and "adasyn on 2" in sentence
 
 
@@ -215,7 +234,9 @@ def test_a_remedy_that_never_ran_beside_another_is_not_compared_with_it() -> Non
 # From the leaderboard
 
 
-def board(count: int, strategies: tuple[str, ...] = ("none", "random_over", "smote")) -> pd.DataFrame:
+def board(
+    count: int, strategies: tuple[str, ...] = ("none", "random_over", "smote")
+) -> pd.DataFrame:
     """A leaderboard of two plain models, one of which also comes with weights, which are best."""
     random = np.random.default_rng(8)
     rows = []
@@ -226,15 +247,27 @@ def board(count: int, strategies: tuple[str, ...] = ("none", "random_over", "smo
                 weighed = model == "forest_weighted"
                 if weighed and strategy == "random_over":
                     continue
-                level = ("algorithm" if strategy == "none" else "hybrid") if weighed else (
-                    "none" if strategy == "none" else "data")  # fmt: skip
+                level = (
+                    ("algorithm" if strategy == "none" else "hybrid")
+                    if weighed
+                    else ("none" if strategy == "none" else "data")
+                )
                 lost = strategy == "smote" and k == 3
-                rows.append({
-                    "dataset": f"data_{k}", "strategy": strategy, "model": model, "level": level,
-                    "plain_model": "forest" if weighed else model, "status": "not_applicable" if lost else "ok",
-                    "average_precision": np.nan if lost
-                    else round(base + 0.01 * s + 0.02 * m + random.normal(0, 0.01), 6),
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "dataset": f"data_{k}",
+                        "strategy": strategy,
+                        "model": model,
+                        "level": level,
+                        "plain_model": "forest" if weighed else model,
+                        "status": "not_applicable" if lost else "ok",
+                        "average_precision": (
+                            np.nan
+                            if lost
+                            else round(base + 0.01 * s + 0.02 * m + random.normal(0, 0.01), 6)
+                        ),
+                    }
+                )
     return pd.DataFrame(rows)
 
 
@@ -242,19 +275,33 @@ def test_a_strategy_stands_for_its_best_plain_model_and_weights_for_themselves()
     mine = board(4)
     table = over_datasets.with_best_model(mine)
     assert list(table) == ["none", ALONE, "random_over", "smote", "smote, hybrid"]
-    of_first = mine[mine["dataset"] == "data_0"].set_index(["strategy", "model"])["average_precision"]
+    of_first = mine[mine["dataset"] == "data_0"].set_index(["strategy", "model"])[
+        "average_precision"
+    ]
     assert table.loc["data_0", "none"] == of_first["none"].drop("forest_weighted").max()
     assert table.loc["data_0", ALONE] == of_first["none", "forest_weighted"]
     assert table.loc["data_3"].isna().to_dict() == {
-        "none": False, ALONE: False, "random_over": False, "smote": True, "smote, hybrid": True,
-    }  # fmt: skip
+        "none": False,
+        ALONE: False,
+        "random_over": False,
+        "smote": True,
+        "smote, hybrid": True,
+    }
 
 
 def test_with_one_model_each_remedy_is_one_cell() -> None:
     mine = board(4)
     table = over_datasets.with_model(mine, "forest")
-    assert list(table) == ["none", "forest_weighted", "random_over", "smote", "smote / forest_weighted"]
-    cell = mine[(mine["dataset"] == "data_1") & (mine["strategy"] == "smote") & (mine["model"] == "forest")]
+    assert list(table) == [
+        "none",
+        "forest_weighted",
+        "random_over",
+        "smote",
+        "smote / forest_weighted",
+    ]
+    cell = mine[
+        (mine["dataset"] == "data_1") & (mine["strategy"] == "smote") & (mine["model"] == "forest")
+    ]
     assert table.loc["data_1", "smote"] == cell["average_precision"].item()
     assert over_datasets.plain_models(mine) == ["forest", "logistic"]
 
@@ -292,7 +339,9 @@ def test_twenty_datasets_are_ranked_with_the_best_model_and_with_each() -> None:
 def test_two_remedies_are_nothing_to_rank() -> None:
     mine = board(MINIMUM, ("none", "random_over"))
     assert [one.name for one in over_datasets.over_datasets(mine)] == [BEST, "forest"]
-    assert "need 3 remedies" in str(over_datasets.why_not(over_datasets.with_model(mine, "logistic")))
+    assert "need 3 remedies" in str(
+        over_datasets.why_not(over_datasets.with_model(mine, "logistic"))
+    )
 
 
 def test_the_reading_names_who_wins_and_who_loses() -> None:
@@ -312,8 +361,13 @@ def test_the_reading_names_who_wins_and_who_loses() -> None:
 @cache
 def diagrams() -> list[Ranked]:
     close = scores(20, 9, seed=1)
-    close.iloc[:, 1:] = close.iloc[:, [0]].to_numpy() + np.random.default_rng(2).normal(0, 1e-4, (20, 8)).round(6)
-    return [compared("random_forest", table) for table in (scores(22, 9), close, scores(30, 14, seed=5), scores(20, 4))]
+    close.iloc[:, 1:] = close.iloc[:, [0]].to_numpy() + np.random.default_rng(2).normal(
+        0, 1e-4, (20, 8)
+    ).round(6)
+    return [
+        compared("random_forest", table)
+        for table in (scores(22, 9), close, scores(30, 14, seed=5), scores(20, 4))
+    ]
 
 
 @pytest.mark.parametrize("k", range(4))
@@ -342,18 +396,29 @@ def test_the_lines_of_the_diagram_join_what_is_not_told_apart() -> None:
     average = found.average.round(9)
     for pair in found.pairs:
         ends = {average[pair.first], average[pair.second]}
-        assert any(ends <= line for line in joined) == (pair.verdict != "win" and pair.verdict != "loss")
+        assert any(ends <= line for line in joined) == (
+            pair.verdict != "win" and pair.verdict != "loss"
+        )
 
 
 def test_the_diagram_is_the_same_bytes_whatever_the_order_of_sets() -> None:
     script = (
-        "from tests.test_over_datasets import diagrams; from stages.verdict import figures, ranks_figures; "
-        "print(figures.svg(ranks_figures.critical_difference(diagrams()[2], title='x')))"
+        "from tests.test_over_datasets import diagrams; from stages.verdict import figures,"
+        " ranks_figures; print(figures.svg(ranks_figures.critical_difference(diagrams()[2],"
+        " title='x')))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}  # in this process it is another one
-    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, env=environment, capture_output=True, text=True,
-                          check=True)  # fmt: skip
-    assert done.stdout.strip() == charts.svg(ranks_chart.critical_difference(diagrams()[2], title="x"))
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == charts.svg(
+        ranks_chart.critical_difference(diagrams()[2], title="x")
+    )
 
 
 def test_the_files_of_the_benchmark_tell_the_same_as_the_page(
@@ -364,12 +429,17 @@ def test_the_files_of_the_benchmark_tell_the_same_as_the_page(
     ranks_script.main()
     section = ranks_section.section(files.read_csv(workplace / "reports" / "leaderboard.csv"))
     assert capsys.readouterr().out.splitlines() == section["comparisons"][0]["reading"]
-    table, text = files.read_csv(workplace / "reports" / "ranks.csv"), (workplace / "results.md").read_text()
+    table, text = (
+        files.read_csv(workplace / "reports" / "ranks.csv"),
+        (workplace / "results.md").read_text(),
+    )
     pairs = files.read_csv(workplace / "reports" / "pairs.csv")
     for one in section["comparisons"]:
         mine = table[table["comparison"] == one["name"]]
         assert list(mine["remedy"]) == one["remedies"]
-        assert list(mine["average_rank"]) == pytest.approx([line["rank"] for line in one["lines"]], abs=1e-6)
+        assert list(mine["average_rank"]) == pytest.approx(
+            [line["rank"] for line in one["lines"]], abs=1e-6
+        )
         assert (pairs["comparison"] == one["name"]).sum() == len(mine) * (len(mine) - 1) / 2
         for line in one["lines"]:
             assert f"| {line['remedy']} | {line['rank']:.2f} |" in text
@@ -386,7 +456,10 @@ CONTENT = b"a,label\n1,0\n2,1\n" * 40
 def archived(*names: str, content: bytes = CONTENT) -> bytes:
     """A .tar.gz that holds one content under several names, behind a link that leads out of it."""
     made = io.BytesIO()
-    with gzip.GzipFile(fileobj=made, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
+    with (
+        gzip.GzipFile(fileobj=made, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
         link = tarfile.TarInfo("x1data.csv")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
@@ -410,7 +483,8 @@ def test_a_member_of_a_downloaded_archive_is_known_by_its_own_sum(
     file = member(publisher.url("all.tar.gz"))
     place = sources.unpacked(sources.locate(file, "first"), file)
     assert sources.read_bytes(place) == CONTENT
-    # another dataset of the same archive downloads nothing more, and nothing was unpacked to the disk
+    # another dataset of the same archive downloads nothing more, and nothing was unpacked to the
+    # disk
     sources.locate(member(publisher.url("all.tar.gz"), "x2data.csv"), "second")
     assert publisher.asked == ["all.tar.gz"]
     assert [path.name for path in workplace.rglob("*") if path.is_file()] == ["all.tar.gz"]
@@ -418,7 +492,10 @@ def test_a_member_of_a_downloaded_archive_is_known_by_its_own_sum(
 
 @pytest.mark.parametrize("at", ["the member alone", "the archive"])
 def test_a_mirror_may_hold_the_member_or_the_archive(
-    at: str, workplace: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    at: str,
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = tmp_path_factory.mktemp("mirror")
     monkeypatch.setenv("COUNTERPOISE_MIRROR", str(folder))
@@ -427,7 +504,10 @@ def test_a_mirror_may_hold_the_member_or_the_archive(
     else:
         (folder / "x1data.csv").write_bytes(CONTENT)
     file = member("unused")
-    assert sources.read_bytes(sources.unpacked(sources.locate(file, "mine", download=False), file)) == CONTENT
+    assert (
+        sources.read_bytes(sources.unpacked(sources.locate(file, "mine", download=False), file))
+        == CONTENT
+    )
 
 
 @pytest.mark.parametrize(
@@ -462,8 +542,9 @@ def test_the_collection_has_enough_datasets_and_as_many_tries_for_each_remedy() 
     weighted = [model for model, entry in PARAMS.models.items() if entry.strategies != "all"]
     assert len(plain) == len(weighted) == 4
     assert {strategy: len(PARAMS.models_of(strategy)) for strategy in PARAMS.strategies} == {
-        **dict.fromkeys(PARAMS.strategies, 4), "none": 8,
-    }  # fmt: skip
+        **dict.fromkeys(PARAMS.strategies, 4),
+        "none": 8,
+    }
 
 
 @pytest.mark.parametrize("name", PARAMS.datasets)
@@ -473,7 +554,9 @@ def test_a_set_of_the_collection_is_what_its_comment_says(
     monkeypatch.setenv("COUNTERPOISE_MIRROR", str(mirror))
     _, facts = datasets.fetch(name, PARAMS.dataset(name), download=False)
     text = (COLLECTION / "params.yaml").read_text()
-    told = re.search(rf"^  {name}: # ([\d,]+) rows, ([\d,]+) positive, (\d+) features$", text, re.MULTILINE)
+    told = re.search(
+        rf"^  {name}: # ([\d,]+) rows, ([\d,]+) positive, (\d+) features$", text, re.MULTILINE
+    )
     assert told is not None
     rows, positives, features = (int(number.replace(",", "")) for number in told.groups())
     assert (facts["rows"], facts["positives"], facts["features"]) == (rows, positives, features)
@@ -490,8 +573,11 @@ def test_its_stages_depend_on_the_code_of_all_that_they_call() -> None:
     assert pipeline["check"]["outs"] == [f"data/code/{stage}.json" for stage in check.STAGES]
 
 
-def test_the_pipeline_of_the_collection_runs_and_is_none_of_the_projects(tmp_path: Path, mirror: Path) -> None:
-    """One set, two strategies and one model: the same stages, in a DVC project of its own below the other."""
+def test_the_pipeline_of_the_collection_runs_and_is_none_of_the_projects(
+    tmp_path: Path, mirror: Path
+) -> None:
+    """One set, two strategies and one model: the same stages, in a DVC project of its own below the
+    other."""
     project = Project.copied(tmp_path, COUNTERPOISE_MIRROR=str(mirror))
     mine = Project(tmp_path / "benchmarks" / "imbalanced_learn", project.variables)
     params = mine.params
@@ -508,6 +594,8 @@ def test_the_pipeline_of_the_collection_runs_and_is_none_of_the_projects(tmp_pat
     assert "here is 1" in (mine.folder / "reports" / "index.html").read_text()
     assert mine.repro("compare").stages == ["check"]
     assert "imbalanced_learn" not in project.dvc("stage", "list", "--all", "--name-only").text
-    too_few = mine.run(sys.executable, "-m", "benchmarks.imbalanced_learn.ranks", PYTHONPATH="../..")
+    too_few = mine.run(
+        sys.executable, "-m", "benchmarks.imbalanced_learn.ranks", PYTHONPATH="../.."
+    )
     assert too_few.status == 1
     assert "too few datasets" in too_few.text

@@ -18,9 +18,10 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from counterpoise.core.config import Strategy
-from counterpoise.data.tables import Table
 from counterpoise.core.errors import NotApplicable
-from counterpoise.samplers import registry as samplers, smote
+from counterpoise.data.tables import Table
+from counterpoise.samplers import registry as samplers
+from counterpoise.samplers import smote
 from counterpoise.samplers.feature_space import SamplingSpace
 from tests.conftest import labels, mixed_table, numeric_table
 
@@ -44,9 +45,14 @@ class Rows(NamedTuple):
 
 @st.composite
 def tables(draw: st.DrawFn, categories: bool = False) -> Rows:
-    """Few positives or many, numbers with ties and without, few features (a tree is searched) and many (all pairs are)."""
+    """Few positives or many, numbers with ties and without, few features (a tree is searched) and
+    many (all pairs are)."""
     seed = draw(st.integers(0, 2**32 - 1))
-    rows, share, p = draw(st.integers(40, 150)), draw(st.floats(0.1, 0.5)), draw(st.sampled_from([2, 5, 17]))
+    rows, share, p = (
+        draw(st.integers(40, 150)),
+        draw(st.floats(0.1, 0.5)),
+        draw(st.sampled_from([2, 5, 17])),
+    )
     random = np.random.default_rng(seed)
     y = labels(rows, max(3, int(rows * share)), random)
     X = random.normal(size=(rows, p)) * 10.0 ** random.integers(-2, 3, p) + y[:, None]
@@ -64,7 +70,9 @@ def tables(draw: st.DrawFn, categories: bool = False) -> Rows:
             cardinalities[k] = int(random.integers(1, 5))
             X[:, k] = random.integers(0, cardinalities[k], rows)
     X[random.random(X.shape) < draw(st.sampled_from([0, 0.05]))] = np.nan
-    return Rows(X.astype(draw(st.sampled_from([np.float64, np.float32]))), y, tuple(cardinalities), seed)
+    return Rows(
+        X.astype(draw(st.sampled_from([np.float64, np.float32]))), y, tuple(cardinalities), seed
+    )
 
 
 @st.composite
@@ -93,7 +101,11 @@ def outcome(run: Any) -> tuple[np.ndarray, np.ndarray] | str:
     try:
         return run()
     except (ValueError, RuntimeError, NotApplicable) as error:
-        return " ".join(str(error).split()).partition(": ")[2] if isinstance(error, NotApplicable) else str(error)
+        return (
+            " ".join(str(error).split()).partition(": ")[2]
+            if isinstance(error, NotApplicable)
+            else str(error)
+        )
 
 
 def assert_same(one: Any, other: Any) -> None:
@@ -108,7 +120,12 @@ def assert_same(one: Any, other: Any) -> None:
 @pytest.mark.filterwarnings("ignore:After over-sampling")
 @pytest.mark.parametrize(
     ("sampler", "at_once"),
-    [(sampler, at_once) for sampler in CLASSES for at_once in (True, False) if at_once or sampler != "smote"],
+    [
+        (sampler, at_once)
+        for sampler in CLASSES
+        for at_once in (True, False)
+        if at_once or sampler != "smote"
+    ],
 )
 @settings(max_examples=25)
 @given(data=st.data(), rows=tables(), scale=st.booleans())
@@ -145,12 +162,16 @@ def test_new_rows_with_categories_are_those_of_smotenc(data: st.DataObject, rows
     space = SamplingSpace(rows.cardinalities).fit(rows.X)
 
     def expected() -> tuple[np.ndarray, np.ndarray]:
-        smotenc = over.SMOTENC(categorical_features=space.code_columns, random_state=rows.seed, **params)
+        smotenc = over.SMOTENC(
+            categorical_features=space.code_columns, random_state=rows.seed, **params
+        )
         made, y = smotenc.fit_resample(space.codes(rows.X), rows.y)
         return space.from_codes(made[len(rows.y) :]), y[len(rows.y) :]
 
     def here() -> tuple[np.ndarray, np.ndarray]:
-        made = samplers.resample("smote", Strategy(params=params), rows.X, rows.y, rows.cardinalities, rows.seed)
+        made = samplers.resample(
+            "smote", Strategy(params=params), rows.X, rows.y, rows.cardinalities, rows.seed
+        )
         return made.synthetic, made.synthetic_y
 
     assert_same(outcome(expected), outcome(here))
@@ -159,7 +180,9 @@ def test_new_rows_with_categories_are_those_of_smotenc(data: st.DataObject, rows
 @settings(max_examples=25)
 @given(rows=tables())
 def test_the_space_is_scikit_learns_to_the_last_bit_in_the_type_of_the_table(rows: Rows) -> None:
-    some = np.sort(np.random.default_rng(rows.seed).choice(len(rows.y), len(rows.y) // 2, replace=False))
+    some = np.sort(
+        np.random.default_rng(rows.seed).choice(len(rows.y), len(rows.y) // 2, replace=False)
+    )
     expected, _ = scaled(rows._replace(X=rows.X[some]), True)
     space = SamplingSpace(rows.cardinalities).fit(rows.X, some)
     for layout in (np.ascontiguousarray, np.asfortranarray):
@@ -171,9 +194,13 @@ def test_the_space_is_scikit_learns_to_the_last_bit_in_the_type_of_the_table(row
 
 @pytest.mark.parametrize("table", [numeric_table(), mixed_table()], ids=["numbers", "mixed"])
 @pytest.mark.parametrize("sampler", ["none", *samplers.SAMPLERS])
-def test_rows_of_a_table_are_resampled_as_if_there_were_no_others(sampler: str, table: Table) -> None:
+def test_rows_of_a_table_are_resampled_as_if_there_were_no_others(
+    sampler: str, table: Table
+) -> None:
     rows = np.sort(np.random.default_rng(3).choice(len(table), 180, replace=False))
-    alone = samplers.resample(sampler, Strategy(), table.X[rows], table.y[rows], table.cardinalities, 5)
+    alone = samplers.resample(
+        sampler, Strategy(), table.X[rows], table.y[rows], table.cardinalities, 5
+    )
     among = samplers.resample(sampler, Strategy(), table.X, table.y, table.cardinalities, 5, rows)
     np.testing.assert_array_equal(among.rows, rows[alone.rows])
     np.testing.assert_array_equal(among.synthetic, alone.synthetic)
@@ -184,13 +211,17 @@ def test_rows_of_a_table_are_resampled_as_if_there_were_no_others(sampler: str, 
 def test_drawing_rows_reads_none_of_them(sampler: str) -> None:
     y = labels(100, 20, np.random.default_rng(0))
     unread: Any = SimpleNamespace(shape=(200, 3), dtype=np.dtype(np.float32))
-    made = samplers.resample(sampler, Strategy(), unread, np.tile(y, 2), (0, 0, 0), 5, np.arange(100, 200))
+    made = samplers.resample(
+        sampler, Strategy(), unread, np.tile(y, 2), (0, 0, 0), 5, np.arange(100, 200)
+    )
     assert made.rows.min() >= 100
     assert (made.synthetic.shape, made.synthetic.dtype) == ((0, 3), np.float32)
 
 
 @pytest.mark.parametrize("sampler", CLASSES)
-def test_a_table_on_disk_is_not_copied(sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_on_disk_is_not_copied(
+    sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     n, p = 400_000, 30
     monkeypatch.setattr(smote, "AT_ONCE", 2**20)
     monkeypatch.setattr(smote, "SEARCHED", 2 * 2**20)
@@ -198,7 +229,9 @@ def test_a_table_on_disk_is_not_copied(sampler: str, tmp_path: Path, monkeypatch
     y = labels(n, 150, random)
     X = np.memmap(tmp_path / "table", np.float32, "w+", shape=(n, p))
     for start in range(0, n, 50_000):
-        X[start : start + 50_000] = random.normal(size=(50_000, p)) + y[start : start + 50_000, None]
+        X[start : start + 50_000] = (
+            random.normal(size=(50_000, p)) + y[start : start + 50_000, None]
+        )
     rows = np.arange(0, n - 10_000)
     tracemalloc.start()
     made = samplers.resample(sampler, Strategy(ratio=0.01), X, y, (0,) * p, 5, rows)

@@ -1,4 +1,5 @@
-"""Jobs side by side: results do not depend on who made them, and a process that is killed takes nothing with it."""
+"""Jobs side by side: results do not depend on who made them, and a process that is killed takes
+nothing with it."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ import psutil
 import pytest
 
 from counterpoise.core import paths
+from counterpoise.core.paths import REPOSITORY
 from counterpoise.engine import parallel
 from counterpoise.engine.parallel import Killed, scratch, side_by_side
-from counterpoise.core.paths import REPOSITORY
 
 # The functions that workers run are functions of a module, since workers get them by name.
 
@@ -49,7 +50,8 @@ def killed_twice(job: int) -> int:
 
 
 def slow_beside_deadly(job: tuple[str, Path]) -> tuple[str, int]:
-    """Each start of a job is a line in a file of its name; one job kills its process while another is at work."""
+    """Each start of a job is a line in a file of its name; one job kills its process while another
+    is at work."""
     name, folder = job
     with (folder / name).open("a") as file:
         file.write("started\n")
@@ -86,7 +88,9 @@ def two_cores(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3])
-def test_each_job_is_done_once_and_comes_with_its_result(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_job_is_done_once_and_comes_with_its_result(
+    cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(parallel, "cores", lambda: cores)
     done = list(side_by_side(square, range(17)))
     assert sorted(job for job, _ in done) == list(range(17))
@@ -128,7 +132,9 @@ def test_what_a_job_raises_is_raised_here() -> None:
 
 def test_a_job_whose_process_was_killed_is_done_again_and_the_others_go_on(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
-    done = {job[0]: result for job, result in side_by_side(killed_once, [(k, seen) for k in range(12)])}
+    done = {
+        job[0]: result for job, result in side_by_side(killed_once, [(k, seen) for k in range(12)])
+    }
     assert seen.exists()
     assert done == {k: k for k in range(12)}
 
@@ -210,9 +216,14 @@ def program(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     names = [tmp_path / "one", tmp_path / "two"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *map(str, names)], cwd=tmp_path, env=environment, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", PROGRAM, *map(str, names)],
+        cwd=tmp_path,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     until = time.monotonic() + 60
     while not all(name.exists() for name in names):
         assert time.monotonic() < until and process.poll() is None
@@ -228,7 +239,10 @@ def group(leader: int) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if os.getpgid(process.pid) == leader != process.pid and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                os.getpgid(process.pid) == leader != process.pid
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
         except (ProcessLookupError, psutil.Error):
             continue
@@ -263,5 +277,7 @@ def test_an_interrupt_ends_in_one_line(program: subprocess.Popen[str], whole_gro
     assert program.wait(timeout=60) == 130
     assert time.monotonic() - start < on_a_quiet_machine(3)
     text, _ = program.communicate(timeout=60)
-    assert text.strip().splitlines() == ["Interrupted. What was finished is kept; run the same command to go on."]
+    assert text.strip().splitlines() == [
+        "Interrupted. What was finished is kept; run the same command to go on."
+    ]
     assert seconds_until_gone(program.pid, 30) < on_a_quiet_machine(2), group(program.pid)

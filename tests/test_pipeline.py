@@ -1,6 +1,8 @@
-"""The pipeline from end to end, as a person runs it: what reruns, what does not, and what is published.
+"""The pipeline from end to end, as a person runs it: what reruns, what does not, and what is
+published.
 
-One small project lives through a sequence of changes; every test builds on the one before it, as work does.
+One small project lives through a sequence of changes; every test builds on the one before it, as
+work does.
 """
 
 from __future__ import annotations
@@ -18,20 +20,36 @@ from tests.project import Project
 PARAMS = {
     "seed": 7,
     "datasets": {
-        "digits": {"path": "data/cards/digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8},
-        "mine": {"path": "data/mine.csv", "target": "churned", "positive": "yes", "drop": ["customer"],
-                 "categorical": ["region"], "costs": {"false_negative": {"column": "calls", "plus": 2}}},
+        "digits": {
+            "path": "data/cards/digits.md",
+            "source": {"bundled": "digits"},
+            "target": "digit",
+            "positive": 8,
+        },
+        "mine": {
+            "path": "data/mine.csv",
+            "target": "churned",
+            "positive": "yes",
+            "drop": ["customer"],
+            "categorical": ["region"],
+            "costs": {"false_negative": {"column": "calls", "plus": 2}},
+        },
     },
     "strategies": {"none": {}, "random_over": {}, "adasyn": {"params": {"n_neighbors": 30}}},
     "models": {
         "logistic_regression": {},
         "xgboost": {"params": {"n_estimators": 10}},
-        "cost_xgboost": {"model": "xgboost", "strategies": ["none"], "costs": "weights", "params": {"n_estimators": 5}},
+        "cost_xgboost": {
+            "model": "xgboost",
+            "strategies": ["none"],
+            "costs": "weights",
+            "params": {"n_estimators": 5},
+        },
     },
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "validation": 0.2},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 5},
-}  # fmt: skip
+}
 
 
 def own_table(rows: int = 300) -> pd.DataFrame:
@@ -72,9 +90,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_the_first_run_makes_everything(project: Project) -> None:
     outcome = project.repro()
     assert {stage.split("@")[0] for stage in outcome.stages} == {
-        "check", "fetch", "split", "audit", "resample", "train", "evaluate", "report", "compare", "track",
-    }  # fmt: skip
-    # three models without a remedy and two with each, in three folds; ADASYN finds too few positives in one of the tables
+        "check",
+        "fetch",
+        "split",
+        "audit",
+        "resample",
+        "train",
+        "evaluate",
+        "report",
+        "compare",
+        "track",
+    }
+    # three models without a remedy and two with each, in three folds; ADASYN finds too few
+    # positives in one of the tables
     assert outcome.fits == {"digits": (21, 0), "mine": (15, 0)}
     for page in ("index", "digits", "mine"):
         assert (project.folder / "reports" / f"{page}.html").stat().st_size > 1000
@@ -82,7 +110,9 @@ def test_the_first_run_makes_everything(project: Project) -> None:
     assert len(board) == 2 * (3 + 2 + 2)
 
 
-def test_a_sampler_that_cannot_run_is_a_row_with_its_reason_and_the_run_goes_on(project: Project) -> None:
+def test_a_sampler_that_cannot_run_is_a_row_with_its_reason_and_the_run_goes_on(
+    project: Project,
+) -> None:
     board = project.leaderboard().set_index(["dataset", "strategy", "model"])
     refused = board.loc[("mine", "adasyn", "xgboost")]
     assert refused["status"] == "not_applicable"
@@ -96,7 +126,9 @@ def test_a_sampler_that_cannot_run_is_a_row_with_its_reason_and_the_run_goes_on(
 def test_mlflow_holds_one_run_a_cell(project: Project) -> None:
     board = project.leaderboard()
     wanted = sorted((row.dataset, f"{row.strategy}/{row.model}") for row in board.itertuples())
-    found = [(experiment, name) for experiment, name, _ in project.current_runs() if name != "comparison"]
+    found = [
+        (experiment, name) for experiment, name, _ in project.current_runs() if name != "comparison"
+    ]
     assert found == wanted
     assert {status for *_, status in project.current_runs()} == {"FINISHED"}
 
@@ -115,7 +147,10 @@ def test_other_docstrings_comments_and_layout_run_no_stage_but_check(project: Pr
     for path in (project.folder / "stages").rglob("*.py"):
         text = path.read_text()
         assert text.startswith('"""'), path
-        lines = [f"{line}  # so it is" if line.startswith("import ") else line for line in text.splitlines()]
+        lines = [
+            f"{line}  # so it is" if line.startswith("import ") else line
+            for line in text.splitlines()
+        ]
         path.write_text('"""Said anew. ' + "\n\n\n".join(["\n".join(lines)[3:], "# the end", ""]))
         changed += path.read_text() != text
     assert changed > 80
@@ -137,7 +172,9 @@ def test_another_statement_runs_the_stages_that_run_it(project: Project) -> None
     after = {f"{stage}@{name}" for stage in ("evaluate", "report") for name in ("digits", "mine")}
     assert outcome.computing == {"check", "compare", *after}
     source.write_text(text)
-    assert "evaluate@digits" not in project.repro().computing, "DVC has the results of the source as it was"
+    assert "evaluate@digits" not in project.repro().computing, (
+        "DVC has the results of the source as it was"
+    )
 
 
 def test_metrics_and_plots_show(project: Project) -> None:
@@ -167,7 +204,11 @@ def test_an_added_strategy_runs_its_own_cells_and_what_summarises_them(project: 
     assert outcome.computing == {
         "check",
         "compare",
-        *(f"{stage}@{d}" for stage in ("resample", "train", "evaluate", "report") for d in ("digits", "mine")),
+        *(
+            f"{stage}@{d}"
+            for stage in ("resample", "train", "evaluate", "report")
+            for d in ("digits", "mine")
+        ),
     }
     assert outcome.fits == {"digits": (6, 21), "mine": (6, 15)}
     assert len(project.current_runs()) == 2 * (3 + 2 + 2 + 2) + 2
@@ -178,7 +219,9 @@ def test_a_changed_parameter_of_one_model_refits_that_models_cells_alone(project
     params["models"]["xgboost"]["params"]["n_estimators"] = 12
     project.params = params
     outcome = project.repro()
-    assert not [stage for stage in outcome.computing if stage.startswith(("fetch", "split", "resample"))]
+    assert not [
+        stage for stage in outcome.computing if stage.startswith(("fetch", "split", "resample"))
+    ]
     assert outcome.fits == {"digits": (4 * 3, 27 - 4 * 3), "mine": (3 * 3, 21 - 3 * 3)}
 
 
@@ -204,8 +247,11 @@ def test_a_changed_cost_refits_the_models_that_count_costs_alone(project: Projec
     before = project.leaderboard().set_index(["dataset", "strategy", "model"])["average_precision"]
     outcome = project.repro()
     assert outcome.fits == {"mine": (3, 18)}
-    # split looks, since it depends on the whole entry, and makes the same bytes: nothing follows from it
-    assert not [stage for stage in outcome.computing if "digits" in stage or stage.startswith("resample")]
+    # split looks, since it depends on the whole entry, and makes the same bytes: nothing follows
+    # from it
+    assert not [
+        stage for stage in outcome.computing if "digits" in stage or stage.startswith("resample")
+    ]
     after = project.leaderboard().set_index(["dataset", "strategy", "model"])["average_precision"]
     changed = before.index[(before != after) & before.notna()]
     assert set(changed) <= {("mine", "none", "cost_xgboost")}
@@ -256,13 +302,22 @@ def test_a_colleague_pulls_and_recomputes_nothing(project: Project, tmp_path: Pa
     assert colleague.stage("same", str(project.folder / "reports"), "reports").status == 0
 
 
-def test_a_killed_stage_goes_on_where_it_stopped_and_gives_the_same_bytes(project: Project, tmp_path: Path) -> None:
-    """Without dvc.lock and the cell store all is computed anew: the reports are the same, measured values apart."""
+def test_a_killed_stage_goes_on_where_it_stopped_and_gives_the_same_bytes(
+    project: Project, tmp_path: Path
+) -> None:
+    """Without dvc.lock and the cell store all is computed anew: the reports are the same, measured
+    values apart."""
     kept = tmp_path / "reports"
     shutil.copytree(project.folder / "reports", kept)
     shutil.rmtree(project.folder / "data" / "store")
     outcome = project.dvc(
-        "repro", "--force", "--no-run-cache", "train@digits", "evaluate@digits", "report@digits", "compare"
+        "repro",
+        "--force",
+        "--no-run-cache",
+        "train@digits",
+        "evaluate@digits",
+        "report@digits",
+        "compare",
     )
     assert outcome.status == 0, outcome.text
     assert outcome.fits["digits"] == (21, 0)
@@ -302,10 +357,15 @@ def test_a_key_that_breaks_stage_names_is_told(project: Project, key: str) -> No
         ),  # here DVC starts, and `check` refuses
     ],
 )
-def test_what_dvc_says_of_a_key_that_breaks_stage_names(project: Project, key: str, dvc_says: str) -> None:
+def test_what_dvc_says_of_a_key_that_breaks_stage_names(
+    project: Project, key: str, dvc_says: str
+) -> None:
     """DVC's own words do not help; `counterpoise.commands.check` names the key and the rule."""
     params = project.params
-    project.params = {**params, "datasets": {**params["datasets"], key: params["datasets"]["digits"]}}
+    project.params = {
+        **params,
+        "datasets": {**params["datasets"], key: params["datasets"]["digits"]},
+    }
     refused, told = project.dvc("repro"), project.stage("check")
     project.params = params
     assert refused.status != 0
@@ -329,7 +389,11 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("models", {"xgboost": {"params": {"depth": 3}}}, "takes no parameter 'depth'"),
     ("thresholds", {"tuned": "f3"}, "thresholds.tuned"),
     ("split", {"folds": 1}, "split.folds"),
-    ("datasets", {"absent": {"path": "data/absent.csv", "target": "x", "positive": 1}}, "data/absent.csv"),
+    (
+        "datasets",
+        {"absent": {"path": "data/absent.csv", "target": "x", "positive": 1}},
+        "data/absent.csv",
+    ),
 ]
 
 

@@ -1,4 +1,5 @@
-"""The rows that strategies work on, in two dimensions: right places, true counts, one draw for all, a legible picture."""
+"""The rows that strategies work on, in two dimensions: right places, true counts, one draw for all,
+a legible picture."""
 
 from __future__ import annotations
 
@@ -22,23 +23,32 @@ from threadpoolctl import threadpool_limits
 
 from counterpoise.core import config, files
 from counterpoise.core.config import Strategy
+from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import datasets, splitters
 from counterpoise.data.folds import Fold
 from counterpoise.data.tables import Table
-from counterpoise.core.paths import REPOSITORY
 from counterpoise.engine import resampling
-from counterpoise.samplers import registry as samplers
 from counterpoise.engine.resampling import FoldResult, resample
-from counterpoise.samplers.registry import NotApplicable, SAMPLERS
-from counterpoise.samplers.feature_space import SamplingSpace
 from counterpoise.evaluation import projection
+from counterpoise.evaluation.projection import KINDS, ROWS, Made, Projection, project
 from counterpoise.report import charts, rows_chart
-from counterpoise.evaluation.projection import KINDS, Made, Projection, ROWS, project
 from counterpoise.report.rows_chart import rows_overlay
+from counterpoise.samplers import registry as samplers
+from counterpoise.samplers.feature_space import SamplingSpace
+from counterpoise.samplers.registry import SAMPLERS, NotApplicable
 from tests.conftest import TABLES, numeric_table
 from tests.test_new_figures import assert_fit_for_a_page, assert_legible
 
-STRATEGIES = ("none", "random_over", "smote", "adasyn", "random_under", "near_miss_1", "tomek_links", "smote_enn")
+STRATEGIES = (
+    "none",
+    "random_over",
+    "smote",
+    "adasyn",
+    "random_under",
+    "near_miss_1",
+    "tomek_links",
+    "smote_enn",
+)
 PARAMS = config.load(REPOSITORY / "params.yaml")
 
 
@@ -51,10 +61,22 @@ class Case(NamedTuple):
 
     @property
     def made(self) -> dict[str, Made]:
-        return {key: tuple(result.resampled) for key, result in self.results.items() if result.resampled is not None}
+        return {
+            key: tuple(result.resampled)
+            for key, result in self.results.items()
+            if result.resampled is not None
+        }
 
     def project(self, seed: int = 7, **more: Any) -> Projection:
-        return project(self.table.X, self.table.y, self.table.cardinalities, self.fold.train, self.made, seed, **more)
+        return project(
+            self.table.X,
+            self.table.y,
+            self.table.cardinalities,
+            self.fold.train,
+            self.made,
+            seed,
+            **more,
+        )
 
 
 def case_of(table: Table, name: str, keys: tuple[str, ...] = STRATEGIES) -> Case:
@@ -75,11 +97,19 @@ def data(request: pytest.FixtureRequest, mirror: Path) -> Case:
     return real(request.param, mirror)
 
 
-def whole(X: np.ndarray, y: np.ndarray, cardinalities: tuple[int, ...] = (), **made: Made) -> Projection:
+def whole(
+    X: np.ndarray, y: np.ndarray, cardinalities: tuple[int, ...] = (), **made: Made
+) -> Projection:
     """All rows are for training and every one is shown."""
     nothing = np.arange(len(y)), X[:0], y[:0]
     return project(
-        X, y, cardinalities or (0,) * X.shape[1], np.arange(len(y)), made or {"none": nothing}, 3, most=10**9
+        X,
+        y,
+        cardinalities or (0,) * X.shape[1],
+        np.arange(len(y)),
+        made or {"none": nothing},
+        3,
+        most=10**9,
     )
 
 
@@ -113,9 +143,14 @@ def test_two_rows_lie_no_farther_apart_than_samplers_take_them_to_be() -> None:
         for label in (0, 1):
             rows = np.flatnonzero(table.y == label)
             points = project(
-                table.X, table.y, table.cardinalities, np.arange(len(table)),
-                {"none": (rows, table.X[rows], table.y[rows])}, 3, most=10**9,
-            ).points  # fmt: skip
+                table.X,
+                table.y,
+                table.cardinalities,
+                np.arange(len(table)),
+                {"none": (rows, table.X[rows], table.y[rows])},
+                3,
+                most=10**9,
+            ).points
             made = points[points["kind"] == "synthetic"]
             # drawn in an order of its own: the sums of distances to all others do not depend on it
             there = np.linalg.norm(Z[rows][:, None] - Z[rows], axis=2).sum(axis=1)
@@ -126,7 +161,9 @@ def test_two_rows_lie_no_farther_apart_than_samplers_take_them_to_be() -> None:
 def test_rows_that_smote_makes_lie_among_those_it_makes_them_of(data: Case) -> None:
     points = data.project(most=10**9).points
     for strategy in ("smote", "adasyn"):
-        made, old = (shown(points, strategy, kind).query("label == 1") for kind in ("synthetic", "kept"))
+        made, old = (
+            shown(points, strategy, kind).query("label == 1") for kind in ("synthetic", "kept")
+        )
         assert len(made) > 500
         rounding = 2e-4 * (np.array(list(np.ndindex(2, 2))) - 0.5)
         around = np.concatenate([places(old) + shift for shift in rounding])
@@ -140,7 +177,10 @@ def test_a_row_between_two_others_lies_between_them(share: float, one: int, othe
     a, b = positives[one], positives[other]
     made = np.array([a, b, share * a + (1 - share) * b])
     rows = np.arange(len(table))
-    found = [whole(table.X, table.y, s=(rows, made[[k]], np.ones(1, np.int8))).points.iloc[-1] for k in range(3)]
+    found = [
+        whole(table.X, table.y, s=(rows, made[[k]], np.ones(1, np.int8))).points.iloc[-1]
+        for k in range(3)
+    ]
     here = np.array([[point["x"], point["y"]] for point in found])
     np.testing.assert_allclose(here[2], share * here[0] + (1 - share) * here[1], atol=2e-4)
 
@@ -148,7 +188,9 @@ def test_a_row_between_two_others_lies_between_them(share: float, one: int, othe
 def test_a_row_lies_at_one_place_whatever_becomes_of_it(data: Case) -> None:
     points = data.project(most=10**9).points
     old = points[points["kind"] != "synthetic"]
-    everywhere = {strategy: sorted(map(tuple, places(mine))) for strategy, mine in old.groupby("strategy")}
+    everywhere = {
+        strategy: sorted(map(tuple, places(mine))) for strategy, mine in old.groupby("strategy")
+    }
     assert len(everywhere) == len(STRATEGIES)
     assert all(found == everywhere["none"] for found in everywhere.values())
 
@@ -184,7 +226,9 @@ def test_a_direction_and_its_opposite_are_the_same_axis(loadings: list[float], n
     if not component.any():
         return
     stirred = component * (1 + 1e-12 * noise * np.arange(component.size))
-    np.testing.assert_allclose(projection.upright(component), projection.upright(-stirred), rtol=1e-9)
+    np.testing.assert_allclose(
+        projection.upright(component), projection.upright(-stirred), rtol=1e-9
+    )
 
 
 # How many there are
@@ -215,7 +259,9 @@ def test_each_kind_is_what_it_is_called(data: Case) -> None:
     assert points.loc[points["kind"] == "repeated", "times"].min() > 1
     groups = points.groupby(["strategy", "kind", "label"])
     pd.testing.assert_series_equal(groups["rows"].first(), groups.size(), check_names=False)
-    pd.testing.assert_series_equal(groups["copies"].first(), groups["times"].sum(), check_names=False)
+    pd.testing.assert_series_equal(
+        groups["copies"].first(), groups["times"].sum(), check_names=False
+    )
     assert set(shown(points, "none", *KINDS)["kind"]) == {"kept"}
     assert set(shown(points, "random_over", *KINDS)["kind"]) == {"kept", "repeated"}
     assert set(shown(points, "random_under", *KINDS)["kind"]) == {"kept", "removed"}
@@ -258,7 +304,9 @@ def test_the_rows_that_come_first_are_a_smaller_sample() -> None:
     pd.testing.assert_frame_equal(first.reset_index(drop=True), few)
 
 
-def test_what_is_shown_of_a_strategy_does_not_depend_on_the_others_or_on_the_order_of_rows(data: Case) -> None:
+def test_what_is_shown_of_a_strategy_does_not_depend_on_the_others_or_on_the_order_of_rows(
+    data: Case,
+) -> None:
     points = data.project().points
     for strategy in ("smote_enn", "random_over"):
         alone = data._replace(results={strategy: data.results[strategy]})
@@ -268,7 +316,9 @@ def test_what_is_shown_of_a_strategy_does_not_depend_on_the_others_or_on_the_ord
             pd.testing.assert_frame_equal(case.project().points, expected)
 
 
-def test_the_file_has_the_same_bytes_each_time_whatever_the_number_of_cores(data: Case, tmp_path: Path) -> None:
+def test_the_file_has_the_same_bytes_each_time_whatever_the_number_of_cores(
+    data: Case, tmp_path: Path
+) -> None:
     sums = set()
     for cores in (1, os.cpu_count() or 1):
         with threadpool_limits(cores):
@@ -289,7 +339,10 @@ def test_another_seed_shows_other_rows_at_the_same_places(data: Case) -> None:
 
 
 def assert_same(one: Any, other: Any, *, in_order: bool = True) -> None:
-    first, second = (side[0] if in_order else side[0].sort_values(ROWS).reset_index(drop=True) for side in (one, other))
+    first, second = (
+        side[0] if in_order else side[0].sort_values(ROWS).reset_index(drop=True)
+        for side in (one, other)
+    )
     pd.testing.assert_frame_equal(first, second)
     assert one[1] == pytest.approx(other[1])
 
@@ -329,9 +382,15 @@ ODD: dict[str, tuple[np.ndarray, tuple[float, float]]] = {
     "a constant feature beside one": (np.column_stack([np.full(60, 1 / 3), NORMAL[:, 0]]), (1, 0)),
     "a column without a value": (np.column_stack([np.full(60, np.nan), NORMAL[:, 0]]), (1, 0)),
     "no value at all": (np.full((60, 2), np.nan), (0, 0)),
-    "numbers too large to be squared": (np.column_stack([NORMAL[:, 0], 1e250 * NORMAL[:, 1]]), (1, 0)),
+    "numbers too large to be squared": (
+        np.column_stack([NORMAL[:, 0], 1e250 * NORMAL[:, 1]]),
+        (1, 0),
+    ),
     "the largest numbers": (np.clip(NORMAL[:, :2], -1, 1) * 1.7e308, (0, 0)),
-    "a number just below the mean": (np.r_[np.repeat([-1.0, 1.0], 29), -1e-6, 1e-6][:, None], (1, 0)),
+    "a number just below the mean": (
+        np.r_[np.repeat([-1.0, 1.0], 29), -1e-6, 1e-6][:, None],
+        (1, 0),
+    ),
     "tiny numbers": (NORMAL[:, :1] * 1e-200, (1, 0)),
 }
 
@@ -347,7 +406,9 @@ def test_odd_features_give_a_place_to_every_row(name: str) -> None:
     assert np.isfinite(places(points)).all()
     assert not np.signbit(places(points)[places(points) == 0]).any(), "0 is written without a sign"
     for axis, share in zip(("x", "y"), shares, strict=True):
-        assert (np.ptp(points[axis]) > 0) == (share > 0), "along an axis without variance all lie at 0"
+        assert (np.ptp(points[axis]) > 0) == (share > 0), (
+            "along an axis without variance all lie at 0"
+        )
         assert share or not points[axis].any()
     figure = rows_overlay(points, title=name, shares=shares)
     assert_legible(figure)
@@ -383,7 +444,9 @@ def test_rows_that_are_all_made_show_what_they_replace() -> None:
 
 def test_a_row_that_is_not_for_training_is_a_mistake_of_ours() -> None:
     with pytest.raises(AssertionError, match="smote has rows that are not for training"):
-        project(NORMAL, Y, (0, 0, 0), np.arange(30), {"smote": (np.arange(31), NORMAL[:0], Y[:0])}, 3)
+        project(
+            NORMAL, Y, (0, 0, 0), np.arange(30), {"smote": (np.arange(31), NORMAL[:0], Y[:0])}, 3
+        )
 
 
 # The picture
@@ -413,7 +476,9 @@ def test_what_was_written_and_read_gives_the_same_picture(data: Case, tmp_path: 
     points, shares = data.project()
     files.write_csv(tmp_path / "rows.csv", points)
     again = files.read_csv(tmp_path / "rows.csv")
-    here, there = (charts.svg(rows_overlay(frame, title="x", shares=shares)) for frame in (points, again))
+    here, there = (
+        charts.svg(rows_overlay(frame, title="x", shares=shares)) for frame in (points, again)
+    )
     assert here == there
 
 
@@ -429,15 +494,24 @@ def test_a_panel_a_strategy_says_how_many_rows_change(mirror: Path) -> None:
     assert told["smote"] == f"+{more} synthetic positives"
     assert told["near_miss_1"] == told["random_under"] == f"\u2212{more} negatives"
     assert re.fullmatch(
-        "\u2212\\d+ negatives, \u2212\\d+ positives?\n\\+[\\d,]+ synthetic positives", told["smote_enn"]
+        "\u2212\\d+ negatives, \u2212\\d+ positives?\n\\+[\\d,]+ synthetic positives",
+        told["smote_enn"],
     )
     text = charts.svg(figure)
-    for label in ("kept negatives", "kept positives", "repeated positives", "removed negatives", "synthetic positives"):
+    for label in (
+        "kept negatives",
+        "kept positives",
+        "repeated positives",
+        "removed negatives",
+        "synthetic positives",
+    ):
         assert f">{label}<" in text
     assert "repeated negatives" not in text
     assert re.search(r"At most 2\d\d rows of a strategy, kind and class are drawn", note_of(figure))
     assert "a halo the more often a row is repeated" in note_of(figure)
-    figure = rows_overlay(case._replace(results={"none": case.results["none"]}).project(most=10**9).points, title="x")
+    figure = rows_overlay(
+        case._replace(results={"none": case.results["none"]}).project(most=10**9).points, title="x"
+    )
     assert "At most 4,634 rows" in note_of(figure) and "halo" not in note_of(figure), (
         "of one strategy as many as there is room for"
     )
@@ -451,33 +525,63 @@ def test_one_row_is_one_and_not_many() -> None:
 
 
 def test_a_strategy_that_keeps_copies_of_one_row_is_seen_to_do_so(mirror: Path) -> None:
-    """What near_miss_1 leaves of mammography's negatives are copies of the row that occurs more than 3,000 times."""
+    """What near_miss_1 leaves of mammography's negatives are copies of the row that occurs more
+    than 3,000 times."""
     points = real("mammography", mirror).project().points
     kept = shown(points, "near_miss_1", "kept").query("label == 0")
     assert len(kept) > 150 and len(kept[["x", "y"]].drop_duplicates()) == 1
-    (axes,) = (axes for axes in visible(rows_overlay(points, title="x")) if axes.get_title() == "near_miss_1")
-    blue = [p for p in marks(axes) if p.get_alpha() == 0.75 and to_hex(p.get_edgecolor()) == charts.BETTER]
+    (axes,) = (
+        axes
+        for axes in visible(rows_overlay(points, title="x"))
+        if axes.get_title() == "near_miss_1"
+    )
+    blue = [
+        p
+        for p in marks(axes)
+        if p.get_alpha() == 0.75 and to_hex(p.get_edgecolor()) == charts.BETTER
+    ]
     assert [len(p.get_path()) for p in blue] == [2] and blue[0].get_linewidth() > 6
 
 
 def frame(**columns: Any) -> pd.DataFrame:
-    made = {"strategy": "s", "kind": "kept", "label": 0, "times": 1, "rows": 9, "copies": 9, **columns}
+    made = {
+        "strategy": "s",
+        "kind": "kept",
+        "label": 0,
+        "times": 1,
+        "rows": 9,
+        "copies": 9,
+        **columns,
+    }
     return pd.DataFrame(made)
 
 
 def test_marks_lie_at_their_rows_and_look_like_their_kind() -> None:
     random = np.random.default_rng(1)
-    points = pd.concat([
-        frame(kind=kind, label=label, times=times, x=random.uniform(-9, 9, 5), y=random.uniform(-1, 1, 5))
-        for kind, times in (("kept", 1), ("removed", 0), ("synthetic", 1)) for label in (0, 1)
-    ], ignore_index=True)  # fmt: skip
+    points = pd.concat(
+        [
+            frame(
+                kind=kind,
+                label=label,
+                times=times,
+                x=random.uniform(-9, 9, 5),
+                y=random.uniform(-1, 1, 5),
+            )
+            for kind, times in (("kept", 1), ("removed", 0), ("synthetic", 1))
+            for label in (0, 1)
+        ],
+        ignore_index=True,
+    )
     (axes,) = visible(rows_overlay(points, title="x"))
     found: dict[tuple[str, int], np.ndarray] = {}
     for patch in marks(axes):
         ends = patch.get_path().vertices
         for kind, (mark,) in ((k, m) for k, m in rows_chart.MARKS.items() if k != "repeated"):
             for label in (0, 1):
-                if len(ends) == 5 * len(mark.shape.vertices) and to_hex(patch.get_edgecolor()) == mark.colours[label]:
+                if (
+                    len(ends) == 5 * len(mark.shape.vertices)
+                    and to_hex(patch.get_edgecolor()) == mark.colours[label]
+                ):
                     found[kind, label] = np.asarray(ends).reshape(5, -1, 2)
     assert len(found) == len(marks(axes)) == 6
     for (kind, label), ends in found.items():
@@ -504,10 +608,12 @@ def test_rows_far_out_do_not_squash_the_others_and_lie_at_the_edge() -> None:
 
 def test_rare_positives_widen_the_axes_as_much_as_negatives_do() -> None:
     random = np.random.default_rng(3)
-    points = pd.concat([
-        frame(x=random.normal(size=300), y=random.normal(size=300)),
-        frame(label=1, x=20 + random.normal(size=5), y=random.normal(size=5)),
-    ])  # fmt: skip
+    points = pd.concat(
+        [
+            frame(x=random.normal(size=300), y=random.normal(size=300)),
+            frame(label=1, x=20 + random.normal(size=5), y=random.normal(size=5)),
+        ]
+    )
     (axes,) = visible(rows_overlay(points, title="x"))
     assert axes.get_xlim()[1] > 20
 
@@ -531,12 +637,23 @@ def test_a_row_repeated_more_often_has_a_larger_halo_and_so_has_a_dot_of_many_ro
 
 def all_kinds(strategies: list[str]) -> pd.DataFrame:
     random = np.random.default_rng(4)
-    return pd.concat([
-        frame(strategy=s, kind=kind, label=label, times=times, x=random.normal(size=300), y=random.normal(size=300),
-              rows=123_456, copies=654_321)
-        for s in strategies for kind, times in (("kept", 1), ("repeated", 7), ("removed", 0), ("synthetic", 1))
-        for label in (0, 1)
-    ])  # fmt: skip
+    return pd.concat(
+        [
+            frame(
+                strategy=s,
+                kind=kind,
+                label=label,
+                times=times,
+                x=random.normal(size=300),
+                y=random.normal(size=300),
+                rows=123_456,
+                copies=654_321,
+            )
+            for s in strategies
+            for kind, times in (("kept", 1), ("repeated", 7), ("removed", 0), ("synthetic", 1))
+            for label in (0, 1)
+        ]
+    )
 
 
 LONG = [
@@ -557,7 +674,9 @@ MANY: dict[str, Callable[[], list[str]]] = {
 @pytest.mark.parametrize("name", MANY)
 def test_any_number_of_strategies_and_any_name_is_legible(name: str) -> None:
     strategies = MANY[name]()
-    figure = rows_overlay(all_kinds(strategies), title="creditcard: rows " * 5, shares=(0.123, 0.04))
+    figure = rows_overlay(
+        all_kinds(strategies), title="creditcard: rows " * 5, shares=(0.123, 0.04)
+    )
     assert_legible(figure)
     legend = figure.legends[0].get_window_extent()
     assert legend.x0 >= 0 and legend.y0 >= 0 and legend.x1 <= figure.bbox.x1

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from counterpoise.core import config, yaml12
 from counterpoise.data import splitters
 from counterpoise.data.tables import Table
-from counterpoise.evaluation import thresholds
 from counterpoise.engine.resampling import resample
-from counterpoise.samplers.registry import SAMPLERS
+from counterpoise.evaluation import thresholds
 from counterpoise.evaluation.metrics import Ranking, losses
+from counterpoise.samplers.registry import SAMPLERS
 from tests.conftest import TABLES
 
-words = st.text(string.ascii_letters + string.digits + " _-'\":#@%{}[],&*!|>\\\tñü≥", min_size=1, max_size=12)
+words = st.text(
+    string.ascii_letters + string.digits + " _-'\":#@%{}[],&*!|>\\\tñü≥", min_size=1, max_size=12
+)
 keys = st.text("abcxyz019_", min_size=1, max_size=8)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 shares = st.floats(0.01, 0.99)
@@ -29,12 +31,24 @@ labels = st.one_of(st.booleans(), st.integers(-(10**9), 10**9), numbers, words)
 columns = st.one_of(words, st.integers(0, 99))
 values = st.one_of(labels, st.none(), st.lists(labels, max_size=2))
 schemes_of_all_kinds = st.one_of(
-    st.builds(config.StratifiedKFold, folds=st.integers(2, 9), repeats=st.integers(1, 3), validation=shares),
-    st.builds(config.Holdout, scheme=st.just("holdout"), test_size=shares, stratify=st.booleans(),
-              seed=st.one_of(st.none(), st.integers(0, 9))),
-    st.builds(config.Temporal, scheme=st.just("temporal"), folds=st.integers(1, 3), test_size=shares),
+    st.builds(
+        config.StratifiedKFold,
+        folds=st.integers(2, 9),
+        repeats=st.integers(1, 3),
+        validation=shares,
+    ),
+    st.builds(
+        config.Holdout,
+        scheme=st.just("holdout"),
+        test_size=shares,
+        stratify=st.booleans(),
+        seed=st.one_of(st.none(), st.integers(0, 9)),
+    ),
+    st.builds(
+        config.Temporal, scheme=st.just("temporal"), folds=st.integers(1, 3), test_size=shares
+    ),
     st.builds(config.Grouped, scheme=st.just("grouped"), folds=st.integers(2, 9)),
-)  # fmt: skip
+)
 thresholds_of_all_kinds = st.builds(
     config.Thresholds,
     half=shares,
@@ -44,38 +58,72 @@ thresholds_of_all_kinds = st.builds(
 positive = st.floats(0.5, 1e6)
 costs_of_all_kinds = st.builds(config.Costs, false_positive=positive, false_negative=positive)
 # the target is no column to reckon costs from
-amounts = st.builds(config.CostOf, column=words.map("cost of {}".format), times=numbers, plus=numbers)
+amounts = st.builds(
+    config.CostOf, column=words.map("cost of {}".format), times=numbers, plus=numbers
+)
 costs_of_a_dataset = st.one_of(
     costs_of_all_kinds, st.builds(config.Costs, false_positive=amounts, true_positive=amounts)
 )
 datasets = st.builds(
-    config.Dataset, path=words, target=columns, positive=labels, drop=st.lists(columns, max_size=3).map(tuple),
-    categorical=st.lists(columns, max_size=2).map(tuple), time=st.one_of(st.none(), columns),
-    sentinels=st.lists(numbers, max_size=2).map(tuple), split=st.one_of(st.none(), schemes_of_all_kinds),
-    thresholds=st.one_of(st.none(), thresholds_of_all_kinds), costs=st.one_of(st.none(), costs_of_a_dataset),
-)  # fmt: skip
-ranges = st.builds(lambda low, size: config.Range(low=low, high=low + size), st.integers(-9, 9), st.integers(1, 9))
+    config.Dataset,
+    path=words,
+    target=columns,
+    positive=labels,
+    drop=st.lists(columns, max_size=3).map(tuple),
+    categorical=st.lists(columns, max_size=2).map(tuple),
+    time=st.one_of(st.none(), columns),
+    sentinels=st.lists(numbers, max_size=2).map(tuple),
+    split=st.one_of(st.none(), schemes_of_all_kinds),
+    thresholds=st.one_of(st.none(), thresholds_of_all_kinds),
+    costs=st.one_of(st.none(), costs_of_a_dataset),
+)
+ranges = st.builds(
+    lambda low, size: config.Range(low=low, high=low + size), st.integers(-9, 9), st.integers(1, 9)
+)
 searches = st.builds(
-    config.Search, trials=st.just(3),
-    space=st.dictionaries(words, st.one_of(ranges, st.lists(values, min_size=1, max_size=2)), min_size=1, max_size=2),
-)  # fmt: skip
+    config.Search,
+    trials=st.just(3),
+    space=st.dictionaries(
+        words, st.one_of(ranges, st.lists(values, min_size=1, max_size=2)), min_size=1, max_size=2
+    ),
+)
 
 
 @st.composite
 def parameters(draw: st.DrawFn) -> config.Params:
-    strategies = draw(st.dictionaries(keys, st.builds(
-        config.Strategy, sampler=st.one_of(st.none(), keys), ratio=st.one_of(st.none(), shares), scale=st.booleans(),
+    strategies = draw(
+        st.dictionaries(
+            keys,
+            st.builds(
+                config.Strategy,
+                sampler=st.one_of(st.none(), keys),
+                ratio=st.one_of(st.none(), shares),
+                scale=st.booleans(),
+                params=st.dictionaries(words, values, max_size=2),
+            ),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    some = st.one_of(
+        st.just("all"), st.lists(st.sampled_from(sorted(strategies)), max_size=2).map(tuple)
+    )
+    models = st.builds(
+        config.Model,
+        model=st.one_of(st.none(), keys),
+        strategies=some,
         params=st.dictionaries(words, values, max_size=2),
-    ), min_size=1, max_size=3))  # fmt: skip
-    some = st.one_of(st.just("all"), st.lists(st.sampled_from(sorted(strategies)), max_size=2).map(tuple))
-    models = st.builds(config.Model, model=st.one_of(st.none(), keys), strategies=some,
-                       params=st.dictionaries(words, values, max_size=2),
-                       scale=st.sampled_from([None, True, False, "power"]),
-                       costs=st.sampled_from([None, "weights", "metacost"]),
-                       search=st.one_of(st.none(), searches))  # fmt: skip
+        scale=st.sampled_from([None, True, False, "power"]),
+        costs=st.sampled_from([None, "weights", "metacost"]),
+        search=st.one_of(st.none(), searches),
+    )
     return config.Params(
         seed=draw(st.integers(0, 2**40)),
-        datasets=draw(st.dictionaries(keys.filter(lambda key: key != "index"), datasets, min_size=1, max_size=2)),
+        datasets=draw(
+            st.dictionaries(
+                keys.filter(lambda key: key != "index"), datasets, min_size=1, max_size=2
+            )
+        ),
         strategies=strategies,
         models=draw(st.dictionaries(keys, models, min_size=1, max_size=3)),
         split=draw(schemes_of_all_kinds),
@@ -101,13 +149,19 @@ def test_parameters_survive_being_written_and_read(params: config.Params) -> Non
 def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     """Labels of both classes with scores, many of them tied."""
     rows = draw(st.integers(2, 40))
-    y = np.array([0, 1, *draw(st.lists(st.integers(0, 1), min_size=rows - 2, max_size=rows - 2))], np.int8)
-    scores = draw(st.lists(st.sampled_from(np.linspace(0, 1, 8).tolist()), min_size=rows, max_size=rows))
+    y = np.array(
+        [0, 1, *draw(st.lists(st.integers(0, 1), min_size=rows - 2, max_size=rows - 2))], np.int8
+    )
+    scores = draw(
+        st.lists(st.sampled_from(np.linspace(0, 1, 8).tolist()), min_size=rows, max_size=rows)
+    )
     return y, np.array(scores)
 
 
 @given(scored(), st.randoms(use_true_random=False))
-def test_metrics_do_not_depend_on_the_order_of_the_rows(data: tuple[np.ndarray, np.ndarray], random: Any) -> None:
+def test_metrics_do_not_depend_on_the_order_of_the_rows(
+    data: tuple[np.ndarray, np.ndarray], random: Any
+) -> None:
     y, scores = data
     n = len(y)
     order = np.array(random.sample(range(n), n))
@@ -118,14 +172,18 @@ def test_metrics_do_not_depend_on_the_order_of_the_rows(data: tuple[np.ndarray, 
     for loss, other in zip(losses(y, scores), losses(y[order], scores[order]), strict=True):
         assert np.isclose(loss.mean(), other.mean(), rtol=1e-12)
     for metric in ("f1", "mcc", "g_mean", "balanced_accuracy"):
-        assert thresholds.tuned(y, scores, metric) == thresholds.tuned(y[order], scores[order], metric)
+        assert thresholds.tuned(y, scores, metric) == thresholds.tuned(
+            y[order], scores[order], metric
+        )
 
 
 @given(scored(), st.floats(-0.1, 1.1), st.floats(-0.1, 1.1))
 def test_a_higher_threshold_never_predicts_more_positives(
     data: tuple[np.ndarray, np.ndarray], one: float, other: float
 ) -> None:
-    low, high = (thresholds.confusion(data[0], data[1] >= threshold) for threshold in sorted((one, other)))
+    low, high = (
+        thresholds.confusion(data[0], data[1] >= threshold) for threshold in sorted((one, other))
+    )
     assert high.tp <= low.tp
     assert high.fp <= low.fp
     assert sum(high) == sum(low) == len(data[0])
@@ -137,7 +195,8 @@ def test_a_strictly_rising_change_of_the_scores_leaves_the_ranking_metrics_alone
 ) -> None:
     y, scores = data
     n, weights = len(y), np.ones((len(y), 1), np.float32)
-    corrected = scores / (scores + 20 * (1 - scores))  # Elkan's correction for positives that count twenty times
+    # Elkan's correction for positives that count twenty times
+    corrected = scores / (scores + 20 * (1 - scores))
     before = Ranking.of(np.arange(n), y, scores, n).metrics(weights)
     after = Ranking.of(np.arange(n), y, corrected, n).metrics(weights)
     np.testing.assert_array_equal(np.ravel(before), np.ravel(after))
@@ -162,9 +221,13 @@ SCHEMES = [
 ]
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: f"{scheme.scheme}-{scheme.validation}")
+@pytest.mark.parametrize(
+    "scheme", SCHEMES, ids=lambda scheme: f"{scheme.scheme}-{scheme.validation}"
+)
 @given(table=any_table(), seed=st.integers(0, 5))
-def test_each_row_has_one_part_in_each_fold_and_each_repeat_tests_it_once(scheme: Any, table: Table, seed: int) -> None:
+def test_each_row_has_one_part_in_each_fold_and_each_repeat_tests_it_once(
+    scheme: Any, table: Table, seed: int
+) -> None:
     try:
         parts = splitters.split(table, scheme, seed, "mine")
     except splitters.SplitError:
@@ -189,14 +252,17 @@ def test_each_row_has_one_part_in_each_fold_and_each_repeat_tests_it_once(scheme
     if scheme.scheme == "grouped":
         groups = splitters.groups_of(table)
         for fold in parts:
-            assert not set(groups[fold.test]) & set(groups[np.concatenate([fold.train, fold.validation])])
+            assert not set(groups[fold.test]) & set(
+                groups[np.concatenate([fold.train, fold.validation])]
+            )
             assert not set(groups[fold.train]) & set(groups[fold.validation])
 
 
 @pytest.mark.parametrize("kind", TABLES)
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_resampler_never_sees_a_test_or_validation_row(sampler: str, kind: str) -> None:
-    """Whatever stands in the rows that are not for training, and whatever their labels: the result is the same."""
+    """Whatever stands in the rows that are not for training, and whatever their labels: the result
+    is the same."""
     table = TABLES[kind](160, 40)
     fold = next(iter(splitters.split(table, config.StratifiedKFold(folds=3, repeats=1), 1, "mine")))
     elsewhere = np.concatenate([fold.validation, fold.test])
@@ -207,7 +273,9 @@ def test_a_resampler_never_sees_a_test_or_validation_row(sampler: str, kind: str
     y = table.y.copy()
     y[elsewhere] = 1 - y[elsewhere]
     results = [
-        resample(Table(table.features, X, labels, table.categories), fold, sampler, config.Strategy(), 5)
+        resample(
+            Table(table.features, X, labels, table.categories), fold, sampler, config.Strategy(), 5
+        )
         for X, labels in ((table.X, table.y), (poisoned, y))
     ]
     here, there = results

@@ -1,4 +1,5 @@
-"""Published numbers come out of the project's own stages and models; benchmarks/README.md says more about each."""
+"""Published numbers come out of the project's own stages and models; benchmarks/README.md says more
+about each."""
 
 from __future__ import annotations
 
@@ -13,12 +14,20 @@ import pandas as pd
 import pytest
 
 from benchmarks import published
-from benchmarks.published import PUBLISHED, CrossValidated, Difference, Fetch, FirstExample, Net, Published
+from benchmarks.published import (
+    PUBLISHED,
+    CrossValidated,
+    Difference,
+    Fetch,
+    FirstExample,
+    Net,
+    Published,
+)
 from counterpoise.core import files, paths
 from counterpoise.core.config import Model
-from counterpoise.data.tables import Table
 from counterpoise.core.errors import SourceError
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.data.tables import Table
 from counterpoise.engine.fit import Fitted, Work
 from tests.conftest import Stage, labels
 
@@ -36,7 +45,9 @@ def fetch(mirror: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Fet
 # The numbers
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in HERE])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in HERE]
+)
 def test_the_published_numbers_come_out(name: str, fetch: Fetch) -> None:
     """Where it is known that they do not, what is known comes out."""
     asked = [number for number in PUBLISHED if number.name == name]
@@ -67,7 +78,8 @@ def test_doing_nothing_and_random_oversampling_come_out_exactly(fetch: Fetch) ->
 
 
 def test_smote_comes_out_as_near_as_an_unseeded_result_can(fetch: Fetch) -> None:
-    """The lecture drew without a seed: each of our seeds alone is near enough, and no two draw the same rows."""
+    """The lecture drew without a seed: each of our seeds alone is near enough, and no two draw the
+    same rows."""
     asked = [number for number in PUBLISHED if number.name == "lecture_smote"]
     for number, found in published.rows_of(asked, fetch):
         assert [number.verdict(one) for one in found] == ["within"] * 3
@@ -75,7 +87,10 @@ def test_smote_comes_out_as_near_as_an_unseeded_result_can(fetch: Fetch) -> None
 
 
 def test_the_stages_write_the_numbers_of_the_lecture(
-    mirror: Path, stage: Stage, write_params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch
+    mirror: Path,
+    stage: Stage,
+    write_params: Callable[[dict[str, Any]], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The whole road, from the original bytes to decisions.csv; the way that a student goes."""
     monkeypatch.setenv("COUNTERPOISE_MIRROR", str(mirror))
@@ -92,7 +107,9 @@ def test_the_stages_write_the_numbers_of_the_lecture(
     lecture = {"lecture_none": "none", "lecture_over": "random_over"}
     for number in PUBLISHED:
         if number.name in lecture:
-            assert half.loc[lecture[number.name], number.metric] == pytest.approx(number.value, abs=1e-6)
+            assert half.loc[lecture[number.name], number.metric] == pytest.approx(
+                number.value, abs=1e-6
+            )
 
 
 # The protocols of the whole files, which are not here
@@ -103,16 +120,22 @@ def test_a_test_part_has_as_many_rows_as_the_published_one(name: str) -> None:
     net = NETS[name]
     assert isinstance(net, Net)
     rows = {"higgs": 250_000, "creditcard": 284_807}[net.dataset]
-    published_rows = sum(n.value for n in PUBLISHED if n.name == name and n.metric in ("negatives", "positives"))
+    published_rows = sum(
+        n.value for n in PUBLISHED if n.name == name and n.metric in ("negatives", "positives")
+    )
     whole = Table(("a",), np.zeros((rows, 1)), np.zeros(rows, np.int8))
     train, test = net._split(whole, seed=3)
     assert len(test) == published_rows
     assert not np.intersect1d(train, test).size
-    assert all(np.array_equal(*pair) for pair in zip((train, test), net._split(whole, seed=0), strict=True))
+    assert all(
+        np.array_equal(*pair) for pair in zip((train, test), net._split(whole, seed=0), strict=True)
+    )
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_a_protocol_reaches_our_net_as_it_was_published(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_protocol_reaches_our_net_as_it_was_published(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Inputs as they are, once for each seed; seen where the fits begin."""
     random = np.random.default_rng(0)
     X = random.normal(size=(200, 2)) * [1, 1000]
@@ -122,7 +145,10 @@ def test_a_protocol_reaches_our_net_as_it_was_published(name: str, monkeypatch: 
 
     def seen(all_works: list[Work], label: str) -> list[Fitted]:
         works.extend(all_works)
-        return [Fitted(table.y[w.test].astype(float), np.empty(0), {}, (), {}, [], 0, 0, 0) for w in all_works]
+        return [
+            Fitted(table.y[w.test].astype(float), np.empty(0), {}, (), {}, [], 0, 0, 0)
+            for w in all_works
+        ]
 
     monkeypatch.setattr(published, "fitted", seen)
     found = NETS[name](lambda dataset: table)
@@ -130,16 +156,29 @@ def test_a_protocol_reaches_our_net_as_it_was_published(name: str, monkeypatch: 
     assert [work.seed for work in works] == list(published.SEEDS)
     missing = -999 if name.endswith("_as_coded") else pytest.approx(np.nanmean(X[:, 1]))
     expected = {
-        "higgs_plain": {"layers": [300, 150], "optimizer": "rmsprop", "batch_size": 32, "epochs": 20},
+        "higgs_plain": {
+            "layers": [300, 150],
+            "optimizer": "rmsprop",
+            "batch_size": 32,
+            "epochs": 20,
+        },
         "higgs_weighted": {
-            "layers": [300, 150], "optimizer": "rmsprop", "batch_size": 32, "epochs": 10, "class_weight": {0: 1, 1: 2},
+            "layers": [300, 150],
+            "optimizer": "rmsprop",
+            "batch_size": 32,
+            "epochs": 10,
+            "class_weight": {0: 1, 1: 2},
         },
         "card_plain": {"layers": [300, 150, 100, 50], "batch_size": 32, "epochs": 5},
         "card_focal": {
-            "layers": [300, 150, 100, 50], "batch_size": 32, "epochs": 5, "loss": "focal", "loss_alpha": 0.15,
+            "layers": [300, 150, 100, 50],
+            "batch_size": 32,
+            "epochs": 5,
+            "loss": "focal",
+            "loss_alpha": 0.15,
             "loss_gamma": 1.8,
         },
-    }[name.removesuffix("_as_coded")]  # fmt: skip
+    }[name.removesuffix("_as_coded")]
     for work in works:
         assert (work.entry.scale, work.entry.params) == (False, expected)
         assert np.array_equal(work.X[1::3], X[1::3])
@@ -161,7 +200,15 @@ def test_the_addresses_and_sums_of_the_whole_files_are_those_of_the_parameters()
 
 
 def number(value: float, tolerance: float | None, *found: float, **more: Any) -> Published:
-    return Published("mine", "somebody", "recall", value, tolerance, lambda _: [{"recall": f} for f in found], **more)
+    return Published(
+        "mine",
+        "somebody",
+        "recall",
+        value,
+        tolerance,
+        lambda _: [{"recall": f} for f in found],
+        **more,
+    )
 
 
 def test_a_verdict_holds_the_number_against_the_tolerance() -> None:
@@ -169,7 +216,9 @@ def test_a_verdict_holds_the_number_against_the_tolerance() -> None:
     assert number(0.95, 0.01).verdict(0.9601) == "outside"
     assert number(0.95, 0.01).verdict(float("nan")) == "outside"
     assert number(0.3, 0.1, ours=0.0).verdict(0.09) == "differs, as known"
-    assert number(0.3, 0.1, ours=0.0).verdict(0.3) == "outside", "it comes out after all, which has to be said"
+    assert number(0.3, 0.1, ours=0.0).verdict(0.3) == "outside", (
+        "it comes out after all, which has to be said"
+    )
 
 
 def test_a_claim_about_a_sign_needs_that_sign() -> None:
@@ -191,7 +240,10 @@ def run_command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_the_command_says_which_number_is_outside(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    good, bad = number(0.5, 0.1, 0.3, 0.55, 0.6, note="careful"), replace(number(0.5, 0.1, 0.7), name="other")
+    good, bad = (
+        number(0.5, 0.1, 0.3, 0.55, 0.6, note="careful"),
+        replace(number(0.5, 0.1, 0.7), name="other"),
+    )
     monkeypatch.setattr(published, "PUBLISHED", [good, bad])
     assert run_command(monkeypatch) == 1
     said = capsys.readouterr().out

@@ -1,4 +1,5 @@
-"""The README is a test: its commands are the ones that CI runs, and each of them works in a fresh clone."""
+"""The README is a test: its commands are the ones that CI runs, and each of them works in a fresh
+clone."""
 
 from __future__ import annotations
 
@@ -16,13 +17,16 @@ from pathlib import Path
 import pytest
 
 from counterpoise.core import config, files, yaml12
-from counterpoise.data import readers
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.data import readers
 from tests.project import Project
 
 README = (REPOSITORY / "README.md").read_text()
 COMMANDS = [
-    line for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line
+    line
+    for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line
 ]
 
 
@@ -66,23 +70,30 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A fresh clone with no mirror, and a proxy at which nothing listens in front of every host."""
     nowhere = "http://127.0.0.1:9"
     return Project.copied(
-        tmp_path_factory.mktemp("fresh"), http_proxy=nowhere, https_proxy=nowhere, no_proxy="127.0.0.1"
+        tmp_path_factory.mktemp("fresh"),
+        http_proxy=nowhere,
+        https_proxy=nowhere,
+        no_proxy="127.0.0.1",
     )
 
 
 def test_the_first_command_runs_without_a_network(fresh: Project) -> None:
-    """The part after the environment is made; the committed dvc.lock names results that are in no public remote."""
+    """The part after the environment is made; the committed dvc.lock names results that are in no
+    public remote."""
     command = COMMANDS[0].split(" && ")[-1]
     outcome = fresh.run(*shlex.split(command))
     assert outcome.status == 0, outcome.text
     assert (fresh.folder / "reports" / "digits.html").stat().st_size > 10_000
     params = config.load(REPOSITORY / "params.yaml")
     runs = [
-        name for experiment, name, status in fresh.current_runs() if experiment == "digits" and status == "FINISHED"
+        name
+        for experiment, name, status in fresh.current_runs()
+        if experiment == "digits" and status == "FINISHED"
     ]
     assert len([name for name in runs if name != "comparison"]) == len(params.cells)
     split = params.split_of("digits")
-    # a fold in which tomek_links removes nothing has the same inputs as doing nothing, and is fitted once
+    # a fold in which tomek_links removes nothing has the same inputs as doing nothing, and is
+    # fitted once
     fitted, kept = outcome.fits["digits"]
     assert fitted + kept == split.folds * split.repeats * len(params.cells)
     assert fitted > kept
@@ -112,8 +123,11 @@ def test_the_ui_opens_on_the_runs(fresh: Project) -> None:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     server = subprocess.Popen(
         [program, *shlex.split(command)[1:], "--port", str(port), "--workers", "1"],
-        cwd=fresh.folder, env=fresh.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=fresh.folder,
+        env=fresh.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         for _ in range(300):
             try:
@@ -152,12 +166,15 @@ def test_the_readmes_table_shows_the_committed_results() -> None:
 
     reports = REPOSITORY / "reports"
     shown = README.partition(START)[2].partition(END)[0].strip()
-    assert shown == table(files.read_csv(reports / "leaderboard.csv"), files.read_csv(reports / "decisions.csv"))
+    assert shown == table(
+        files.read_csv(reports / "leaderboard.csv"), files.read_csv(reports / "decisions.csv")
+    )
     assert (REPOSITORY / "docs" / "mammography.png").stat().st_size > 10_000
 
 
 def test_the_committed_results_come_from_the_committed_parameters() -> None:
-    """Every cell that params.yaml names is in the committed leaderboard, and dvc.lock knows every stage."""
+    """Every cell that params.yaml names is in the committed leaderboard, and dvc.lock knows every
+    stage."""
     params = config.load(REPOSITORY / "params.yaml")
     board = files.read_csv(REPOSITORY / "reports" / "leaderboard.csv")
     found = list(board[["dataset", "strategy", "model"]].itertuples(index=False, name=None))
@@ -169,7 +186,9 @@ def test_the_committed_results_come_from_the_committed_parameters() -> None:
         wanted |= {f"{stage}@{dataset}" for stage in names}
     assert set(locked) == wanted
     by_name = {
-        entry["path"]: entry["md5"] for entry in locked["compare"]["outs"] if entry["path"].endswith((".csv", ".json"))
+        entry["path"]: entry["md5"]
+        for entry in locked["compare"]["outs"]
+        if entry["path"].endswith((".csv", ".json"))
     }
     assert len(by_name) == 3
     import hashlib

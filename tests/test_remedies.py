@@ -1,4 +1,5 @@
-"""Remedies at the level of the algorithm, through the stages: costs, losses, nets, ensembles, hybrids and searches."""
+"""Remedies at the level of the algorithm, through the stages: costs, losses, nets, ensembles,
+hybrids and searches."""
 
 from __future__ import annotations
 
@@ -17,13 +18,14 @@ from xgboost import XGBClassifier
 
 from counterpoise.core import config, files, paths
 from counterpoise.core.config import Model, Strategy
+from counterpoise.core.errors import ConfigurationError, NotApplicable, TableError
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters, tables
-from counterpoise.core.errors import ConfigurationError, NotApplicable, TableError
-from counterpoise.evaluation import costs
-from counterpoise.models import class_weights, registry as models
-from counterpoise.samplers import registry as samplers
 from counterpoise.engine.fit import Fitted, Work, fit
+from counterpoise.evaluation import costs
+from counterpoise.models import class_weights
+from counterpoise.models import registry as models
+from counterpoise.samplers import registry as samplers
 from tests.conftest import Stage, fit_keys, numeric_table
 
 TABLE = numeric_table()
@@ -36,8 +38,22 @@ QUICK = {"params": {"n_estimators": 15}}
 def work_of(model: str, rows: np.ndarray = TRAIN, strategy: str = "none", **entry: Any) -> Work:
     one = Model.model_validate({"model": model, **entry})
     stakes = STAKES if one.costs is not None else None
-    return Work("mine", one, 7, TABLE.X, TABLE.y, TABLE.cardinalities, TRAIN, VALIDATION, TEST, rows, TABLE.X[:0],
-                TABLE.y[:0], (strategy, Strategy()), stakes)  # fmt: skip
+    return Work(
+        "mine",
+        one,
+        7,
+        TABLE.X,
+        TABLE.y,
+        TABLE.cardinalities,
+        TRAIN,
+        VALIDATION,
+        TEST,
+        rows,
+        TABLE.X[:0],
+        TABLE.y[:0],
+        (strategy, Strategy()),
+        stakes,
+    )
 
 
 # Costs
@@ -57,7 +73,12 @@ def test_rows_are_weighed_by_what_is_at_stake_in_them() -> None:
 def test_a_positive_that_is_repeated_weighs_no_more_in_all() -> None:
     once = fit(work_of("logistic_regression", costs="weights"))
     repeated = fit(
-        work_of("logistic_regression", np.concatenate([TRAIN, *[POSITIVES] * 9]), "random_over", costs="weights")
+        work_of(
+            "logistic_regression",
+            np.concatenate([TRAIN, *[POSITIVES] * 9]),
+            "random_over",
+            costs="weights",
+        )
     )
     # the same weights in all, so the same fit but for the penalty, which counts rows
     assert np.corrcoef(once.test, repeated.test)[0, 1] > 0.999
@@ -66,17 +87,25 @@ def test_a_positive_that_is_repeated_weighs_no_more_in_all() -> None:
 
 def test_synthetic_rows_have_what_is_at_stake_in_their_class_on_average() -> None:
     work = dataclasses.replace(
-        work_of("xgboost", costs="weights", **QUICK), synthetic=TABLE.X[POSITIVES], synthetic_y=TABLE.y[POSITIVES]
+        work_of("xgboost", costs="weights", **QUICK),
+        synthetic=TABLE.X[POSITIVES],
+        synthetic_y=TABLE.y[POSITIVES],
     )
     y = np.concatenate([TABLE.y[TRAIN], TABLE.y[POSITIVES]])
-    stakes = np.vstack([STAKES[TRAIN], np.tile(STAKES[POSITIVES].mean(axis=0), (len(POSITIVES), 1))])
+    stakes = np.vstack(
+        [STAKES[TRAIN], np.tile(STAKES[POSITIVES].mean(axis=0), (len(POSITIVES), 1))]
+    )
     expected = class_weights.cost_weights(y, stakes, TABLE.y[TRAIN], STAKES[TRAIN])
     reference = XGBClassifier(n_estimators=15, tree_method="hist", n_jobs=1, random_state=7)
     reference.fit(TABLE.X[np.concatenate([TRAIN, POSITIVES])], y, sample_weight=expected)
-    np.testing.assert_allclose(fit(work).test, reference.predict_proba(TABLE.X[TEST])[:, 1], rtol=1e-5)
+    np.testing.assert_allclose(
+        fit(work).test, reference.predict_proba(TABLE.X[TEST])[:, 1], rtol=1e-5
+    )
 
 
-def test_metacost_makes_a_model_without_weights_call_more_rows_positive_where_misses_are_dear() -> None:
+def test_metacost_makes_a_model_without_weights_call_more_rows_positive_where_misses_are_dear() -> (
+    None
+):
     plain = fit(work_of("nearest_neighbors"))
     costly = fit(work_of("nearest_neighbors", costs="metacost", strategies=["none"]))
     assert (costly.test >= 0.5).sum() > (plain.test >= 0.5).sum()
@@ -90,8 +119,12 @@ def test_costs_that_are_too_large_to_be_added_up_are_told_with_the_row() -> None
     amounts[[6, 9]] = 1e308
     table = dataclasses.replace(TABLE, roles={"cost:amount": amounts})
     for times in (1.0, 1e10):
-        asked = config.Costs.model_validate({"false_negative": {"column": "amount", "times": times}})
-        with pytest.raises(TableError, match="The costs of a false_negative are too large to be added up") as caught:
+        asked = config.Costs.model_validate(
+            {"false_negative": {"column": "amount", "times": times}}
+        )
+        with pytest.raises(
+            TableError, match="The costs of a false_negative are too large to be added up"
+        ) as caught:
             costs.matrix(asked, table, "the costs of datasets.mine")
         assert caught.value.where == "the costs of datasets.mine, row 7"
 
@@ -105,14 +138,23 @@ def test_the_weight_of_a_booster_within_a_model_is_known_to_the_correction() -> 
 # Searches
 
 
-def searched(model: str, space: dict[str, Any], strategy: str = "none", trials: int = 4, **more: Any) -> Fitted:
+def searched(
+    model: str, space: dict[str, Any], strategy: str = "none", trials: int = 4, **more: Any
+) -> Fitted:
     return fit(work_of(model, strategy=strategy, search={"trials": trials, "space": space}, **more))
 
 
 def test_a_search_fits_with_the_best_of_its_trials_on_the_validation_slice() -> None:
-    fitted = searched("xgboost", {"max_depth": {"low": 1, "high": 6}, "scale_pos_weight": [1, "balanced"]}, **QUICK)
+    fitted = searched(
+        "xgboost",
+        {"max_depth": {"low": 1, "high": 6}, "scale_pos_weight": [1, "balanced"]},
+        **QUICK,
+    )
     assert len(fitted.trials) == 4
-    best = max((trial for trial in fitted.trials if trial["state"] == "complete"), key=lambda trial: trial["value"])
+    best = max(
+        (trial for trial in fitted.trials if trial["state"] == "complete"),
+        key=lambda trial: trial["value"],
+    )
     alone = fit(work_of("xgboost", params={**QUICK["params"], **best["params"]}))
     np.testing.assert_array_equal(fitted.test, alone.test)
     reached = average_precision_score(TABLE.y[VALIDATION], fitted.validation)
@@ -120,7 +162,11 @@ def test_a_search_fits_with_the_best_of_its_trials_on_the_validation_slice() -> 
     assert fitted.trials[0]["params"] == {}, "the first trial is the model as it stands"
     np.testing.assert_array_equal(
         fitted.test,
-        searched("xgboost", {"scale_pos_weight": [1, "balanced"], "max_depth": {"low": 1, "high": 6}}, **QUICK).test,
+        searched(
+            "xgboost",
+            {"scale_pos_weight": [1, "balanced"], "max_depth": {"low": 1, "high": 6}},
+            **QUICK,
+        ).test,
     )
 
 
@@ -153,27 +199,49 @@ def test_a_strategy_without_a_ratio_is_searched_for_the_rest_with_the_same_budge
 
 
 def test_a_net_is_searched_and_pruned_by_its_learning_curve() -> None:
-    fitted = searched("mlp", {"learning_rate": [1e-6, 1e-2]}, trials=8, params={"steps": 60, "layers": [8]})
+    fitted = searched(
+        "mlp", {"learning_rate": [1e-6, 1e-2]}, trials=8, params={"steps": 60, "layers": [8]}
+    )
     assert len(fitted.trials) == 8
     assert fitted.history["step"][-1] == 60
 
 
 def test_metacost_is_searched_and_a_trial_that_leaves_one_class_is_no_end() -> None:
-    """Half of all rows as neighbours call every row negative; the search goes on, and what it finds is MetaCost's own."""
-    work = work_of("nearest_neighbors", costs="metacost", search={"trials": 4, "space": {"n_neighbors": [9, 75]}})
+    """Half of all rows as neighbours call every row negative; the search goes on, and what it finds
+    is MetaCost's own."""
+    work = work_of(
+        "nearest_neighbors",
+        costs="metacost",
+        search={"trials": 4, "space": {"n_neighbors": [9, 75]}},
+    )
     work = dataclasses.replace(work, stakes=np.ones((240, 2)))
     fitted = fit(work)
-    reasons = {trial["reason"].partition(":")[0] for trial in fitted.trials if trial["params"] == {"n_neighbors": 75}}
+    reasons = {
+        trial["reason"].partition(":")[0]
+        for trial in fitted.trials
+        if trial["params"] == {"n_neighbors": 75}
+    }
     assert reasons == {"NotApplicable"}
-    assert {trial["state"] for trial in fitted.trials if trial["params"] != {"n_neighbors": 75}} == {"complete"}
-    best = max((trial for trial in fitted.trials if trial["value"]), key=lambda trial: trial["value"])
+    assert {
+        trial["state"] for trial in fitted.trials if trial["params"] != {"n_neighbors": 75}
+    } == {"complete"}
+    best = max(
+        (trial for trial in fitted.trials if trial["value"]), key=lambda trial: trial["value"]
+    )
     alone = work_of("nearest_neighbors", costs="metacost", params=best["params"])
-    np.testing.assert_array_equal(fitted.test, fit(dataclasses.replace(alone, stakes=work.stakes)).test)
+    np.testing.assert_array_equal(
+        fitted.test, fit(dataclasses.replace(alone, stakes=work.stakes)).test
+    )
     neighbours = {"n_neighbors": {"low": 70, "high": 90}}
-    hopeless = work_of("nearest_neighbors", costs="metacost", params={"n_neighbors": 80},
-                       search={"trials": 2, "space": neighbours})  # fmt: skip
+    hopeless = work_of(
+        "nearest_neighbors",
+        costs="metacost",
+        params={"n_neighbors": 80},
+        search={"trials": 2, "space": neighbours},
+    )
     with pytest.raises(
-        NotApplicable, match=r"all 2 trials of the search failed, .* MetaCost made all 150 rows negative"
+        NotApplicable,
+        match=r"all 2 trials of the search failed, .* MetaCost made all 150 rows negative",
     ):
         fit(dataclasses.replace(hopeless, stakes=work.stakes))
 
@@ -188,7 +256,8 @@ def test_what_is_at_stake_belongs_to_the_rows_that_are_fitted_on_whatever_the_ra
 
 def test_a_search_without_a_validation_slice_says_so() -> None:
     work = dataclasses.replace(
-        work_of("xgboost", search={"trials": 2, "space": {"max_depth": [1, 2]}}), validation=VALIDATION[:0]
+        work_of("xgboost", search={"trials": 2, "space": {"max_depth": [1, 2]}}),
+        validation=VALIDATION[:0],
     )
     with pytest.raises(NotApplicable, match="a search needs a validation slice with both classes"):
         fit(work)
@@ -200,74 +269,256 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
 @pytest.mark.parametrize(
     ("key", "entry", "what", "found"),
     [
-        ("easy_ensemble", {}, "easy_ensemble runs with strategy none alone: it resamples within each of its members.",
-         "strategies: all"),
-        ("autoencoder", {"strategies": ["none", "smote"]},
-         "autoencoder runs with strategy none alone: it learns what is usual, not what tells the classes apart.",
-         "strategies: ['none', 'smote']"),
-        ("xgboost", {"costs": "metacost"},
-         "xgboost runs with strategy none alone: MetaCost relabels rows by their probability at the natural prevalence.",
-         "strategies: all"),
-        ("nearest_neighbors", {"costs": "weights"}, "KNeighborsClassifier takes no weights.", "costs: weights"),
-        ("xgboost_weighted", {"costs": "weights"}, "The costs would be counted twice.", "scale_pos_weight: 'balanced'"),
-        ("mlp_focal", {"costs": "weights"}, "The costs would be counted twice.", "loss_alpha: 0.25"),
-        ("random_forest", {"params": {"class_weight": {0: 1, 2: 5}}}, "class_weight makes no sense.", None),
+        (
+            "easy_ensemble",
+            {},
+            "easy_ensemble runs with strategy none alone: it resamples within each of its members.",
+            "strategies: all",
+        ),
+        (
+            "autoencoder",
+            {"strategies": ["none", "smote"]},
+            (
+                "autoencoder runs with strategy none alone: it learns what is usual, not what tells"
+                " the classes apart."
+            ),
+            "strategies: ['none', 'smote']",
+        ),
+        (
+            "xgboost",
+            {"costs": "metacost"},
+            (
+                "xgboost runs with strategy none alone: MetaCost relabels rows by their probability"
+                " at the natural prevalence."
+            ),
+            "strategies: all",
+        ),
+        (
+            "nearest_neighbors",
+            {"costs": "weights"},
+            "KNeighborsClassifier takes no weights.",
+            "costs: weights",
+        ),
+        (
+            "xgboost_weighted",
+            {"costs": "weights"},
+            "The costs would be counted twice.",
+            "scale_pos_weight: 'balanced'",
+        ),
+        (
+            "mlp_focal",
+            {"costs": "weights"},
+            "The costs would be counted twice.",
+            "loss_alpha: 0.25",
+        ),
+        (
+            "random_forest",
+            {"params": {"class_weight": {0: 1, 2: 5}}},
+            "class_weight makes no sense.",
+            None,
+        ),
         ("mlp", {"params": {"class_weight": {1: 5}}}, "class_weight makes no sense.", None),
-        ("logistic_regression", {"params": {"class_weight": {0: 1, 1: -5}}}, "class_weight makes no sense.", None),
-        ("xgboost_focal", {"params": {"loss_gamma": -1}}, "A model's parameter has a wrong value.", None),
-        ("xgboost_focal", {"params": {"loss_alpha": 1.5}}, "A model's parameter has a wrong value.", None),
-        ("xgboost_focal", {"params": {"loss_gamma": 1e6}}, "A model's parameter has a wrong value.", None),
-        ("xgboost_focal", {"params": {"scale_pos_weight": 5}}, "'scale_pos_weight' is not for params.yaml to set.",
-         "scale_pos_weight: 5"),
-        ("mlp_focal", {"params": {"class_weight": "balanced"}}, "A model's parameter has a wrong value.", None),
-        ("mlp_weighted", {"params": {"loss": "balanced"}}, "A model's parameter has a wrong value.", None),
-        ("mlp", {"params": {"loss_gamma": 2}}, "loss_gamma says nothing about the loss cross_entropy.",
-         "loss: cross_entropy"),
-        ("mlp", {"params": {"loss_alpha": 0.2}}, "loss_alpha says nothing about the loss cross_entropy.",
-         "loss: cross_entropy"),
-        ("mlp", {"params": {"loss": "balanced", "loss_gamma": 2}}, "loss_gamma says nothing about the loss balanced.",
-         "loss: balanced"),
-        ("mlp", {"search": {"trials": 2, "space": {"loss_gamma": [1, 2]}}},
-         "loss_gamma says nothing about the loss cross_entropy.", "loss: cross_entropy"),
-        ("mlp_focal", {"params": {"loss_gamma": -1}}, "A model's parameter has a wrong value.", None),
-        ("mlp_focal", {"params": {"loss_alpha": 1}}, "A model's parameter has a wrong value.", None),
+        (
+            "logistic_regression",
+            {"params": {"class_weight": {0: 1, 1: -5}}},
+            "class_weight makes no sense.",
+            None,
+        ),
+        (
+            "xgboost_focal",
+            {"params": {"loss_gamma": -1}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "xgboost_focal",
+            {"params": {"loss_alpha": 1.5}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "xgboost_focal",
+            {"params": {"loss_gamma": 1e6}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "xgboost_focal",
+            {"params": {"scale_pos_weight": 5}},
+            "'scale_pos_weight' is not for params.yaml to set.",
+            "scale_pos_weight: 5",
+        ),
+        (
+            "mlp_focal",
+            {"params": {"class_weight": "balanced"}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "mlp_weighted",
+            {"params": {"loss": "balanced"}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "mlp",
+            {"params": {"loss_gamma": 2}},
+            "loss_gamma says nothing about the loss cross_entropy.",
+            "loss: cross_entropy",
+        ),
+        (
+            "mlp",
+            {"params": {"loss_alpha": 0.2}},
+            "loss_alpha says nothing about the loss cross_entropy.",
+            "loss: cross_entropy",
+        ),
+        (
+            "mlp",
+            {"params": {"loss": "balanced", "loss_gamma": 2}},
+            "loss_gamma says nothing about the loss balanced.",
+            "loss: balanced",
+        ),
+        (
+            "mlp",
+            {"search": {"trials": 2, "space": {"loss_gamma": [1, 2]}}},
+            "loss_gamma says nothing about the loss cross_entropy.",
+            "loss: cross_entropy",
+        ),
+        (
+            "mlp_focal",
+            {"params": {"loss_gamma": -1}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "mlp_focal",
+            {"params": {"loss_alpha": 1}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
         ("mlp", {"params": {"layers": []}}, "A model's parameter has a wrong value.", None),
-        ("mlp", {"params": {"layers": [100_000, 100_000]}}, "A model's parameter has a wrong value.", None),
-        ("mlp", {"params": {"steps": 10, "epochs": 2}}, "A model's parameter has a wrong value.", None),
-        ("xgboost", {"search": {"trials": 2, "space": {"maxdepth": [1]}}},
-         "XGBClassifier takes no parameter 'maxdepth' (did you mean 'max_depth'?).", "'maxdepth'"),
-        ("random_forest", {"search": {"trials": 2, "space": {"n_estimators": {"low": -5, "high": 5}}}},
-         "A model's parameter has a wrong value.", None),
-        ("xgboost", {"search": {"trials": 2, "space": {"ratio": [0, 1]}}}, "A ratio of the classes is out of range.", "0"),
-        ("xgboost", {"strategies": ["none"], "search": {"trials": 2, "space": {"ratio": [0.5], "max_depth": [1]}}},
-         "Doing nothing has no ratio to look for.", "strategies: [none]"),
-        ("xgboost", {"search": {"trials": 2, "space": {"max_depth": {"low": 1, "high": 5, "step": 0.5}}}},
-         "A model's parameter has a wrong value.", None),
-        ("xgboost", {"search": {"trials": 2, "space": {"learning_rate": {"low": 0, "high": 1}}}},
-         "A model's parameter has a wrong value.", None),
-        ("mlp", {"search": {"trials": 2, "space": {"class_weight.1": {"low": 1, "high": 5}}}},
-         "KerasMLP takes no parameter 'class_weight.1' (did you mean 'class_weight'?).", "'class_weight.1'"),
-        ("isolation_forest", {"strategies": ["none"], "costs": "weights"},
-         "IsolationForestClassifier takes no weights.", "costs: weights"),
-        ("svm", {"strategies": ["none"], "costs": "metacost"},
-         "MetaCost relabels rows by their probability, and this model estimates none.", "SVC"),
-        ("mlp", {"strategies": ["none"], "costs": "metacost", "params": {"loss": "focal", "loss_alpha": None}},
-         "MetaCost relabels rows by their probability, and this model estimates none.", "KerasMLP with focal loss"),
-        ("autoencoder_xgboost", {"strategies": ["none"], "costs": "metacost", "params": {"autoencoder_patience": 3}},
-         "MetaCost fits on bags of the training rows, which have no validation slice.", "autoencoder_patience: 3"),
-        ("autoencoder_xgboost",
-         {"strategies": ["none"], "costs": "metacost", "params": {"xgboost": {"early_stopping_rounds": 3}}},
-         "MetaCost fits on bags of the training rows, which have no validation slice.", "early_stopping_rounds: 3"),
-        ("autoencoder_xgboost",
-         {"strategies": ["none"], "costs": "metacost", "params": {"xgboost": {"scale_pos_weight": 9}}},
-         "The costs would be counted twice.", "scale_pos_weight: 9"),
-        ("nearest_neighbors", {"strategies": ["none"], "costs": "metacost", "params": {"n_neighbors": 0}},
-         "A model's parameter has a wrong value.", None),
-        ("xgboost", {"strategies": ["none"], "costs": "metacost", "params": {"early_stopping_rounds": 5}},
-         "MetaCost fits on bags of the training rows, which have no validation slice.", "early_stopping_rounds: 5"),
+        (
+            "mlp",
+            {"params": {"layers": [100_000, 100_000]}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "mlp",
+            {"params": {"steps": 10, "epochs": 2}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "xgboost",
+            {"search": {"trials": 2, "space": {"maxdepth": [1]}}},
+            "XGBClassifier takes no parameter 'maxdepth' (did you mean 'max_depth'?).",
+            "'maxdepth'",
+        ),
+        (
+            "random_forest",
+            {"search": {"trials": 2, "space": {"n_estimators": {"low": -5, "high": 5}}}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "xgboost",
+            {"search": {"trials": 2, "space": {"ratio": [0, 1]}}},
+            "A ratio of the classes is out of range.",
+            "0",
+        ),
+        (
+            "xgboost",
+            {
+                "strategies": ["none"],
+                "search": {"trials": 2, "space": {"ratio": [0.5], "max_depth": [1]}},
+            },
+            "Doing nothing has no ratio to look for.",
+            "strategies: [none]",
+        ),
+        (
+            "xgboost",
+            {"search": {"trials": 2, "space": {"max_depth": {"low": 1, "high": 5, "step": 0.5}}}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "xgboost",
+            {"search": {"trials": 2, "space": {"learning_rate": {"low": 0, "high": 1}}}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "mlp",
+            {"search": {"trials": 2, "space": {"class_weight.1": {"low": 1, "high": 5}}}},
+            "KerasMLP takes no parameter 'class_weight.1' (did you mean 'class_weight'?).",
+            "'class_weight.1'",
+        ),
+        (
+            "isolation_forest",
+            {"strategies": ["none"], "costs": "weights"},
+            "IsolationForestClassifier takes no weights.",
+            "costs: weights",
+        ),
+        (
+            "svm",
+            {"strategies": ["none"], "costs": "metacost"},
+            "MetaCost relabels rows by their probability, and this model estimates none.",
+            "SVC",
+        ),
+        (
+            "mlp",
+            {
+                "strategies": ["none"],
+                "costs": "metacost",
+                "params": {"loss": "focal", "loss_alpha": None},
+            },
+            "MetaCost relabels rows by their probability, and this model estimates none.",
+            "KerasMLP with focal loss",
+        ),
+        (
+            "autoencoder_xgboost",
+            {"strategies": ["none"], "costs": "metacost", "params": {"autoencoder_patience": 3}},
+            "MetaCost fits on bags of the training rows, which have no validation slice.",
+            "autoencoder_patience: 3",
+        ),
+        (
+            "autoencoder_xgboost",
+            {
+                "strategies": ["none"],
+                "costs": "metacost",
+                "params": {"xgboost": {"early_stopping_rounds": 3}},
+            },
+            "MetaCost fits on bags of the training rows, which have no validation slice.",
+            "early_stopping_rounds: 3",
+        ),
+        (
+            "autoencoder_xgboost",
+            {
+                "strategies": ["none"],
+                "costs": "metacost",
+                "params": {"xgboost": {"scale_pos_weight": 9}},
+            },
+            "The costs would be counted twice.",
+            "scale_pos_weight: 9",
+        ),
+        (
+            "nearest_neighbors",
+            {"strategies": ["none"], "costs": "metacost", "params": {"n_neighbors": 0}},
+            "A model's parameter has a wrong value.",
+            None,
+        ),
+        (
+            "xgboost",
+            {"strategies": ["none"], "costs": "metacost", "params": {"early_stopping_rounds": 5}},
+            "MetaCost fits on bags of the training rows, which have no validation slice.",
+            "early_stopping_rounds: 5",
+        ),
     ],
-)  # fmt: skip
-def test_a_mistake_in_a_remedy_is_told(key: str, entry: dict[str, Any], what: str, found: str | None) -> None:
+)
+def test_a_mistake_in_a_remedy_is_told(
+    key: str, entry: dict[str, Any], what: str, found: str | None
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         models.check(key, Model.model_validate(entry))
     assert caught.value.what == what
@@ -279,10 +530,19 @@ def test_a_mistake_in_a_remedy_is_told(key: str, entry: dict[str, Any], what: st
 @pytest.mark.parametrize(
     ("key", "entry"),
     [
-        ("mlp", {"params": {"loss_gamma": 2}, "search": {"trials": 2, "space": {"loss": ["cross_entropy", "focal"]}}}),
+        (
+            "mlp",
+            {
+                "params": {"loss_gamma": 2},
+                "search": {"trials": 2, "space": {"loss": ["cross_entropy", "focal"]}},
+            },
+        ),
         ("mlp_focal", {"params": {"loss_alpha": None, "class_weight": "balanced"}}),
         ("mlp", {"params": {"loss": "balanced", "loss_alpha": 0.8}}),
-        ("xgboost", {"strategies": ["none", "smote"], "search": {"trials": 2, "space": {"ratio": [0.5]}}}),
+        (
+            "xgboost",
+            {"strategies": ["none", "smote"], "search": {"trials": 2, "space": {"ratio": [0.5]}}},
+        ),
         ("autoencoder_xgboost", {"params": {"xgboost": {"scale_pos_weight": 9}}}),
     ],
 )
@@ -291,7 +551,9 @@ def test_what_makes_sense_is_let_through(key: str, entry: dict[str, Any]) -> Non
 
 
 def test_doing_nothing_does_nothing() -> None:
-    with pytest.raises(ConfigurationError, match="The strategy none is what every other one is weighed against"):
+    with pytest.raises(
+        ConfigurationError, match="The strategy none is what every other one is weighed against"
+    ):
         samplers.make("none", Strategy(sampler="smote"), 0)
     assert samplers.make("nothing", Strategy(sampler="none"), 0) is None
 
@@ -307,15 +569,18 @@ CONTENT: dict[str, Any] = {
         "cost_xgboost": {"model": "xgboost", "strategies": ["none"], "costs": "weights", **QUICK},
         "xgboost_focal": {**QUICK},
         "mlp": {"params": {"steps": 40}},
-        "diverging": {"model": "mlp", "strategies": ["none"],
-                      "params": {"optimizer": "sgd", "learning_rate": 1.0e30, "epochs": 20}},
+        "diverging": {
+            "model": "mlp",
+            "strategies": ["none"],
+            "params": {"optimizer": "sgd", "learning_rate": 1.0e30, "epochs": 20},
+        },
         "balanced_random_forest": {"strategies": ["none"], "params": {"n_estimators": 10}},
         "autoencoder": {"strategies": ["none"], "params": {"steps": 40}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
     "thresholds": {},
     "costs": {"false_negative": 10},
-}  # fmt: skip
+}
 
 WriteParams = Callable[[dict[str, Any]], None]
 
@@ -342,11 +607,17 @@ def test_every_remedy_goes_through_the_stages_and_one_that_diverges_fails_alone(
     assert (board.drop(("none", "diverging"))["status"] == "ok").all()
 
     assert board["level"].to_dict() == {
-        ("none", "xgboost"): "none", ("none", "mlp"): "none", ("none", "diverging"): "none",
-        ("none", "cost_xgboost"): "algorithm", ("none", "xgboost_focal"): "algorithm",
-        ("none", "balanced_random_forest"): "algorithm", ("none", "autoencoder"): "algorithm",
-        ("random_under", "xgboost"): "data", ("random_under", "mlp"): "data", ("random_under", "xgboost_focal"): "hybrid",
-    }  # fmt: skip
+        ("none", "xgboost"): "none",
+        ("none", "mlp"): "none",
+        ("none", "diverging"): "none",
+        ("none", "cost_xgboost"): "algorithm",
+        ("none", "xgboost_focal"): "algorithm",
+        ("none", "balanced_random_forest"): "algorithm",
+        ("none", "autoencoder"): "algorithm",
+        ("random_under", "xgboost"): "data",
+        ("random_under", "mlp"): "data",
+        ("random_under", "xgboost_focal"): "hybrid",
+    }
     assert board.loc["none", "xgboost_focal"]["plain_model"] == "xgboost"
     assert not np.isnan(board.loc["random_under", "xgboost_focal"]["delta_plain"])
     assert board["trials"].loc[:, "xgboost"].tolist() == [3, 3]
@@ -368,7 +639,7 @@ def test_every_remedy_goes_through_the_stages_and_one_that_diverges_fails_alone(
     trials = evaluated["trials"]
     assert trials.groupby(["strategy", "model", "repeat", "fold"]).size().to_dict() == {
         (strategy, "xgboost", 0, fold): 3 for strategy in CONTENT["strategies"] for fold in (0, 1)
-    }  # fmt: skip
+    }
     assert set(evaluated["reliability"]["side"]) == {"raw", "corrected"}
     assert len(evaluated["histograms"]) == 2 * 30 * len(board.drop(("none", "diverging")))
 
@@ -387,7 +658,11 @@ print(*(f"{status}: {reason}" for status, reason, _ in outcomes), sep="\\n")
 
 def test_where_nets_are_not_installed_their_cells_say_so_and_the_others_run() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_KERAS], cwd=paths.REPOSITORY, capture_output=True, text=True, check=True
+        [sys.executable, "-c", WITHOUT_KERAS],
+        cwd=paths.REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     first, second, third = done.stdout.splitlines()
     assert first.startswith("not_applicable: ")
@@ -405,7 +680,7 @@ def test_two_fits_of_a_net_give_the_same_bytes() -> None:
         assert one.history == other.history
 
 
-def test_the_key_of_a_search_for_the_ratio_holds_the_strategy_and_that_of_costs_what_is_at_stake() -> None:
+def test_the_key_of_a_ratio_search_holds_the_strategy_and_that_of_costs_the_costs() -> None:
     search = {"trials": 2, "space": {"ratio": [0.5]}}
     models: dict[str, Any] = {
         "plain": {"model": "xgboost"},
@@ -413,11 +688,22 @@ def test_the_key_of_a_search_for_the_ratio_holds_the_strategy_and_that_of_costs_
         "ratio": {"model": "xgboost", "search": search},
         "more": {"model": "xgboost", "search": {**search, "space": {"ratio": [0.5, 1]}}},
     }
-    strategies: dict[str, Any] = {"none": {}, "smote": {}, "near": {"sampler": "smote", "params": {"k_neighbors": 3}}}
+    strategies: dict[str, Any] = {
+        "none": {},
+        "smote": {},
+        "near": {"sampler": "smote", "params": {"k_neighbors": 3}},
+    }
 
     def keys(costs: np.ndarray) -> dict[tuple[str, str], str]:
-        content = {**CONTENT, "models": models, "strategies": strategies, "split": {"scheme": "holdout"}}
-        return {(one.strategy, one.model): key for one, key in fit_keys(content, TABLE, costs).items()}
+        content = {
+            **CONTENT,
+            "models": models,
+            "strategies": strategies,
+            "split": {"scheme": "holdout"},
+        }
+        return {
+            (one.strategy, one.model): key for one, key in fit_keys(content, TABLE, costs).items()
+        }
 
     once, twice = keys(STAKES), keys(2 * STAKES)
     assert {model for (_, model), key in once.items() if twice[_, model] != key} == {"costly"}
@@ -429,7 +715,12 @@ def test_the_key_of_a_search_for_the_ratio_holds_the_strategy_and_that_of_costs_
 
 def test_how_probabilities_are_recalibrated_is_no_part_of_a_key() -> None:
     def key(**more: str) -> str:
-        content = {**CONTENT, "models": {"xgboost": more}, "strategies": {"none": {}}, "split": {"scheme": "holdout"}}
+        content = {
+            **CONTENT,
+            "models": {"xgboost": more},
+            "strategies": {"none": {}},
+            "split": {"scheme": "holdout"},
+        }
         (found,) = fit_keys(content, TABLE).values()
         return found
 

@@ -1,4 +1,5 @@
-"""Results shared through real remotes: SSH, S3 and a folder; what each refuses, and damage in it and in the cache."""
+"""Results shared through real remotes: SSH, S3 and a folder; what each refuses, and damage in it
+and in the cache."""
 
 from __future__ import annotations
 
@@ -15,7 +16,17 @@ import pytest
 from counterpoise.core import yaml12
 from counterpoise.core.paths import REPOSITORY
 from tests.project import Project
-from tests.services import ObjectStore, Sshd, free_port, line_that_breaks, new_key, object_store, program, serving, sshd
+from tests.services import (
+    ObjectStore,
+    Sshd,
+    free_port,
+    line_that_breaks,
+    new_key,
+    object_store,
+    program,
+    serving,
+    sshd,
+)
 from tests.shared_results import ALL, colleague, computed, flip_bit, md5, owner, ran
 
 TEAM = (REPOSITORY / "docs" / "team.md").read_text()
@@ -40,7 +51,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
 
 @dataclass
 class Way:
-    """How a remote is set up: what everybody gets through git, and what owner and colleague each keep to themselves."""
+    """How a remote is set up: what everybody gets through git, and what owner and colleague each
+    keep to themselves."""
 
     committed: list[list[str]]
     owners: list[list[str]] = field(default_factory=list)
@@ -55,23 +67,33 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
     """The commands of docs/team.md, with this test's addresses."""
     if request.param == "folder":
         (tmp_path / "shared").mkdir()
-        return Way([["remote", "add", "-d", "team", str(tmp_path / "shared")],
-                    ["remote", "modify", "team", "shared", "group"]])  # fmt: skip
+        return Way(
+            [
+                ["remote", "add", "-d", "team", str(tmp_path / "shared")],
+                ["remote", "modify", "team", "shared", "group"],
+            ]
+        )
     if request.param == "ssh":
         server: Sshd = request.getfixturevalue("server")
-        own = [["remote", "modify", "--local", "team", "user", server.user],
-               ["remote", "modify", "--local", "team", "keyfile", str(server.key)]]  # fmt: skip
+        own = [
+            ["remote", "modify", "--local", "team", "user", server.user],
+            ["remote", "modify", "--local", "team", "keyfile", str(server.key)],
+        ]
         address = f"ssh://127.0.0.1:{server.port}{tmp_path / 'remote'}"
         return Way([["remote", "add", "-d", "team", address]], own, own, secrets=[str(server.key)])
     store: ObjectStore = request.getfixturevalue("store")
     return Way(
-        [["remote", "add", "-d", "team", store.url("pulled")],
-         ["remote", "modify", "team", "endpointurl", store.address]],
-        colleagues=[["remote", "modify", "--local", "team", "access_key_id", store.access_key],
-                    ["remote", "modify", "--local", "team", "secret_access_key", store.secret]],
+        [
+            ["remote", "add", "-d", "team", store.url("pulled")],
+            ["remote", "modify", "team", "endpointurl", store.address],
+        ],
+        colleagues=[
+            ["remote", "modify", "--local", "team", "access_key_id", store.access_key],
+            ["remote", "modify", "--local", "team", "secret_access_key", store.secret],
+        ],
         variables=store.variables,
         secrets=[store.secret, store.access_key],
-    )  # fmt: skip
+    )
 
 
 def shared(base: Project, way: Way, folder: Path) -> Project:
@@ -86,7 +108,9 @@ def shared(base: Project, way: Way, folder: Path) -> Project:
 def joined(project: Project, way: Way, folder: Path) -> Project:
     """A colleague with a fresh clone and credentials of their own."""
     clone = colleague(
-        project, folder, **{name: text for name, text in way.variables.items() if text not in way.secrets}
+        project,
+        folder,
+        **{name: text for name, text in way.variables.items() if text not in way.secrets},
     )
     for command in way.colleagues:
         ran(clone, *command)
@@ -109,7 +133,9 @@ def test_a_colleague_pulls_and_computes_nothing(base: Project, way: Way, tmp_pat
     assert clone.stage("same", str(project.folder / "reports"), "reports").status == 0
     for one in (project, clone):
         tracked = "".join(
-            (one.folder / name).read_text(errors="replace") for name in one.git("ls-files", "-z").split("\0") if name
+            (one.folder / name).read_text(errors="replace")
+            for name in one.git("ls-files", "-z").split("\0")
+            if name
         )
         assert not [secret for secret in way.secrets if secret in tracked]
         assert one.git("check-ignore", ".dvc/config.local").strip() == ".dvc/config.local"
@@ -117,7 +143,8 @@ def test_a_colleague_pulls_and_computes_nothing(base: Project, way: Way, tmp_pat
 
 @pytest.mark.parametrize("name", ["fetch", "split", "resample", "train", "evaluate", "report"])
 def test_every_stage_that_computes_can_be_taken_from_the_run_cache(name: str) -> None:
-    """DVC keeps a stage out of the run cache that always runs, or that has a result outside of the cache."""
+    """DVC keeps a stage out of the run cache that always runs, or that has a result outside of the
+    cache."""
     stage = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"][name]
     stage = stage.get("do", stage)
     assert not stage.get("always_changed")
@@ -126,7 +153,9 @@ def test_every_stage_that_computes_can_be_taken_from_the_run_cache(name: str) ->
     assert not [one for one in settings if one.get("cache") is False or one.get("persist")]
 
 
-def test_in_a_clone_with_no_remote_within_reach_everything_is_computed(base: Project, tmp_path: Path) -> None:
+def test_in_a_clone_with_no_remote_within_reach_everything_is_computed(
+    base: Project, tmp_path: Path
+) -> None:
     clone = colleague(base, tmp_path / "b")
     pulled = clone.dvc("pull", "--allow-missing")
     assert pulled.status == 0
@@ -156,14 +185,20 @@ def damaged(folder: Path) -> list[str]:
     """The damaged objects of a cache or remote, by the command of the documentation."""
     (command,) = [line for line in TEAM.splitlines() if "md5sum --check" in line]
     objects = folder / "files" / "md5"
-    done = subprocess.run(["bash", "-c", command], cwd=objects, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=objects, stdout=subprocess.PIPE, text=True, check=False
+    )
     return re.findall(r"^(.*): FAILED$", done.stdout, re.MULTILINE)
 
 
 def complete(project: Project, remote: Path) -> bool:
     """Whether the remote has every object that is in the owner's cache, byte for byte."""
     cache = project.folder / ".dvc" / "cache" / "files" / "md5"
-    pairs = [(path, remote / "files" / "md5" / path.relative_to(cache)) for path in cache.rglob("*") if path.is_file()]
+    pairs = [
+        (path, remote / "files" / "md5" / path.relative_to(cache))
+        for path in cache.rglob("*")
+        if path.is_file()
+    ]
     assert len(pairs) > 10
     return all(there.is_file() and there.read_bytes() == path.read_bytes() for path, there in pairs)
 
@@ -198,28 +233,67 @@ def test_dvc_checks_no_host_key_and_a_tunnel_of_ssh_does(
 
     def tunnel(known_hosts: Path) -> list[str]:
         return [
-            program("ssh", "openssh-client"), "-N", "-L", f"{port}:127.0.0.1:{server.port}", "-p", str(server.port),
-            "-i", str(server.key), "-o", "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={known_hosts}",
-            "-o", "StrictHostKeyChecking=yes", "-o", "ExitOnForwardFailure=yes", f"{server.user}@127.0.0.1",
-        ]  # fmt: skip
+            program("ssh", "openssh-client"),
+            "-N",
+            "-L",
+            f"{port}:127.0.0.1:{server.port}",
+            "-p",
+            str(server.port),
+            "-i",
+            str(server.key),
+            "-o",
+            "IdentitiesOnly=yes",
+            "-o",
+            f"UserKnownHostsFile={known_hosts}",
+            "-o",
+            "StrictHostKeyChecking=yes",
+            "-o",
+            "ExitOnForwardFailure=yes",
+            f"{server.user}@127.0.0.1",
+        ]
 
     refused = subprocess.run(
-        tunnel(home / ".ssh" / "known_hosts"), capture_output=True, text=True, timeout=30, check=False
+        tunnel(home / ".ssh" / "known_hosts"),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert refused.returncode != 0
     documented("Host key verification failed.", refused.stderr)
     with serving(tunnel(server.known_hosts), port, tmp_path / "tunnel.log"):
-        ran(project, "remote", "modify", "team", "url", f"ssh://{server.user}@127.0.0.1:{port}{tmp_path / 'remote'}")
+        ran(
+            project,
+            "remote",
+            "modify",
+            "team",
+            "url",
+            f"ssh://{server.user}@127.0.0.1:{port}{tmp_path / 'remote'}",
+        )
         ran(project, "push")
     assert complete(project, tmp_path / "remote")
 
 
-def test_wrong_credentials_and_a_bucket_that_is_not_there(base: Project, store: ObjectStore, tmp_path: Path) -> None:
-    project = shared(base, Way([["remote", "add", "-d", "team", store.url("refused")],
-                                ["remote", "modify", "team", "endpointurl", store.address]],
-                               variables=store.variables), tmp_path / "a")  # fmt: skip
+def test_wrong_credentials_and_a_bucket_that_is_not_there(
+    base: Project, store: ObjectStore, tmp_path: Path
+) -> None:
+    project = shared(
+        base,
+        Way(
+            [
+                ["remote", "add", "-d", "team", store.url("refused")],
+                ["remote", "modify", "team", "endpointurl", store.address],
+            ],
+            variables=store.variables,
+        ),
+        tmp_path / "a",
+    )
     documented("Forbidden", project.dvc("push", AWS_SECRET_ACCESS_KEY="wrong").text)
-    nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    nothing = {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     documented("Unable to locate credentials", project.dvc("push", **nothing).text)
     ran(project, "remote", "modify", "team", "url", "s3://no-such-bucket/x")
     documented("The specified bucket does not exist", project.dvc("push").text)
@@ -235,7 +309,8 @@ def test_a_line_that_breaks_while_pushing_leaves_nothing_half(
         broken = project.dvc("push")
         assert line.broken.is_set()
     assert broken.status != 0
-    found = re.search(r"Connection (not open|lost)", broken.text)  # whichever operation meets the break first
+    # whichever operation meets the break first
+    found = re.search(r"Connection (not open|lost)", broken.text)
     assert found, broken.text
     documented(found[0], broken.text)
     ran(project, "remote", "modify", "team", "url", address % server.port)
@@ -251,7 +326,12 @@ def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
     try:
-        yield lambda larger: subprocess.run(["mount", "-o", f"remount,size={larger}", str(folder)], check=True) and None
+        yield (
+            lambda larger: (
+                subprocess.run(["mount", "-o", f"remount,size={larger}", str(folder)], check=True)
+                and None
+            )
+        )
     finally:
         subprocess.run(["umount", str(folder)], check=True)
 
@@ -261,13 +341,23 @@ def test_a_full_remote_is_told_and_filled_when_there_is_room(
     base: Project, server: Sshd, kind: str, tmp_path: Path
 ) -> None:
     place = tmp_path / "disk"
-    address = str(place / "x") if kind == "folder" else f"ssh://{server.user}@127.0.0.1:{server.port}{place / 'x'}"
-    own = [] if kind == "folder" else [["remote", "modify", "--local", "team", "keyfile", str(server.key)]]
+    address = (
+        str(place / "x")
+        if kind == "folder"
+        else f"ssh://{server.user}@127.0.0.1:{server.port}{place / 'x'}"
+    )
+    own = (
+        []
+        if kind == "folder"
+        else [["remote", "modify", "--local", "team", "keyfile", str(server.key)]]
+    )
     with small_disk(place, "256k") as enlarge:
         project = shared(base, Way([["remote", "add", "-d", "team", address]], own), tmp_path / "a")
         full = project.dvc("push")
         assert full.status != 0
-        documented("[Errno 28] No space left on device" if kind == "folder" else "' - Failure", full.text)
+        documented(
+            "[Errno 28] No space left on device" if kind == "folder" else "' - Failure", full.text
+        )
         assert "files failed to upload" in full.text
         assert not complete(project, place / "x")
         assert damaged(place / "x") == []
@@ -297,7 +387,8 @@ def project(base: Project, remote: Path, tmp_path: Path) -> Project:
     """The owner, who has pushed everything into a folder."""
     project = shared(base, Way([["remote", "add", "-d", "team", str(remote)]]), tmp_path / "a")
     ran(project, "push")
-    ran(project, "status")  # DVC knows the sums of all files, and reads none again whose time is the same
+    # DVC knows the sums of all files, and reads none again whose time is the same
+    ran(project, "status")
     return project
 
 
@@ -324,7 +415,12 @@ def test_a_damaged_object_in_the_remote_is_refused_with_verify_and_replaced_by_a
     assert clone.repro(STAGE).computing == {STAGE}
     assert md5(clone.folder / FILE) == name
 
-    assert subprocess.run(["cp", "-f", str(place(cache, name)), str(place(remote, name))], check=False).returncode == 0
+    assert (
+        subprocess.run(
+            ["cp", "-f", str(place(cache, name)), str(place(remote, name))], check=False
+        ).returncode
+        == 0
+    )
     assert damaged(remote) == []
     ran(colleague(project, tmp_path / "later"), "pull")
 
@@ -333,7 +429,9 @@ def test_a_damaged_list_of_files_in_the_remote_is_named_and_replaced(
     project: Project, remote: Path, tmp_path: Path
 ) -> None:
     cache = project.folder / ".dvc" / "cache"
-    outs = yaml12.load((project.folder / "dvc.lock").read_text())["stages"]["evaluate@digits"]["outs"]
+    outs = yaml12.load((project.folder / "dvc.lock").read_text())["stages"]["evaluate@digits"][
+        "outs"
+    ]
     (name,) = [out["md5"] for out in outs if out["path"] == "data/evaluations/digits"]
     assert name.endswith(".dir")
     damaged_list = place(remote, name)
@@ -350,7 +448,9 @@ def test_a_damaged_list_of_files_in_the_remote_is_named_and_replaced(
     ran(colleague(project, tmp_path / "later"), "pull")
 
 
-def test_a_damaged_result_in_the_workspace_is_deleted_and_comes_out_of_the_cache(project: Project) -> None:
+def test_a_damaged_result_in_the_workspace_is_deleted_and_comes_out_of_the_cache(
+    project: Project,
+) -> None:
     file, name = project.folder / FILE, md5(project.folder / FILE)
     flip_bit(file)
     assert md5(file) != name
@@ -366,8 +466,13 @@ def test_a_damaged_result_in_the_workspace_is_deleted_and_comes_out_of_the_cache
 def test_a_damaged_object_in_the_cache_is_listed_deleted_and_replaced(
     project: Project, links: str, fetched: bool
 ) -> None:
-    """By the stage that makes it, with DVC's default way to fill the workspace and with links; or out of the remote."""
-    file, name, cache = project.folder / FILE, md5(project.folder / FILE), project.folder / ".dvc" / "cache"
+    """By the stage that makes it, with DVC's default way to fill the workspace and with links; or
+    out of the remote."""
+    file, name, cache = (
+        project.folder / FILE,
+        md5(project.folder / FILE),
+        project.folder / ".dvc" / "cache",
+    )
     if links:
         ran(project, "config", "--local", "cache.type", links)
         ran(project, "checkout", "--relink")
@@ -392,10 +497,15 @@ def test_a_damaged_object_in_the_cache_is_listed_deleted_and_replaced(
 def test_verify_lets_a_list_pass_that_names_other_files_and_status_does_not(
     project: Project, remote: Path, tmp_path: Path
 ) -> None:
-    """Somebody puts another folder's list in the place of a folder's: every file is what its name says."""
+    """Somebody puts another folder's list in the place of a folder's: every file is what its name
+    says."""
     stages = yaml12.load((project.folder / "dvc.lock").read_text())["stages"]
     one, other = (
-        next((out["path"], out["md5"]) for out in stages[stage]["outs"] if out["md5"].endswith(".dir"))
+        next(
+            (out["path"], out["md5"])
+            for out in stages[stage]["outs"]
+            if out["md5"].endswith(".dir")
+        )
         for stage in ("evaluate@digits", "fetch@digits")
     )
     wrong = place(remote, one[1])

@@ -14,23 +14,28 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from counterpoise.core.config import Strategy
+from counterpoise.core.errors import ConfigurationError
 from counterpoise.data.folds import Fold
 from counterpoise.data.tables import Table
-from counterpoise.core.errors import ConfigurationError
 from counterpoise.engine import resampling
-from counterpoise.samplers import registry as samplers
 from counterpoise.engine.resampling import resample
-from counterpoise.samplers.registry import Resampled, SAMPLERS
+from counterpoise.samplers import registry as samplers
 from counterpoise.samplers.feature_space import SamplingSpace
+from counterpoise.samplers.registry import SAMPLERS, Resampled
 from tests.conftest import TABLES, categorical_table, mixed_table, numeric_table
 
 CANNOT = {("kmeans_smote", "categories")}
 """Where there is nothing but categories, no cluster has more positives than negatives."""
 
 CLEANING = {
-    "tomek_links": "TomekLinks", "enn": "EditedNearestNeighbours", "renn": "RepeatedEditedNearestNeighbours",
-    "all_knn": "AllKNN", "ncr": "NeighbourhoodCleaningRule", "cnn": "CondensedNearestNeighbour", "oss": "OneSidedSelection",
-}  # fmt: skip
+    "tomek_links": "TomekLinks",
+    "enn": "EditedNearestNeighbours",
+    "renn": "RepeatedEditedNearestNeighbours",
+    "all_knn": "AllKNN",
+    "ncr": "NeighbourhoodCleaningRule",
+    "cnn": "CondensedNearestNeighbour",
+    "oss": "OneSidedSelection",
+}
 
 
 def run(key: str, table: Table, seed: int = 5, **strategy: Any) -> Resampled:
@@ -38,11 +43,14 @@ def run(key: str, table: Table, seed: int = 5, **strategy: Any) -> Resampled:
 
 
 def rows_of(made: Resampled, table: Table) -> tuple[np.ndarray, np.ndarray]:
-    return np.vstack([table.X[made.rows], made.synthetic]), np.concatenate([table.y[made.rows], made.synthetic_y])
+    return np.vstack([table.X[made.rows], made.synthetic]), np.concatenate(
+        [table.y[made.rows], made.synthetic_y]
+    )
 
 
 @pytest.fixture(
-    params=[(s, k) for k in TABLES for s in SAMPLERS if (s, k) not in CANNOT], ids=lambda p: f"{p[0]}-{p[1]}"
+    params=[(s, k) for k in TABLES for s in SAMPLERS if (s, k) not in CANNOT],
+    ids=lambda p: f"{p[0]}-{p[1]}",
 )
 def case(request: pytest.FixtureRequest) -> tuple[str, Table]:
     sampler, kind = request.param
@@ -60,7 +68,9 @@ def test_kept_rows_are_positions_of_the_given_rows(case: tuple[str, Table]) -> N
     assert made.rows.max() < len(table)
 
 
-def test_new_rows_are_finite_in_the_units_of_the_table_and_have_valid_categories(case: tuple[str, Table]) -> None:
+def test_new_rows_are_finite_in_the_units_of_the_table_and_have_valid_categories(
+    case: tuple[str, Table],
+) -> None:
     sampler, table = case
     made = run(sampler, table)
     assert made.synthetic.shape == (len(made.synthetic_y), table.X.shape[1])
@@ -71,12 +81,15 @@ def test_new_rows_are_finite_in_the_units_of_the_table_and_have_valid_categories
             assert set(new) <= set(range(size))
         elif len(new):  # between rows that were there: never far outside of their range
             low, high = np.nanmin(old), np.nanmax(old)
-            margin = high - low if sampler == "svm_smote" else 1e-9 * (high - low)  # which also extrapolates
+            # which also extrapolates
+            margin = high - low if sampler == "svm_smote" else 1e-9 * (high - low)
             assert low - margin <= new.min()
             assert new.max() <= high + margin
 
 
-def test_both_classes_remain_and_the_classes_are_closer_than_before(case: tuple[str, Table]) -> None:
+def test_both_classes_remain_and_the_classes_are_closer_than_before(
+    case: tuple[str, Table],
+) -> None:
     sampler, table = case
     _, y = rows_of(run(sampler, table), table)
     assert 0 < y.sum() < len(y)
@@ -84,7 +97,9 @@ def test_both_classes_remain_and_the_classes_are_closer_than_before(case: tuple[
         assert abs(y.mean() - 0.5) < abs(table.y.mean() - 0.5)
 
 
-def test_oversampling_keeps_every_row_and_undersampling_every_positive(case: tuple[str, Table]) -> None:
+def test_oversampling_keeps_every_row_and_undersampling_every_positive(
+    case: tuple[str, Table],
+) -> None:
     sampler, table = case
     rows = run(sampler, table).rows
     kept = table.y[rows]
@@ -95,7 +110,9 @@ def test_oversampling_keeps_every_row_and_undersampling_every_positive(case: tup
         assert (kept == 0).sum() <= (table.y == 0).sum()
 
 
-def test_the_same_seed_gives_the_same_result_and_the_input_is_left_alone(case: tuple[str, Table]) -> None:
+def test_the_same_seed_gives_the_same_result_and_the_input_is_left_alone(
+    case: tuple[str, Table],
+) -> None:
     sampler, table = case
     before = table.X.copy(), table.y.copy()
     for one, other in zip(run(sampler, table), run(sampler, table), strict=True):
@@ -108,7 +125,9 @@ def test_a_remedy_differs_from_doing_nothing(case: tuple[str, Table]) -> None:
     sampler, table = case
     made = run(sampler, table)
     same = np.array_equal(made.rows, np.arange(len(table))) and not len(made.synthetic)
-    assert same == (sampler == "tomek_links" and all(table.cardinalities)), "identical rows have no Tomek links"
+    assert same == (sampler == "tomek_links" and all(table.cardinalities)), (
+        "identical rows have no Tomek links"
+    )
 
 
 # Against imbalanced-learn's own output
@@ -118,11 +137,17 @@ def reference(sampler: str, seed: int, **params: Any) -> Any:
     """The sampler as imbalanced-learn's documentation has it, made without the registry."""
     over, under, combine = imblearn.over_sampling, imblearn.under_sampling, imblearn.combine
     classes = {
-        "random_over": over.RandomOverSampler, "smote": over.SMOTE, "borderline_smote": over.BorderlineSMOTE,
-        "svm_smote": over.SVMSMOTE, "kmeans_smote": over.KMeansSMOTE, "adasyn": over.ADASYN,
-        "random_under": under.RandomUnderSampler, "cluster_centroids": under.ClusterCentroids,
-        "smote_tomek": combine.SMOTETomek, "smote_enn": combine.SMOTEENN,
-    }  # fmt: skip
+        "random_over": over.RandomOverSampler,
+        "smote": over.SMOTE,
+        "borderline_smote": over.BorderlineSMOTE,
+        "svm_smote": over.SVMSMOTE,
+        "kmeans_smote": over.KMeansSMOTE,
+        "adasyn": over.ADASYN,
+        "random_under": under.RandomUnderSampler,
+        "cluster_centroids": under.ClusterCentroids,
+        "smote_tomek": combine.SMOTETomek,
+        "smote_enn": combine.SMOTEENN,
+    }
     if sampler.startswith("near_miss"):
         return under.NearMiss(version=int(sampler[-1]), **params)
     if sampler in CLEANING:
@@ -137,16 +162,24 @@ def in_order(X: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_on_numbers_a_sampler_gives_what_imbalanced_learn_gives_on_scaled_features(sampler: str) -> None:
+def test_on_numbers_a_sampler_gives_what_imbalanced_learn_gives_on_scaled_features(
+    sampler: str,
+) -> None:
     table = numeric_table()
     scaler = StandardScaler().fit(table.X)
     Z, y = reference(sampler, 5).fit_resample(scaler.transform(table.X), table.y)
     expected = in_order(scaler.inverse_transform(Z), y)
-    np.testing.assert_allclose(in_order(*rows_of(run(sampler, table), table)), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        in_order(*rows_of(run(sampler, table), table)), expected, rtol=1e-9, atol=1e-12
+    )
 
 
-@pytest.mark.parametrize("sampler", ["random_over", "smote", "adasyn", "random_under", "near_miss_1", "smote_enn"])
-def test_without_scaling_it_gives_what_imbalanced_learn_gives_on_the_table_itself(sampler: str) -> None:
+@pytest.mark.parametrize(
+    "sampler", ["random_over", "smote", "adasyn", "random_under", "near_miss_1", "smote_enn"]
+)
+def test_without_scaling_it_gives_what_imbalanced_learn_gives_on_the_table_itself(
+    sampler: str,
+) -> None:
     table = numeric_table()
     X, y = reference(sampler, 5).fit_resample(table.X, table.y)
     made = run(sampler, table, scale=False)
@@ -158,7 +191,8 @@ def test_without_scaling_it_gives_what_imbalanced_learn_gives_on_the_table_itsel
 
 @pytest.mark.parametrize("sampler", ["random_over", "random_under"])
 def test_rows_are_drawn_in_the_order_of_imbalanced_learn(sampler: str) -> None:
-    """A published result with a random forest depends on the order of the rows, not on their set alone."""
+    """A published result with a random forest depends on the order of the rows, not on their set
+    alone."""
     table = numeric_table()
     X, y = reference(sampler, 5).fit_resample(table.X, table.y)
     here = rows_of(run(sampler, table), table)
@@ -168,8 +202,17 @@ def test_rows_are_drawn_in_the_order_of_imbalanced_learn(sampler: str) -> None:
 
 def test_parameters_and_ratio_reach_imbalanced_learn() -> None:
     table = numeric_table()
-    X, y = reference("smote", 9, k_neighbors=2, sampling_strategy=0.5).fit_resample(table.X, table.y)
-    made = run("mine", table, sampler="smote", ratio=0.5, scale=False, params={"k_neighbors": 2, "random_state": 9})
+    X, y = reference("smote", 9, k_neighbors=2, sampling_strategy=0.5).fit_resample(
+        table.X, table.y
+    )
+    made = run(
+        "mine",
+        table,
+        sampler="smote",
+        ratio=0.5,
+        scale=False,
+        params={"k_neighbors": 2, "random_state": 9},
+    )
     np.testing.assert_allclose(in_order(*rows_of(made, table)), in_order(X, y), rtol=1e-12)
     assert len(made.synthetic) == 0.5 * 210 - 30
 
@@ -245,32 +288,88 @@ def without_difference() -> Table:
 @pytest.mark.parametrize(
     ("sampler", "table", "strategy", "reason"),
     [
-        ("smote", numeric_table(100, 3), {}, "SMOTE: Expected n_neighbors <= n_samples_fit, but n_neighbors = 6, "
-                                             "n_samples_fit = 3, n_samples = 3"),
+        (
+            "smote",
+            numeric_table(100, 3),
+            {},
+            (
+                "SMOTE: Expected n_neighbors <= n_samples_fit, but n_neighbors = 6, "
+                "n_samples_fit = 3, n_samples = 3"
+            ),
+        ),
         ("adasyn", apart(20), {}, "ADASYN: Not any neigbours belong to the majority class."),
-        ("kmeans_smote", numeric_table(100, 4), {}, "KMeansSMOTE: No clusters found with sufficient samples of class 1."),
-        ("smote", numeric_table(), {"ratio": 0.05}, "SMOTE: The specified ratio required to remove samples from the "
-                                                    "minority class while trying to generate new samples."),
-        ("random_under", numeric_table(), {"ratio": 0.05}, "RandomUnderSampler: The specified ratio required to generate "
-                                                           "new sample in the majority class"),
-        ("kmeans_smote", categorical_table(), {}, "KMeansSMOTE: No clusters found with sufficient samples of class 1."),
-        ("cluster_centroids", without_difference(), {}, "ClusterCentroids: Number of distinct clusters (18) found smaller "
-                                                        "than n_clusters (30)."),
+        (
+            "kmeans_smote",
+            numeric_table(100, 4),
+            {},
+            "KMeansSMOTE: No clusters found with sufficient samples of class 1.",
+        ),
+        (
+            "smote",
+            numeric_table(),
+            {"ratio": 0.05},
+            (
+                "SMOTE: The specified ratio required to remove samples from the "
+                "minority class while trying to generate new samples."
+            ),
+        ),
+        (
+            "random_under",
+            numeric_table(),
+            {"ratio": 0.05},
+            (
+                "RandomUnderSampler: The specified ratio required to generate "
+                "new sample in the majority class"
+            ),
+        ),
+        (
+            "kmeans_smote",
+            categorical_table(),
+            {},
+            "KMeansSMOTE: No clusters found with sufficient samples of class 1.",
+        ),
+        (
+            "cluster_centroids",
+            without_difference(),
+            {},
+            (
+                "ClusterCentroids: Number of distinct clusters (18) found smaller "
+                "than n_clusters (30)."
+            ),
+        ),
         ("smote_enn", without_difference(), {}, "SMOTEENN leaves no"),
-        ("smote", mixed_table(100, 3), {}, "SMOTENC: Expected n_neighbors <= n_samples_fit, but n_neighbors = 6"),
-        ("smote", categorical_table(100, 3), {}, "SMOTEN: Expected n_neighbors <= n_samples_fit, but n_neighbors = 6"),
+        (
+            "smote",
+            mixed_table(100, 3),
+            {},
+            "SMOTENC: Expected n_neighbors <= n_samples_fit, but n_neighbors = 6",
+        ),
+        (
+            "smote",
+            categorical_table(100, 3),
+            {},
+            "SMOTEN: Expected n_neighbors <= n_samples_fit, but n_neighbors = 6",
+        ),
     ],
-)  # fmt: skip
-def test_a_refusal_is_a_result_with_the_reason(sampler: str, table: Table, strategy: dict, reason: str) -> None:
+)
+def test_a_refusal_is_a_result_with_the_reason(
+    sampler: str, table: Table, strategy: dict, reason: str
+) -> None:
     rows = np.arange(len(table))
     result = resample(table, Fold(0, 1, rows, rows[:0], rows[:0]), sampler, Strategy(**strategy), 5)
     assert (result.status, result.resampled) == ("not_applicable", None)
     assert result.reason.startswith(reason)
     counts = result.counts(table.y)
-    assert (counts["positives_before"], counts["positives_after"], counts["synthetic"]) == (table.y.sum(), None, None)
+    assert (counts["positives_before"], counts["positives_after"], counts["synthetic"]) == (
+        table.y.sum(),
+        None,
+        None,
+    )
 
 
-def test_running_out_of_memory_is_a_failure_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_is_a_failure_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def hungry(*_: object) -> None:
         raise MemoryError("Unable to allocate 9 TiB")
 
@@ -286,20 +385,49 @@ def test_running_out_of_memory_is_a_failure_with_the_reason(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("key", "strategy", "what", "expected"),
     [
-        ("smot", {}, "There is no sampler 'smot' (did you mean 'smote'?).", "one of: none, random_over, smote, "),
-        ("mine", {"sampler": "SMOTE"}, "There is no sampler 'SMOTE'.", "one of: none, random_over, smote, "),
-        ("smote", {"params": {"k_neighbours": 3}},
-         "SMOTE takes no parameter 'k_neighbours' here (did you mean 'k_neighbors'?).",
-         "imbalanced-learn's own: sampling_strategy, random_state, k_neighbors"),
-        ("near_miss_1", {"params": {"version": 2}}, "NearMiss takes no parameter 'version' here.",
-         "imbalanced-learn's own: sampling_strategy, n_neighbors, n_neighbors_ver3, n_jobs"),
-        ("smote", {"params": {"k_neighbors": -1}}, "A sampler's parameter has a wrong value.", None),
+        (
+            "smot",
+            {},
+            "There is no sampler 'smot' (did you mean 'smote'?).",
+            "one of: none, random_over, smote, ",
+        ),
+        (
+            "mine",
+            {"sampler": "SMOTE"},
+            "There is no sampler 'SMOTE'.",
+            "one of: none, random_over, smote, ",
+        ),
+        (
+            "smote",
+            {"params": {"k_neighbours": 3}},
+            "SMOTE takes no parameter 'k_neighbours' here (did you mean 'k_neighbors'?).",
+            "imbalanced-learn's own: sampling_strategy, random_state, k_neighbors",
+        ),
+        (
+            "near_miss_1",
+            {"params": {"version": 2}},
+            "NearMiss takes no parameter 'version' here.",
+            "imbalanced-learn's own: sampling_strategy, n_neighbors, n_neighbors_ver3, n_jobs",
+        ),
+        (
+            "smote",
+            {"params": {"k_neighbors": -1}},
+            "A sampler's parameter has a wrong value.",
+            None,
+        ),
         ("tomek_links", {"ratio": 0.5}, "This sampler cleans; it aims at no ratio.", "no `ratio`"),
         ("none", {"ratio": 0.5}, "Doing nothing takes no ratio.", "none: {}"),
-        ("nothing", {"sampler": "none", "params": {"a": 1}}, "Doing nothing takes no params.", "nothing: {}"),
+        (
+            "nothing",
+            {"sampler": "none", "params": {"a": 1}},
+            "Doing nothing takes no params.",
+            "nothing: {}",
+        ),
     ],
-)  # fmt: skip
-def test_a_mistake_in_a_strategy_is_told(key: str, strategy: dict, what: str, expected: str | None) -> None:
+)
+def test_a_mistake_in_a_strategy_is_told(
+    key: str, strategy: dict, what: str, expected: str | None
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         samplers.make(key, Strategy(**strategy), 0)
     error = caught.value
@@ -313,7 +441,9 @@ def test_a_mistake_in_a_strategy_is_told(key: str, strategy: dict, what: str, ex
 
 @pytest.mark.parametrize("kind", TABLES)
 @pytest.mark.parametrize("sampler", ["none", "random_over", "smote", "cluster_centroids"])
-def test_what_a_strategy_made_survives_being_written(sampler: str, kind: str, tmp_path: Path) -> None:
+def test_what_a_strategy_made_survives_being_written(
+    sampler: str, kind: str, tmp_path: Path
+) -> None:
     table = TABLES[kind]()
     halves = np.arange(0, 240, 2), np.arange(1, 240, 2)
     folds = [Fold(0, k, rows, rows[:0], rows[:0]) for k, rows in enumerate(halves)]
@@ -339,7 +469,9 @@ def test_a_strategy_that_keeps_no_original_row_is_read_back_too(tmp_path: Path) 
     result = resample(table, Fold(0, 0, rows, rows[:0], rows[:0]), "centroids", everything, 5)
     assert result.resampled is not None and len(result.resampled.rows) == 0
     resampling.write(tmp_path, [result], table)
-    for one, other in zip(result.resampled, resampling.read_rows(tmp_path, table)[0, 0], strict=True):
+    for one, other in zip(
+        result.resampled, resampling.read_rows(tmp_path, table)[0, 0], strict=True
+    ):
         np.testing.assert_array_equal(one, other)
 
 

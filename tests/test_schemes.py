@@ -10,10 +10,10 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from counterpoise.core.config import Grouped, Holdout, StratifiedKFold, Temporal
+from counterpoise.core.errors import SplitError
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters
 from counterpoise.data.tables import Table
-from counterpoise.core.errors import SplitError
 from tests.conftest import mixed_table, numeric_table
 
 
@@ -21,7 +21,11 @@ def timed(time: np.ndarray | list[float], y: list[int] | None = None) -> Table:
     moments = np.asarray(time)
     labels = np.arange(len(moments)) % 2 if y is None else y
     return Table(
-        ("a",), np.arange(len(moments), dtype=float)[:, None], np.asarray(labels, np.int8), {}, {"time": moments}
+        ("a",),
+        np.arange(len(moments), dtype=float)[:, None],
+        np.asarray(labels, np.int8),
+        {},
+        {"time": moments},
     )
 
 
@@ -40,7 +44,10 @@ def test_repeats_folds_and_seeds_draw_differently_and_the_same_seed_the_same() -
     scheme = StratifiedKFold(folds=3, repeats=2)
     parts = splitters.split(table, scheme, 1, "mine")
     np.testing.assert_array_equal(parts.codes, splitters.split(table, scheme, 1, "mine").codes)
-    for other in (splitters.split(table, scheme, 2, "mine"), splitters.split(table, scheme, 1, "yours")):
+    for other in (
+        splitters.split(table, scheme, 2, "mine"),
+        splitters.split(table, scheme, 1, "yours"),
+    ):
         assert (parts.codes != other.codes).any()
     first, second = [[fold.test for fold in parts if fold.repeat == repeat] for repeat in (0, 1)]
     assert not any(np.array_equal(one, other) for one in first for other in second)
@@ -62,7 +69,9 @@ def test_a_second_look_keeps_like_rows_together_and_leaves_the_folds_of_the_comp
         assert sorted(tested) == list(range(300))
         group = np.arange(300) // 3
         for fold in found.grouped:
-            assert not set(group[fold.test]) & set(group[np.concatenate([fold.train, fold.validation])])
+            assert not set(group[fold.test]) & set(
+                group[np.concatenate([fold.train, fold.validation])]
+            )
             assert not set(group[fold.train]) & set(group[fold.validation])
         assert any(set(group[fold.test]) & set(group[fold.train]) for fold in found.compared)
     assert len(plain.grouped) == 0 and plain.compared.names == plain.names
@@ -83,7 +92,10 @@ def test_a_holdout_takes_the_rows_of_train_test_split_in_their_order() -> None:
 
 def test_a_holdout_without_a_seed_derives_one_from_the_dataset() -> None:
     table, scheme = numeric_table(), Holdout(scheme="holdout")
-    tests = [next(iter(splitters.split(table, scheme, *seed))).test.tolist() for seed in ((1, "a"), (1, "b"), (2, "a"))]
+    tests = [
+        next(iter(splitters.split(table, scheme, *seed))).test.tolist()
+        for seed in ((1, "a"), (1, "b"), (2, "a"))
+    ]
     assert len(set(map(tuple, tests))) == 3
 
 
@@ -101,27 +113,36 @@ def test_the_order_of_a_holdout_and_all_parts_survive_being_written(tmp_path: Pa
 def test_a_temporal_split_never_trains_on_the_future() -> None:
     random = np.random.default_rng(0)
     table = timed(random.permutation(400), random.integers(0, 2, 400).tolist())
-    parts = splitters.split(table, Temporal(scheme="temporal", folds=3, test_size=0.2, validation=0.25), 1, "mine")
+    parts = splitters.split(
+        table, Temporal(scheme="temporal", folds=3, test_size=0.2, validation=0.25), 1, "mine"
+    )
     time = table.roles["time"]
     assert [len(fold.test) for fold in parts] == [80, 80, 80]
     assert [len(fold.train) + len(fold.validation) for fold in parts] == [160, 240, 320]
     for fold in parts:
         assert time[fold.train].max() < time[fold.validation].min()
         assert time[fold.validation].max() < time[fold.test].min()
-        assert len(fold.validation) == pytest.approx(0.25 * (len(fold.train) + len(fold.validation)))
+        assert len(fold.validation) == pytest.approx(
+            0.25 * (len(fold.train) + len(fold.validation))
+        )
 
 
 def test_rows_of_one_moment_stay_on_one_side_of_a_border() -> None:
     time = np.repeat([1.0, 2, 3, 4], [10, 20, 15, 5])
-    (fold,) = splitters.split(timed(time), Temporal(scheme="temporal", test_size=0.2, validation=0.5), 1, "mine")
-    # the border at 40 of 50 rows lies inside moment 3 and the one at 15 of 30 inside moment 2: both move back
+    (fold,) = splitters.split(
+        timed(time), Temporal(scheme="temporal", test_size=0.2, validation=0.5), 1, "mine"
+    )
+    # the border at 40 of 50 rows lies inside moment 3 and the one at 15 of 30 inside moment 2: both
+    # move back
     assert set(time[fold.test]) == {3, 4}
     assert set(time[fold.validation]) == {2}
     assert set(time[fold.train]) == {1}
 
 
 def test_a_temporal_split_without_validation_trains_on_all_that_came_before() -> None:
-    (fold,) = splitters.split(timed(np.arange(50)), Temporal(scheme="temporal", validation=0), 1, "mine")
+    (fold,) = splitters.split(
+        timed(np.arange(50)), Temporal(scheme="temporal", validation=0), 1, "mine"
+    )
     assert fold.train.tolist() == list(range(40))
     assert len(fold.validation) == 0
 
@@ -136,7 +157,9 @@ def test_moments_too_few_to_divide_are_told(values: np.ndarray) -> None:
 
 
 def test_a_temporal_split_needs_to_know_the_time() -> None:
-    with pytest.raises(SplitError, match="The scheme temporal needs to know the time of each row") as caught:
+    with pytest.raises(
+        SplitError, match="The scheme temporal needs to know the time of each row"
+    ) as caught:
         splitters.split(numeric_table(), Temporal(scheme="temporal"), 1, "mine")
     assert caught.value.expected == "`time: NAME OF A COLUMN` in datasets.mine"
 
@@ -177,13 +200,17 @@ def test_fewer_positives_than_folds_are_told_with_a_way_out(positives: int) -> N
     error = caught.value
     assert error.where == "params.yaml: datasets.mine.split, or the top-level split"
     assert (error.expected, error.found) == ("at least 5 positive rows for 5 folds", str(positives))
-    assert str(error.todo).startswith("ask for at most 4 folds" if positives == 4 else "get more such rows")
+    assert str(error.todo).startswith(
+        "ask for at most 4 folds" if positives == 4 else "get more such rows"
+    )
 
 
 def test_fewer_negatives_or_groups_than_folds_are_told() -> None:
     with pytest.raises(SplitError, match="There are fewer negative rows than folds"):
         splitters.split(numeric_table(60, 57), StratifiedKFold(folds=5), 1, "mine")
-    table = Table(("a",), np.repeat([1.0, 2, 3, 4], 10)[:, None], np.repeat([1, 0, 0, 0], 10).astype(np.int8))
+    table = Table(
+        ("a",), np.repeat([1.0, 2, 3, 4], 10)[:, None], np.repeat([1, 0, 0, 0], 10).astype(np.int8)
+    )
     with pytest.raises(SplitError, match="There are fewer groups with a positive row than folds"):
         splitters.split(table, Grouped(scheme="grouped", folds=2), 1, "mine")
 
@@ -197,18 +224,30 @@ def test_a_grouped_split_with_one_group_left_for_validation_is_told() -> None:
 def test_a_part_with_one_class_alone_is_told() -> None:
     labels = np.zeros(50, int)
     labels[[0, 1]] = 1  # the positives lie in the past
-    with pytest.raises(SplitError, match="The test part of repeat 0, fold 0 has one class alone") as caught:
-        splitters.split(timed(np.arange(50), labels.tolist()), Temporal(scheme="temporal"), 1, "mine")
+    with pytest.raises(
+        SplitError, match="The test part of repeat 0, fold 0 has one class alone"
+    ) as caught:
+        splitters.split(
+            timed(np.arange(50), labels.tolist()), Temporal(scheme="temporal"), 1, "mine"
+        )
     assert caught.value.found == "0 positives among 10 rows"
     with pytest.raises(SplitError, match="The train part of repeat 0, fold 0 has one class alone"):
-        splitters.split(timed(np.arange(50)[::-1], labels.tolist()), Temporal(scheme="temporal"), 1, "mine")
+        splitters.split(
+            timed(np.arange(50)[::-1], labels.tolist()), Temporal(scheme="temporal"), 1, "mine"
+        )
 
 
-@pytest.mark.parametrize("scheme", [
-    Holdout(scheme="holdout", test_size=0.001),
-    Holdout(scheme="holdout", validation=0.001),
-    StratifiedKFold(folds=2, validation=0.999),
-], ids=["test", "validation", "train"])  # fmt: skip
-def test_a_part_too_small_for_a_row_of_each_class_is_told(scheme: Holdout | StratifiedKFold) -> None:
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        Holdout(scheme="holdout", test_size=0.001),
+        Holdout(scheme="holdout", validation=0.001),
+        StratifiedKFold(folds=2, validation=0.999),
+    ],
+    ids=["test", "validation", "train"],
+)
+def test_a_part_too_small_for_a_row_of_each_class_is_told(
+    scheme: Holdout | StratifiedKFold,
+) -> None:
     with pytest.raises(SplitError, match="The table is too small for this split"):
         splitters.split(numeric_table(60, 20), scheme, 1, "mine")

@@ -1,4 +1,5 @@
-"""Scoring new rows, from the command line and over HTTP: what is answered to right rows, and to wrong ones."""
+"""Scoring new rows, from the command line and over HTTP: what is answered to right rows, and to
+wrong ones."""
 
 from __future__ import annotations
 
@@ -24,14 +25,14 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from counterpoise.commands import promote, score
 from counterpoise.champion import scoring
 from counterpoise.champion.bundle import Champion
 from counterpoise.champion.rules import Rule
 from counterpoise.champion.schema import Noted
-from counterpoise.data.tables import Table
+from counterpoise.commands import promote, score
 from counterpoise.core.errors import guarded
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.data.tables import Table
 from tests.champions import champion_of, outside, raw_rows, small, standing_in
 from tests.conftest import mixed_table, numeric_table
 from tests.test_models import work_of
@@ -58,7 +59,8 @@ ROWS = "age,region,income,plan,active"
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A champion's folder: numbers, categories, a boolean, and a model that takes no missing values."""
+    """A champion's folder: numbers, categories, a boolean, and a model that takes no missing
+    values."""
     folder = tmp_path_factory.mktemp("model")
     small("logistic_regression", mixed_table()).save(folder)
     return folder
@@ -103,19 +105,32 @@ def test_a_csv_is_scored_as_its_rows_are(model: Path, tmp_path: Path, few_at_onc
     assert "left out" not in said
     assert "240 rows scored" in said
     for name in ("from.parquet", "from.csv"):
-        status, said = run(score.main, model, tmp_path / "new.parquet", tmp_path / name, "--keep", "id", "income")
+        status, said = run(
+            score.main, model, tmp_path / "new.parquet", tmp_path / name, "--keep", "id", "income"
+        )
         assert status == 0, said
     again = pd.read_parquet(tmp_path / "from.parquet")
     assert [str(dtype) for dtype in again.dtypes[1:]] == ["float64", "float64", "int8"]
-    pd.testing.assert_frame_equal(again.astype({"id": object, "decision": int}), found.astype({"id": object}))
+    pd.testing.assert_frame_equal(
+        again.astype({"id": object, "decision": int}), found.astype({"id": object})
+    )
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "from.csv", dtype={"id": str}), found)
 
 
 def test_every_way_to_write_a_value_scores_the_same(model: Path, tmp_path: Path) -> None:
-    """Missing markers, booleans in any case, spaces, another order, and an extra column, which is said once."""
-    one = written(tmp_path, ROWS, "1.5,east,20,a,True", ",north,NA,b,False", "2,,3,,", name="one.csv")
-    other = written(tmp_path, "note,active,plan,income,region,age", "x, TRUE,a , 2e1,east,1.50",
-                    "y,false,b,null,north,NaN", "z,N/A,<NA>,3,#N/A,2.0", name="other.csv")  # fmt: skip
+    """Missing markers, booleans in any case, spaces, another order, and an extra column, which is
+    said once."""
+    one = written(
+        tmp_path, ROWS, "1.5,east,20,a,True", ",north,NA,b,False", "2,,3,,", name="one.csv"
+    )
+    other = written(
+        tmp_path,
+        "note,active,plan,income,region,age",
+        "x, TRUE,a , 2e1,east,1.50",
+        "y,false,b,null,north,NaN",
+        "z,N/A,<NA>,3,#N/A,2.0",
+        name="other.csv",
+    )
     _, said, first = scored(model, one)
     assert said.count("left out") == 0
     _, said, second = scored(model, other)
@@ -124,23 +139,44 @@ def test_every_way_to_write_a_value_scores_the_same(model: Path, tmp_path: Path)
 
 
 WRONG = {
-    "a missing column": ([ROWS.replace(",income", ""), "1,east,a,True"], ["lack a column", "'income'"]),
-    "a column by another name": ([ROWS.replace("income", "incomes"), "1,east,2,a,True"], ["did you mean 'incomes'"]),
+    "a missing column": (
+        [ROWS.replace(",income", ""), "1,east,a,True"],
+        ["lack a column", "'income'"],
+    ),
+    "a column by another name": (
+        [ROWS.replace("income", "incomes"), "1,east,2,a,True"],
+        ["did you mean 'incomes'"],
+    ),
     "a column twice": ([f"{ROWS},age", "1,east,2,a,True,1"], ["stands twice", "'age'"]),
-    "a text in a column of numbers": ([ROWS, *["1,east,2,a,True"] * 34, "1,east,much,a,True"],
-                                      ["column 'income', row 35", "'much'"]),
-    "a boolean in a column of numbers": ([ROWS, "True,east,2,a,True"], ["column 'age', row 1", "True"]),
-    "an infinite number": ([ROWS, *["1,east,2,a,True"] * 12, "inf,east,2,a,True"],
-                           ["A number is infinite", "column 'age', row 13"]),
+    "a text in a column of numbers": (
+        [ROWS, *["1,east,2,a,True"] * 34, "1,east,much,a,True"],
+        ["column 'income', row 35", "'much'"],
+    ),
+    "a boolean in a column of numbers": (
+        [ROWS, "True,east,2,a,True"],
+        ["column 'age', row 1", "True"],
+    ),
+    "an infinite number": (
+        [ROWS, *["1,east,2,a,True"] * 12, "inf,east,2,a,True"],
+        ["A number is infinite", "column 'age', row 13"],
+    ),
     "nothing": ([], ["The file is empty"]),
     "a header alone": ([ROWS], ["The table has no rows"]),
-    "too few fields": ([ROWS, *["1,east,2,a,True"] * 25, "1,east,2"], ["Expected 5 fields in line 27, saw 3"]),
-    "too many fields": ([ROWS, *["1,east,2,a,True"] * 25, "1,east,2,a,True,7"], ["cannot be read as csv"]),
-}  # fmt: skip
+    "too few fields": (
+        [ROWS, *["1,east,2,a,True"] * 25, "1,east,2"],
+        ["Expected 5 fields in line 27, saw 3"],
+    ),
+    "too many fields": (
+        [ROWS, *["1,east,2,a,True"] * 25, "1,east,2,a,True,7"],
+        ["cannot be read as csv"],
+    ),
+}
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_row_is_told_and_nothing_is_written(wrong: str, model: Path, tmp_path: Path, few_at_once: None) -> None:
+def test_a_wrong_row_is_told_and_nothing_is_written(
+    wrong: str, model: Path, tmp_path: Path, few_at_once: None
+) -> None:
     lines, words = WRONG[wrong]
     source = tmp_path / "new.csv"
     source.write_text("".join(f"{line}\n" for line in lines))
@@ -154,7 +190,9 @@ def test_a_wrong_row_is_told_and_nothing_is_written(wrong: str, model: Path, tmp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "scored.csv"]
 
 
-def test_a_label_never_seen_is_missing_counted_and_said(model: Path, tmp_path: Path, few_at_once: None) -> None:
+def test_a_label_never_seen_is_missing_counted_and_said(
+    model: Path, tmp_path: Path, few_at_once: None
+) -> None:
     rows = ["1,mars,2,a,True", "1,,2,a,True"] * 12
     status, said, found = scored(model, written(tmp_path, ROWS, *rows))
     assert status == 0
@@ -171,7 +209,10 @@ def test_files_and_columns_that_make_no_sense_are_told(model: Path, tmp_path: Pa
         ((model, source, source), "take the place of the rows"),
         ((model, source, tmp_path / "out.csv", "--keep", "regions"), "did you mean 'region'"),
         ((tmp_path, source, tmp_path / "out.csv"), "There is no champion in this folder"),
-        ((model, written(tmp_path, "PAR1", name="broken.parquet"), tmp_path / "out.csv"), "cannot be read as parquet"),
+        (
+            (model, written(tmp_path, "PAR1", name="broken.parquet"), tmp_path / "out.csv"),
+            "cannot be read as parquet",
+        ),
     ):
         status, said = run(score.main, *arguments)
         assert (status, words in said) == (1, True), said
@@ -180,20 +221,37 @@ def test_files_and_columns_that_make_no_sense_are_told(model: Path, tmp_path: Pa
 
 def test_where_costs_stand_in_a_column_each_row_has_its_own_threshold(tmp_path: Path) -> None:
     table = numeric_table()
-    rule = Rule("cost", "the cheaper", None, {"false_positive": 1.0, "false_negative": {"column": "loss"},
-                                              "true_positive": 0.0, "true_negative": 0.0})  # fmt: skip
-    champion = champion_of(work_of("logistic_regression", table), table, rule=rule, amounts=("loss",))
+    rule = Rule(
+        "cost",
+        "the cheaper",
+        None,
+        {
+            "false_positive": 1.0,
+            "false_negative": {"column": "loss"},
+            "true_positive": 0.0,
+            "true_negative": 0.0,
+        },
+    )
+    champion = champion_of(
+        work_of("logistic_regression", table), table, rule=rule, amounts=("loss",)
+    )
     champion.save(tmp_path / "model")
-    rows = pd.DataFrame(table.X[:40], columns=table.features).assign(loss=np.geomspace(0.1, 100, 40))
+    rows = pd.DataFrame(table.X[:40], columns=table.features).assign(
+        loss=np.geomspace(0.1, 100, 40)
+    )
     rows.to_csv(tmp_path / "new.csv", index=False)
     status, said, found = scored(tmp_path / "model", tmp_path / "new.csv")
     assert status == 0, said
     assert found is not None
-    np.testing.assert_array_equal(found["decision"], found["probability"] * rows["loss"] >= 1 - found["probability"])
+    np.testing.assert_array_equal(
+        found["decision"], found["probability"] * rows["loss"] >= 1 - found["probability"]
+    )
     for value, words in ((None, "no amount to reckon its costs from"), (-3, "negative cost")):
         rows.loc[20, "loss"] = value
         rows.to_csv(tmp_path / "new.csv", index=False)
-        status, said = run(score.main, tmp_path / "model", tmp_path / "new.csv", tmp_path / "again.csv")
+        status, said = run(
+            score.main, tmp_path / "model", tmp_path / "new.csv", tmp_path / "again.csv"
+        )
         assert (status, words in said, "row 21" in said) == (1, True, True), said
 
 
@@ -207,7 +265,8 @@ champion, peaks = Champion.load(Path("model")), []
 for name in ("few", "million"):
     start = time.perf_counter()
     told = score_file(champion, Path(f"{name}.csv"), Path(f"{name}.scored.csv"))
-    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+    unit = 1 if sys.platform == "darwin" else 1024
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 print(json.dumps([told.rows, peaks, time.perf_counter() - start]))
 """
 MOST_GROWTH = 100 * 2**20
@@ -219,25 +278,44 @@ def test_a_million_rows_take_the_memory_of_a_few(tmp_path: Path) -> None:
     champion = small("logistic_regression", table)
     champion.save(tmp_path / "model")
     random = np.random.default_rng(0)
-    X = np.column_stack([
-        random.normal(size=MILLION), random.integers(0, 3, MILLION), random.normal(size=MILLION) * 100,
-        random.integers(0, 4, MILLION), random.integers(0, 2, MILLION),
-    ])  # fmt: skip
+    X = np.column_stack(
+        [
+            random.normal(size=MILLION),
+            random.integers(0, 3, MILLION),
+            random.normal(size=MILLION) * 100,
+            random.integers(0, 4, MILLION),
+            random.integers(0, 2, MILLION),
+        ]
+    )
     columns = {
-        name: pa.array(X[:, k]) if name not in table.categories
-        else pa.DictionaryArray.from_arrays(X[:, k].astype(np.int8), list(table.categories[name])).cast(pa.string())
+        name: (
+            pa.array(X[:, k])
+            if name not in table.categories
+            else pa.DictionaryArray.from_arrays(
+                X[:, k].astype(np.int8), list(table.categories[name])
+            ).cast(pa.string())
+        )
         for k, name in enumerate(table.features)
-    }  # fmt: skip
+    }
     rows = pa.table(columns)
     pa.csv.write_csv(rows, tmp_path / "million.csv")
     pa.csv.write_csv(rows.slice(0, 10_000), tmp_path / "few.csv")
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run([sys.executable, "-c", MEASURE], cwd=tmp_path, env=environment, capture_output=True, text=True,
-                          check=False, timeout=300)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     count, (few, million), seconds = json.loads(done.stdout)
     assert count == MILLION
-    assert million - few < MOST_GROWTH, f"{(million - few) / 2**20:.0f} MiB more, in {seconds:.1f} s"
+    assert million - few < MOST_GROWTH, (
+        f"{(million - few) / 2**20:.0f} MiB more, in {seconds:.1f} s"
+    )
     found = pd.read_csv(tmp_path / "million.scored.csv")
     np.testing.assert_allclose(found["probability"], champion.raw(X), rtol=1e-12)
     np.testing.assert_array_equal(found["decision"], found["probability"] >= 0.5)
@@ -257,15 +335,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def server(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`mlflow models serve`, in an empty folder and with nothing of this repository on the path; its address."""
+    """`mlflow models serve`, in an empty folder and with nothing of this repository on the path;
+    its address."""
     folder = tmp_path_factory.mktemp("elsewhere")
     program = shutil.which("mlflow", path=str(Path(sys.executable).parent))
     assert program
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = outside(MLFLOW_TRACKING_URI=f"sqlite:///{place / 'mlflow.db'}",
-                          PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # fmt: skip
+    environment = outside(
+        MLFLOW_TRACKING_URI=f"sqlite:///{place / 'mlflow.db'}",
+        PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    )
     command = [
         program,
         "models",
@@ -278,8 +359,14 @@ def server(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         port,
     ]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(list(map(str, command)), cwd=folder, env=environment, stdout=log, stderr=log,
-                                   start_new_session=True)  # fmt: skip
+        process = subprocess.Popen(
+            list(map(str, command)),
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(600):
@@ -303,9 +390,10 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def ask(address: str, body: Any) -> tuple[int, Any]:
     """One request: its status and the answer."""
     request = urllib.request.Request(
-        f"{address}/invocations", data=body if isinstance(body, bytes) else json.dumps(body).encode(),
+        f"{address}/invocations",
+        data=body if isinstance(body, bytes) else json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
-    )  # fmt: skip
+    )
     try:
         with DIRECT.open(request, timeout=60) as answer:
             return answer.status, json.loads(answer.read())
@@ -340,13 +428,18 @@ def test_a_dataset_is_scored_by_its_champion(place: Path, tmp_path: Path) -> Non
     assert (status, "There is no model models:/counterpoise-nobody@champion" in said) == (1, True)
 
 
-def test_the_server_answers_as_the_command_line_does(server: str, place: Path, tmp_path: Path) -> None:
+def test_the_server_answers_as_the_command_line_does(
+    server: str, place: Path, tmp_path: Path
+) -> None:
     raw = raw_rows().drop(columns=["customer", "churned"])
     raw.to_csv(tmp_path / "rows.csv", index=False)
     assert run(score.main, "mine", tmp_path / "rows.csv", tmp_path / "scored.csv")[0] == 0
     expected = pd.read_csv(tmp_path / "scored.csv")
     rows = raw.astype(object).where(raw.notna(), None)
-    for body in ({"dataframe_split": rows.to_dict("split")}, {"dataframe_records": rows.to_dict("records")}):
+    for body in (
+        {"dataframe_split": rows.to_dict("split")},
+        {"dataframe_records": rows.to_dict("records")},
+    ):
         status, answer = ask(server, body)
         assert status == 200, answer
         found = pd.DataFrame(answer["predictions"])
@@ -357,25 +450,41 @@ def test_the_server_answers_as_the_command_line_does(server: str, place: Path, t
 def test_what_the_server_answers_to_a_request_that_is_not_quite_right(server: str) -> None:
     good = [43.0, "pro", "4", "True", 2.0]
     usual = probability(server, split(good))
-    assert probability(server, split(["c1", *good], columns=["customer", *COLUMNS])) == usual  # an extra column
+    # an extra column
+    assert probability(server, split(["c1", *good], columns=["customer", *COLUMNS])) == usual
     assert probability(server, split(good[::-1], columns=COLUMNS[::-1])) == usual  # another order
-    assert probability(server, split([43, "pro", 4, True, 2])) == usual  # numbers and booleans as JSON has them
+    # numbers and booleans as JSON has them
+    assert probability(server, split([43, "pro", 4, True, 2])) == usual
     missing = probability(server, split([None, None, "4", None, 2]))
     as_nan = json.dumps(split([float("nan"), None, "4", None, 2])).encode()
     assert b"NaN" in as_nan
     assert probability(server, as_nan) == missing  # NaN and null are missing values
-    assert probability(server, split([-1, None, "4", None, 2])) == missing  # and so is the dataset's sentinel
-    assert probability(server, split([None, "platinum", "4", None, 2])) == missing  # and a label never seen
+    # and so is the dataset's sentinel
+    assert probability(server, split([-1, None, "4", None, 2])) == missing
+    # and a label never seen
+    assert probability(server, split([None, "platinum", "4", None, 2])) == missing
 
 
-@pytest.mark.parametrize(("body", "words"), [
-    (split([43, "pro", "4", "True"], columns=COLUMNS[:4]), ["missing inputs ['calls']"]),
-    (split([43, "pro", "4", "True", 2], ["old", "pro", "4", "True", 2]), ["column age", "'old'"]),
-    (json.dumps(split([43, "pro", "4", "True", float("inf")])).encode(), ["A number is infinite", "column 'calls', row 1"]),
-    ({"rows": []}, ["dataframe_split"]),
-    (b"age=43", ["JSON"]),
-], ids=["missing column", "wrong type", "infinite", "no rows", "no JSON"])  # fmt: skip
-def test_what_the_server_answers_to_a_wrong_request(server: str, body: Any, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (split([43, "pro", "4", "True"], columns=COLUMNS[:4]), ["missing inputs ['calls']"]),
+        (
+            split([43, "pro", "4", "True", 2], ["old", "pro", "4", "True", 2]),
+            ["column age", "'old'"],
+        ),
+        (
+            json.dumps(split([43, "pro", "4", "True", float("inf")])).encode(),
+            ["A number is infinite", "column 'calls', row 1"],
+        ),
+        ({"rows": []}, ["dataframe_split"]),
+        (b"age=43", ["JSON"]),
+    ],
+    ids=["missing column", "wrong type", "infinite", "no rows", "no JSON"],
+)
+def test_what_the_server_answers_to_a_wrong_request(
+    server: str, body: Any, words: list[str]
+) -> None:
     status, message = ask(server, body)
     assert status == 400
     for word in words:
@@ -385,7 +494,8 @@ def test_what_the_server_answers_to_a_wrong_request(server: str, body: Any, word
 def test_python_asks_it_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import warnings
 
-    monkeypatch.setattr(sys, "path", list(sys.path))  # MLflow puts the model's own code first, and leaves it there
+    # MLflow puts the model's own code first, and leaves it there
+    monkeypatch.setattr(sys, "path", list(sys.path))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -401,7 +511,12 @@ def test_python_asks_it_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_table_of_labels_alone_is_scored() -> None:
     table = Table(
-        ("flag",), np.array([[0.0], [1.0]] * 120), np.array([0, 1] * 120, np.int8), {"flag": ("False", "True")}
+        ("flag",),
+        np.array([[0.0], [1.0]] * 120),
+        np.array([0, 1] * 120, np.int8),
+        {"flag": ("False", "True")},
     )
-    scored = small("logistic_regression", table).score(pd.DataFrame({"flag": [True, False, None]}), "here", Noted())
+    scored = small("logistic_regression", table).score(
+        pd.DataFrame({"flag": [True, False, None]}), "here", Noted()
+    )
     assert scored.decision.tolist()[:2] == [True, False]

@@ -35,11 +35,14 @@ TRIALS = 18
 
 
 def bowl(params: dict[str, Any], report: Report) -> float:
-    """Highest in the middle, lower the further away; it reports on the way and cannot be computed near one edge."""
+    """Highest in the middle, lower the further away; it reports on the way and cannot be computed
+    near one edge."""
     if params["max_depth"] == 8:
         raise ValueError("a tree that deep\ndoes not grow here")
     weight = {1: 0.0, "balanced": 0.2, 10: 0.1}[params["scale_pos_weight"]]
-    layers = {"[64, 32]": 0.1, "[128]": 0.0, "null": 0.05, '{"units": 8}': 0.02}[json.dumps(params["layers"])]
+    layers = {"[64, 32]": 0.1, "[128]": 0.0, "null": 0.05, '{"units": 8}': 0.02}[
+        json.dumps(params["layers"])
+    ]
     worth = 1.0 + weight + layers
     worth -= (math.log(params["learning_rate"]) - math.log(0.05)) ** 2 / 10
     worth -= (params["loss_gamma"] - 2) ** 2 / 10 + (params["max_depth"] - 5) ** 2 / 10
@@ -79,7 +82,9 @@ def test_the_optimum_is_found_better_than_by_chance() -> None:
     for seed in range(5):
         searched.append(search(value, space, 50, seed).value)
         chance = random.Random(seed)
-        drawn.append(max(value({name: chance.uniform(-5, 5) for name in space}, print) for _ in range(50)))
+        drawn.append(
+            max(value({name: chance.uniform(-5, 5) for name in space}, print) for _ in range(50))
+        )
     assert np.median(searched) > -0.5 > np.median(drawn)
     assert sum(s > d for s, d in zip(searched, drawn, strict=True)) >= 4
 
@@ -87,7 +92,9 @@ def test_the_optimum_is_found_better_than_by_chance() -> None:
 def test_the_best_is_the_highest_of_the_complete_trials(whole: Found) -> None:
     complete = [trial for trial in whole.trials if trial["state"] == "complete"]
     assert whole.value == max(trial["value"] for trial in complete)
-    assert whole.params == next(trial["params"] for trial in complete if trial["value"] == whole.value)
+    assert whole.params == next(
+        trial["params"] for trial in complete if trial["value"] == whole.value
+    )
     assert whole.value == bowl(whole.params, lambda *_: None)
 
 
@@ -120,14 +127,20 @@ def test_numbers_and_choices_come_as_the_space_has_them(whole: Found) -> None:
         ([5], {5}),
     ],
 )
-def test_every_kind_of_dimension_is_drawn_from_to_its_ends(dimension: Any, expected: set[float] | None) -> None:
-    seen = [trial["params"]["x"] for trial in search(lambda *_: 0.5, {"x": dimension}, 40, 0).trials]
+def test_every_kind_of_dimension_is_drawn_from_to_its_ends(
+    dimension: Any, expected: set[float] | None
+) -> None:
+    seen = [
+        trial["params"]["x"] for trial in search(lambda *_: 0.5, {"x": dimension}, 40, 0).trials
+    ]
     assert {json.dumps(x) for x in seen} == {json.dumps(x) for x in expected or dimension}
 
 
 def test_a_range_of_two_whole_numbers_by_its_logarithm_stays_whole() -> None:
-    seen = [trial["params"]["x"] for trial in
-            search(lambda *_: 0.5, {"x": Range(low=1, high=1000, log=True)}, 30, 0).trials]  # fmt: skip
+    seen = [
+        trial["params"]["x"]
+        for trial in search(lambda *_: 0.5, {"x": Range(low=1, high=1000, log=True)}, 30, 0).trials
+    ]
     assert all(type(x) is int for x in seen)
     assert sum(x < 100 for x in seen) > 10
 
@@ -214,7 +227,10 @@ def test_a_trial_may_be_pruned_by_what_it_computes_itself() -> None:
 
     found = search(value, LINE, 12, 0)
     pruned = [trial for trial in found.trials if trial["params"]["x"] > 3]
-    assert all((trial["state"], trial["value"], trial["step"]) == ("pruned", None, None) for trial in pruned)
+    assert all(
+        (trial["state"], trial["value"], trial["step"]) == ("pruned", None, None)
+        for trial in pruned
+    )
     assert 0 < len(pruned) < 12
 
 
@@ -241,7 +257,10 @@ def test_a_trial_that_fails_says_why_and_the_search_goes_on(error: Exception, re
     failed = [trial for trial in found.trials if trial["params"]["x"] > 5]
     assert len(found.trials) == 15
     assert failed
-    assert all((trial["state"], trial["value"], trial["reason"]) == ("failed", None, reason) for trial in failed)
+    assert all(
+        (trial["state"], trial["value"], trial["reason"]) == ("failed", None, reason)
+        for trial in failed
+    )
     assert found.value <= 5
 
 
@@ -251,11 +270,19 @@ def test_a_trial_that_fails_says_why_and_the_search_goes_on(error: Exception, re
         (lambda report: math.nan, "FloatingPointError: the value is nan"),
         (lambda report: -math.inf, "FloatingPointError: the value is -inf"),
         (lambda report: report(3, math.nan), "FloatingPointError: the value is nan at step 3"),
-        (lambda report: report(-1, 0.5), "ValueError: steps count from 0 upwards, found -1 after none"),
-        (lambda report: [report(2, 0.5), report(2, 0.5)], "ValueError: steps count from 0 upwards, found 2 after 2"),
+        (
+            lambda report: report(-1, 0.5),
+            "ValueError: steps count from 0 upwards, found -1 after none",
+        ),
+        (
+            lambda report: [report(2, 0.5), report(2, 0.5)],
+            "ValueError: steps count from 0 upwards, found 2 after 2",
+        ),
     ],
 )
-def test_a_number_that_makes_no_sense_is_a_failed_trial(wrong: Callable[[Report], float], reason: str) -> None:
+def test_a_number_that_makes_no_sense_is_a_failed_trial(
+    wrong: Callable[[Report], float], reason: str
+) -> None:
     left = iter([wrong])
     found = search(lambda params, report: next(left, lambda _: 0.5)(report), LINE, 3, 0)
     assert states(found) == ["failed", "complete", "complete"]
@@ -269,7 +296,9 @@ def test_when_every_trial_fails_the_first_reason_is_told() -> None:
         raise ValueError(f"no {calls}")
 
     calls = 0
-    with pytest.raises(RuntimeError, match=r"^all 4 trials of the search failed, the first with ValueError: no 1$"):
+    with pytest.raises(
+        RuntimeError, match=r"^all 4 trials of the search failed, the first with ValueError: no 1$"
+    ):
         search(value, LINE, 4, 0)
 
 
@@ -283,7 +312,9 @@ def test_rows_that_no_trial_can_be_fitted_on_are_not_applicable(other: Exception
         (NotApplicable, RuntimeError), match=r"^all 4 trials .* first with NotApplicable: one"
     ) as caught:
         search(value, LINE, 4, 0)
-    assert type(caught.value) is (NotApplicable if isinstance(other, NotApplicable) else RuntimeError)
+    assert type(caught.value) is (
+        NotApplicable if isinstance(other, NotApplicable) else RuntimeError
+    )
 
 
 def test_a_mistake_in_the_parameters_goes_through_at_once() -> None:
@@ -302,10 +333,17 @@ def test_a_mistake_in_the_parameters_goes_through_at_once() -> None:
 # The first trial, and choices drawn again.
 
 
-@pytest.mark.parametrize("first", [
-    {"x": 3.0},  # in the space
-    {"x": 11.0}, {"x": None}, {"x": 3.0, "y": 1}, {},  # not in the space: it is tried all the same
-], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"x": 3.0},  # in the space
+        {"x": 11.0},
+        {"x": None},
+        {"x": 3.0, "y": 1},
+        {},  # not in the space: it is tried all the same
+    ],
+    ids=repr,
+)
 def test_what_is_found_is_never_worse_than_the_first(first: dict[str, Any]) -> None:
     def value(params: dict[str, Any], report: Report) -> float:
         for step in range(5):
@@ -330,7 +368,9 @@ def test_choices_that_are_drawn_again_are_not_computed_again() -> None:
     found = search(value, {"a": [1, 2], "b": Range(low=0, high=1)}, 30, 0)
     assert len(found.trials) == 30
     assert found.value == 3
-    complete = {(t["params"]["a"], t["params"]["b"]) for t in found.trials if t["state"] == "complete"}
+    complete = {
+        (t["params"]["a"], t["params"]["b"]) for t in found.trials if t["state"] == "complete"
+    }
     assert all(seen.count(pair) == 1 for pair in complete)
     assert len(seen) < 20
 
@@ -360,18 +400,32 @@ CONTENT: dict[str, Any] = {
 
 
 def parsed(asked: Any) -> Search:
-    search_ = config.parse({**CONTENT, "models": {"xgboost": {"search": asked}}}).models["xgboost"].search
+    search_ = (
+        config.parse({**CONTENT, "models": {"xgboost": {"search": asked}}}).models["xgboost"].search
+    )
     assert search_ is not None
     return search_
 
 
 def test_a_space_of_params_yaml_is_one_that_can_be_searched() -> None:
-    asked = parsed({"trials": 3, "space": {
-        "max_depth": {"low": 2, "high": 8}, "learning_rate": {"low": 0.01, "high": 0.3, "log": True},
-        "loss_gamma": {"low": 0.5, "high": 5.0}, "scale_pos_weight": [1, "balanced", 10], "layers": [[64, 32], [128]],
-    }})  # fmt: skip
+    asked = parsed(
+        {
+            "trials": 3,
+            "space": {
+                "max_depth": {"low": 2, "high": 8},
+                "learning_rate": {"low": 0.01, "high": 0.3, "log": True},
+                "loss_gamma": {"low": 0.5, "high": 5.0},
+                "scale_pos_weight": [1, "balanced", 10],
+                "layers": [[64, 32], [128]],
+            },
+        }
+    )
     found = search(lambda *_: 0.5, asked.space, asked.trials, 0)
-    assert [type(found.params[name]) for name in ("max_depth", "learning_rate", "layers")] == [int, float, list]
+    assert [type(found.params[name]) for name in ("max_depth", "learning_rate", "layers")] == [
+        int,
+        float,
+        list,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -400,9 +454,16 @@ def test_a_dimension_that_makes_no_sense_is_named(dimension: Any, message: str) 
     assert message in (caught.value.found or "")
 
 
-@pytest.mark.parametrize("asked", [
-    {"trials": 0, "space": {"x": [1]}}, {"trials": 3, "space": {}}, {"trials": 3}, {"space": {"x": [1]}},
-], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"trials": 0, "space": {"x": [1]}},
+        {"trials": 3, "space": {}},
+        {"trials": 3},
+        {"space": {"x": [1]}},
+    ],
+    ids=repr,
+)
 def test_a_search_of_nothing_is_an_error_of_params_yaml(asked: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"params\.yaml has an error"):
         parsed(asked)
@@ -427,17 +488,27 @@ def test_a_search_finds_parameters_of_xgboost() -> None:
     def value(params: dict[str, Any], _: Report) -> float:
         model = XGBClassifier(n_estimators=20, n_jobs=1, random_state=0, **params)
         model.fit(data.X[train], data.y[train])
-        return float(average_precision_score(data.y[validation], model.predict_proba(data.X[validation])[:, 1]))
+        return float(
+            average_precision_score(
+                data.y[validation], model.predict_proba(data.X[validation])[:, 1]
+            )
+        )
 
-    space = {"max_depth": Range(low=1, high=8), "learning_rate": Range(low=0.01, high=0.5, log=True),
-             "subsample": [0.5, 1.0, 2.0], "scale_pos_weight": [1, 10]}  # fmt: skip
+    space = {
+        "max_depth": Range(low=1, high=8),
+        "learning_rate": Range(low=0.01, high=0.5, log=True),
+        "subsample": [0.5, 1.0, 2.0],
+        "scale_pos_weight": [1, 10],
+    }
     found = search(value, space, 20, 0, first={})
     unsearched = value({}, print)
     assert found.trials[0]["value"] == unsearched
     assert found.value > unsearched
     reasons = {trial["reason"] for trial in found.trials if trial["params"].get("subsample") == 2.0}
-    assert reasons == {"XGBoostError: value 2 for Parameter subsample exceed bound [0,1] subsample: Row subsample ratio of "
-                       "training instance."}  # fmt: skip
+    assert reasons == {
+        "XGBoostError: value 2 for Parameter subsample exceed bound [0,1] subsample: Row subsample"
+        " ratio of training instance."
+    }
     assert table(search(value, space, 20, 0, first={})) == table(found)
 
 
@@ -450,7 +521,9 @@ def test_a_reason_holds_no_time_of_day_and_no_address() -> None:
         XGBClassifier(n_estimators=1, objective="nothing").fit(data.X, data.y)
         return 0.5
 
-    with pytest.raises(RuntimeError, match=r"failed, the first with XGBoostError: /.*Unknown objective") as caught:
+    with pytest.raises(
+        RuntimeError, match=r"failed, the first with XGBoostError: /.*Unknown objective"
+    ) as caught:
         search(value, LINE, 1, 0)
     assert "0x" not in str(caught.value)
     assert "[bt]" not in str(caught.value)
@@ -467,7 +540,9 @@ def test_optuna_says_nothing_and_its_logger_is_as_it_was(capfd: pytest.CaptureFi
 
 def test_optuna_is_imported_when_a_search_begins() -> None:
     script = "import sys, counterpoise.engine.search; print('optuna' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"
 
 

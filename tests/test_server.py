@@ -1,4 +1,5 @@
-"""The tracking server as deploy/server.sh runs it: a real PostgreSQL, a real MLflow, and what goes wrong with them."""
+"""The tracking server as deploy/server.sh runs it: a real PostgreSQL, a real MLflow, and what goes
+wrong with them."""
 
 from __future__ import annotations
 
@@ -25,14 +26,19 @@ from tests.team_servers import ADMIN_PASSWORD, SCRIPT, Postgres, TrackingServer,
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what MLflow warns of while it is imported is not ours
-    os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", NO_PROXY="127.0.0.1,localhost", no_proxy="127.0.0.1,localhost")
+    os.environ.update(
+        MLFLOW_DISABLE_TELEMETRY="true",
+        NO_PROXY="127.0.0.1,localhost",
+        no_proxy="127.0.0.1,localhost",
+    )
     import mlflow
     from alembic import command
     from alembic.script import ScriptDirectory
     from mlflow.store.db.utils import _get_alembic_config
     from mlflow.store.tracking.dbmodels.initial_models import Base as FirstTables
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # what MLflow asks of SQLAlchemy
+# what MLflow asks of SQLAlchemy
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 WORD = "the word of ann"
 
@@ -52,11 +58,16 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     now = datetime.datetime.now(datetime.UTC)
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1)).add_extension(address, critical=False)
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(address, critical=False)
         .sign(key, hashes.SHA256())
-    )  # fmt: skip
+    )
     pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
     paths = {"TLS_CERTIFICATE": folder / "certificate.pem", "TLS_KEY": folder / "key.pem"}
     paths["TLS_CERTIFICATE"].write_bytes(made.public_bytes(pem))
@@ -69,7 +80,9 @@ def server(
     database: Postgres, certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TrackingServer]:
     """A server with TLS, one user beside the administrator, and a run with an artifact."""
-    server = TrackingServer(tmp_path_factory.mktemp("server"), database.create("mlflow"), database.passwords)
+    server = TrackingServer(
+        tmp_path_factory.mktemp("server"), database.create("mlflow"), database.passwords
+    )
     server.settings = dict(certificate)
     server.start()
     try:
@@ -86,13 +99,18 @@ def server(
 
 
 def as_user(server: TrackingServer, name: str, password: str) -> Any:
-    return mlflow.MlflowClient(tracking_uri=server.address.replace("://", f"://{name}:{password.replace(' ', '%20')}@"))
+    return mlflow.MlflowClient(
+        tracking_uri=server.address.replace("://", f"://{name}:{password.replace(' ', '%20')}@")
+    )
 
 
 def hold_what_ann_found(client: Any) -> None:
     (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert (run.info.run_name, run.info.status) == ("none/xgboost", "FINISHED")
-    assert Path(client.download_artifacts(run.info.run_id, "found.txt")).read_text() == "what was found"
+    assert (
+        Path(client.download_artifacts(run.info.run_id, "found.txt")).read_text()
+        == "what was found"
+    )
 
 
 def told_by(address: str) -> str:
@@ -111,7 +129,9 @@ def told_by(address: str) -> str:
 # ----------------------------------------------------------------- who may do what
 
 
-def test_nobody_without_a_password_sees_anything(server: TrackingServer, certificate: dict[str, str]) -> None:
+def test_nobody_without_a_password_sees_anything(
+    server: TrackingServer, certificate: dict[str, str]
+) -> None:
     where = f"{server.address}/api/2.0/mlflow/experiments/get-by-name?experiment_name=digits"
     trusted = {"verify": certificate["TLS_CERTIFICATE"], "timeout": 10}
     assert requests.get(where, **trusted).status_code == 401
@@ -121,7 +141,9 @@ def test_nobody_without_a_password_sees_anything(server: TrackingServer, certifi
 
 
 def test_no_process_shows_a_password(server: TrackingServer) -> None:
-    listed = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
+    ).stdout
     assert "mlflow server" in listed
     for secret in (ADMIN_PASSWORD, WORD, "a database of the tests", "of the tests"):
         assert secret not in listed
@@ -130,25 +152,51 @@ def test_no_process_shows_a_password(server: TrackingServer) -> None:
 @pytest.mark.parametrize(
     ("user", "host", "trusted", "expected", "todo"),
     [
-        ("ann:wrong@", "127.0.0.1", True, "a user name and a password that the server takes", "MLFLOW_TRACKING_PASSWORD"),
-        ("", "127.0.0.1", True, "a user name and a password that the server takes", "MLFLOW_TRACKING_USERNAME"),
-        ("ann:the%20word%20of%20ann@", "127.0.0.1", False, "a certificate that this machine trusts",
-         "MLFLOW_TRACKING_SERVER_CERT_PATH"),
+        (
+            "ann:wrong@",
+            "127.0.0.1",
+            True,
+            "a user name and a password that the server takes",
+            "MLFLOW_TRACKING_PASSWORD",
+        ),
+        (
+            "",
+            "127.0.0.1",
+            True,
+            "a user name and a password that the server takes",
+            "MLFLOW_TRACKING_USERNAME",
+        ),
+        (
+            "ann:the%20word%20of%20ann@",
+            "127.0.0.1",
+            False,
+            "a certificate that this machine trusts",
+            "MLFLOW_TRACKING_SERVER_CERT_PATH",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_server_that_refuses_is_told_with_the_way_out(
-    server: TrackingServer, certificate: dict[str, str], monkeypatch: pytest.MonkeyPatch,
-    user: str, host: str, trusted: bool, expected: str, todo: str,
-) -> None:  # fmt: skip
+    server: TrackingServer,
+    certificate: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    user: str,
+    host: str,
+    trusted: bool,
+    expected: str,
+    todo: str,
+) -> None:
     if trusted:
         monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", certificate["TLS_CERTIFICATE"])
     told = told_by(f"https://{user}{host}:{server.port}")
     assert expected in told and todo in told
-    assert "wrong" not in told and "word" not in told.replace("password", "").replace("PASSWORD", "")
+    assert "wrong" not in told and "word" not in told.replace("password", "").replace(
+        "PASSWORD", ""
+    )
 
 
 def test_a_name_or_a_user_that_the_server_does_not_want_is_told(server: TrackingServer) -> None:
-    """By a second server without a certificate, since that would refuse the name before; its users may only look."""
+    """By a second server without a certificate, since that would refuse the name before; its users
+    may only look."""
     plain = TrackingServer(server.folder.parent / "plain", server.database, server.passwords)
     plain.settings = {"TEAM_PERMISSION": "READ"}
     plain.start()
@@ -162,7 +210,9 @@ def test_a_name_or_a_user_that_the_server_does_not_want_is_told(server: Tracking
         plain.stop()
     assert "a name under which the server wants to be reached" in told and "ALLOWED_HOSTS" in told
     assert "2 of the 2 runs of digits are not published." in str(refused.value)
-    assert "the permission MANAGE" in str(refused.value) and "the-word-of-eve" not in str(refused.value)
+    assert "the permission MANAGE" in str(refused.value) and "the-word-of-eve" not in str(
+        refused.value
+    )
 
 
 def test_a_user_gets_a_new_password_and_a_bad_one_is_refused(server: TrackingServer) -> None:
@@ -171,7 +221,9 @@ def test_a_user_gets_a_new_password_and_a_bad_one_is_refused(server: TrackingSer
     short = server.call("user", "cid", said="short\n")
     assert short.returncode == 1
     assert "at least 12 characters" in short.stdout
-    stranger = TrackingServer(server.folder / "stranger", server.database, server.passwords, port=server.port)
+    stranger = TrackingServer(
+        server.folder / "stranger", server.database, server.passwords, port=server.port
+    )
     stranger.settings = {**server.settings, "ADMIN_PASSWORD": "not the right one"}
     refused = stranger.call("user", "dan", said="the first of dan\n")
     assert refused.returncode == 1 and "not authenticated" in refused.stdout
@@ -181,9 +233,12 @@ def test_a_user_gets_a_new_password_and_a_bad_one_is_refused(server: TrackingSer
 
 
 def test_backup_and_restore_bring_back_runs_artifacts_and_users(
-    server: TrackingServer, database: Postgres, certificate: dict[str, str], tmp_path: Path,
+    server: TrackingServer,
+    database: Postgres,
+    certificate: dict[str, str],
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     kept = server.call("backup", str(tmp_path / "kept"))
     assert kept.returncode == 0, kept.stdout
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
@@ -211,13 +266,19 @@ def test_backup_and_restore_bring_back_runs_artifacts_and_users(
         ("a folder that", tmp_path / "elsewhere", "This is no backup."),
     ):
         refused = copy.call("restore", str(folder))
-        assert refused.returncode == 1 and told in refused.stdout and expected in refused.stdout, refused.stdout
+        assert refused.returncode == 1 and told in refused.stdout and expected in refused.stdout, (
+            refused.stdout
+        )
     with (tmp_path / "kept" / "artifacts.tar").open("r+b") as tar:
         tar.seek(600)
         tar.write(b"x")
     damaged = TrackingServer(tmp_path / "damaged", database.create("damaged"), database.passwords)
     refused = damaged.call("restore", str(tmp_path / "kept"))
-    assert refused.returncode == 1 and "The backup is damaged." in refused.stdout and "artifacts.tar" in refused.stdout
+    assert (
+        refused.returncode == 1
+        and "The backup is damaged." in refused.stdout
+        and "artifacts.tar" in refused.stdout
+    )
     again = server.call("backup", str(tmp_path / "kept"))
     assert again.returncode == 1 and "is there already" in again.stdout
 
@@ -248,7 +309,9 @@ def test_a_database_of_an_older_mlflow_is_refused_and_upgraded(
     ):
         assert said in refused.stdout
     upgraded = server.call("upgrade")
-    assert upgraded.returncode == 0 and f"schema {before}+ -> {head}+" in upgraded.stdout, upgraded.stdout
+    assert upgraded.returncode == 0 and f"schema {before}+ -> {head}+" in upgraded.stdout, (
+        upgraded.stdout
+    )
     server.start()
     try:
         assert server.answers()
@@ -261,7 +324,10 @@ def test_a_database_of_an_older_mlflow_is_refused_and_upgraded(
     [
         ({"BACKEND_STORE": ""}, "a value for BACKEND_STORE"),
         ({"BACKEND_STORE": "sqlite:///mlflow.db"}, "several people at once need a database server"),
-        ({"BACKEND_STORE": "postgresql://mlflow:secret@127.0.0.1/x"}, "A password stands in BACKEND_STORE."),
+        (
+            {"BACKEND_STORE": "postgresql://mlflow:secret@127.0.0.1/x"},
+            "A password stands in BACKEND_STORE.",
+        ),
         ({"BACKEND_STORE": "postgresql://mlflow@127.0.0.1:1/x"}, "The database does not answer."),
         ({"PGPASSFILE": "/nowhere"}, "no password supplied"),
         (
@@ -282,7 +348,9 @@ def test_a_mistake_in_the_settings_is_told_before_anything_starts(
     assert done.returncode == 1 and told in done.stdout and "secret" not in done.stdout, done.stdout
 
 
-def test_settings_that_others_can_read_are_refused_and_help_is_given(database: Postgres, tmp_path: Path) -> None:
+def test_settings_that_others_can_read_are_refused_and_help_is_given(
+    database: Postgres, tmp_path: Path
+) -> None:
     server = TrackingServer(tmp_path / "server", database.address("mlflow"), database.passwords)
     environment = server.environment
     server.written().chmod(0o644)
@@ -291,8 +359,12 @@ def test_settings_that_others_can_read_are_refused_and_help_is_given(database: P
         (["--help"], 0, "deploy/server.sh backup FOLDER"),
         (["backup"], 2, "deploy/server.sh restore FOLDER"),
     ):
-        done = subprocess.run([str(SCRIPT), *arguments], env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [str(SCRIPT), *arguments], env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == status and told in done.stdout + done.stderr
     missing = {**environment, "COUNTERPOISE_SERVER_ENV": str(tmp_path / "none")}
-    done = subprocess.run([str(SCRIPT), "start"], env=missing, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(SCRIPT), "start"], env=missing, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1 and "copy the example" in done.stderr

@@ -1,4 +1,5 @@
-"""The store that a team shares, in a folder and on real servers: nobody computes what a colleague has computed."""
+"""The store that a team shares, in a folder and on real servers: nobody computes what a colleague
+has computed."""
 
 from __future__ import annotations
 
@@ -129,7 +130,9 @@ def filled(folder: Path, place: Place) -> None:
 # ----------------------------------------------------------------- shared
 
 
-def test_a_colleague_has_what_was_computed(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_colleague_has_what_was_computed(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     keys = [key(number) for number in range(20)]
     filled(tmp_path / "a", place)
     with CellStore(tmp_path / "b", place.store) as store:
@@ -233,7 +236,9 @@ def test_the_place_is_listed_once(folder: Place, tmp_path: Path) -> None:
         assert store.contains([key(1)]) == {key(1)}
 
 
-def test_what_was_computed_without_the_place_is_uploaded_when_it_is_used_again(folder: Place, tmp_path: Path) -> None:
+def test_what_was_computed_without_the_place_is_uploaded_when_it_is_used_again(
+    folder: Place, tmp_path: Path
+) -> None:
     with CellStore(tmp_path / "a") as store:
         store.put(key(1), content(1))
     assert folder.store.keys() == set()
@@ -356,7 +361,9 @@ def test_a_place_that_never_answers_keeps_no_stage_from_its_end(
         address = {"ssh": f"ssh://ada@127.0.0.1:{port}/team", "s3": "s3://bucket/team"}[scheme]
         command = [sys.executable, "-c", STAGE, str(tmp_path / "a"), address]
         start = time.monotonic()
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False
+        )
         took = time.monotonic() - start
     assert done.returncode == 0, done.stderr
     assert took < 30, "importing what the test needs takes most of it"
@@ -455,11 +462,7 @@ def test_a_read_only_folder_is_read_and_told_once(
 
 @pytest.mark.parametrize("kind", ["folder", "ssh"])
 def test_a_full_place_is_told_once(
-    kind: str,
-    ssh: Sshd,
-    ssh_home: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    kind: str, ssh: Sshd, ssh_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -596,12 +599,16 @@ def test_a_place_whose_library_is_missing_names_the_file_that_brings_it() -> Non
         "from counterpoise.engine.cell_store import open_store\n"
         "guarded(lambda: open_store({'COUNTERPOISE_STORE': 's3://bucket/x'}) and None)()"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     assert "requirements-team.lock" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_folder_is_named_as_a_shell_does(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_named_as_a_shell_does(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     team = home.parent / "team"
     team.mkdir()

@@ -18,9 +18,9 @@ import pytest
 
 from counterpoise.core import config, files, paths, yaml12
 from counterpoise.core.config import Dataset, File
-from counterpoise.data import datasets, sources, tables
 from counterpoise.core.errors import SourceError, StorageError
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.data import datasets, sources, tables
 from tests.conftest import Publisher, Stage
 
 CONTENT = b"a,b,label\n1,2,0\n3,4,1\n"
@@ -31,7 +31,9 @@ def sum_of(content: bytes) -> str:
 
 
 def file_of(content: bytes = CONTENT, *urls: str, name: str = "mine.csv", **more: Any) -> File:
-    return File(name=name, urls=urls or ("http://127.0.0.1:1/unused",), sha256=sum_of(content), **more)
+    return File(
+        name=name, urls=urls or ("http://127.0.0.1:1/unused",), sha256=sum_of(content), **more
+    )
 
 
 @pytest.fixture
@@ -66,13 +68,20 @@ def test_a_mirror_has_a_file_at_any_depth(depth: str, own_mirror: Path, workplac
 
 def test_a_name_with_brackets_is_found_in_a_mirror(own_mirror: Path, workplace: Path) -> None:
     (own_mirror / "mine [2020].csv").write_bytes(CONTENT)
-    assert sources.locate(file_of(name="mine [2020].csv"), "mine", download=False).name == "mine [2020].csv"
+    assert (
+        sources.locate(file_of(name="mine [2020].csv"), "mine", download=False).name
+        == "mine [2020].csv"
+    )
 
 
 def test_of_two_mirrors_and_two_files_of_one_name_the_one_with_the_right_sum_is_taken(
     tmp_path: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder, content in (("first", b"another"), ("first/deeper", b"a third"), ("second", CONTENT)):
+    for folder, content in (
+        ("first", b"another"),
+        ("first/deeper", b"a third"),
+        ("second", CONTENT),
+    ):
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / "mine.csv").write_bytes(content)
     monkeypatch.setenv("COUNTERPOISE_MIRROR", f"{tmp_path / 'first'}:{tmp_path / 'second'}")
@@ -84,7 +93,9 @@ def test_a_mirror_that_does_not_exist_is_told_before_anything_is_downloaded(
 ) -> None:
     publisher.files["mine.csv"] = CONTENT
     monkeypatch.setenv("COUNTERPOISE_MIRROR", "/no/such/mirror")
-    with pytest.raises(SourceError, match="COUNTERPOISE_MIRROR names something that is no folder") as caught:
+    with pytest.raises(
+        SourceError, match="COUNTERPOISE_MIRROR names something that is no folder"
+    ) as caught:
         sources.locate(file_of(CONTENT, publisher.url("mine.csv")), "mine")
     assert (caught.value.where, caught.value.found) == ("/no/such/mirror", "nothing")
     assert not publisher.asked
@@ -108,12 +119,17 @@ def test_a_wrong_file_in_the_mirror_and_no_other_is_told_with_both_sums(
     with pytest.raises(SourceError, match=r"The bytes of mine.csv could not be had") as caught:
         sources.locate(file_of(CONTENT, publisher.url("gone.csv")), "mine")
     found = str(caught.value.found)
-    assert f"{own_mirror / 'mine.csv'} has {sum_of(b'something else')}, expected {sum_of(CONTENT)}" in found
+    assert (
+        f"{own_mirror / 'mine.csv'} has {sum_of(b'something else')}, expected {sum_of(CONTENT)}"
+        in found
+    )
     assert "404" in found
     assert caught.value.expected == f"a file whose SHA-256 is {sum_of(CONTENT)}"
 
 
-def test_without_leave_to_download_nothing_is_asked_for(no_mirror: None, workplace: Path, publisher: Publisher) -> None:
+def test_without_leave_to_download_nothing_is_asked_for(
+    no_mirror: None, workplace: Path, publisher: Publisher
+) -> None:
     publisher.files["mine.csv"] = CONTENT
     with pytest.raises(sources.NotHere, match=r"mine\.csv"):
         sources.locate(file_of(CONTENT, publisher.url("mine.csv")), "mine", download=False)
@@ -162,7 +178,9 @@ def test_a_host_out_of_reach_points_to_the_mirror_and_to_the_data_that_needs_no_
     with pytest.raises(SourceError) as caught:
         sources.locate(file_of(CONTENT, closed_port), "mine")
     assert str(caught.value.found).startswith(closed_port)
-    assert "Connection refused" in str(caught.value.found), "the last cause of the chain, not the library's wrapping"
+    assert "Connection refused" in str(caught.value.found), (
+        "the last cause of the chain, not the library's wrapping"
+    )
     assert "COUNTERPOISE_MIRROR" in str(caught.value.todo)
     assert "dvc repro track@digits" in str(caught.value.todo)
     assert caught.value.where == "params.yaml: datasets.mine.source.files"
@@ -194,7 +212,9 @@ def test_a_full_disk_is_told_as_such(
 # gz and zip
 
 
-@pytest.mark.parametrize("at", ["mirror, packed", "mirror, unpacked", "publisher", "publisher that unpacks on the way"])
+@pytest.mark.parametrize(
+    "at", ["mirror, packed", "mirror, unpacked", "publisher", "publisher that unpacks on the way"]
+)
 def test_a_packed_file_may_be_known_by_the_sum_of_its_content(
     at: str, own_mirror: Path, workplace: Path, publisher: Publisher
 ) -> None:
@@ -206,7 +226,9 @@ def test_a_packed_file_may_be_known_by_the_sum_of_its_content(
     else:
         publisher.files["mine.csv.gz"] = packed
         publisher.headers = {"Content-Encoding": "gzip"} if "unpacks" in at else {}
-    file = File(name="mine.csv.gz", urls=(publisher.url("mine.csv.gz"),), unpacked_sha256=sum_of(CONTENT))
+    file = File(
+        name="mine.csv.gz", urls=(publisher.url("mine.csv.gz"),), unpacked_sha256=sum_of(CONTENT)
+    )
     located = sources.locate(file, "mine")
     assert sources.read_bytes(located) == CONTENT
     assert bool(publisher.asked) == at.startswith("publisher")
@@ -215,13 +237,16 @@ def test_a_packed_file_may_be_known_by_the_sum_of_its_content(
 @pytest.mark.parametrize(
     "content",
     [gzip.compress(CONTENT)[:-9], b"\x1f\x8bno gzip", gzip.compress(b"other")],
-    ids=["cut", "broken", "another"],  # packed bytes hold the time, and every process has to find the same names
+    # packed bytes hold the time, and every process has to find the same names
+    ids=["cut", "broken", "another"],
 )
 def test_a_packed_file_that_is_cut_broken_or_another_is_refused(
     content: bytes, no_mirror: None, workplace: Path, publisher: Publisher
 ) -> None:
     publisher.files["mine.csv.gz"] = content
-    file = File(name="mine.csv.gz", urls=(publisher.url("mine.csv.gz"),), unpacked_sha256=sum_of(CONTENT))
+    file = File(
+        name="mine.csv.gz", urls=(publisher.url("mine.csv.gz"),), unpacked_sha256=sum_of(CONTENT)
+    )
     with pytest.raises(SourceError, match=r"The bytes of mine.csv.gz could not be had"):
         sources.locate(file, "mine")
     assert not leftovers()
@@ -235,8 +260,12 @@ def zipped(folder: Path, *members: str) -> Path:
     return path
 
 
-def test_the_named_member_of_an_archive_is_read_without_unpacking_to_the_disk(tmp_path: Path) -> None:
-    place = sources.unpacked(zipped(tmp_path, "readme.txt", "in/mine.csv"), file_of(member="in/mine.csv"))
+def test_the_named_member_of_an_archive_is_read_without_unpacking_to_the_disk(
+    tmp_path: Path,
+) -> None:
+    place = sources.unpacked(
+        zipped(tmp_path, "readme.txt", "in/mine.csv"), file_of(member="in/mine.csv")
+    )
     assert sources.read_bytes(place) == CONTENT
     assert [path.name for path in tmp_path.iterdir()] == ["mine.zip"]
 
@@ -245,7 +274,9 @@ def test_the_only_member_of_an_archive_needs_no_name(tmp_path: Path) -> None:
     assert sources.read_bytes(sources.unpacked(zipped(tmp_path, "mine.csv"), file_of())) == CONTENT
 
 
-@pytest.mark.parametrize("evil", ["../evil.csv", "a/../../evil.csv", "/etc/evil.csv", "..\\evil.csv", "C:\\evil.csv"])
+@pytest.mark.parametrize(
+    "evil", ["../evil.csv", "a/../../evil.csv", "/etc/evil.csv", "..\\evil.csv", "C:\\evil.csv"]
+)
 def test_an_archive_whose_member_climbs_out_of_it_is_refused(tmp_path: Path, evil: str) -> None:
     with pytest.raises(SourceError, match="An archive is not what its entry says") as caught:
         sources.unpacked(zipped(tmp_path, "mine.csv", evil), file_of(member="mine.csv"))
@@ -272,7 +303,9 @@ def test_a_member_of_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 # From the entry to the table
 
 
-def test_the_bundled_digits_need_neither_mirror_nor_network(no_mirror: None, workplace: Path) -> None:
+def test_the_bundled_digits_need_neither_mirror_nor_network(
+    no_mirror: None, workplace: Path
+) -> None:
     entry = config.load(REPOSITORY / "params.yaml").dataset("digits")
     table, facts = datasets.fetch("digits", entry, download=False)
     assert (facts["rows"], facts["positives"], facts["features"]) == (1797, 174, 64)
@@ -281,13 +314,25 @@ def test_the_bundled_digits_need_neither_mirror_nor_network(no_mirror: None, wor
 
 @pytest.mark.parametrize(
     ("name", "rows", "positives", "features"),
-    [("mammography", 11183, 260, 6), ("creditcard_sample", 9528, 38, 29), ("higgs_sample", 7521, 2522, 30)],
+    [
+        ("mammography", 11183, 260, 6),
+        ("creditcard_sample", 9528, 38, 29),
+        ("higgs_sample", 7521, 2522, 30),
+    ],
 )
 def test_the_committed_datasets_come_from_the_mirror(
-    name: str, rows: int, positives: int, features: int, mirror: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    rows: int,
+    positives: int,
+    features: int,
+    mirror: Path,
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COUNTERPOISE_MIRROR", str(mirror))
-    table, facts = datasets.fetch(name, config.load(REPOSITORY / "params.yaml").dataset(name), download=False)
+    table, facts = datasets.fetch(
+        name, config.load(REPOSITORY / "params.yaml").dataset(name), download=False
+    )
     assert (facts["rows"], facts["positives"], facts["features"]) == (rows, positives, features)
     assert not {"Time", "EventId", "Weight", "KaggleSet", "KaggleWeight"} & set(table.features)
     if name == "higgs_sample":
@@ -300,7 +345,10 @@ def test_a_set_of_the_zenodo_benchmark_comes_from_the_mirror(
 ) -> None:
     monkeypatch.setenv("COUNTERPOISE_MIRROR", str(mirror))
     original = mirror / "zenodo61452" / "x1data.npz"
-    source = {"format": "npz", "files": [{"name": "x1data.npz", "sha256": files.sha256(original), "urls": ["unused"]}]}
+    source = {
+        "format": "npz",
+        "files": [{"name": "x1data.npz", "sha256": files.sha256(original), "urls": ["unused"]}],
+    }
     entry = Dataset(path="card.md", target="label", positive=1, source=source)
     table, facts = datasets.fetch("ecoli", entry, download=False)
     assert (facts["rows"], facts["positives"], facts["features"]) == (336, 35, 7)
@@ -322,7 +370,10 @@ def promised(entry: dict[str, Any], content: bytes, url: str) -> dict[str, Any]:
     """The entry with the address and sum of a small file in place of the publisher's."""
     (file,) = entry["source"]["files"]
     key = "sha256" if "sha256" in file else "unpacked_sha256"
-    return {**entry, "source": {**entry["source"], "files": [{**file, key: sum_of(content), "urls": [url]}]}}
+    return {
+        **entry,
+        "source": {**entry["source"], "files": [{**file, key: sum_of(content), "urls": [url]}]},
+    }
 
 
 Write = Callable[[dict[str, Any]], None]
@@ -330,7 +381,15 @@ Write = Callable[[dict[str, Any]], None]
 
 def fetched(name: str, entry: dict[str, Any], stage: Stage, write_params: Write) -> tables.Table:
     rest = {"split": {"scheme": "holdout"}, "thresholds": {}, "costs": {}}
-    write_params({"seed": 1, "datasets": {name: entry}, "strategies": {"none": {}}, "models": {"xgboost": {}}, **rest})
+    write_params(
+        {
+            "seed": 1,
+            "datasets": {name: entry},
+            "strategies": {"none": {}},
+            "models": {"xgboost": {}},
+            **rest,
+        }
+    )
     stage("fetch", name)
     assert config.load().dataset(name).source is not None
     return tables.read(paths.table(name))
@@ -343,7 +402,11 @@ def test_the_entry_of_the_whole_creditcard_reads_the_layout_of_kaggle(
     random = np.random.default_rng(0)
     lines = [",".join(f'"{name}"' for name in names)]
     for row in range(60):
-        numbers = [str(row // 2), *(f"{value:.12f}" for value in random.normal(size=29)), f'"{int(row % 20 == 0)}"']
+        numbers = [
+            str(row // 2),
+            *(f"{value:.12f}" for value in random.normal(size=29)),
+            f'"{int(row % 20 == 0)}"',
+        ]
         lines.append(",".join(numbers))
     content = "\n".join([*lines, ""]).encode()
     publisher.files["creditcard.csv"] = content
@@ -358,9 +421,13 @@ def test_the_entry_of_the_whole_creditcard_reads_the_layout_of_kaggle(
 def test_the_entry_of_the_whole_higgs_reads_the_layout_of_cern(
     no_mirror: None, mirror: Path, publisher: Publisher, stage: Stage, write_params: Write
 ) -> None:
-    rows = pd.concat(pd.read_csv(mirror / "higgs-sample" / f"train_sml_{kind}.csv", nrows=40) for kind in ("bg", "sig"))
+    rows = pd.concat(
+        pd.read_csv(mirror / "higgs-sample" / f"train_sml_{kind}.csv", nrows=40)
+        for kind in ("bg", "sig")
+    )
     assert rows.shape == (80, 35)
-    rows["KaggleSet"] = ["t", "b", "v", "t"] * 20  # the whole file holds all of Kaggle's sets, `t` is to be taken
+    # the whole file holds all of Kaggle's sets, `t` is to be taken
+    rows["KaggleSet"] = ["t", "b", "v", "t"] * 20
     content = rows.to_csv(index=False).encode()
     publisher.files["atlas.csv.gz"] = gzip.compress(content)
     entry = promised(whole_datasets()["higgs"], content, publisher.url("atlas.csv.gz"))
@@ -379,6 +446,11 @@ def test_several_files_are_read_as_one_table(own_mirror: Path, workplace: Path) 
     second = b"a,b,label\n5,6,0\n7,8,0\n"
     for name, content in (("one.csv", CONTENT), ("two.csv", second)):
         (own_mirror / name).write_bytes(content)
-    listed = [{"name": n, "sha256": sum_of(c), "urls": ["x"]} for n, c in (("one.csv", CONTENT), ("two.csv", second))]
-    table, _ = datasets.fetch("mine", Dataset(path="x", target="label", positive=1, source={"files": listed}))
+    listed = [
+        {"name": n, "sha256": sum_of(c), "urls": ["x"]}
+        for n, c in (("one.csv", CONTENT), ("two.csv", second))
+    ]
+    table, _ = datasets.fetch(
+        "mine", Dataset(path="x", target="label", positive=1, source={"files": listed})
+    )
     assert table.X[:, 0].tolist() == [1, 3, 5, 7]

@@ -1,4 +1,5 @@
-"""The suite that measures speed: that all do the same work, and that what it measures, reads and writes is right."""
+"""The suite that measures speed: that all do the same work, and that what it measures, reads and
+writes is right."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ from benchmarks.speed import bare, environments, given, report, repro, timed, wo
 from benchmarks.speed.timed import Line
 from counterpoise.core import config, yaml12
 from counterpoise.core.config import seed_for
-from counterpoise.data import datasets, splitters
 from counterpoise.core.errors import LibraryError, ResultError
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.data import datasets, splitters
 from counterpoise.engine.fit import Work, fit
 from counterpoise.engine.resampling import resample
 from tests.conftest import Stage
@@ -28,11 +29,18 @@ from tests.conftest import Stage
 def digits() -> config.Params:
     """Two strategies, one model and two folds of a table that needs no download."""
     content = work.committed()
-    entry = {**content["datasets"]["digits"], "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1}}
-    return config.parse({
-        **content, "datasets": {"digits": entry}, "strategies": {"none": {}, "random_under": {}},
-        "models": {"xgboost": {"params": {"n_estimators": 10}}},
-    })  # fmt: skip
+    entry = {
+        **content["datasets"]["digits"],
+        "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1},
+    }
+    return config.parse(
+        {
+            **content,
+            "datasets": {"digits": entry},
+            "strategies": {"none": {}, "random_under": {}},
+            "models": {"xgboost": {"params": {"n_estimators": 10}}},
+        }
+    )
 
 
 def test_the_bare_script_does_the_projects_own_work(tmp_path: Path) -> None:
@@ -47,10 +55,22 @@ def test_the_bare_script_does_the_projects_own_work(tmp_path: Path) -> None:
         seed = seed_for(params.seed, "digits", cell.strategy, "resample", fold.repeat, fold.fold)
         made = resample(table, fold, cell.strategy, entry, seed).resampled
         assert made is not None
-        ours = fit(Work(cell.model, params.models[cell.model],
-                        seed_for(params.seed, "digits", cell.model, "fit", fold.repeat, fold.fold),
-                        table.X, table.y, table.cardinalities, fold.train, fold.validation, fold.test, made.rows,
-                        made.synthetic, made.synthetic_y))  # fmt: skip
+        ours = fit(
+            Work(
+                cell.model,
+                params.models[cell.model],
+                seed_for(params.seed, "digits", cell.model, "fit", fold.repeat, fold.fold),
+                table.X,
+                table.y,
+                table.cardinalities,
+                fold.train,
+                fold.validation,
+                fold.test,
+                made.rows,
+                made.synthetic,
+                made.synthetic_y,
+            )
+        )
         # a scaler before trees changes nothing but roundings
         assert scored.average_precision == pytest.approx(
             average_precision_score(table.y[fold.test], ours.test), abs=1e-3
@@ -76,8 +96,12 @@ def test_the_grid_is_180_fits_and_valid() -> None:
 
 def test_a_command_is_timed_with_all_that_it_starts(tmp_path: Path) -> None:
     child = "import time; held = bytearray(200_000_000); print('held'); time.sleep(1)"
-    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
-    took = timed.run([sys.executable, "-c", script], tmp_path, timed.environment(), "a child that holds 200 MB")
+    script = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    )
+    took = timed.run(
+        [sys.executable, "-c", script], tmp_path, timed.environment(), "a child that holds 200 MB"
+    )
     assert took.seconds > 1
     assert 0 < took.cpu_seconds < took.seconds
     assert took.peak_bytes > 200_000_000
@@ -94,11 +118,13 @@ def burnt(seconds: float) -> float:
 
 def test_what_the_workers_of_a_stage_took_is_counted(tmp_path: Path) -> None:
     script = (
-        "from counterpoise.engine.parallel import side_by_side\nfrom tests.test_speed_benchmark import burnt\n"
-        "print(len(list(side_by_side(burnt, [1.0, 1.0, 1.0]))))"
+        "from counterpoise.engine.parallel import side_by_side\nfrom tests.test_speed_benchmark"
+        " import burnt\nprint(len(list(side_by_side(burnt, [1.0, 1.0, 1.0]))))"
     )
     variables = timed.environment(PYTHONPATH=str(REPOSITORY))
-    once = timed.run([sys.executable, "-c", script.replace("1.0", "0.0")], tmp_path, variables, "nothing")
+    once = timed.run(
+        [sys.executable, "-c", script.replace("1.0", "0.0")], tmp_path, variables, "nothing"
+    )
     took = timed.run([sys.executable, "-c", script], tmp_path, variables, "three seconds of CPU")
     assert took.lines[-1].text == "3"
     assert took.cpu_seconds - once.cpu_seconds > 2
@@ -106,23 +132,39 @@ def test_what_the_workers_of_a_stage_took_is_counted(tmp_path: Path) -> None:
 
 def test_a_command_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
     with pytest.raises(ResultError) as failed:
-        timed.run([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path, timed.environment(), "fails")
+        timed.run(
+            [sys.executable, "-c", "raise SystemExit('no such thing')"],
+            tmp_path,
+            timed.environment(),
+            "fails",
+        )
     assert "exit status 1" in str(failed.value)
     assert "no such thing" in str(failed.value)
 
 
 def test_a_command_that_does_not_end_is_ended(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="failed") as failed:
-        timed.run([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path, timed.environment(), "hangs", 0.5)
+        timed.run(
+            [sys.executable, "-c", "import time; time.sleep(60)"],
+            tmp_path,
+            timed.environment(),
+            "hangs",
+            0.5,
+        )
     assert "had not ended after 0.5 s" in str(failed.value)
 
 
 def test_stages_and_fits_are_read_from_what_dvc_prints() -> None:
     said = [
-        "Running stage 'fetch@digits':", "> python -m stages.fetch digits", "Running stage 'train@digits':",
-        "digits: 10 fits, 0 from the store, 1.0 s", "Running stage 'train@mine':",
-        "train mine: 3 fits", "mine: 1 fits, 9 from the store, 0.2 s", "Running stage 'compare':",
-    ]  # fmt: skip
+        "Running stage 'fetch@digits':",
+        "> python -m stages.fetch digits",
+        "Running stage 'train@digits':",
+        "digits: 10 fits, 0 from the store, 1.0 s",
+        "Running stage 'train@mine':",
+        "train mine: 3 fits",
+        "mine: 1 fits, 9 from the store, 0.2 s",
+        "Running stage 'compare':",
+    ]
     lines = [Line(float(k + 1), text) for k, text in enumerate(said)]
     assert repro.stage_seconds(lines, 9.5) == {"before": 1, "fetch": 2, "train": 5, "compare": 1.5}
     assert repro.fits(lines) == (11, 9)
@@ -159,26 +201,61 @@ def run(seconds: float, **more: Any) -> dict[str, Any]:
 
 
 def results() -> report.Results:
-    machine = {"cores": 2, "processor": "a processor", "memory_bytes": 2**33, "system": "Linux x86_64", "day": "2026-01-02",
-               "commit": "abc", "uncommitted_changes": False, "versions": {"python": "3.11.7"}}  # fmt: skip
-    left = {"fits": 180, "stages": {"before": 1.0, "train": 20.0}, "disk": {"data": 3e8, ".dvc/cache": 2e8},
-            "measured": {"resample": 1.0, "fit": 38.0, "predict": 1.0}}  # fmt: skip
+    machine = {
+        "cores": 2,
+        "processor": "a processor",
+        "memory_bytes": 2**33,
+        "system": "Linux x86_64",
+        "day": "2026-01-02",
+        "commit": "abc",
+        "uncommitted_changes": False,
+        "versions": {"python": "3.11.7"},
+    }
+    left = {
+        "fits": 180,
+        "stages": {"before": 1.0, "train": 20.0},
+        "disk": {"data": 3e8, ".dvc/cache": 2e8},
+        "measured": {"resample": 1.0, "fit": 38.0, "predict": 1.0},
+    }
     rounds = [
-        {"repro": run(ours, **left), "bare": run(bare), "floor": run(20.0, shared_seconds=10.0), "pycaret": run(100.0),
-         "pycaret_tracked": run(120.0), "smote_variants": run(24.0), "bare_shared": run(16.0)}
+        {
+            "repro": run(ours, **left),
+            "bare": run(bare),
+            "floor": run(20.0, shared_seconds=10.0),
+            "pycaret": run(100.0),
+            "pycaret_tracked": run(120.0),
+            "smote_variants": run(24.0),
+            "bare_shared": run(16.0),
+        }
         for ours, bare in ((30.0, 20.0), (36.0, 30.0), (90.0, 25.0))
-    ]  # fmt: skip
-    grid = {"machine": machine, "fits": 180, "shared_fits": 120, "rounds": rounds, "left_out": {},
-            "differences": {"repro": 0.001, "pycaret": 0.02}}  # fmt: skip
+    ]
+    grid = {
+        "machine": machine,
+        "fits": 180,
+        "shared_fits": 120,
+        "rounds": rounds,
+        "left_out": {},
+        "differences": {"repro": 0.001, "pycaret": 0.02},
+    }
     changed = {"fits": 15, "from_the_store": 99, "expected_fits": 15, "stages": {"train": 1}}
-    again = {"machine": machine, "first": run(900.0, **left), "same": [run(3.0), run(5.0), run(3.5)],
-             "model": run(20.0, **changed), "threshold": run(9.0, **{**changed, "fits": 0, "expected_fits": 0})}  # fmt: skip
-    return {"grid": grid, "noop": again, "overhead": [{"machine": machine, "rows": 228_000, **run(25.0, **left)}]}
+    again = {
+        "machine": machine,
+        "first": run(900.0, **left),
+        "same": [run(3.0), run(5.0), run(3.5)],
+        "model": run(20.0, **changed),
+        "threshold": run(9.0, **{**changed, "fits": 0, "expected_fits": 0}),
+    }
+    return {
+        "grid": grid,
+        "noop": again,
+        "overhead": [{"machine": machine, "rows": 228_000, **run(25.0, **left)}],
+    }
 
 
 def test_ratios_are_medians_of_pairs_and_not_ratios_of_medians() -> None:
     rounds = results()["grid"]["rounds"]
-    assert report.ratio(rounds, "repro", "bare") == pytest.approx(1.5)  # of 1.5, 1.2 and 3.6; the medians give 36 / 25
+    # of 1.5, 1.2 and 3.6; the medians give 36 / 25
+    assert report.ratio(rounds, "repro", "bare") == pytest.approx(1.5)
     assert report.ratio(rounds, "repro", "nobody") is None
 
 
@@ -212,9 +289,13 @@ def test_the_plot_is_the_same_bytes_for_the_same_figures(tmp_path: Path) -> None
 
 def test_the_suite_answers_to_help_and_refuses_parts_that_it_does_not_have() -> None:
     command = [sys.executable, "-m", "benchmarks.speed"]
-    told = subprocess.run([*command, "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [*command, "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
     assert "grid, noop, overhead, samplers" in told
-    refused = subprocess.run([*command, "--only", "gird"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    refused = subprocess.run(
+        [*command, "--only", "gird"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     assert refused.returncode == 2
     assert "there is no 'gird'" in refused.stderr
 
@@ -235,6 +316,9 @@ def test_the_parameters_of_large_tables_are_valid(tmp_path: Path) -> None:
     assert (tmp_path / params.datasets["payments"].path).is_file()
     assert frame["fraud"].sum() == 20
     promised = config.parse(overhead.params("data/payments.parquet", overhead.LIKE_THE_GRID))
-    assert (tuple(promised.strategies), tuple(promised.models)) == (work.STRATEGIES, tuple(work.MODELS))
+    assert (tuple(promised.strategies), tuple(promised.models)) == (
+        work.STRATEGIES,
+        tuple(work.MODELS),
+    )
     assert promised.split_of("payments") == config.parse(work.grid()).split_of(work.DATASET)
     assert frame.shape == (10_000, 31)

@@ -1,4 +1,5 @@
-"""A stage is what it was given: what changes while it runs fails it by name, and it ends with the `dvc` that runs it."""
+"""A stage is what it was given: what changes while it runs fails it by name, and it ends with the
+`dvc` that runs it."""
 
 from __future__ import annotations
 
@@ -16,9 +17,9 @@ import pytest
 
 from counterpoise.commands import check
 from counterpoise.core import files, paths, yaml12
-from counterpoise.engine import fingerprint, stage_inputs
 from counterpoise.core.errors import guarded
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine import fingerprint, stage_inputs
 from tests.project import Project
 from tests.shared_results import ALL, PARAMS
 from tests.test_parallel import group, on_a_quiet_machine, seconds_until_gone
@@ -30,7 +31,11 @@ DATASET = "digits"
 def declared(script: str, kind: str) -> list[str]:
     """What dvc.yaml declares for a stage of the dataset: its `deps` or `params`."""
     definition = PIPELINE[script].get("do", PIPELINE[script])
-    words = {"${key}": DATASET, "${item.dataset}": DATASET, "${item.path}": PARAMS["datasets"][DATASET]["path"]}
+    words = {
+        "${key}": DATASET,
+        "${item.dataset}": DATASET,
+        "${item.path}": PARAMS["datasets"][DATASET]["path"],
+    }
     found = []
     for name in definition[kind]:
         for word, value in words.items():
@@ -89,7 +94,10 @@ def changed(name: str) -> dict[str, Any]:
     """The parameters with one of them another."""
     section, _, key = name.partition(".")
     if key:
-        return {**PARAMS, section: {**PARAMS[section], key: {**PARAMS[section][key], "positive": 7}}}
+        return {
+            **PARAMS,
+            section: {**PARAMS[section], key: {**PARAMS[section][key], "positive": 7}},
+        }
     return {**PARAMS, section: 8 if section == "seed" else {**PARAMS[section], "more": {}}}
 
 
@@ -99,7 +107,9 @@ def test_a_stage_that_is_left_alone_ends_well(ran: Ran, script: str) -> None:
 
 
 @pytest.mark.parametrize("script", check.STAGES)
-def test_a_parameter_that_is_edited_meanwhile_fails_the_stage_by_name(ran: Ran, script: str) -> None:
+def test_a_parameter_that_is_edited_meanwhile_fails_the_stage_by_name(
+    ran: Ran, script: str
+) -> None:
     for name in declared(script, "params"):
         write(PARAMS)
         status, text = ran(script, lambda name=name: write(changed(name)))
@@ -112,7 +122,11 @@ def test_a_parameter_that_is_edited_meanwhile_fails_the_stage_by_name(ran: Ran, 
 @pytest.mark.parametrize("script", check.STAGES)
 def test_another_parameter_or_a_comment_may_be_edited(ran: Ran, script: str) -> None:
     mine = declared(script, "params")
-    others = [name for name in (*PARAMS, "datasets.other") if not {name, name.partition(".")[0]} & set(mine)]
+    others = [
+        name
+        for name in (*PARAMS, "datasets.other")
+        if not {name, name.partition(".")[0]} & set(mine)
+    ]
 
     def edit() -> None:
         content = dict(PARAMS)
@@ -131,7 +145,10 @@ def test_another_parameter_or_a_comment_may_be_edited(ran: Ran, script: str) -> 
 
 
 def test_a_parameters_file_that_is_broken_or_gone_at_the_end_fails_the_stage(ran: Ran) -> None:
-    for edit in (lambda: Path("params.yaml").write_text("seed: ["), lambda: Path("params.yaml").unlink()):
+    for edit in (
+        lambda: Path("params.yaml").write_text("seed: ["),
+        lambda: Path("params.yaml").unlink(),
+    ):
         write(PARAMS)
         status, text = ran("split", edit)
         assert status == 1
@@ -146,7 +163,9 @@ EDITS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("script", check.STAGES)
-def test_a_dependency_that_is_edited_meanwhile_fails_the_stage_by_name(ran: Ran, script: str) -> None:
+def test_a_dependency_that_is_edited_meanwhile_fails_the_stage_by_name(
+    ran: Ran, script: str
+) -> None:
     for name in declared(script, "deps"):
         path = Path(name) if Path(name).is_file() else Path(name) / "inside" / "file"
         if path.parent == Path("data/code"):
@@ -166,7 +185,9 @@ def test_a_file_more_in_a_folder_that_a_stage_depends_on_fails_it(ran: Ran) -> N
 
 
 @pytest.mark.parametrize("script", check.STAGES)
-def test_a_source_that_check_did_not_see_is_refused_before_anything_is_done(ran: Ran, script: str) -> None:
+def test_a_source_that_check_did_not_see_is_refused_before_anything_is_done(
+    ran: Ran, script: str
+) -> None:
     seen = files.read_json(paths.code(script))
     other = "counterpoise/core/files.py"
     files.write_json(paths.code(script), {**seen, other: "0" * 64})
@@ -232,9 +253,14 @@ def during(project: Project, stage: str, edit: Callable[[], object]) -> tuple[in
 def started(project: Project, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "dvc", "repro", *arguments]
     return subprocess.Popen(
-        command, cwd=project.folder, env=project.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
-    )  # fmt: skip
+        command,
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def wait(until: Callable[[], object], process: subprocess.Popen[str]) -> None:
@@ -262,7 +288,9 @@ def test_results_of_old_parameters_never_stand_under_new_ones(project: Project) 
     assert "params.yaml: models" in text
     outcome = project.repro(*ALL)
     fits = outcome.fits[DATASET]
-    assert fits == (6, 6), "the other model's fits are in the store; those of three strategies in two folds are made"
+    assert fits == (6, 6), (
+        "the other model's fits are in the store; those of three strategies in two folds are made"
+    )
     assert not same(project)
     project.params = given
     project.repro(*ALL)
@@ -287,7 +315,9 @@ def test_a_source_that_was_edited_and_put_back_is_found(project: Project) -> Non
 def test_a_table_that_was_edited_is_found(project: Project) -> None:
     card = project.folder / PARAMS["datasets"][DATASET]["path"]
     content = card.read_bytes()
-    status, text = during(project, f"fetch@{DATASET}", lambda: card.write_bytes(content + b"\nmore\n"))
+    status, text = during(
+        project, f"fetch@{DATASET}", lambda: card.write_bytes(content + b"\nmore\n")
+    )
     assert status != 0
     assert PARAMS["datasets"][DATASET]["path"] in text
     card.write_bytes(content)

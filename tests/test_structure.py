@@ -1,4 +1,5 @@
-"""The layout is the architecture: what imports what, what each stage depends on, and how its names are joined."""
+"""The layout is the architecture: what imports what, what each stage depends on, and how its names
+are joined."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ import pytest
 
 from counterpoise.commands import check
 from counterpoise.core import config, yaml12
-from counterpoise.engine import fingerprint
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.engine import fingerprint
 from counterpoise.models.registry import MODELS
 from counterpoise.samplers.registry import SAMPLERS
 
@@ -20,14 +21,25 @@ PIPELINE = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 LEAVES = {
     REPOSITORY / "stages" / f"{name}.py"
     for name in (
-        "__init__", "addresses", "config", "errors", "files", "fingerprint", "lifetime", "parallel", "paths", "revision",
+        "__init__",
+        "addresses",
+        "config",
+        "errors",
+        "files",
+        "fingerprint",
+        "lifetime",
+        "parallel",
+        "paths",
+        "revision",
         "yaml12",
     )
-}  # fmt: skip
+}
 OF_SCRIPTS = {REPOSITORY / "stages" / f"{name}.py" for name in ("stage_inputs", "validation")}
 """What scripts share; no script themselves."""
 
-SCRIPTS = sorted(path for path in (REPOSITORY / "stages").glob("*.py") if path not in LEAVES | OF_SCRIPTS)
+SCRIPTS = sorted(
+    path for path in (REPOSITORY / "stages").glob("*.py") if path not in LEAVES | OF_SCRIPTS
+)
 OF_DATASETS = [stage for stage in PIPELINE if stage not in ("check", "compare")]
 
 
@@ -53,13 +65,26 @@ def imports(path: Path) -> set[Path]:
     for name in fingerprint.syntax(path.read_bytes()).imports:
         base = REPOSITORY.joinpath(*name.split("."))
         package = base.parent / "__init__.py"
-        found |= {file for file in (base.with_suffix(".py"), base / "__init__.py", package) if file.is_file()}
+        found |= {
+            file
+            for file in (base.with_suffix(".py"), base / "__init__.py", package)
+            if file.is_file()
+        }
     return found
 
 
 def test_the_stages_are_check_those_of_each_dataset_and_compare() -> None:
     assert list(PIPELINE) == ["check", *OF_DATASETS[:-1], "compare", "track"]
-    assert OF_DATASETS == ["fetch", "split", "audit", "resample", "train", "evaluate", "report", "track"]
+    assert OF_DATASETS == [
+        "fetch",
+        "split",
+        "audit",
+        "resample",
+        "train",
+        "evaluate",
+        "report",
+        "track",
+    ]
     for stage in OF_DATASETS:
         assert "foreach" in PIPELINE[stage] or list(PIPELINE[stage]["matrix"]) == ["dataset"]
 
@@ -69,8 +94,14 @@ def test_a_stage_depends_on_the_list_of_its_own_sources_and_on_no_other_code() -
     assert PIPELINE["check"]["outs"] == [code_file(stage) for stage in check.STAGES]
     assert "stages" in PIPELINE["check"]["deps"]
     for stage in check.STAGES:
-        named = [path for path in paths_of(definition(stage)["deps"]) if path.startswith(("stages", "data/code"))]
-        assert [path for path in named if path != "counterpoise/report/templates"] == [code_file(stage)]
+        named = [
+            path
+            for path in paths_of(definition(stage)["deps"])
+            if path.startswith(("stages", "data/code"))
+        ]
+        assert [path for path in named if path != "counterpoise/report/templates"] == [
+            code_file(stage)
+        ]
     # the code of track makes no result
     assert not {"stages", code_file("track")} & set(paths_of(PIPELINE["track"]["deps"]))
 
@@ -83,29 +114,44 @@ def test_check_runs_before_every_other_stage_and_whenever_params_yaml_changes() 
 
 @pytest.mark.parametrize("stage", check.STAGES)
 def test_the_list_of_sources_is_what_the_stage_imports_when_it_runs(stage: str) -> None:
-    """Held against Python itself: every module of the project that is loaded, whatever imported it."""
+    """Held against Python itself: every module of the project that is loaded, whatever imported
+    it."""
     listed = sources(stage)
     script = (
         f"import sys, stages.{stage}; "
         "print(*(m.__file__ for name, m in sys.modules.items() if name.split('.')[0] == 'stages'))"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     loaded = {Path(name).relative_to(REPOSITORY).as_posix() for name in done.stdout.split()}
     assert loaded <= listed
     # what is listed and not loaded at once is imported inside a function
     for path in listed - loaded:
         module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         parent, _, last = module.rpartition(".")
-        inside = (f"from {module} import", f"import {module}", rf"from {parent} import .*\b{last}\b")
+        inside = (
+            f"from {module} import",
+            f"import {module}",
+            rf"from {parent} import .*\b{last}\b",
+        )
         pattern = rf"^\s+({'|'.join(inside)})".replace(".", r"\.").replace(r"\.*", ".*")
-        assert [p for p in listed if re.search(pattern, (REPOSITORY / p).read_text(), re.MULTILINE)], path
+        assert [
+            p for p in listed if re.search(pattern, (REPOSITORY / p).read_text(), re.MULTILINE)
+        ], path
 
 
 def test_another_sum_of_one_file_changes_the_lists_that_hold_it_alone() -> None:
-    holding = {stage for stage in check.STAGES if "counterpoise/evaluation/metrics.py" in sources(stage)}
+    holding = {
+        stage for stage in check.STAGES if "counterpoise/evaluation/metrics.py" in sources(stage)
+    }
     assert holding == {"evaluate"}
-    assert {stage for stage in check.STAGES if "counterpoise/engine/fit.py" in sources(stage)} == {"train"}
-    assert {stage for stage in check.STAGES if "counterpoise/core/config.py" in sources(stage)} == set(check.STAGES)
+    assert {stage for stage in check.STAGES if "counterpoise/engine/fit.py" in sources(stage)} == {
+        "train"
+    }
+    assert {
+        stage for stage in check.STAGES if "counterpoise/core/config.py" in sources(stage)
+    } == set(check.STAGES)
 
 
 @pytest.mark.parametrize("stage", PIPELINE)
@@ -125,13 +171,21 @@ def test_the_stages_that_make_pages_depend_on_the_templates() -> None:
     assert (REPOSITORY / templates).is_dir()
     making = {stage for stage in check.STAGES if "counterpoise/report/page.py" in sources(stage)}
     assert making == {"report", "compare"}
-    assert {stage for stage in PIPELINE if templates in paths_of(definition(stage).get("deps", []))} == making
+    assert {
+        stage for stage in PIPELINE if templates in paths_of(definition(stage).get("deps", []))
+    } == making
 
 
 def test_results_outside_of_the_cache_are_those_of_compare() -> None:
     for stage in PIPELINE:
-        entries = [e for kind in ("outs", "metrics", "plots") for e in definition(stage).get(kind, [])]
-        uncached = [e for e in entries if isinstance(e, dict) and next(iter(e.values())).get("cache") is False]
+        entries = [
+            e for kind in ("outs", "metrics", "plots") for e in definition(stage).get(kind, [])
+        ]
+        uncached = [
+            e
+            for e in entries
+            if isinstance(e, dict) and next(iter(e.values())).get("cache") is False
+        ]
         assert bool(uncached) == (stage == "compare")
 
 
@@ -142,7 +196,11 @@ def test_track_makes_nothing_that_anything_waits_for_and_it_alone_runs_every_tim
 
 def test_what_was_measured_reaches_pages_alone() -> None:
     """A second that passes is no result: nothing that computes depends on it."""
-    reading = {s for s in PIPELINE if any("measured" in path for path in paths_of(definition(s).get("deps", [])))}
+    reading = {
+        s
+        for s in PIPELINE
+        if any("measured" in path for path in paths_of(definition(s).get("deps", [])))
+    }
     assert reading == {"report", "compare", "track"}
 
 
@@ -156,7 +214,9 @@ def room(path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((REPOSITORY / "stages").rglob("*.py")), ids=lambda p: p.relative_to(REPOSITORY).as_posix()
+    "path",
+    sorted((REPOSITORY / "stages").rglob("*.py")),
+    ids=lambda p: p.relative_to(REPOSITORY).as_posix(),
 )
 def test_imports_point_from_scripts_to_rooms_to_leaves(path: Path) -> None:
     allowed = {
@@ -168,17 +228,34 @@ def test_imports_point_from_scripts_to_rooms_to_leaves(path: Path) -> None:
         "tracking": {"leaf", "data", "remedies", "verdict", "champion", "tracking"},
         "sharing": {"leaf", "sharing"},
         "of scripts": {"leaf", "data", "remedies"},
-        "script": {"leaf", "of scripts", "data", "remedies", "verdict", "champion", "tracking", "sharing"},
+        "script": {
+            "leaf",
+            "of scripts",
+            "data",
+            "remedies",
+            "verdict",
+            "champion",
+            "tracking",
+            "sharing",
+        },
     }[room(path)]
     wrong = {found for found in imports(path) - {path} if room(found) not in allowed}
     assert not wrong
 
 
 def test_imports_go_round_in_no_circle() -> None:
-    graph = {p: imports(p) - {p} for p in (REPOSITORY / "stages").rglob("*.py") if p.name != "__init__.py"}
+    graph = {
+        p: imports(p) - {p}
+        for p in (REPOSITORY / "stages").rglob("*.py")
+        if p.name != "__init__.py"
+    }
     done: set[Path] = set()
     while graph:
-        free = [p for p, needs in graph.items() if not {n for n in needs if n.name != "__init__.py"} - done]
+        free = [
+            p
+            for p, needs in graph.items()
+            if not {n for n in needs if n.name != "__init__.py"} - done
+        ]
         assert free, f"a circle among {sorted(p.name for p in graph)}"
         done |= set(free)
         graph = {p: needs for p, needs in graph.items() if p not in done}
@@ -191,15 +268,21 @@ def test_nothing_but_the_room_of_tracking_imports_mlflow() -> None:
         for p in (REPOSITORY / "stages").rglob("*.py")
         if pattern.search(p.read_text())
     }
-    assert found == {f"stages/tracking/{name}.py" for name in ("client", "connection", "registry", "served")}
+    assert found == {
+        f"stages/tracking/{name}.py" for name in ("client", "connection", "registry", "served")
+    }
 
 
 def test_every_script_answers_to_help() -> None:
     running = {
-        path.stem: subprocess.Popen([sys.executable, "-m", f"stages.{path.stem}", "--help"], cwd=REPOSITORY,
-                                    stdout=subprocess.PIPE, text=True)
+        path.stem: subprocess.Popen(
+            [sys.executable, "-m", f"stages.{path.stem}", "--help"],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for path in SCRIPTS
-    }  # fmt: skip
+    }
     for name, process in running.items():
         text, _ = process.communicate(timeout=120)
         assert process.returncode == 0, name
@@ -234,11 +317,18 @@ def test_every_strategy_and_model_of_the_issue_is_known() -> None:
 
 
 def test_the_commented_entries_of_params_are_valid() -> None:
-    """What the comments offer to uncomment has to work: the whole creditcard and higgs, the own table, the strategies."""
+    """What the comments offer to uncomment has to work: the whole creditcard and higgs, the own
+    table, the strategies."""
     text = (REPOSITORY / "params.yaml").read_text()
     own, _, rest = text.partition("datasets:\n")
-    mine = "".join(line[1:].removeprefix(" ") + "\n" for line in own.splitlines() if re.match(r"#   ( |mine)", line))
-    opened = re.sub(r"^  # ((?:  )?(?:[a-z_0-9]+:|- ).*|    .*)$", r"  \1", rest, flags=re.MULTILINE)
+    mine = "".join(
+        line[1:].removeprefix(" ") + "\n"
+        for line in own.splitlines()
+        if re.match(r"#   ( |mine)", line)
+    )
+    opened = re.sub(
+        r"^  # ((?:  )?(?:[a-z_0-9]+:|- ).*|    .*)$", r"  \1", rest, flags=re.MULTILINE
+    )
     params = config.parse(yaml12.load(f"seed: 1\ndatasets:\n{mine}{opened}"))
     assert {"mine", "creditcard", "higgs"} <= set(params.datasets)
     assert params.datasets["mine"].positive == "yes"
@@ -247,24 +337,38 @@ def test_the_commented_entries_of_params_are_valid() -> None:
 
 def locked(name: str) -> dict[str, str]:
     return dict(
-        re.findall(r"^([a-z0-9][a-z0-9._-]*(?:\[[^\]]*\])?)==([^ ;\\]+)", (REPOSITORY / name).read_text(), re.MULTILINE)
+        re.findall(
+            r"^([a-z0-9][a-z0-9._-]*(?:\[[^\]]*\])?)==([^ ;\\]+)",
+            (REPOSITORY / name).read_text(),
+            re.MULTILINE,
+        )
     )
 
 
 def test_each_package_is_pinned_once_with_hashes_and_the_second_lock_holds_the_first() -> None:
-    for name in ("requirements.lock", "requirements-cluster.lock", "requirements-gpu.lock", "requirements-dev.lock"):
+    for name in (
+        "requirements.lock",
+        "requirements-cluster.lock",
+        "requirements-gpu.lock",
+        "requirements-dev.lock",
+    ):
         text = (REPOSITORY / name).read_text()
         names = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", text, re.MULTILINE)
         assert len(names) == len(set(names)) > 50
         blocks = re.split(r"\n(?=[a-z0-9])", text)
         assert not [b.splitlines()[0] for b in blocks if "==" in b and "--hash=sha256:" not in b]
-        assert "http" not in re.sub(r"(httpx?|http)[a-z0-9_-]*|dvc-http|[a-z0-9-]+-http[a-z0-9-]*", "", text)
-    runs, clustered, tests = map(locked, ("requirements.lock", "requirements-cluster.lock", "requirements-dev.lock"))
+        assert "http" not in re.sub(
+            r"(httpx?|http)[a-z0-9_-]*|dvc-http|[a-z0-9-]+-http[a-z0-9-]*", "", text
+        )
+    runs, clustered, tests = map(
+        locked, ("requirements.lock", "requirements-cluster.lock", "requirements-dev.lock")
+    )
     assert runs.items() <= clustered.items() <= tests.items()
 
 
 def test_the_lock_for_a_gpu_is_the_first_but_for_the_whole_xgboost() -> None:
-    """At the same version; xgboost-cpu would write into the same folder, so that it must not be there."""
+    """At the same version; xgboost-cpu would write into the same folder, so that it must not be
+    there."""
     runs, gpu = locked("requirements.lock"), locked("requirements-gpu.lock")
     version = runs.pop("xgboost-cpu")
     assert "xgboost-cpu" not in gpu
@@ -281,8 +385,15 @@ def test_the_locks_have_every_direct_dependency_of_pyproject() -> None:
 
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     direct = {re.split(r"[\[<>=!~; ]", text)[0].lower() for text in project["dependencies"]}
-    tools = {re.split(r"[\[<>=!~; ]", text)[0].lower() for text in project["optional-dependencies"]["dev"]}
+    tools = {
+        re.split(r"[\[<>=!~; ]", text)[0].lower()
+        for text in project["optional-dependencies"]["dev"]
+    }
     assert direct <= set(locked("requirements.lock"))
     assert tools <= set(locked("requirements-dev.lock"))
-    assert {"dask", "distributed"} <= set(locked("requirements-cluster.lock")) - set(locked("requirements.lock"))
-    assert not (tools - direct) & set(locked("requirements.lock")), "a tool has slipped into what runs"
+    assert {"dask", "distributed"} <= set(locked("requirements-cluster.lock")) - set(
+        locked("requirements.lock")
+    )
+    assert not (tools - direct) & set(locked("requirements.lock")), (
+        "a tool has slipped into what runs"
+    )

@@ -1,4 +1,5 @@
-"""What cells decide at every threshold: held against counting by hand, and against the decisions of the policies."""
+"""What cells decide at every threshold: held against counting by hand, and against the decisions of
+the policies."""
 
 from __future__ import annotations
 
@@ -9,19 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.core.config import Thresholds
-from counterpoise.evaluation.costs import CostMatrix
-from counterpoise.evaluation.thresholds import confusion
-from counterpoise.report import page_data
 from counterpoise.evaluation.columns import CONFUSION, DECISIONS, SWEEP
+from counterpoise.evaluation.costs import CostMatrix
 from counterpoise.evaluation.decisions import decisions
 from counterpoise.evaluation.fold_scores import FoldScores
 from counterpoise.evaluation.threshold_sweep import points, sweep
+from counterpoise.evaluation.thresholds import confusion
+from counterpoise.report import page_data
 
 N = 400
 
 
 def scored(seed: int, digits: int | None = None) -> tuple[np.ndarray, list[FoldScores], CostMatrix]:
-    """Labels, three folds twice over with scores that tell something, and costs that differ from row to row."""
+    """Labels, three folds twice over with scores that tell something, and costs that differ from
+    row to row."""
     random = np.random.default_rng(seed)
     y = (random.random(N) < 0.1).astype(np.int8)
     folds = []
@@ -31,7 +33,14 @@ def scored(seed: int, digits: int | None = None) -> tuple[np.ndarray, list[FoldS
             scores = scores if digits is None else scores.round(digits)
             rows, rest = np.sort(test), np.setdiff1d(np.arange(N), test)
             folds.append(
-                FoldScores(rows, scores[rows], rest, scores[rest], np.full(len(rows), np.nan), "not put right")
+                FoldScores(
+                    rows,
+                    scores[rows],
+                    rest,
+                    scores[rest],
+                    np.full(len(rows), np.nan),
+                    "not put right",
+                )
             )
     amounts = random.gamma(2, 50, N)
     return y, folds, CostMatrix(0.02 * amounts + 10, amounts + 20, np.full(N, 10.0), np.zeros(N))
@@ -45,7 +54,9 @@ def test_thresholds_go_by_a_hundredth_and_closer_towards_both_ends() -> None:
     assert {0.00001, 0.0003, 0.009, 0.991, 0.99999} <= set(at)
     inner = at[1:-1]
     assert np.diff(np.log(inner / (1 - inner))).max() < 0.71, "no step is large in log odds"
-    assert 0.1234567 in points(Thresholds(half=0.1234567)), "the policy's own threshold is one of them"
+    assert 0.1234567 in points(Thresholds(half=0.1234567)), (
+        "the policy's own threshold is one of them"
+    )
 
 
 @given(seed=st.integers(0, 1000), digits=st.sampled_from([None, 2, 1]))

@@ -1,4 +1,5 @@
-"""A team: two people, a remote over SSH, a tracking server over PostgreSQL. Every server here is a real one.
+"""A team: two people, a remote over SSH, a tracking server over PostgreSQL. Every server here is a
+real one.
 
 The project lives through what a team does with it; most tests build on the one before them.
 """
@@ -27,22 +28,32 @@ from tests.team_servers import ADMIN_PASSWORD, Postgres, TrackingServer, postgre
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what MLflow warns of while it is imported is not ours
-    os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", NO_PROXY="127.0.0.1,localhost", no_proxy="127.0.0.1,localhost")
+    os.environ.update(
+        MLFLOW_DISABLE_TELEMETRY="true",
+        NO_PROXY="127.0.0.1,localhost",
+        no_proxy="127.0.0.1,localhost",
+    )
     import mlflow
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # what MLflow asks of SQLAlchemy
+# what MLflow asks of SQLAlchemy
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 PARAMS = {
     "seed": 7,
     "datasets": {
-        "digits": {"path": "data/cards/digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8}
+        "digits": {
+            "path": "data/cards/digits.md",
+            "source": {"bundled": "digits"},
+            "target": "digit",
+            "positive": 8,
+        }
     },
     "strategies": {"none": {}, "random_over": {}, "smote": {"params": {"k_neighbors": 3}}},
     "models": {"logistic_regression": {}, "xgboost": {"params": {"n_estimators": 5}}},
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 5},
-}  # fmt: skip
+}
 STRATEGIES, MODELS = tuple(PARAMS["strategies"]), tuple(PARAMS["models"])
 NAMES = {"comparison", *(f"{strategy}/{model}" for strategy in STRATEGIES for model in MODELS)}
 FITS_PER_STRATEGY = len(MODELS) * 2
@@ -79,10 +90,20 @@ class View:
         experiment = self.client.get_experiment_by_name(dataset)
         assert experiment is not None, f"{self.address} has no experiment {dataset}"
         return [
-            Run(r.info.run_name, r.data.tags.get("cell_key", ""), r.info.status, r.data.tags.get("current") == "true",
-                r.data.tags.get("made_by", ""), r.info.run_id, r.info.start_time, r.data.tags)
-            for r in self.client.search_runs([experiment.experiment_id], "tags.cell_key != ''", max_results=1000)
-        ]  # fmt: skip
+            Run(
+                r.info.run_name,
+                r.data.tags.get("cell_key", ""),
+                r.info.status,
+                r.data.tags.get("current") == "true",
+                r.data.tags.get("made_by", ""),
+                r.info.run_id,
+                r.info.start_time,
+                r.data.tags,
+            )
+            for r in self.client.search_runs(
+                [experiment.experiment_id], "tags.cell_key != ''", max_results=1000
+            )
+        ]
 
     def current(self) -> dict[str, str]:
         """The key of each current run, by its name; every name stands once."""
@@ -94,16 +115,27 @@ class View:
         """Every cell once, finished, with every file that it should have readable."""
         found = self.runs()
         assert {run.status for run in found} == {"FINISHED"}
-        assert collections.Counter(run.key for run in found).most_common(1)[0][1] == 1, "a cell is there twice"
+        assert collections.Counter(run.key for run in found).most_common(1)[0][1] == 1, (
+            "a cell is there twice"
+        )
         for run in found:
             names = {entry.path for entry in self.client.list_artifacts(run.run_id)}
-            wanted = {"cells.json", "leaderboard.csv"} if run.name == "comparison" else {
-                "confusion_matrix_half.png", "confusion_matrix_tuned.png", "confusion_matrix.json", "precision_recall.csv"
-            }  # fmt: skip
+            wanted = (
+                {"cells.json", "leaderboard.csv"}
+                if run.name == "comparison"
+                else {
+                    "confusion_matrix_half.png",
+                    "confusion_matrix_tuned.png",
+                    "confusion_matrix.json",
+                    "precision_recall.csv",
+                }
+            )
             assert wanted <= names, run.name
             for name in wanted:
                 content = Path(self.client.download_artifacts(run.run_id, name)).read_bytes()
-                assert len(content) > 100 and (not name.endswith(".png") or content.startswith(b"\x89PNG")), name
+                assert len(content) > 100 and (
+                    not name.endswith(".png") or content.startswith(b"\x89PNG")
+                ), name
 
     def remove(self, which: Callable[[Run], bool]) -> None:
         for run in filter(which, self.runs()):
@@ -132,7 +164,10 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         server = TrackingServer(folder / "server", database.create("mlflow"), database.passwords)
         server.start()
         try:
-            alice, bob = server.user("alice", "the-word-of-alice"), server.user("bob", "the-word-of-bob")
+            alice, bob = (
+                server.user("alice", "the-word-of-alice"),
+                server.user("bob", "the-word-of-bob"),
+            )
             yield Team(database, server, ssh, alice, bob)
         finally:
             server.stop()
@@ -148,8 +183,11 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def as_person(name: str, tracking: str = "") -> dict[str, str]:
     """The environment of one of the two."""
-    identity = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
-                for what, value in (("NAME", name), ("EMAIL", f"{name.lower()}@example.org"))}  # fmt: skip
+    identity = {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", name), ("EMAIL", f"{name.lower()}@example.org"))
+    }
     return {
         **identity,
         "MLFLOW_TRACKING_URI": tracking,
@@ -160,7 +198,9 @@ def as_person(name: str, tracking: str = "") -> dict[str, str]:
 
 def with_key(project: Project, team: Team) -> Project:
     """The team's remote is in .dvc/config, which git has; the key is one's own."""
-    assert project.dvc("remote", "modify", "--local", "team", "keyfile", str(team.ssh.key)).status == 0
+    assert (
+        project.dvc("remote", "modify", "--local", "team", "keyfile", str(team.ssh.key)).status == 0
+    )
     return project
 
 
@@ -179,7 +219,9 @@ def strategy_changed(project: Project, name: str, entry: dict[str, Any]) -> None
 def alice(team: Team, origin: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Alice's project with its first results, not published on the server yet."""
     store = str(tmp_path_factory.mktemp("store"))
-    project = Project.copied(tmp_path_factory.mktemp("alice") / "project", **as_person("Alice"), **{STORE: store})
+    project = Project.copied(
+        tmp_path_factory.mktemp("alice") / "project", **as_person("Alice"), **{STORE: store}
+    )
     project.params = PARAMS
     for name in ("leaderboard.csv", "decisions.csv", "metrics.json"):
         (project.folder / "reports" / name).unlink(missing_ok=True)
@@ -198,15 +240,20 @@ def alice(team: Team, origin: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_eight_publishers_at_once_make_each_cell_once(team: Team, alice: Project) -> None:
-    """Half of them are Alice's, half Bob's; the server is new, so that they also race for the experiment."""
+    """Half of them are Alice's, half Bob's; the server is new, so that they also race for the
+    experiment."""
     command = [sys.executable, "-m", "stages.track", "digits"]
     everybody = [
         subprocess.Popen(
-            command, cwd=alice.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            command,
+            cwd=alice.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
             env={**alice.environment, **as_person(*who), "COUNTERPOISE_TRACK_STRICT": "1"},
         )
         for who in [("Alice", team.alice), ("Bob", team.bob)] * (MANY // 2)
-    ]  # fmt: skip
+    ]
     published = []
     for publisher in everybody:
         said, wrong = publisher.communicate(timeout=600)
@@ -218,19 +265,29 @@ def test_eight_publishers_at_once_make_each_cell_once(team: Team, alice: Project
     team.admin.hold_complete()
 
 
-def test_a_colleague_pulls_recomputes_nothing_and_sees_the_same_runs(team: Team, alice: Project, bob: Project) -> None:
+def test_a_colleague_pulls_recomputes_nothing_and_sees_the_same_runs(
+    team: Team, alice: Project, bob: Project
+) -> None:
     outcome = bob.repro()
     assert (outcome.computing, fitted(outcome)) == (set(), 0)
     own = View(f"sqlite:///{bob.folder / 'mlflow.db'}")
     assert own.current() == team.admin.current()
     own.hold_complete()
     assert {run.made_by for run in own.runs()} == {"Alice"}, "whoever publishes it"
-    assert {run.key: run.started for run in own.runs()} == {run.key: run.started for run in team.admin.runs()}
-    assert {run.tags["git_commit"] for run in own.runs()} == {alice.git("rev-parse", "HEAD~1").strip()}
+    assert {run.key: run.started for run in own.runs()} == {
+        run.key: run.started for run in team.admin.runs()
+    }
+    assert {run.tags["git_commit"] for run in own.runs()} == {
+        alice.git("rev-parse", "HEAD~1").strip()
+    }
     published = bob.stage(
-        "track", "digits", MLFLOW_TRACKING_URI=team.server.address, MLFLOW_TRACKING_USERNAME="bob",
-        MLFLOW_TRACKING_PASSWORD="the-word-of-bob", COUNTERPOISE_TRACK_STRICT="1",
-    )  # fmt: skip
+        "track",
+        "digits",
+        MLFLOW_TRACKING_URI=team.server.address,
+        MLFLOW_TRACKING_USERNAME="bob",
+        MLFLOW_TRACKING_PASSWORD="the-word-of-bob",
+        COUNTERPOISE_TRACK_STRICT="1",
+    )
     assert published.status == 0 and "nothing to publish" in published.text, published.text
 
 
@@ -274,7 +331,9 @@ def shared(project: Project, message: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def bob(team: Team, alice: Project, origin: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def bob(
+    team: Team, alice: Project, origin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Project:
     """Bob's clone, with all that Alice has shared."""
     assert alice.dvc("push", "-q", "--run-cache").status == 0
     alice.git("push", "-q", "origin", "main")
@@ -290,12 +349,20 @@ def test_a_champion_that_one_promotes_is_used_by_the_other(
     team: Team, alice: Project, bob: Project, tmp_path: Path
 ) -> None:
     promoted = alice.stage("promote", "digits", MLFLOW_TRACKING_URI=team.alice)
-    assert promoted.status == 0 and "is the champion now, counterpoise-digits version 1" in promoted.text, promoted.text
+    assert (
+        promoted.status == 0
+        and "is the champion now, counterpoise-digits version 1" in promoted.text
+    ), promoted.text
     again = bob.stage("promote", "digits", MLFLOW_TRACKING_URI=team.bob)
     assert again.status == 0 and "is the champion already" in again.text, again.text
     readers.digits().to_csv(tmp_path / "new.csv", index=False)
-    scored = bob.stage("score", "digits", str(tmp_path / "new.csv"), str(tmp_path / "scored.csv"),
-                       MLFLOW_TRACKING_URI=team.bob)  # fmt: skip
+    scored = bob.stage(
+        "score",
+        "digits",
+        str(tmp_path / "new.csv"),
+        str(tmp_path / "scored.csv"),
+        MLFLOW_TRACKING_URI=team.bob,
+    )
     assert scored.status == 0, scored.text
     found = pd.read_csv(tmp_path / "scored.csv")
     assert list(found.columns) == ["probability", "decision"] and len(found) == 1797
@@ -308,7 +375,12 @@ def test_older_work_published_later_takes_nothing_from_newer_work(team: Team, bo
     """As if the work of that commit had been done on a train, and published after all else."""
     before = team.admin.current()
     team.admin.remove(lambda run: not run.current)
-    bob.git("switch", "-q", "--detach", bob.git("log", "-1", "--format=%H", "--grep=^half as many copies").strip())
+    bob.git(
+        "switch",
+        "-q",
+        "--detach",
+        bob.git("log", "-1", "--format=%H", "--grep=^half as many copies").strip(),
+    )
     assert bob.dvc("pull", "-q", "--allow-missing").status == 0
     older = bob.stage("track", "digits", MLFLOW_TRACKING_URI=team.bob)
     assert older.status == 0 and "current are newer results there, made " in older.text, older.text
@@ -317,7 +389,9 @@ def test_older_work_published_later_takes_nothing_from_newer_work(team: Team, bo
     older_ones = {run.name for run in found if not run.current}
     assert older_ones == {"smote/logistic_regression", "smote/xgboost", "comparison"}
     newest = max(run.started for run in found if not run.current)
-    assert all(run.current for run in found if run.started > newest), "listed in the order in which they were made"
+    assert all(run.current for run in found if run.started > newest), (
+        "listed in the order in which they were made"
+    )
     bob.git("switch", "-q", "main")
     assert bob.dvc("checkout", "-q").status == 0
     assert "nothing to publish" in bob.stage("track", "digits", MLFLOW_TRACKING_URI=team.bob).text
@@ -390,24 +464,41 @@ while killed < {kills}:
     halves += any(run.info.status == "RUNNING" for run in store.search_runs([experiment]))
 print(killed, halves)
 """
-"""Publishes again and again, in processes that have all imports and pictures from their parent: what is left is writing."""
+"""Publishes again and again, in processes that have all imports and pictures from their parent:
+what is left is writing."""
 
 
-def test_a_publisher_killed_at_twenty_random_moments_leaves_each_cell_once(team: Team, bob: Project) -> None:
-    """All runs are removed whenever they are complete, so that every kill meets a publisher at work."""
+def test_a_publisher_killed_at_twenty_random_moments_leaves_each_cell_once(
+    team: Team, bob: Project
+) -> None:
+    """All runs are removed whenever they are complete, so that every kill meets a publisher at
+    work."""
     publishing = PUBLISHER_WITHOUT_IMPORTS.format(kills=KILLS)
-    done = bob.run(sys.executable, "-c", publishing, **as_person("Bob", team.bob), COUNTERPOISE_TRACK_STRICT="1")
+    done = bob.run(
+        sys.executable,
+        "-c",
+        publishing,
+        **as_person("Bob", team.bob),
+        COUNTERPOISE_TRACK_STRICT="1",
+    )
     assert done.status == 0, done.text
     killed, halves = map(int, done.text.split()[-2:])
     assert killed == KILLS
     assert halves > 0, "no kill left a half-written run, so nothing was tried"
-    assert bob.stage("track", "digits", MLFLOW_TRACKING_URI=team.bob, COUNTERPOISE_TRACK_STRICT="1").status == 0
+    assert (
+        bob.stage(
+            "track", "digits", MLFLOW_TRACKING_URI=team.bob, COUNTERPOISE_TRACK_STRICT="1"
+        ).status
+        == 0
+    )
     assert set(team.admin.current()) == NAMES
     assert len(team.admin.runs()) == len(NAMES)
     team.admin.hold_complete()
 
 
-def test_the_server_stops_in_the_middle_of_a_run_and_nothing_is_lost(team: Team, bob: Project) -> None:
+def test_the_server_stops_in_the_middle_of_a_run_and_nothing_is_lost(
+    team: Team, bob: Project
+) -> None:
     strategy_changed(bob, "random_over", {"ratio": 0.7})
     outcome = repro_while(bob, team, team.server.stop, at="Running stage 'train@digits")
     assert outcome.status == 0, outcome.text
@@ -428,9 +519,13 @@ def repro_while(project: Project, team: Team, event: Callable[[], None], at: str
     """`dvc repro`, and something that happens when it says so."""
     said = []
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "dvc", "repro"], cwd=project.folder, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, env={**project.environment, **as_person("Bob", team.bob)},
-    ) as process:  # fmt: skip
+        [sys.executable, "-u", "-m", "dvc", "repro"],
+        cwd=project.folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**project.environment, **as_person("Bob", team.bob)},
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             said.append(line)

@@ -22,9 +22,9 @@ from sklearn.metrics import (
 from counterpoise.core.config import Thresholds
 from counterpoise.evaluation import corrections, thresholds
 from counterpoise.evaluation.costs import CostMatrix
-from counterpoise.evaluation.thresholds import Confusion
 from counterpoise.evaluation.decisions import POLICIES, decide
 from counterpoise.evaluation.fold_scores import FoldScores
+from counterpoise.evaluation.thresholds import Confusion
 
 METRICS = ("f1", "mcc", "g_mean", "balanced_accuracy")
 
@@ -33,7 +33,9 @@ METRICS = ("f1", "mcc", "g_mean", "balanced_accuracy")
 def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     rows = draw(st.integers(0, 30))
     y = np.array([0, 1, *draw(st.lists(st.integers(0, 1), min_size=rows, max_size=rows))], np.int8)
-    scores = draw(st.lists(st.integers(0, 10).map(lambda k: k / 10), min_size=rows + 2, max_size=rows + 2))
+    scores = draw(
+        st.lists(st.integers(0, 10).map(lambda k: k / 10), min_size=rows + 2, max_size=rows + 2)
+    )
     return y, np.array(scores)
 
 
@@ -43,7 +45,9 @@ def value_at(y: np.ndarray, scores: np.ndarray, threshold: float, metric: str) -
 
 @pytest.mark.parametrize("metric", METRICS)
 @given(data=scored())
-def test_the_tuned_threshold_is_the_best_of_all_and_of_several_the_highest(metric: str, data: Any) -> None:
+def test_the_tuned_threshold_is_the_best_of_all_and_of_several_the_highest(
+    metric: str, data: Any
+) -> None:
     y, scores = data
     chosen = thresholds.tuned(y, scores, metric)
     values = {float(t): value_at(y, scores, t, metric) for t in np.unique(scores)}
@@ -67,7 +71,9 @@ def test_counts_and_rates_are_those_of_scikit_learn(data: Any, threshold: float)
     assert rates["accuracy_of_no_positives"] == pytest.approx(accuracy_score(y, np.zeros_like(y)))
     assert rates["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y, predicted))
     assert rates["f1"] == pytest.approx(f1_score(y, predicted))
-    assert rates["g_mean"] == pytest.approx(math.sqrt(float(rates["recall"] * rates["specificity"])))
+    assert rates["g_mean"] == pytest.approx(
+        math.sqrt(float(rates["recall"] * rates["specificity"]))
+    )
     if predicted.any():
         assert rates["precision"] == pytest.approx(precision_score(y, predicted))
     else:
@@ -89,8 +95,13 @@ def test_a_score_equal_to_the_threshold_is_predicted_positive() -> None:
 def test_what_is_not_defined_is_missing_and_never_0() -> None:
     nothing = thresholds.rates(Confusion(*map(np.array, (5, 0, 0, 0))))
     assert {name for name, value in nothing.items() if np.isnan(value)} == {
-        "precision", "recall", "f1", "g_mean", "balanced_accuracy", "mcc",
-    }  # fmt: skip
+        "precision",
+        "recall",
+        "f1",
+        "g_mean",
+        "balanced_accuracy",
+        "mcc",
+    }
     assert nothing["specificity"] == nothing["accuracy"] == 1
 
 
@@ -115,8 +126,12 @@ def test_a_perfect_ranking_is_found() -> None:
 def test_the_expected_cost_is_the_mean_over_rows(data: Any, threshold: float) -> None:
     y, scores = data
     each = {(0, 0): 0.5, (0, 1): 3, (1, 0): 10, (1, 1): 1}
-    expected = np.mean([each[int(label), int(score >= threshold)] for label, score in zip(y, scores, strict=True)])
-    assert matrix_of(len(y), 3, 10, 1, 0.5).total(y, scores >= threshold) / len(y) == pytest.approx(expected)
+    expected = np.mean(
+        [each[int(label), int(score >= threshold)] for label, score in zip(y, scores, strict=True)]
+    )
+    assert matrix_of(len(y), 3, 10, 1, 0.5).total(y, scores >= threshold) / len(y) == pytest.approx(
+        expected
+    )
 
 
 def matrix_of(n: int, *costs: float) -> CostMatrix:
@@ -140,7 +155,9 @@ def test_the_empirical_threshold_costs_least_of_all_and_calls_as_few_rows_positi
 def test_the_expected_policy_decides_every_row_as_its_own_costs_say(data: Any, random: Any) -> None:
     """Held against writing out the expected cost of both decisions."""
     _, p = data
-    costs = CostMatrix(*(np.array([random.uniform(low, low + 5) for _ in p]) for low in (5, 5, 0, 0)))
+    costs = CostMatrix(
+        *(np.array([random.uniform(low, low + 5) for _ in p]) for low in (5, 5, 0, 0))
+    )
     as_positive = p * costs.true_positive + (1 - p) * costs.false_positive
     as_negative = p * costs.false_negative + (1 - p) * costs.true_negative
     clear = np.abs(as_positive - as_negative) > 1e-9
@@ -148,5 +165,5 @@ def test_the_expected_policy_decides_every_row_as_its_own_costs_say(data: Any, r
     np.testing.assert_array_equal(predicted[clear], (as_positive < as_negative)[clear])
 
 
-def test_a_row_in_which_nothing_can_be_missed_is_never_positive_and_one_without_a_false_alarm_always() -> None:
+def test_a_row_without_miss_cost_is_never_positive_and_without_alarm_cost_always() -> None:
     assert thresholds.cheapest(np.array([[1.0, 0.0], [0.0, 1.0]])).tolist() == [np.inf, -np.inf]

@@ -1,4 +1,5 @@
-"""MLflow shows what DVC holds: one finished run a cell, however often, whenever killed, whoever else publishes."""
+"""MLflow shows what DVC holds: one finished run a cell, however often, whenever killed, whoever
+else publishes."""
 
 from __future__ import annotations
 
@@ -26,13 +27,13 @@ import pandas as pd
 import pytest
 
 from counterpoise.core import config, files, paths, revision, yaml12
-from stages import track
 from counterpoise.core.config import Params
 from counterpoise.core.errors import ConfigurationError, guarded
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.evaluation import measurements
 from counterpoise.tracking import items, manifest, publisher, runs, sqlite_index, store, turn
 from counterpoise.tracking.runs import RunRecord, plan
-from counterpoise.evaluation import measurements
+from stages import track
 from tests.computed import computed
 from tests.computed import ran as computed_stage
 
@@ -41,16 +42,25 @@ with warnings.catch_warnings():
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
     import mlflow
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # what MLflow asks of SQLAlchemy
+# what MLflow asks of SQLAlchemy
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 PARAMS: dict[str, Any] = {
     "seed": 3,
     "datasets": {
-        "digits": {"path": "data/cards/digits.md", "source": {"bundled": "digits"}, "target": "digit", "positive": 8}
+        "digits": {
+            "path": "data/cards/digits.md",
+            "source": {"bundled": "digits"},
+            "target": "digit",
+            "positive": 8,
+        }
     },
     "strategies": {"none": {}, "random_under": {}, "adasyn": {"params": {"n_neighbors": 600}}},
     "models": {
-        "logistic_regression": {"strategies": ["none", "random_under"], "params": {"max_iter": 200}},
+        "logistic_regression": {
+            "strategies": ["none", "random_under"],
+            "params": {"max_iter": 200},
+        },
         "xgboost": {"params": {"n_estimators": 5}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
@@ -58,9 +68,13 @@ PARAMS: dict[str, Any] = {
     "costs": {"false_positive": 1, "false_negative": 10},
 }
 NAMES = {
-    "comparison", "none/logistic_regression", "none/xgboost", "random_under/logistic_regression", "random_under/xgboost",
+    "comparison",
+    "none/logistic_regression",
+    "none/xgboost",
+    "random_under/logistic_regression",
+    "random_under/xgboost",
     "adasyn/xgboost",
-}  # fmt: skip
+}
 REFUSED = "adasyn/xgboost"
 """ADASYN with 600 neighbours cannot run on 140 positives."""
 
@@ -91,20 +105,27 @@ class Place:
         return list(self.client.search_runs([self.experiment]))
 
     def run(self, name: str) -> Any:
-        (found,) = [run for run in self.runs() if run.info.run_name == name and run.data.tags["current"] == "true"]
+        (found,) = [
+            run
+            for run in self.runs()
+            if run.info.run_name == name and run.data.tags["current"] == "true"
+        ]
         return found
 
     def state(self) -> list[tuple[str, str, str, str]]:
         """Name, id, status and mark of every run that is not deleted."""
         return sorted(
-            (r.info.run_name, r.info.run_id, r.info.status, r.data.tags.get("current", "")) for r in self.runs()
+            (r.info.run_name, r.info.run_id, r.info.status, r.data.tags.get("current", ""))
+            for r in self.runs()
         )
 
     def current(self) -> list[str]:
         return sorted(name for name, _, _, mark in self.state() if mark == "true")
 
     def artifacts(self, run: Any) -> dict[str, int]:
-        return {entry.path: entry.file_size for entry in self.client.list_artifacts(run.info.run_id)}
+        return {
+            entry.path: entry.file_size for entry in self.client.list_artifacts(run.info.run_id)
+        }
 
 
 def ran(main: Callable[[], int | None], *arguments: str) -> int:
@@ -132,7 +153,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def complete(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """The results and a store that shows them, pictures and all: the database is migrated here once, and copied."""
+    """The results and a store that shows them, pictures and all: the database is migrated here
+    once, and copied."""
     place = Place(tmp_path_factory.mktemp("complete") / "here")
     shutil.copytree(results, place.folder)
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(place.folder):
@@ -149,7 +171,8 @@ def place(complete: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     with sqlite3.connect(copy.database) as database:
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
             database.execute(
-                f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(complete.folder), str(copy.folder))
+                f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
+                (str(complete.folder), str(copy.folder)),
             )
     database.close()
     monkeypatch.chdir(copy.folder)
@@ -160,7 +183,12 @@ def place(complete: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 def in_a_process(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **variables}
     return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
 
 
@@ -177,13 +205,23 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
     run = complete.run("random_under/xgboost")
     found = complete.artifacts(run)
     assert set(found) == {
-        "confusion_matrix_half.png", "confusion_matrix_tuned.png", "confusion_matrix_cost.png", "confusion_matrix.json",
-        "precision_recall.csv", "roc.csv",
-    }  # fmt: skip
+        "confusion_matrix_half.png",
+        "confusion_matrix_tuned.png",
+        "confusion_matrix_cost.png",
+        "confusion_matrix.json",
+        "precision_recall.csv",
+        "roc.csv",
+    }
     for name in found:
         content = Path(complete.client.download_artifacts(run.info.run_id, name)).read_bytes()
-        assert not name.endswith(".png") or (content.startswith(b"\x89PNG\r\n") and len(content) > 5000)
-    matrix = json.loads(Path(complete.client.download_artifacts(run.info.run_id, "confusion_matrix.json")).read_text())
+        assert not name.endswith(".png") or (
+            content.startswith(b"\x89PNG\r\n") and len(content) > 5000
+        )
+    matrix = json.loads(
+        Path(
+            complete.client.download_artifacts(run.info.run_id, "confusion_matrix.json")
+        ).read_text()
+    )
     assert set(matrix["policies"]) == {"half", "tuned", "cost"}
     assert sum(matrix["policies"]["half"][count] for count in ("tn", "fp", "fn", "tp")) == 1797
     curve = pd.read_csv(complete.client.download_artifacts(run.info.run_id, "precision_recall.csv"))
@@ -209,14 +247,28 @@ def test_what_depends_on_the_other_cells_stands_in_the_comparison_alone(complete
 
 def test_the_comparison_has_the_pictures_side_by_side_and_the_leaderboard(complete: Place) -> None:
     run = complete.run("comparison")
-    assert {"confusion_matrices_half.png", "confusion_matrices_tuned.png", "precision_recall.png", "forest.png",
-            "roc.png", "class_counts.png", "reliability.png", "score_distribution.png", "costs.png", "leaderboard.csv",
-            "decisions.csv"} <= set(complete.artifacts(run))  # fmt: skip
+    assert {
+        "confusion_matrices_half.png",
+        "confusion_matrices_tuned.png",
+        "precision_recall.png",
+        "forest.png",
+        "roc.png",
+        "class_counts.png",
+        "reliability.png",
+        "score_distribution.png",
+        "costs.png",
+        "leaderboard.csv",
+        "decisions.csv",
+    } <= set(complete.artifacts(run))
     assert run.data.tags["kind"] == "comparison"
 
 
-def test_a_run_says_at_which_level_it_remedies_and_how_its_probabilities_were_put_right(complete: Place) -> None:
-    none, under = (complete.run(f"{strategy}/xgboost").data for strategy in ("none", "random_under"))
+def test_a_run_says_at_which_level_it_remedies_and_how_its_probabilities_were_put_right(
+    complete: Place,
+) -> None:
+    none, under = (
+        complete.run(f"{strategy}/xgboost").data for strategy in ("none", "random_under")
+    )
     names = ("level", "plain_model", "correction")
     assert [none.tags[name] for name in names] == ["none", "xgboost", "none"]
     assert [under.tags[name] for name in names] == ["data", "xgboost", "exact"]
@@ -224,17 +276,41 @@ def test_a_run_says_at_which_level_it_remedies_and_how_its_probabilities_were_pu
     assert "Against doing nothing with the same model" in under.tags["mlflow.note.content"]
 
 
-def test_fits_that_learn_by_steps_and_searches_are_shown(complete: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fits_that_learn_by_steps_and_searches_are_shown(
+    complete: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(complete.folder)
     found = items.results("digits", Params.model_validate(PARAMS))
     cell = {"strategy": "none", "model": "xgboost"}
     found.tables["learning"] = pd.DataFrame(
-        [{**cell, "series": "validation_loss", "step": k, "mean": 1 / k, "low": 0.5 / k, "high": 2 / k} for k in (1, 5)]
+        [
+            {
+                **cell,
+                "series": "validation_loss",
+                "step": k,
+                "mean": 1 / k,
+                "low": 0.5 / k,
+                "high": 2 / k,
+            }
+            for k in (1, 5)
+        ]
     )
     found.tables["trials"] = pd.DataFrame(
-        [{**cell, "repeat": 0, "fold": 0, "trial": k, "state": "complete", "value": 0.5 + k / 10, "step": None,
-          "params": json.dumps({"max_depth": k}), "reason": None} for k in range(3)]
-    )  # fmt: skip
+        [
+            {
+                **cell,
+                "repeat": 0,
+                "fold": 0,
+                "trial": k,
+                "state": "complete",
+                "value": 0.5 + k / 10,
+                "step": None,
+                "params": json.dumps({"max_depth": k}),
+                "reason": None,
+            }
+            for k in range(3)
+        ]
+    )
     made = items.items(found, "none/xgboost")
     curve = [
         (item.step, item.value)
@@ -246,7 +322,10 @@ def test_fits_that_learn_by_steps_and_searches_are_shown(complete: Place, monkey
     assert json.loads(kept["best_trials.json"]) == [
         {"repeat": 0, "fold": 0, "trial": 2, "value": 0.7, "params": {"max_depth": 2}}
     ]
-    assert kept["trials.csv"].decode().splitlines()[0] == "repeat,fold,trial,state,value,step,params,reason"
+    assert (
+        kept["trials.csv"].decode().splitlines()[0]
+        == "repeat,fold,trial,state,value,step,params,reason"
+    )
     other = {item.name for item in items.items(found, "random_under/xgboost")}
     assert "trials.csv" in kept and not {"learning.validation_loss", "trials.csv"} & other
 
@@ -254,18 +333,32 @@ def test_fits_that_learn_by_steps_and_searches_are_shown(complete: Place, monkey
 def test_metrics_are_the_numbers_of_the_results(complete: Place) -> None:
     evaluations = complete.folder / "data" / "evaluations" / "digits"
     board = (
-        pd.read_csv(evaluations / "leaderboard.csv").set_index(["strategy", "model"]).loc[("random_under", "xgboost")]
+        pd.read_csv(evaluations / "leaderboard.csv")
+        .set_index(["strategy", "model"])
+        .loc[("random_under", "xgboost")]
     )
-    decisions = pd.read_csv(evaluations / "decisions.csv").set_index(["strategy", "model", "policy"])
+    decisions = pd.read_csv(evaluations / "decisions.csv").set_index(
+        ["strategy", "model", "policy"]
+    )
     run = complete.run("random_under/xgboost")
     metrics = run.data.metrics
-    for name in ("average_precision", "average_precision_low", "delta_average_precision", "roc_auc", "prevalence"):
+    for name in (
+        "average_precision",
+        "average_precision_low",
+        "delta_average_precision",
+        "roc_auc",
+        "prevalence",
+    ):
         assert metrics[name] == board[name]
     assert metrics["delta_average_precision_high"] == board["delta_high"]
     assert metrics["tuned.f1"] == decisions.loc[("random_under", "xgboost", "tuned"), "f1"]
     assert metrics["half.tp"] == decisions.loc[("random_under", "xgboost", "half"), "tp"]
     assert metrics["train.negatives_before"] > 500
-    assert metrics["train.negatives_after"] == metrics["train.positives_after"] == metrics["train.positives_before"]
+    assert (
+        metrics["train.negatives_after"]
+        == metrics["train.positives_after"]
+        == metrics["train.positives_before"]
+    )
     assert metrics["fit_seconds"] > 0
     assert metrics["peak_bytes"] > 1e6
 
@@ -273,9 +366,13 @@ def test_metrics_are_the_numbers_of_the_results(complete: Place) -> None:
 def test_fold_values_are_steps_of_one_metric(complete: Place) -> None:
     folds = pd.read_csv(complete.folder / "data" / "evaluations" / "digits" / "folds.csv")
     mine = folds[
-        (folds["strategy"] == "none") & (folds["model"] == "xgboost") & (folds["metric"] == "average_precision")
+        (folds["strategy"] == "none")
+        & (folds["model"] == "xgboost")
+        & (folds["metric"] == "average_precision")
     ]
-    history = complete.client.get_metric_history(complete.run("none/xgboost").info.run_id, "fold.average_precision")
+    history = complete.client.get_metric_history(
+        complete.run("none/xgboost").info.run_id, "fold.average_precision"
+    )
     assert [(entry.step, entry.value) for entry in history] == list(
         enumerate(mine.sort_values(["repeat", "fold"])["value"])
     )
@@ -287,23 +384,40 @@ def test_params_and_tags_say_what_went_in(complete: Place) -> None:
     assert data.params["strategy.sampler"] == "random_under"
     assert data.params["split.folds"] == "2"
     assert data.params["costs.false_negative"] == "10.0"
-    assert "model.strategies" not in data.params, "which strategies a model joins is no setting of this cell"
-    wanted = {"dataset": "digits", "strategy": "random_under", "model": "xgboost", "status": "ok", "kind": "cell"}
+    assert "model.strategies" not in data.params, (
+        "which strategies a model joins is no setting of this cell"
+    )
+    wanted = {
+        "dataset": "digits",
+        "strategy": "random_under",
+        "model": "xgboost",
+        "status": "ok",
+        "kind": "cell",
+    }
     assert wanted.items() <= data.tags.items()
     table = complete.folder / "data" / "tables" / "digits" / "table.parquet"
     assert data.tags["data_md5"] == hashlib.md5(table.read_bytes()).hexdigest()
-    assert data.tags["requirements_lock"] == hashlib.sha256((REPOSITORY / "requirements.lock").read_bytes()).hexdigest()
+    assert (
+        data.tags["requirements_lock"]
+        == hashlib.sha256((REPOSITORY / "requirements.lock").read_bytes()).hexdigest()
+    )
     assert len(data.tags["cell_key"]) == 64
     assert {"git_commit", "git_dirty"} <= set(data.tags)
     assert "average precision" in data.tags["mlflow.note.content"]
 
 
-def test_a_cell_that_could_not_run_is_a_run_with_its_reason_and_no_made_up_numbers(complete: Place) -> None:
+def test_a_cell_that_could_not_run_is_a_run_with_its_reason_and_no_made_up_numbers(
+    complete: Place,
+) -> None:
     run = complete.run(REFUSED)
     assert run.data.tags["status"] == "not_applicable"
     assert "n_neighbors" in run.data.tags["reason"]
     assert run.data.tags["reason"] in run.data.tags["mlflow.note.content"]
-    assert set(run.data.metrics) == {"prevalence", "train.negatives_before", "train.positives_before"}
+    assert set(run.data.metrics) == {
+        "prevalence",
+        "train.negatives_before",
+        "train.positives_before",
+    }
     assert complete.artifacts(run) == {}
 
 
@@ -311,7 +425,10 @@ def test_a_number_that_is_not_defined_is_no_metric_and_says_why(complete: Place)
     with contextlib.chdir(complete.folder):
         everything = items.results("digits", Params.model_validate(PARAMS))
     decisions = everything.tables["decisions"].astype({"reason": object})
-    decisions.loc[decisions["policy"] == "tuned", ["precision", "reason"]] = [float("nan"), "not defined: precision"]
+    decisions.loc[decisions["policy"] == "tuned", ["precision", "reason"]] = [
+        float("nan"),
+        "not defined: precision",
+    ]
     cell = replace(everything, tables={**everything.tables, "decisions": decisions})
     with contextlib.chdir(complete.folder):
         found = items.items(cell, "none/xgboost")
@@ -328,8 +445,9 @@ def test_a_number_that_is_not_defined_is_no_metric_and_says_why(complete: Place)
 def test_a_second_time_nothing_is_published_and_nothing_heavy_imported(place: Place) -> None:
     before = place.state()
     code = (
-        "import sys; sys.argv = ['track', 'digits']; from stages import track; assert track.main() == 0;"
-        "print([name for name in ('mlflow', 'pandas', 'matplotlib', 'sklearn') if name in sys.modules])"
+        "import sys; sys.argv = ['track', 'digits']; from stages import track; assert track.main()"
+        " == 0;print([name for name in ('mlflow', 'pandas', 'matplotlib', 'sklearn') if name in"
+        " sys.modules])"
     )
     done = in_a_process(code)
     assert done.stdout == f"digits: all {len(NAMES)} runs are published\n[]\n", done.stderr
@@ -351,7 +469,8 @@ def test_the_look_reads_what_mlflow_has(place: Place) -> None:
     place.client.delete_run(place.run("none/xgboost").info.run_id)
     found = sqlite_index.records(place.database, "digits")
     assert set(found) == {
-        RunRecord.of(run.info.run_id, run.info.status, run.info.start_time, run.data.tags) for run in place.runs()
+        RunRecord.of(run.info.run_id, run.info.status, run.info.start_time, run.data.tags)
+        for run in place.runs()
     }
     assert all(0 < run.made <= run.published <= time.time() * 1000 for run in found)
     assert len(found) == len(NAMES) - 1
@@ -360,7 +479,9 @@ def test_the_look_reads_what_mlflow_has(place: Place) -> None:
     assert not (place.folder / "nothing.db").exists()
 
 
-def test_a_changed_model_parameter_makes_new_runs_for_its_cells_alone_and_back_again_none(place: Place) -> None:
+def test_a_changed_model_parameter_makes_new_runs_for_its_cells_alone_and_back_again_none(
+    place: Place,
+) -> None:
     before = {name: run for name, run, *_ in place.state()}
     changed = {**PARAMS, "models": {**PARAMS["models"], "xgboost": {"params": {"n_estimators": 6}}}}
     computed(changed)
@@ -388,7 +509,9 @@ def test_a_removed_strategy_is_no_longer_current_and_the_other_cells_stay(place:
     computed({**PARAMS, "strategies": strategies})
     assert published() == 0
     gone = {REFUSED, "comparison"}
-    assert [run for run in place.state() if run[0] not in gone] == [run for run in before if run[0] not in gone]
+    assert [run for run in place.state() if run[0] not in gone] == [
+        run for run in before if run[0] not in gone
+    ]
     assert [mark for name, _, _, mark in place.state() if name == REFUSED] == ["false"]
     assert place.current() == sorted(NAMES - {REFUSED})
 
@@ -397,7 +520,9 @@ def test_a_persons_own_runs_in_the_same_experiment_are_left_alone(place: Place) 
     mine = place.client.create_run(place.experiment, run_name="mine", tags={"current": "true"})
     place.client.delete_run(place.run(REFUSED).info.run_id)
     assert published() == 0
-    assert [entry for entry in place.state() if entry[0] == "mine"] == [("mine", mine.info.run_id, "RUNNING", "true")]
+    assert [entry for entry in place.state() if entry[0] == "mine"] == [
+        ("mine", mine.info.run_id, "RUNNING", "true")
+    ]
     assert place.current() == sorted([*NAMES, "mine"])
 
 
@@ -407,7 +532,7 @@ def test_an_experiment_that_was_deleted_comes_back_whole(place: Place) -> None:
     assert place.current() == sorted(NAMES)
 
 
-# ----------------------------------------------------------------- killed publishers and several at once
+# ------------------------------------------------------------ killed publishers and several at once
 
 
 def test_a_killed_publisher_leaves_a_half_run_that_the_next_one_removes(place: Place) -> None:
@@ -433,11 +558,16 @@ def test_of_doubled_runs_the_one_that_started_first_stays(place: Place) -> None:
     kept = place.run("none/xgboost")
     copies = [
         place.client.create_run(
-            place.experiment, run_name="none/xgboost",
-            tags={**kept.data.tags, "current": "true", "published_ms": str(int(kept.data.tags["published_ms"]) + late)},
+            place.experiment,
+            run_name="none/xgboost",
+            tags={
+                **kept.data.tags,
+                "current": "true",
+                "published_ms": str(int(kept.data.tags["published_ms"]) + late),
+            },
         ).info.run_id
         for late in (0, 1, -1)
-    ]  # fmt: skip
+    ]
     for copy in copies:
         place.client.set_terminated(copy)
     assert published() == 0
@@ -449,7 +579,8 @@ def test_of_doubled_runs_the_one_that_started_first_stays(place: Place) -> None:
 def test_a_run_that_is_begun_while_others_are_listed_makes_no_doubles_of_them(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pages are counted from the newest run on, so that one more moves the last run of a page to the next page as well."""
+    """Pages are counted from the newest run on, so that one more moves the last run of a page to
+    the next page as well."""
     before = set(place.state())
     listed = mlflow.MlflowClient.search_runs
     begun = {"cell_key": "k", "published_ms": str(int(time.time() * 1000))}
@@ -476,10 +607,15 @@ def test_publishers_that_begin_at_once_on_a_fresh_store_all_succeed_and_double_n
     place: Place, tmp_path: Path
 ) -> None:
     fresh = Place(tmp_path / "fresh")
-    code = "import sys; from stages import track;sys.argv = ['track', 'digits']; sys.exit(track.main())"
+    code = (
+        "import sys; from stages import track;sys.argv = ['track', 'digits'];"
+        " sys.exit(track.main())"
+    )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": fresh.uri}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    several = [subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes) for _ in range(3)]
+    several = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes) for _ in range(3)
+    ]
     for process in several:
         out, err = process.communicate(timeout=600)
         assert (process.returncode, err) == (0, ""), out + err
@@ -508,20 +644,25 @@ def test_the_newest_results_are_those_made_last_whoever_published_when() -> None
         assert runs.newest_first(found) == [two, one]
     assert runs.newest_first([half, cell]) == []
     same = replace(two, made=10)
-    assert runs.newest_first([one, same]) == runs.newest_first([same, one]), "whoever looks, in whatever order"
+    assert runs.newest_first([one, same]) == runs.newest_first([same, one]), (
+        "whoever looks, in whatever order"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "age", "held"),
     [
         (f"{turn.machine()}:{os.getppid()}", 0, True),
-        (f"{turn.machine()}:{os.getppid()}", 3600, False),  # a process number that was given out again
+        # a process number that was given out again
+        (f"{turn.machine()}:{os.getppid()}", 3600, False),
         (f"{turn.machine()}:4194999", 0, False),  # a process that is gone
         ("elsewhere:1", 60, True),
         ("elsewhere:1", 3600, False),
     ],
 )
-def test_a_turn_ends_with_its_publisher_or_when_it_was_not_renewed_for_long(name: str, age: int, held: bool) -> None:
+def test_a_turn_ends_with_its_publisher_or_when_it_was_not_renewed_for_long(
+    name: str, age: int, held: bool
+) -> None:
     now = time.time()
     assert turn.held(f"{name} {now - age:.0f}", now) == held
 
@@ -532,7 +673,8 @@ def test_a_tag_that_names_no_publisher_gives_nobody_the_turn(tag: str) -> None:
 
 
 def test_publishers_have_the_turn_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads stand for processes on other machines; reading and writing the tag takes time, as on a server."""
+    """Threads stand for processes on other machines; reading and writing the tag takes time, as on
+    a server."""
     monkeypatch.setattr(turn, "SETTLE_SECONDS", 0.2)
     monkeypatch.setattr(turn, "POLL_SECONDS", 0.01)
     name = threading.local()
@@ -585,7 +727,8 @@ RANDOM_UNDER = {name for name in ALL if name.startswith("random_under/")}
 
 def stored() -> dict[str, Any]:
     return {
-        strategy: files.read_json(paths.scores("digits", strategy) / "cells.json") for strategy in PARAMS["strategies"]
+        strategy: files.read_json(paths.scores("digits", strategy) / "cells.json")
+        for strategy in PARAMS["strategies"]
     }
 
 
@@ -603,17 +746,29 @@ def changed(section: str, **entries: Any) -> dict[str, Any]:
     ("params", "cells"),
     [
         (changed("models", xgboost={"params": {"n_estimators": 6}}), XGBOOST),
-        (changed("models", xgboost={**PARAMS["models"]["xgboost"], "calibration": "isotonic"}), XGBOOST),
+        (
+            changed("models", xgboost={**PARAMS["models"]["xgboost"], "calibration": "isotonic"}),
+            XGBOOST,
+        ),
         (changed("strategies", random_under={"ratio": 0.5}), RANDOM_UNDER),
         ({**PARAMS, "seed": 4}, ALL),
         (changed("thresholds", tuned="mcc"), ALL),
         (changed("costs", false_negative=11), ALL),
         (changed("models", random_forest={"strategies": []}), set()),
-        (changed("models", logistic_regression={**PARAMS["models"]["logistic_regression"],
-                                                "strategies": ["random_under", "none"]}), set()),
-        (changed("models", xgboost={**PARAMS["models"]["xgboost"], "device": "auto"}), set()),  # a fit's key has the device
+        (
+            changed(
+                "models",
+                logistic_regression={
+                    **PARAMS["models"]["logistic_regression"],
+                    "strategies": ["random_under", "none"],
+                },
+            ),
+            set(),
+        ),
+        # a fit's key has the device
+        (changed("models", xgboost={**PARAMS["models"]["xgboost"], "device": "auto"}), set()),
     ],
-)  # fmt: skip
+)
 def test_a_key_changes_with_the_parameters_of_its_cell_and_with_no_others(
     place: Place, params: dict[str, Any], cells: set[str]
 ) -> None:
@@ -628,7 +783,8 @@ def test_a_key_changes_with_the_parameters_of_its_cell_and_with_no_others(
     ("fitted", "cells"),
     [
         (("random_under", "xgboost"), {"random_under/xgboost"}),
-        (("none", "xgboost"), XGBOOST),  # the difference from the baseline is among a cell's numbers
+        # the difference from the baseline is among a cell's numbers
+        (("none", "xgboost"), XGBOOST),
         (("adasyn", "xgboost"), {REFUSED}),
     ],
 )
@@ -649,7 +805,9 @@ def test_every_key_changes_with_the_table_and_the_split(place: Place, file: str)
     assert all(keys_of(PARAMS)[name] != before[name] for name in ALL)
 
 
-def test_every_key_changes_with_the_code_that_evaluates(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_key_changes_with_the_code_that_evaluates(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = keys_of(PARAMS)
     monkeypatch.setattr("counterpoise.engine.fingerprint.code_digest", lambda *_: "other")
     assert all(keys_of(PARAMS)[name] != before[name] for name in ALL)
@@ -669,16 +827,23 @@ def test_the_key_of_the_comparison_follows_those_of_its_cells_and_the_results(pl
 
 
 def test_a_manifest_gives_back_the_parameters_that_it_was_made_of(place: Place) -> None:
-    """Also those that JSON has no form for, and those of the whole project, one dataset after the other."""
+    """Also those that JSON has no form for, and those of the whole project, one dataset after the
+    other."""
     odd = {"params": {"class_weight": {0: 1, 1: 1e-9}, "note": {"nested": [{True: None}]}}}
-    for content in (changed("models", logistic_regression=odd), yaml12.load((REPOSITORY / "params.yaml").read_text())):
+    for content in (
+        changed("models", logistic_regression=odd),
+        yaml12.load((REPOSITORY / "params.yaml").read_text()),
+    ):
         params = config.parse(content)
         for dataset in params.datasets:
             for path in (paths.table(dataset), paths.split(dataset)):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
             paths.evaluation(dataset).mkdir(parents=True, exist_ok=True)
-            fits = {s: {"models": {key: {"key": ""} for key in params.models}} for s in params.strategies}
+            fits = {
+                s: {"models": {key: {"key": ""} for key in params.models}}
+                for s in params.strategies
+            }
             manifest.write(dataset, params, fits)
             alone = params.model_copy(update={"datasets": {dataset: params.dataset(dataset)}})
             found = manifest.read(dataset).params
@@ -686,7 +851,9 @@ def test_a_manifest_gives_back_the_parameters_that_it_was_made_of(place: Place) 
             assert found.cells == alone.cells
 
 
-def test_runs_show_the_parameters_that_made_the_results_not_those_written_since(place: Place) -> None:
+def test_runs_show_the_parameters_that_made_the_results_not_those_written_since(
+    place: Place,
+) -> None:
     before = place.state()
     Path("params.yaml").write_text(yaml12.dump({**PARAMS, "seed": 99}))
     assert published() == 0
@@ -701,7 +868,10 @@ def test_no_results_says_what_to_run(place: Place, capsys: pytest.CaptureFixture
         manifest.path("digits").write_text(content)
         assert published() == 1
         said = capsys.readouterr().err
-        assert "There are no results of digits to publish." in said and "`dvc repro track@digits`" in said
+        assert (
+            "There are no results of digits to publish." in said
+            and "`dvc repro track@digits`" in said
+        )
     manifest.path("digits").unlink()
     assert published() == 1
     assert "no such file" in capsys.readouterr().err
@@ -709,7 +879,7 @@ def test_no_results_says_what_to_run(place: Place, capsys: pytest.CaptureFixture
     assert "There is no dataset 'digit' (did you mean 'digits'?)." in capsys.readouterr().err
 
 
-# ----------------------------------------------------------------- which store, and a store out of reach
+# ------------------------------------------------------------ which store, and a store out of reach
 
 
 def test_without_a_setting_the_store_lies_in_the_repository_whatever_the_working_directory(
@@ -719,7 +889,9 @@ def test_without_a_setting_the_store_lies_in_the_repository_whatever_the_working
     for folder in (tmp_path, REPOSITORY, Path("/")):
         monkeypatch.chdir(folder)
         chosen += [store.chosen({}), store.chosen({"MLFLOW_TRACKING_URI": " "})]
-    assert set(chosen) == {store.Store(f"sqlite:///{REPOSITORY}/mlflow.db", REPOSITORY / "mlflow.db")}
+    assert set(chosen) == {
+        store.Store(f"sqlite:///{REPOSITORY}/mlflow.db", REPOSITORY / "mlflow.db")
+    }
     assert chosen[0].artifacts("digits") == (REPOSITORY / "mlartifacts" / "digits").as_uri()
 
 
@@ -732,14 +904,21 @@ def test_runs_and_artifacts_go_below_the_tracking_root_also_when_its_name_is_odd
     before = sorted(place.folder.iterdir())
     assert published() == 0
     with sqlite3.connect(root / "mlflow.db") as database:
-        assert database.execute("SELECT count(*) FROM runs WHERE status = 'FINISHED'").fetchone() == (len(NAMES),)
+        assert database.execute(
+            "SELECT count(*) FROM runs WHERE status = 'FINISHED'"
+        ).fetchone() == (len(NAMES),)
     database.close()
-    assert len(list(root.glob("mlartifacts/digits/*/artifacts/confusion_matrix_half.png"))) == len(NAMES) - 2
+    assert (
+        len(list(root.glob("mlartifacts/digits/*/artifacts/confusion_matrix_half.png")))
+        == len(NAMES) - 2
+    )
     assert sorted(place.folder.iterdir()) == before, "nothing is written where one stands"
     assert sqlite_index.complete(manifest.read("digits"), store.chosen({}))
 
 
-@pytest.mark.parametrize("uri", ["./mlruns", "mlruns", "file:///tmp/mlruns", "http://", "sqlite://", "nonsense://host"])
+@pytest.mark.parametrize(
+    "uri", ["./mlruns", "mlruns", "file:///tmp/mlruns", "http://", "sqlite://", "nonsense://host"]
+)
 def test_an_address_of_no_store_is_a_mistake_to_mend(
     uri: str, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -771,7 +950,7 @@ def test_a_server_out_of_reach_is_said_and_fails_only_where_asked_to(
         assert "secret" not in told
 
 
-def test_a_store_that_goes_away_half_way_says_how_many_runs_are_missing_and_the_next_run_completes_it(
+def test_a_store_that_goes_away_says_how_many_runs_are_missing_and_the_next_run_adds_them(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _, run, *_ in place.state():
@@ -854,15 +1033,33 @@ def flipped(share: float) -> Callable[[Path], None]:
 
 @pytest.mark.parametrize(
     "damage",
-    [without_tables, no_database, cut_short, without_a_table, spoiled_text, *(flipped(at / 8) for at in range(8))],
-    ids=["empty", "no_database", "cut_short", "without_a_table", "text", *(f"flipped_{at}" for at in range(8))],
+    [
+        without_tables,
+        no_database,
+        cut_short,
+        without_a_table,
+        spoiled_text,
+        *(flipped(at / 8) for at in range(8)),
+    ],
+    ids=[
+        "empty",
+        "no_database",
+        "cut_short",
+        "without_a_table",
+        "text",
+        *(f"flipped_{at}" for at in range(8)),
+    ],
 )
 def test_a_damaged_database_is_named_with_the_way_out(
-    damage: Callable[[Path], None], place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[Path], None],
+    place: Place,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     place.client.delete_run(place.run("none/xgboost").info.run_id)  # there is something to publish
-    other = tmp_path / "other.db"  # under a name of its own: MLflow keeps an open store for each address
+    # under a name of its own: MLflow keeps an open store for each address
+    other = tmp_path / "other.db"
     shutil.copy(place.database, other)
     with contextlib.closing(sqlite3.connect(other)) as connection:
         connection.execute("VACUUM")  # no page of it is free
@@ -873,7 +1070,8 @@ def test_a_damaged_database_is_named_with_the_way_out(
     assert time.perf_counter() - start < 30, "MLflow alone tries for two minutes"
     said = capsys.readouterr().err
     assert said.startswith(
-        f"\nwarning: The {len(NAMES)} runs of digits could not be published. The database is damaged."
+        f"\nwarning: The {len(NAMES)} runs of digits could not be published. The database is"
+        " damaged."
     )
     assert f"`rm {other}`, and `dvc repro track@digits` fills a new one" in said
     assert "Traceback" not in said
@@ -882,7 +1080,9 @@ def test_a_damaged_database_is_named_with_the_way_out(
     assert "error: " in capsys.readouterr().err
 
 
-def test_a_removed_database_is_filled_again(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_database_is_filled_again(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = tmp_path / "other.db"
     other.touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")
@@ -893,7 +1093,9 @@ def test_a_removed_database_is_filled_again(place: Place, tmp_path: Path, monkey
         shutil.copy(place.database, tmp_path / left)
     assert published() == 0
     assert {path.name for path in tmp_path.glob("other.db*")} <= {"other.db", "other.db.lock"}
-    assert {(run.name, run.current) for run in tables_of(other)} == {(name, "true") for name in NAMES}
+    assert {(run.name, run.current) for run in tables_of(other)} == {
+        (name, "true") for name in NAMES
+    }
 
 
 @dataclass(frozen=True)
@@ -921,7 +1123,9 @@ def test_a_first_publish_that_is_killed_leaves_nothing_half_made_and_the_next_on
     fresh = Place(tmp_path / "fresh")
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": fresh.uri}
     command = [sys.executable, "-m", "stages.track", "digits"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as process:
         while not list(fresh.folder.glob("mlflow.db*[!k]")):  # the lock comes first
             assert process.poll() is None
             time.sleep(0.01)
@@ -929,10 +1133,14 @@ def test_a_first_publish_that_is_killed_leaves_nothing_half_made_and_the_next_on
         process.kill()
     if fresh.database.exists():
         assert sqlite_index.damage(fresh.database) == ""
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert fresh.current() == sorted(NAMES)
-    assert {(run.name, run.status) for run in tables_of(fresh.database)} == {(name, "FINISHED") for name in NAMES}
+    assert {(run.name, run.status) for run in tables_of(fresh.database)} == {
+        (name, "FINISHED") for name in NAMES
+    }
     assert not list(fresh.folder.glob("*.part*"))
 
 
@@ -941,7 +1149,10 @@ def test_a_first_publish_that_is_killed_leaves_nothing_half_made_and_the_next_on
     [
         ("http://me:pass@host:5000/x", "http://***@host:5000/x"),
         ("https://token@host", "https://***@host"),
-        ("postgresql+psycopg://u:p%40ss@db/mlflow failed", "postgresql+psycopg://***@db/mlflow failed"),
+        (
+            "postgresql+psycopg://u:p%40ss@db/mlflow failed",
+            "postgresql+psycopg://***@db/mlflow failed",
+        ),
         ("http://u:p@ss@host", "http://***@host"),
         ("http://u:p/ss@host:5000/x", "http://***@host:5000/x"),
         ("postgresql://host/db?user=u&password=secret", "postgresql://host/db?user=u&password=***"),
@@ -982,17 +1193,24 @@ def test_the_commit_is_told_and_what_dvc_writes_makes_no_tree_dirty(
 def test_a_result_is_its_makers_whoever_publishes_it(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each stage writes who ran it beside what it measured; of results that a colleague made alone that is kept too.
+    """Each stage writes who ran it beside what it measured; of results that a colleague made alone
+    that is kept too.
 
     A cell for which there were no rows to be fitted on is of whoever evaluated.
     """
     path = paths.measured("digits", "train")
     content = files.read_json(path)
     for cell, made in content["made"].items():
-        made |= {"by": "Ann" if cell.startswith("none/") else "Ben", "at": 1_000_000_000_000, "commit": "c" * 40}
+        made |= {
+            "by": "Ann" if cell.startswith("none/") else "Ben",
+            "at": 1_000_000_000_000,
+            "commit": "c" * 40,
+        }
     files.write_json(path, content)
     made = files.read_json(paths.made("digits"))
-    files.write_json(paths.made("digits"), {**made, "by": "Cid", "at": 1_000_000_500_000, "dirty": "true"})
+    files.write_json(
+        paths.made("digits"), {**made, "by": "Cid", "at": 1_000_000_500_000, "dirty": "true"}
+    )
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other.db'}")
     assert published() == 0
     tags = {
@@ -1001,21 +1219,35 @@ def test_a_result_is_its_makers_whoever_publishes_it(
     }
     assert {name: found["made_by"] for name, (found, _) in tags.items()} == {
         **{name: "Ann" if name.startswith("none/") else "Ben" for name in ALL},
-        "adasyn/xgboost": "Cid", "comparison": "Cid",
-    }  # fmt: skip
-    assert tags["none/xgboost"][0]["git_commit"] == "c" * 40 and tags["comparison"][0]["git_dirty"] == "true"
+        "adasyn/xgboost": "Cid",
+        "comparison": "Cid",
+    }
+    assert (
+        tags["none/xgboost"][0]["git_commit"] == "c" * 40
+        and tags["comparison"][0]["git_dirty"] == "true"
+    )
     assert tags["none/xgboost"][0]["made_at"] == "2001-09-09T01:46:40Z"
-    assert (tags["none/xgboost"][1], tags["comparison"][1]) == (1_000_000_000_000, 1_000_000_500_000)
+    assert (tags["none/xgboost"][1], tags["comparison"][1]) == (
+        1_000_000_000_000,
+        1_000_000_500_000,
+    )
 
 
-def test_the_comparison_is_as_old_as_its_newest_cell_where_nobody_noted_who_evaluated(place: Place) -> None:
+def test_the_comparison_is_as_old_as_its_newest_cell_where_nobody_noted_who_evaluated(
+    place: Place,
+) -> None:
     path = paths.measured("digits", "train")
     content = files.read_json(path)
     content["made"]["random_under/xgboost"] |= {"by": "Eve", "at": 4_000_000_000_000}
     files.write_json(path, content)
     mine = manifest.read("digits").made
-    files.write_json(paths.made("digits"), {**files.read_json(paths.made("digits")), "comparison": "of other results"})
-    assert manifest.read("digits").made == revision.Origin("Eve", 4_000_000_000_000, mine.commit, mine.dirty)
+    files.write_json(
+        paths.made("digits"),
+        {**files.read_json(paths.made("digits")), "comparison": "of other results"},
+    )
+    assert manifest.read("digits").made == revision.Origin(
+        "Eve", 4_000_000_000_000, mine.commit, mine.dirty
+    )
     paths.made("digits").unlink()
     assert manifest.read("digits").made.by == "Eve"
     shutil.rmtree("data/measured")
@@ -1025,7 +1257,9 @@ def test_the_comparison_is_as_old_as_its_newest_cell_where_nobody_noted_who_eval
     assert place.run("none/xgboost").data.tags["made_by"] == "unknown"
 
 
-def test_train_and_evaluate_note_who_ran_them(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_and_evaluate_note_who_ran_them(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(results)
     found = [measurements.load("digits").made[name] for name in sorted(ALL - {"adasyn/xgboost"})]
     noted = manifest.read("digits").made
@@ -1040,4 +1274,7 @@ def test_train_and_evaluate_note_who_ran_them(results: Path, monkeypatch: pytest
 
 def test_mlflow_shows_the_experiment_as_models_that_were_trained(place: Place) -> None:
     published()
-    assert place.client.get_experiment(place.experiment).tags["mlflow.experimentKind"] == "custom_model_development"
+    assert (
+        place.client.get_experiment(place.experiment).tags["mlflow.experimentKind"]
+        == "custom_model_development"
+    )

@@ -1,4 +1,5 @@
-"""Stage train: the cell store, one cell's failure, and scores of the same rows for every strategy."""
+"""Stage train: the cell store, one cell's failure, and scores of the same rows for every
+strategy."""
 
 from __future__ import annotations
 
@@ -16,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.core import config, files, paths
-from stages import train
+from counterpoise.core.outcome import reason_of
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters, tables
 from counterpoise.engine import resampling, run
 from counterpoise.engine.fit import Fitted
-from counterpoise.core.outcome import reason_of
 from counterpoise.engine.run import DatasetFits, FitId, FitJob, FitOutcome, longest_first
+from stages import train
 from tests.conftest import Stage, fit_keys, mixed_table, numeric_table
 
 MODELS: dict[str, Any] = {
@@ -66,7 +67,9 @@ def trained(stage: Stage, capsys: pytest.CaptureFixture[str]) -> Callable[[], tu
         capsys.readouterr()
         stage("train", "mine")
         found = re.findall(
-            r"^mine: (\d+) fits, (\d+) from the store, \d+\.\d s$", capsys.readouterr().out, re.MULTILINE
+            r"^mine: (\d+) fits, (\d+) from the store, \d+\.\d s$",
+            capsys.readouterr().out,
+            re.MULTILINE,
         )
         ((made, kept),) = found
         return int(made), int(kept)
@@ -76,7 +79,11 @@ def trained(stage: Stage, capsys: pytest.CaptureFixture[str]) -> Callable[[], tu
 
 def bytes_of() -> dict[str, bytes]:
     folder = paths.scores("mine")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def cells_of(strategy: str = "none") -> dict[str, Any]:
@@ -103,7 +110,9 @@ def test_a_second_run_fits_nothing_and_writes_the_same_bytes(made: Path, trained
     assert bytes_of() == before
 
 
-def test_a_changed_parameter_refits_its_model_alone(made: Path, trained: Trained, write_params: WriteParams) -> None:
+def test_a_changed_parameter_refits_its_model_alone(
+    made: Path, trained: Trained, write_params: WriteParams
+) -> None:
     trained()
     before = bytes_of()
     write_params({**CONTENT, "models": {**MODELS, "xgboost": {"params": {"n_estimators": 6}}}})
@@ -111,7 +120,9 @@ def test_a_changed_parameter_refits_its_model_alone(made: Path, trained: Trained
     after = bytes_of()
     changed = {name for name in before if before[name] != after[name]}
     # cells.json has the keys of fits
-    assert changed == {f"{s}/{name}" for s in CONTENT["strategies"] for name in ("xgboost.parquet", "cells.json")}
+    assert changed == {
+        f"{s}/{name}" for s in CONTENT["strategies"] for name in ("xgboost.parquet", "cells.json")
+    }
     write_params(CONTENT)
     assert trained() == (0, FITS), "the fits of the earlier parameters are still there"
     assert bytes_of() == before
@@ -129,7 +140,9 @@ def test_another_model_or_strategy_more_fits_itself_alone(
     assert trained() == (4 * 2, FITS + OF_ONE)
 
 
-def test_another_seed_refits_everything(made: Path, trained: Trained, write_params: WriteParams) -> None:
+def test_another_seed_refits_everything(
+    made: Path, trained: Trained, write_params: WriteParams
+) -> None:
     trained()
     write_params({**CONTENT, "seed": 2})
     assert trained() == (FITS, 0)
@@ -172,10 +185,15 @@ def keys_here(**changed: Any) -> dict[FitId, str]:
     """The key of each fit, of the rows that lie on disk."""
     params = config.parse({**CONTENT, **changed})
     table, parts = tables.read(paths.table("mine")), splits.read(paths.split("mine"))
-    counts = {strategy: resampling.read_counts(paths.resampled("mine", strategy)) for strategy in CONTENT["strategies"]}
+    counts = {
+        strategy: resampling.read_counts(paths.resampled("mine", strategy))
+        for strategy in CONTENT["strategies"]
+    }
     return {
         job.id: job.key
-        for job in DatasetFits(params, "mine", table, parts, np.ones((len(table.y), 2)), counts, Path()).jobs
+        for job in DatasetFits(
+            params, "mine", table, parts, np.ones((len(table.y), 2)), counts, Path()
+        ).jobs
     }
 
 
@@ -183,7 +201,11 @@ def test_the_key_of_a_fit_follows_from_its_inputs_alone(made: Path) -> None:
     here = keys_here()
     assert len(set(here.values())) == FITS
     assert keys_here() == here
-    more = keys_here(models={**MODELS, "random_forest": {}}, costs={"false_negative": 9}, thresholds={"tuned": "mcc"})
+    more = keys_here(
+        models={**MODELS, "random_forest": {}},
+        costs={"false_negative": 9},
+        thresholds={"tuned": "mcc"},
+    )
     assert {one: key for one, key in more.items() if one.model != "random_forest"} == here
     other = keys_here(models={**MODELS, "xgboost": {"params": {"n_estimators": 6}}})
     assert {one.model for one in here if here[one] != other[one]} == {"xgboost"}
@@ -203,7 +225,9 @@ def test_what_takes_longest_begins_first_once_one_of_each_model_has_shown_how_lo
     jobs: list[tuple[str, int]],
 ) -> None:
     seconds_by_row = {"a": 1.0, "b": 0.1, "c": 0.01}
-    waiting = [FitJob(FitId("none", model, 0, k), str(k), rows) for k, (model, rows) in enumerate(jobs)]
+    waiting = [
+        FitJob(FitId("none", model, 0, k), str(k), rows) for k, (model, rows) in enumerate(jobs)
+    ]
     seconds: dict[str, float] = {}
     begun = []
     for job in longest_first(waiting, seconds):
@@ -223,7 +247,9 @@ def test_a_fit_that_fails_says_why_is_not_kept_and_leaves_the_others_alone(
     assert trained() == (FITS, 0)
     cells = cells_of()
     assert [cells[model]["status"] for model in MODELS] == ["ok", "failed", "ok"]
-    assert cells["xgboost"]["reason"].startswith("XGBoostError: Invalid Input: 'fast', valid values are: {'approx', ")
+    assert cells["xgboost"]["reason"].startswith(
+        "XGBoostError: Invalid Input: 'fast', valid values are: {'approx', "
+    )
     assert cells["xgboost"]["reason"].endswith("(repeat 0, fold 0 and 1 more)")
     assert "none/xgboost.parquet" not in bytes_of()
     assert trained() == (OF_ONE, FITS - OF_ONE), "what failed alone is tried again"
@@ -243,13 +269,20 @@ def test_rows_of_one_strategy_after_the_other_give_the_same_scores(
 @pytest.mark.parametrize(
     ("raised", "reason"),
     [
-        ("[06:38:56] /src/gbm.cc:24: Unknown gbm type tree\nStack trace:\n  [bt] (0) /lib/libxgboost.so [0x7f394211031e]",
-         "ValueError: /src/gbm.cc:24: Unknown gbm type tree"),
+        (
+            (
+                "[06:38:56] /src/gbm.cc:24: Unknown gbm type tree\nStack trace:\n  [bt] (0)"
+                " /lib/libxgboost.so [0x7f394211031e]"
+            ),
+            "ValueError: /src/gbm.cc:24: Unknown gbm type tree",
+        ),
         ("Out of range\n\nStack trace:\n  [0x7f394211031e]", "ValueError: Out of range"),
-        ("must be a str among {'sgd', 'adam', 'rmsprop'} or None. Got {'a': 2}.",
-         "ValueError: must be a str among {'adam', 'rmsprop', 'sgd'} or None. Got {'a': 2}."),
+        (
+            "must be a str among {'sgd', 'adam', 'rmsprop'} or None. Got {'a': 2}.",
+            "ValueError: must be a str among {'adam', 'rmsprop', 'sgd'} or None. Got {'a': 2}.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_reason_has_nothing_in_it_that_differs_between_two_runs(raised: str, reason: str) -> None:
     assert reason_of(ValueError(raised)) == reason
 
@@ -259,15 +292,21 @@ def test_a_model_that_cannot_be_fitted_is_not_applicable(
 ) -> None:
     params = config.load()
     unsliced = params.split.model_copy(update={"validation": 0.0})
-    splits.write(paths.split("mine"), splitters.split(tables.read(paths.table("mine")), unsliced, 1, "mine"))
-    write_params({**CONTENT, "models": {**MODELS, "xgboost": {"params": {"early_stopping_rounds": 3}}}})
+    splits.write(
+        paths.split("mine"), splitters.split(tables.read(paths.table("mine")), unsliced, 1, "mine")
+    )
+    write_params(
+        {**CONTENT, "models": {**MODELS, "xgboost": {"params": {"early_stopping_rounds": 3}}}}
+    )
     trained()
     assert cells_of()["xgboost"]["status"] == "not_applicable"
     assert "early stopping needs a validation slice" in cells_of()["xgboost"]["reason"]
     assert cells_of()["mine"]["status"] == "ok"
 
 
-def test_all_strategies_are_scored_on_the_same_rows_of_the_same_folds(made: Path, trained: Trained) -> None:
+def test_all_strategies_are_scored_on_the_same_rows_of_the_same_folds(
+    made: Path, trained: Trained
+) -> None:
     table, parts = tables.read(paths.table("mine")), splits.read(paths.split("mine"))
     places = []
     trained()
@@ -281,7 +320,9 @@ def test_all_strategies_are_scored_on_the_same_rows_of_the_same_folds(made: Path
     for fold in parts:
         here = places[0][(places[0]["repeat"] == fold.repeat) & (places[0]["fold"] == fold.fold)]
         assert here.loc[here["part"] == splits.TEST, "row"].tolist() == fold.test.tolist()
-        assert here.loc[here["part"] == splits.VALIDATION, "row"].tolist() == fold.validation.tolist()
+        assert (
+            here.loc[here["part"] == splits.VALIDATION, "row"].tolist() == fold.validation.tolist()
+        )
         for rows in (fold.validation, fold.test):
             assert table.y[rows].mean() == pytest.approx(table.y.mean(), abs=0.02)
 
@@ -292,7 +333,10 @@ def test_the_facts_of_a_cell_count_the_rows_after_resampling(made: Path, trained
         counts = resampling.read_counts(paths.resampled("mine", strategy))
         for count, fold in zip(counts, cells_of(strategy)["mine"]["folds"], strict=True):
             negatives, positives = count["negatives_after"], count["positives_after"]
-            assert (fold["rows_fitted"], fold["positives_fitted"]) == (negatives + positives, positives)
+            assert (fold["rows_fitted"], fold["positives_fitted"]) == (
+                negatives + positives,
+                positives,
+            )
             assert fold["scale_pos_weight"] == pytest.approx(negatives / positives, rel=1e-6)
     assert cells_of("random_over")["mine"]["folds"][0]["scale_pos_weight"] == 1
 
@@ -321,7 +365,9 @@ def test_what_a_sampler_refused_is_not_applicable_for_every_model(
 def test_a_model_that_is_not_for_a_strategy_is_not_fitted_there(
     made: Path, trained: Trained, write_params: WriteParams
 ) -> None:
-    write_params({**CONTENT, "models": {**MODELS, "mine": {**MODELS["mine"], "strategies": ["none"]}}})
+    write_params(
+        {**CONTENT, "models": {**MODELS, "mine": {**MODELS["mine"], "strategies": ["none"]}}}
+    )
     assert trained() == (FITS - 2 * 2, 0)
     assert list(cells_of("smote")) == ["logistic_regression", "xgboost"]
 
@@ -330,8 +376,12 @@ def test_the_measured_values_are_apart_from_the_results(made: Path, trained: Tra
     trained()
     measured = files.read_json(paths.measured("mine", "train"))
     assert len(measured["fits"]) == FITS
-    assert all(entry["fit_seconds"] > 0 and entry["peak_bytes"] > 10**6 for entry in measured["fits"])
-    assert set(measured["made"]) == {f"{strategy}/{model}" for strategy in CONTENT["strategies"] for model in MODELS}
+    assert all(
+        entry["fit_seconds"] > 0 and entry["peak_bytes"] > 10**6 for entry in measured["fits"]
+    )
+    assert set(measured["made"]) == {
+        f"{strategy}/{model}" for strategy in CONTENT["strategies"] for model in MODELS
+    }
     for maker in measured["made"].values():
         assert set(maker) == {"by", "commit", "dirty", "at"}
         assert abs(maker["at"] / 1000 - time.time()) < 600
@@ -339,7 +389,9 @@ def test_the_measured_values_are_apart_from_the_results(made: Path, trained: Tra
         assert b"seconds" not in text and b"commit" not in text
 
 
-def test_who_made_a_fit_and_what_it_took_come_out_of_the_store_with_it(made: Path, trained: Trained) -> None:
+def test_who_made_a_fit_and_what_it_took_come_out_of_the_store_with_it(
+    made: Path, trained: Trained
+) -> None:
     trained()
     before = files.read_json(paths.measured("mine", "train"))
     assert trained() == (0, FITS)
@@ -348,9 +400,16 @@ def test_who_made_a_fit_and_what_it_took_come_out_of_the_store_with_it(made: Pat
 
 def test_a_combination_that_fails_in_the_second_look_alone_is_in_the_comparison() -> None:
     nothing = np.empty(0)
-    fine = FitOutcome("ok", "", Fitted(nothing, nothing, {"rows_fitted": 5}, (), {}, [], 0.0, 0.0, None), {})
+    fine = FitOutcome(
+        "ok", "", Fitted(nothing, nothing, {"rows_fitted": 5}, (), {}, [], 0.0, 0.0, None), {}
+    )
     refused = FitOutcome("not_applicable", "too few", None, {})
     outcomes = {FitId("none", "forest", 0, 0): fine, FitId("none", "forest", 1, 0): refused}
     told = train.summary(outcomes, 1)
-    assert told == {"status": "ok", "reason": "", "notes": [], "folds": [{"repeat": 0, "fold": 0, "rows_fitted": 5}]}
+    assert told == {
+        "status": "ok",
+        "reason": "",
+        "notes": [],
+        "folds": [{"repeat": 0, "fold": 0, "rows_fitted": 5}],
+    }
     assert train.summary(outcomes, None)["status"] == "not_applicable"

@@ -1,4 +1,5 @@
-"""Weights of rows from classes and from stakes: what they sum to, and that nothing is counted twice."""
+"""Weights of rows from classes and from stakes: what they sum to, and that nothing is counted
+twice."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ def test_balanced_weights_are_scikit_learns_and_weigh_both_classes_the_same_in_s
 ) -> None:
     y = np.repeat(np.array([0, 1], np.int8), [negatives, positives])
     negative, positive = class_weights("balanced", y)
-    np.testing.assert_allclose([negative, positive], compute_class_weight("balanced", classes=np.array([0, 1]), y=y))
+    np.testing.assert_allclose(
+        [negative, positive], compute_class_weight("balanced", classes=np.array([0, 1]), y=y)
+    )
     assert negatives * negative == pytest.approx(positives * positive)
     assert negatives * negative + positives * positive == pytest.approx(len(y))
 
@@ -44,7 +47,8 @@ def test_no_weights_and_weights_that_are_given() -> None:
 
 def test_balanced_weights_of_one_class_alone_are_told() -> None:
     with pytest.raises(
-        ValueError, match=r"^class_weight 'balanced' needs rows of both classes; found 3 negatives and 0"
+        ValueError,
+        match=r"^class_weight 'balanced' needs rows of both classes; found 3 negatives and 0",
     ):
         class_weights("balanced", np.zeros(3, np.int8))
 
@@ -112,12 +116,21 @@ def test_the_unit_of_the_costs_changes_no_threshold(stakes: np.ndarray, unit: fl
 @pytest.mark.parametrize(
     ("stakes", "message"),
     [
-        ([[1.0, 2.0], [1.0, -3.0]], r"found 1 more for a false positive and -3 more for a false negative in row 1, and 1 "),
-        ([[math.nan, 2.0], [1.0, math.inf]], r"found nan more for a false positive .* in row 0, and 2 such rows of 2$"),
-        ([[1.0, 2.0, 3.0]], r"^stakes must have two columns, one for each class; found the shape \(1, 3\)$"),
+        (
+            [[1.0, 2.0], [1.0, -3.0]],
+            r"found 1 more for a false positive and -3 more for a false negative in row 1, and 1 ",
+        ),
+        (
+            [[math.nan, 2.0], [1.0, math.inf]],
+            r"found nan more for a false positive .* in row 0, and 2 such rows of 2$",
+        ),
+        (
+            [[1.0, 2.0, 3.0]],
+            r"^stakes must have two columns, one for each class; found the shape \(1, 3\)$",
+        ),
         ([1.0, 2.0], r"found the shape \(2,\)$"),
     ],
-)  # fmt: skip
+)
 def test_stakes_that_make_no_sense_are_told(stakes: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         threshold(np.array(stakes))
@@ -159,13 +172,21 @@ def test_repeating_all_positives_changes_nothing_in_what_the_classes_weigh(
 ) -> None:
     y, stakes = table
     again = np.concatenate([np.flatnonzero(y == 0), np.tile(np.flatnonzero(y == 1), times)])
-    plain, repeated = cost_weights(y, stakes, y, stakes), cost_weights(y[again], stakes[again], y, stakes)
+    plain, repeated = (
+        cost_weights(y, stakes, y, stakes),
+        cost_weights(y[again], stakes[again], y, stakes),
+    )
     assert totals(y[again], repeated) == pytest.approx(totals(y, plain))
     assert repeated.mean() == pytest.approx(1)
     # each of the copies has its share of the weight, and rows of a class keep their proportions
-    first, copy = repeated[y[again] == 1][: (y == 1).sum()], repeated[y[again] == 1][-(y == 1).sum() :]
+    first, copy = (
+        repeated[y[again] == 1][: (y == 1).sum()],
+        repeated[y[again] == 1][-(y == 1).sum() :],
+    )
     np.testing.assert_allclose(first, copy)
-    np.testing.assert_allclose(first * times / first.sum(), plain[y == 1] * times / plain[y == 1].sum())
+    np.testing.assert_allclose(
+        first * times / first.sum(), plain[y == 1] * times / plain[y == 1].sum()
+    )
 
 
 @given(tables(), st.integers(1, 8))
@@ -180,10 +201,14 @@ def test_taking_negatives_away_gives_their_weight_to_those_that_stay(
 
 
 @given(tables(), st.floats(0.001, 1000))
-def test_the_unit_of_the_costs_changes_no_weight(table: tuple[np.ndarray, np.ndarray], unit: float) -> None:
+def test_the_unit_of_the_costs_changes_no_weight(
+    table: tuple[np.ndarray, np.ndarray], unit: float
+) -> None:
     y, stakes = table
     np.testing.assert_allclose(
-        cost_weights(y, stakes * unit, y, stakes * unit), cost_weights(y, stakes, y, stakes), rtol=1e-9
+        cost_weights(y, stakes * unit, y, stakes * unit),
+        cost_weights(y, stakes, y, stakes),
+        rtol=1e-9,
     )
 
 
@@ -195,7 +220,9 @@ def test_synthetic_rows_share_what_their_class_has_at_stake() -> None:
     np.testing.assert_allclose(weights, np.array([1, 3, 6, 6]) / 4)
 
 
-def test_the_same_stakes_in_every_row_are_class_weights_and_move_the_log_odds_by_their_ratio() -> None:
+def test_the_same_stakes_in_every_row_are_class_weights_and_move_the_log_odds_by_their_ratio() -> (
+    None
+):
     random = np.random.default_rng(0)
     y = (random.random(2000) < 0.2).astype(np.int8)
     X = random.normal(size=(2000, 1)) + y[:, None]
@@ -207,18 +234,28 @@ def test_the_same_stakes_in_every_row_are_class_weights_and_move_the_log_odds_by
     # deciding at one half with weights is deciding at the threshold of the costs without
     moved = weighed.decision_function(X) - np.log(weight_ratio(y, weights))
     assert np.abs(moved - plain.decision_function(X)).max() < 0.3
-    same = (weighed.predict_proba(X)[:, 1] >= 0.5) == (plain.predict_proba(X)[:, 1] >= threshold(stakes))
+    same = (weighed.predict_proba(X)[:, 1] >= 0.5) == (
+        plain.predict_proba(X)[:, 1] >= threshold(stakes)
+    )
     assert same.mean() > 0.98
 
 
 @pytest.mark.parametrize(
     ("stakes", "message"),
     [
-        ([[1, 0], [1, 0], [1, 0]],
-         r"^nothing is at stake in the positive rows: 0 in the 1 fitted on, 0 in the 1 natural ones; they would have no w"),
-        ([[0, 1], [0, 1], [5, 1]], r"^nothing is at stake in the negative rows: 0 in the 2 fitted on, 0 in the 2 natural"),
+        (
+            [[1, 0], [1, 0], [1, 0]],
+            (
+                r"^nothing is at stake in the positive rows: 0 in the 1 fitted on, 0 in the 1"
+                r" natural ones; they would have no w"
+            ),
+        ),
+        (
+            [[0, 1], [0, 1], [5, 1]],
+            r"^nothing is at stake in the negative rows: 0 in the 2 fitted on, 0 in the 2 natural",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_class_in_which_nothing_is_at_stake_is_told(stakes: list[Any], message: str) -> None:
     y = np.array([0, 0, 1], np.int8)
     with pytest.raises(NotApplicable, match=message):
@@ -233,7 +270,9 @@ def test_the_ratio_of_class_weights_is_what_it_says(
     table: tuple[np.ndarray, np.ndarray], negative: float, positive: float
 ) -> None:
     y, _ = table
-    assert weight_ratio(y, np.where(y == 1, positive, negative)) == pytest.approx(positive / negative)
+    assert weight_ratio(y, np.where(y == 1, positive, negative)) == pytest.approx(
+        positive / negative
+    )
 
 
 def test_a_ratio_needs_weight_in_both_classes() -> None:

@@ -1,4 +1,5 @@
-"""YAML is read and written as DVC does, so that what DVC writes into dvc.lock is what params.yaml has."""
+"""YAML is read and written as DVC does, so that what DVC writes into dvc.lock is what params.yaml
+has."""
 
 from __future__ import annotations
 
@@ -13,12 +14,41 @@ from counterpoise.core import config, yaml12
 from tests.test_config import SMALLEST
 
 WORDS: dict[str, Any] = {
-    "yes": "yes", "Yes": "Yes", "no": "no", "No": "No", "NO": "NO", "on": "on", "Off": "Off", "y": "y", "n": "n",
-    "true": True, "True": True, "FALSE": False, "~": None, "null": None, "": None, "none": "none", "nan": "nan",
-    "1e-3": 0.001, "1e5": 100000.0, "1.5E+3": 1500.0, "5e-05": 0.00005, ".5": 0.5, "1_000": 1000, "0o7": 7, "010": 10,
-    "0b1": 1, "0x1F": 31, ".inf": math.inf, "-.inf": -math.inf, "12:30": "12:30", "1:30:00": "1:30:00", "'No'": "No",
-    '"1e-3"': "1e-3", "'~'": "~",
-}  # fmt: skip
+    "yes": "yes",
+    "Yes": "Yes",
+    "no": "no",
+    "No": "No",
+    "NO": "NO",
+    "on": "on",
+    "Off": "Off",
+    "y": "y",
+    "n": "n",
+    "true": True,
+    "True": True,
+    "FALSE": False,
+    "~": None,
+    "null": None,
+    "": None,
+    "none": "none",
+    "nan": "nan",
+    "1e-3": 0.001,
+    "1e5": 100000.0,
+    "1.5E+3": 1500.0,
+    "5e-05": 0.00005,
+    ".5": 0.5,
+    "1_000": 1000,
+    "0o7": 7,
+    "010": 10,
+    "0b1": 1,
+    "0x1F": 31,
+    ".inf": math.inf,
+    "-.inf": -math.inf,
+    "12:30": "12:30",
+    "1:30:00": "1:30:00",
+    "'No'": "No",
+    '"1e-3"': "1e-3",
+    "'~'": "~",
+}
 """What stands in params.yaml, and what it is."""
 
 VALID = [
@@ -87,15 +117,24 @@ def test_what_is_written_is_what_dvc_writes_and_comes_back() -> None:
     assert repr(yaml12.load(written)) == repr(CONTENT)
 
 
-@pytest.mark.parametrize("positive", ["yes", "Yes", "no", "No", "on", "12:30", "1e-3", "true", "~", True, 1])
-def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(workplace: Path, positive: Any) -> None:
-    """A column called No, and a label that YAML 1.1 reads as something else, through a dvc.lock of DVC's own."""
+@pytest.mark.parametrize(
+    "positive", ["yes", "Yes", "no", "No", "on", "12:30", "1e-3", "true", "~", True, 1]
+)
+def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(
+    workplace: Path, positive: Any
+) -> None:
+    """A column called No, and a label that YAML 1.1 reads as something else, through a dvc.lock of
+    DVC's own."""
     entry = {"path": "data/orders.csv", "target": "churned", "positive": positive, "drop": ["No"]}
     Path("params.yaml").write_text(yaml12.dump({**SMALLEST, "datasets": {"orders": entry}}))
     asked = config.load()
-    values = {key: value for key, value in SMALLEST.items() if key != "datasets"} | {"datasets.orders": entry}
+    values = {key: value for key, value in SMALLEST.items() if key != "datasets"} | {
+        "datasets.orders": entry
+    }
     locked = yaml12.load(
-        dumps_yaml({"schema": "2.0", "stages": {"evaluate@orders": {"params": {"params.yaml": values}}}})
+        dumps_yaml(
+            {"schema": "2.0", "stages": {"evaluate@orders": {"params": {"params.yaml": values}}}}
+        )
     )
     content = dict(locked["stages"]["evaluate@orders"]["params"]["params.yaml"])
     content["datasets"] = {"orders": content.pop("datasets.orders")}

@@ -2,8 +2,8 @@
 
 References
 ----------
-Y.-A. Le Borgne, W. Siblini, B. Lebichot, G. Bontempi, "Reproducible machine learning for credit card fraud detection:
-practical handbook", Université Libre de Bruxelles, 2022, chapter 4.
+Y.-A. Le Borgne, W. Siblini, B. Lebichot, G. Bontempi, "Reproducible machine learning for credit
+card fraud detection: practical handbook", Université Libre de Bruxelles, 2022, chapter 4.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ def card_precision(
 ) -> float:
     """Mean over days of the share of frauds among the `top` cards with the highest scores.
 
-    A card's score of a day is the highest of its payments. A card that was found on one day is looked into no more on
-    later ones. Among equal scores the card with the smaller number comes first. On a day with fewer than `top` cards the
-    share is still one of `top`, as in the published measure. Missing (NaN) where there is no day.
+    A card's score of a day is the highest of its payments. A card that was found on one day is
+    looked into no more on later ones. Among equal scores the card with the smaller number comes
+    first. On a day with fewer than `top` cards the share is still one of `top`, as in the published
+    measure. Missing (NaN) where there is no day.
 
     Parameters
     ----------
@@ -36,9 +37,15 @@ def card_precision(
     payments = pd.DataFrame({"day": days, "card": cards, "score": scores, "fraud": y})
     found: set[int] = set()
     shares = []
-    for _, today in payments.groupby(["day", "card"], sort=True).max().groupby(level="day", sort=True):
+    for _, today in (
+        payments.groupby(["day", "card"], sort=True).max().groupby(level="day", sort=True)
+    ):
         fresh = today.droplevel("day")
-        fresh = fresh[~fresh.index.isin(found)].sort_values("score", ascending=False, kind="stable").head(top)
+        fresh = (
+            fresh[~fresh.index.isin(found)]
+            .sort_values("score", ascending=False, kind="stable")
+            .head(top)
+        )
         hits = fresh.index[fresh["fraud"] == 1]
         found |= set(hits)
         shares.append(len(hits) / top)

@@ -1,17 +1,19 @@
-"""Simulated card payments with known frauds: the simulator of the Fraud Detection Handbook, with its 15 features.
+"""Simulated card payments with known frauds: the simulator of the Fraud Detection Handbook, with
+its 15 features.
 
-    python -m benchmarks.fraud_simulator.simulator                     write data/fraud_simulator.parquet
-    python -m benchmarks.fraud_simulator.simulator data/small.parquet --customers 500 --terminals 1000
+    python -m benchmarks.fraud_simulator.simulator                write data/fraud_simulator.parquet
+    python -m benchmarks.fraud_simulator.simulator small.parquet --customers 500 --terminals 1000
 
 `fraud_simulator` in params.yaml, behind comments, reads the table.
 
-Every draw is made in the published order and from the published generators, whose streams NumPy and Python keep for good, so
-that the same sizes give the same payments everywhere, and the published sizes the published ones.
+Every draw is made in the published order and from the published generators, whose streams NumPy and
+Python keep for good, so that the same sizes give the same payments everywhere, and the published
+sizes the published ones.
 
 References
 ----------
-Y.-A. Le Borgne, W. Siblini, B. Lebichot, G. Bontempi, "Reproducible machine learning for credit card fraud detection:
-practical handbook", Université Libre de Bruxelles, 2022, chapter 3.
+Y.-A. Le Borgne, W. Siblini, B. Lebichot, G. Bontempi, "Reproducible machine learning for credit
+card fraud detection: practical handbook", Université Libre de Bruxelles, 2022, chapter 3.
 """
 
 from __future__ import annotations
@@ -51,14 +53,16 @@ DELAY = 7
 PAYMENTS_A_DAY = 2
 """Of a customer, on average: what the memory is estimated from."""
 BYTES = 1_000
-"""At the most, for a payment while the table is made and typed (measured at the published sizes)."""
+"""At the most, for a payment while the table is made and typed (measured at the published
+sizes)."""
 
 
 WHERE = "python -m benchmarks.fraud_simulator.simulator"
 TABLE = Path("data/fraud_simulator.parquet")
 
 MINIMA = {"customers": 3, "terminals": 2, "days": 2}
-"""Fraud strikes so many customers and terminals a day; a day's frauds begin on the day before the last one."""
+"""Fraud strikes so many customers and terminals a day; a day's frauds begin on the day before the
+last one."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +90,22 @@ class Sizes:
     radius: float = 5.0
 
     def __post_init__(self) -> None:
-        expected = [f"{name} of at least {least}" for name, least in MINIMA.items() if getattr(self, name) < least]
+        expected = [
+            f"{name} of at least {least}"
+            for name, least in MINIMA.items()
+            if getattr(self, name) < least
+        ]
         if not 0 < self.radius < math.inf:
             expected.append("a finite radius above 0")
         if expected:
             found = ", ".join(f"{name} {size:g}" for name, size in asdict(self).items())
             raise ConfigurationError(
-                "The simulation's sizes make no sense.", where=WHERE, expected=" and ".join(expected), found=found,
+                "The simulation's sizes make no sense.",
+                where=WHERE,
+                expected=" and ".join(expected),
+                found=found,
                 todo="correct them.",
-            )  # fmt: skip
+            )
 
 
 class Payments(NamedTuple):
@@ -123,7 +134,8 @@ def simulate(size: Sizes) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a payment in the order of time: `time`, `customer`, `terminal`, the features, `fraud` (0 or 1), `scenario`.
+        One row a payment in the order of time: `time`, `customer`, `terminal`, the features,
+        `fraud` (0 or 1), `scenario`.
 
     Raises
     ------
@@ -159,8 +171,11 @@ def _check_memory(size: Sizes) -> None:
             "The simulation would not fit into memory.",
             where=WHERE,
             expected=f"sizes that need less than the {there / 2**30:.1f} GiB of this machine",
-            found=f"customers: {size.customers:,}, days: {size.days:,}, which is about "
-            f"{size.customers * size.days * PAYMENTS_A_DAY:,} payments and {needed / 2**30:,.1f} GiB",
+            found=(
+                f"customers: {size.customers:,}, days: {size.days:,}, which is about"
+                f" {size.customers * size.days * PAYMENTS_A_DAY:,} payments and"
+                f" {needed / 2**30:,.1f} GiB"
+            ),
             todo="ask for fewer customers or fewer days.",
         )
 
@@ -172,7 +187,9 @@ def drawn(size: Sizes) -> Payments:
     """Payments without frauds."""
     from tqdm import tqdm
 
-    customers = np.random.RandomState(0).uniform([0, 0, 5, 0], [100, 100, 100, 4], (size.customers, 4))
+    customers = np.random.RandomState(0).uniform(
+        [0, 0, 5, 0], [100, 100, 100, 4], (size.customers, 4)
+    )
     terminals = np.random.RandomState(1).uniform(0, 100, (size.terminals, 2))
     parts = []
     for number in tqdm(range(size.customers), desc="simulate", unit="customer", disable=None):
@@ -181,24 +198,41 @@ def drawn(size: Sizes) -> Payments:
         if len(reached):
             time, cents, terminal = _of_customer(number, mean, rate, reached.tolist(), size.days)
             parts.append((time, np.full(len(time), number), terminal, cents))
-    time, customer, terminal, cents = map(np.concatenate, zip(*parts, strict=True)) if parts else [np.empty(0, int)] * 4
+    time, customer, terminal, cents = (
+        map(np.concatenate, zip(*parts, strict=True)) if parts else [np.empty(0, int)] * 4
+    )
     if not len(time):
         raise TableError(
             "The simulation has no payments.",
             where=WHERE,
             expected="customers with a terminal nearer than the radius",
-            found=f"customers: {size.customers:,}, terminals: {size.terminals:,}, radius: {size.radius:g}, "
-            f"days: {size.days:,}",
-            todo="ask for more terminals or customers, or for a larger radius (places lie on a square of 100 x 100).",
+            found=(
+                f"customers: {size.customers:,}, terminals: {size.terminals:,}, radius:"
+                f" {size.radius:g}, days: {size.days:,}"
+            ),
+            todo=(
+                "ask for more terminals or customers, or for a larger radius (places lie on a"
+                " square of 100 x 100)."
+            ),
         )
     order = np.argsort(time, kind="stable")
-    return Payments(time[order], customer[order], terminal[order], cents[order], np.zeros(len(time), np.int8))
+    return Payments(
+        time[order], customer[order], terminal[order], cents[order], np.zeros(len(time), np.int8)
+    )
 
 
-def _of_customer(number: int, mean: float, rate: float, terminals: list[int], days: int) -> tuple[Index, Index, Index]:
-    """Time, cents and terminal of a customer's payments. One by one: how many draws a payment takes depends on the draws."""
+def _of_customer(
+    number: int, mean: float, rate: float, terminals: list[int], days: int
+) -> tuple[Index, Index, Index]:
+    """Time, cents and terminal of a customer's payments. One by one: how many draws a payment takes
+    depends on the draws."""
     numbers, choices = np.random.RandomState(number), random.Random(number)  # noqa: S311
-    poisson, normal, uniform, choose = numbers.poisson, numbers.normal, numbers.uniform, choices.choice
+    poisson, normal, uniform, choose = (
+        numbers.poisson,
+        numbers.normal,
+        numbers.uniform,
+        choices.choice,
+    )
     times: list[int] = []
     amounts: list[float] = []
     places: list[int] = []
@@ -230,7 +264,9 @@ def with_frauds(payments: Payments, size: Sizes) -> Payments:
         scenario[rows][np.isin(terminal[rows], _taken(size.terminals, TERMINALS_A_DAY, day))] = 2
     for day in range(size.days - 1):
         rows = slice(first[day], first[min(day + CUSTOMER_DAYS, size.days)])
-        theirs = rows.start + np.flatnonzero(np.isin(customer[rows], _taken(size.customers, CUSTOMERS_A_DAY, day)))
+        theirs = rows.start + np.flatnonzero(
+            np.isin(customer[rows], _taken(size.customers, CUSTOMERS_A_DAY, day))
+        )
         stolen = theirs[random.Random(day).sample(range(len(theirs)), len(theirs) // 3)]  # noqa: S311
         cents[stolen] *= 5
         scenario[stolen] = 3
@@ -247,7 +283,8 @@ def _taken(count: int, size: int, day: int) -> Index:
 
 @dataclass(frozen=True)
 class Side:
-    """The payments of every customer, or of every terminal, one after the other, each in the order of time.
+    """The payments of every customer, or of every terminal, one after the other, each in the order
+    of time.
 
     Attributes
     ----------
@@ -268,7 +305,9 @@ class Side:
         order = np.argsort(who, kind="stable")
         step = int(time[-1]) + (max(WINDOWS) + DELAY) * DAY + 1
         return cls(
-            order, who[order] * step + time[order], np.concatenate([[0], np.cumsum(values[order], dtype=np.int64)])
+            order,
+            who[order] * step + time[order],
+            np.concatenate([[0], np.cumsum(values[order], dtype=np.int64)]),
         )
 
     def since(self, days: int) -> Index:
@@ -276,7 +315,8 @@ class Side:
         return np.searchsorted(self.at, self.at - days * DAY, side="right")
 
     def count_and_mean(self, start: Index, end: Index) -> tuple[Index, Vector]:
-        """How many payments there are from `start` to before `end`, and their mean (0 for none), as the table is ordered."""
+        """How many payments there are from `start` to before `end`, and their mean (0 for none), as
+        the table is ordered."""
         count, mean = np.empty(len(self.order), np.int64), np.empty(len(self.order))
         count[self.order] = end - start
         mean[self.order] = (self.sums[end] - self.sums[start]) / np.maximum(end - start, 1)
@@ -284,7 +324,8 @@ class Side:
 
 
 def features(payments: Payments) -> dict[str, NDArray[np.generic]]:
-    """The 15 features. A customer's windows hold the present payment; a terminal's end with what is known of frauds."""
+    """The 15 features. A customer's windows hold the present payment; a terminal's end with what is
+    known of frauds."""
     time, customer, terminal, cents, scenario = payments
     day = time // DAY
     made: dict[str, NDArray[np.generic]] = {
@@ -296,7 +337,10 @@ def features(payments: Payments) -> dict[str, NDArray[np.generic]]:
     present = np.arange(1, len(time) + 1)
     for days in WINDOWS:
         count, mean = customers.count_and_mean(customers.since(days), present)
-        made |= {f"customer_count_{days}": count.astype(np.int32), f"customer_mean_{days}": mean / 100}
+        made |= {
+            f"customer_count_{days}": count.astype(np.int32),
+            f"customer_mean_{days}": mean / 100,
+        }
     terminals = Side.of(terminal, time, (scenario > 0).astype(np.int64))
     known = terminals.since(DELAY)
     for days in WINDOWS:
@@ -314,10 +358,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog=WHERE, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("table", nargs="?", type=Path, default=TABLE, help=f"a .parquet file to write ({TABLE})")
+    parser.add_argument(
+        "table", nargs="?", type=Path, default=TABLE, help=f"a .parquet file to write ({TABLE})"
+    )
     for field in fields(Sizes):
         kind = type(field.default)
-        parser.add_argument(f"--{field.name}", type=kind, default=field.default, help=f"{field.default:g} unless told")
+        parser.add_argument(
+            f"--{field.name}",
+            type=kind,
+            default=field.default,
+            help=f"{field.default:g} unless told",
+        )
     asked = vars(parser.parse_args())
     table = asked.pop("table")
     payments = simulate(Sizes(**asked))

@@ -3,8 +3,8 @@
     python -m benchmarks.imbalanced_learn.chain fit ecoli      fetch, split, resample and train
     python -m benchmarks.imbalanced_learn.chain judge ecoli    audit, evaluate and report
 
-The stages are the project's own scripts, called one after another. As DVC stages of their own they would be 154 for 22
-datasets, and the start of Python would take longer than most of them work.
+The stages are the project's own scripts, called one after another. As DVC stages of their own they
+would be 154 for 22 datasets, and the start of Python would take longer than most of them work.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ PARTS = {"fit": ("fetch", "split", "resample", "train"), "judge": ("audit", "eva
 def main() -> None:
     """Run the stages of a part."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.imbalanced_learn.chain", description=__doc__,
+        prog="python -m benchmarks.imbalanced_learn.chain",
+        description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("dataset", help="a key of params.yaml: datasets")
     arguments = parser.parse_args()

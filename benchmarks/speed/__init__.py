@@ -1,1 +1,2 @@
-"""How long the comparison takes, beside a bare script, PyCaret and smote_variants, and beside what it has to do at least."""
+"""How long the comparison takes, beside a bare script, PyCaret and smote_variants, and beside what
+it has to do at least."""

@@ -1,11 +1,12 @@
 """How long the comparison takes: beside a bare script, PyCaret, smote_variants and the work itself.
 
-    python -m benchmarks.speed                          all parts, three rounds
-    python -m benchmarks.speed --only grid,overhead     these parts; the figures of the others stay as they are
-    python -m benchmarks.speed --quick                  minutes, to see that everything works
+    python -m benchmarks.speed                       all parts, three rounds
+    python -m benchmarks.speed --only grid,overhead  these parts; other figures stay as they are
+    python -m benchmarks.speed --quick               minutes, to see that everything works
 
-It measures what is committed, in clones of its own. PyCaret and smote_variants live in environments that are made once. It
-writes results.json, results.md and speed.svg. Exit status 1 says that something asked for could not be measured.
+It measures what is committed, in clones of its own. PyCaret and smote_variants live in environments
+that are made once. It writes results.json, results.md and speed.svg. Exit status 1 says that
+something asked for could not be measured.
 """
 
 from __future__ import annotations
@@ -24,19 +25,42 @@ RESULTS = "results.json"
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--only", type=_listed(PARTS), default=list(PARTS), metavar="PARTS",
-                        help=f"some of {', '.join(PARTS)}, separated by commas")  # fmt: skip
-    parser.add_argument("--rounds", type=_count, default=3, help="rounds of the grid and of nothing changed (3)")
-    parser.add_argument(
-        "--quick", action="store_true", help="small grids and tables and one round, to see that everything works"
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--without", type=_listed((parts.PYCARET, parts.SMOTE_VARIANTS)), default=[], metavar="WHO",
-                        help="leave out pycaret, smote_variants or both")  # fmt: skip
-    parser.add_argument("--rows", type=lambda text: [_count(part) for part in text.split(",")], metavar="ROWS",
-                        help="rows of the large tables, separated by commas (10000,100000,228000,1000000)")  # fmt: skip
-    parser.add_argument("--out", type=Path, help="folder of the figures (benchmarks/speed, with --quick its .quick)")
+    parser.add_argument(
+        "--only",
+        type=_listed(PARTS),
+        default=list(PARTS),
+        metavar="PARTS",
+        help=f"some of {', '.join(PARTS)}, separated by commas",
+    )
+    parser.add_argument(
+        "--rounds", type=_count, default=3, help="rounds of the grid and of nothing changed (3)"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="small grids and tables and one round, to see that everything works",
+    )
+    parser.add_argument(
+        "--without",
+        type=_listed((parts.PYCARET, parts.SMOTE_VARIANTS)),
+        default=[],
+        metavar="WHO",
+        help="leave out pycaret, smote_variants or both",
+    )
+    parser.add_argument(
+        "--rows",
+        type=lambda text: [_count(part) for part in text.split(",")],
+        metavar="ROWS",
+        help="rows of the large tables, separated by commas (10000,100000,228000,1000000)",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder of the figures (benchmarks/speed, with --quick its .quick)"
+    )
     return parser.parse_args(given)
 
 
@@ -44,7 +68,9 @@ def _listed(allowed: tuple[str, ...]) -> Any:
     def parse(text: str) -> list[str]:
         asked = text.split(",")
         if unknown := [name for name in asked if name not in allowed]:
-            raise argparse.ArgumentTypeError(f"there is no {unknown[0]!r}; there are {', '.join(allowed)}")
+            raise argparse.ArgumentTypeError(
+                f"there is no {unknown[0]!r}; there are {', '.join(allowed)}"
+            )
         return asked
 
     return parse
@@ -65,7 +91,10 @@ def main() -> int:
     if asked.quick:
         results["quick"] = True
     if repro.commit()[1]:
-        print("note: there are uncommitted changes; what is measured is the last commit", file=sys.stderr)
+        print(
+            "note: there are uncommitted changes; what is measured is the last commit",
+            file=sys.stderr,
+        )
 
     def keep(name: str, section: Any) -> None:
         results[name] = section
@@ -83,7 +112,9 @@ def main() -> int:
     run = {
         "grid": grid,
         "noop": lambda: keep("noop", parts.again(rounds, quick=asked.quick)),
-        "overhead": lambda: parts.large(asked.rows or ([5_000] if asked.quick else parts.ROWS), keep_rows),
+        "overhead": lambda: parts.large(
+            asked.rows or ([5_000] if asked.quick else parts.ROWS), keep_rows
+        ),
         "samplers": lambda: keep("samplers", parts.samplers(out)),
     }
     failed = False

@@ -1,10 +1,11 @@
-"""The bare script that one would write instead: imbalanced-learn pipelines, all cores at work, a table at the end.
+"""The bare script that one would write instead: imbalanced-learn pipelines, all cores at work, a
+table at the end.
 
-    python -m benchmarks.speed.bare FOLDER              the script
-    python -m benchmarks.speed.bare FOLDER --serial     the floor: the CPU seconds of the same work, one fit after another
+    python -m benchmarks.speed.bare FOLDER            the script
+    python -m benchmarks.speed.bare FOLDER --serial   the floor: CPU seconds of the same fits
 
-The floor counts resampling, fitting and predicting alone, and resamples once for all models of a fold: nobody who does
-this work takes less than its sum over the cores.
+The floor counts resampling, fitting and predicting alone, and resamples once for all models of a
+fold: nobody who does this work takes less than its sum over the cores.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def run(work: Given) -> dict[Cell, Scored]:
 
 
 def floor(work: Given) -> dict[str, dict[str, float]]:
-    """CPU seconds of resampling, fitting and predicting, for each strategy, in this process with one thread."""
+    """CPU seconds of resampling, fitting and predicting, for each strategy, in this process with
+    one thread."""
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 

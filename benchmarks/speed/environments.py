@@ -1,6 +1,8 @@
-"""Environments of their own for those who cannot live in ours: PyCaret needs an older scikit-learn, for one.
+"""Environments of their own for those who cannot live in ours: PyCaret needs an older scikit-learn,
+for one.
 
-Each is made once, from a list of exact versions, in a folder that git ignores; another list makes another environment.
+Each is made once, from a list of exact versions, in a folder that git ignores; another list makes
+another environment.
 """
 
 from __future__ import annotations
@@ -43,14 +45,36 @@ def made(name: str, requirements: Path, folder: Path) -> Path:
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
-    # the lists are complete, and leave out what is asked for and never imported (TensorFlow, for one)
+    # the lists are complete, and leave out what is asked for and never imported (TensorFlow, for
+    # one)
     if uv is not None:
         _run(name, uv, "venv", "-q", "--python", PYTHON, str(place))
-        _run(name, uv, "pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", str(interpreter), "-r",
-             str(requirements))  # fmt: skip
+        _run(
+            name,
+            uv,
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--compile-bytecode",
+            "--python",
+            str(interpreter),
+            "-r",
+            str(requirements),
+        )
     else:
         _run(name, _interpreter(name), "-m", "venv", str(place))
-        _run(name, str(interpreter), "-m", "pip", "install", "-q", "--no-deps", "-r", str(requirements))
+        _run(
+            name,
+            str(interpreter),
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "-r",
+            str(requirements),
+        )
     finished.touch()
     return interpreter
 
@@ -60,18 +84,28 @@ def _interpreter(name: str) -> str:
     found = own or shutil.which(f"python{PYTHON}")
     if found is None:
         raise _failure(
-            name, f"neither uv nor a python{PYTHON}", "`pip install uv`, which brings that Python by itself."
+            name,
+            f"neither uv nor a python{PYTHON}",
+            "`pip install uv`, which brings that Python by itself.",
         )
     return found
 
 
 def _run(name: str, *command: str) -> None:
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                              timeout=LIMIT)  # fmt: skip
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=LIMIT,
+        )
     except subprocess.TimeoutExpired:
         raise _failure(
-            name, f"{command[0]} had not ended after {LIMIT} s", "look at the network, and try again."
+            name,
+            f"{command[0]} had not ended after {LIMIT} s",
+            "look at the network, and try again.",
         ) from None
     if done.returncode:
         todo = "see what it says; a package index has to be in reach."
@@ -80,5 +114,10 @@ def _run(name: str, *command: str) -> None:
 
 
 def _failure(name: str, found: str, todo: str) -> LibraryError:
-    return LibraryError(f"The environment of {name} cannot be made.", where=f"benchmarks/speed/requirements-{name}.txt",
-                        expected=f"Python {PYTHON} with the packages of that list", found=found, todo=todo)  # fmt: skip
+    return LibraryError(
+        f"The environment of {name} cannot be made.",
+        where=f"benchmarks/speed/requirements-{name}.txt",
+        expected=f"Python {PYTHON} with the packages of that list",
+        found=found,
+        todo=todo,
+    )

@@ -65,7 +65,12 @@ class Given:
     @property
     def cells(self) -> list[Cell]:
         """Every fit, those of one fold and strategy side by side."""
-        return [Cell(s, m, k) for s in self.strategies for k in range(len(self.train)) for m in self.models]
+        return [
+            Cell(s, m, k)
+            for s in self.strategies
+            for k in range(len(self.train))
+            for m in self.models
+        ]
 
     def rows(self, cell: Cell) -> Rows:
         train, test = self.train[cell.fold], self.test[cell.fold]
@@ -88,9 +93,19 @@ def read(folder: Path) -> Given:
     frame = pd.read_csv(folder / TABLE)
     work = json.loads((folder / WORK).read_text())
     with np.load(folder / FOLDS) as folds:
-        train, test = ([np.flatnonzero(column) for column in folds[name].T] for name in ("train", "test"))
+        train, test = (
+            [np.flatnonzero(column) for column in folds[name].T] for name in ("train", "test")
+        )
     y = frame.pop(TARGET).to_numpy()
-    return Given(frame.to_numpy(np.float64), y, train, test, work["strategies"], work["models"], work["seeds"])
+    return Given(
+        frame.to_numpy(np.float64),
+        y,
+        train,
+        test,
+        work["strategies"],
+        work["models"],
+        work["seeds"],
+    )
 
 
 def sampler(name: str, seed: int) -> Any:
@@ -124,10 +139,16 @@ def model(name: str, params: dict[str, Any], seed: int) -> Any:
 
 
 def run(
-    fit: Callable[..., Scored], work: Given, arguments: Callable[[Cell], tuple[Any, ...]], label: str
+    fit: Callable[..., Scored],
+    work: Given,
+    arguments: Callable[[Cell], tuple[Any, ...]],
+    label: str,
 ) -> dict[Cell, Scored]:
-    """Every fit, as many at once as there are cores, one thread each; its arguments are made when it begins."""
-    pool = Parallel(n_jobs=cpu_count(), backend="loky", inner_max_num_threads=1, return_as="generator")
+    """Every fit, as many at once as there are cores, one thread each; its arguments are made when
+    it begins."""
+    pool = Parallel(
+        n_jobs=cpu_count(), backend="loky", inner_max_num_threads=1, return_as="generator"
+    )
     results = pool(delayed(fit)(*arguments(cell)) for cell in work.cells)
     bar = tqdm(results, total=len(work.cells), desc=label, unit="fit", disable=None)
     return dict(zip(work.cells, bar, strict=True))
@@ -149,20 +170,28 @@ def scored(y: np.ndarray, score: np.ndarray) -> Scored:
 
 
 def table(found: dict[Cell, Scored]) -> pd.DataFrame:
-    """One row a strategy and model: the mean average precision over the folds, and the counts of all folds."""
+    """One row a strategy and model: the mean average precision over the folds, and the counts of
+    all folds."""
     rows = [
-        {"strategy": cell.strategy, "model": cell.model, "average_precision": one.average_precision,
-         **dict(zip(("tn", "fp", "fn", "tp"), one.counts, strict=True))}
+        {
+            "strategy": cell.strategy,
+            "model": cell.model,
+            "average_precision": one.average_precision,
+            **dict(zip(("tn", "fp", "fn", "tp"), one.counts, strict=True)),
+        }
         for cell, one in found.items()
-    ]  # fmt: skip
+    ]
     how = {"average_precision": "mean", "tn": "sum", "fp": "sum", "fn": "sum", "tp": "sum"}
     return pd.DataFrame(rows).groupby(["strategy", "model"], sort=False).agg(how).reset_index()
 
 
 def parser(name: str, description: str | None) -> argparse.ArgumentParser:
     """The command line that every contender has."""
-    made = argparse.ArgumentParser(prog=f"python -m benchmarks.speed.{name}", description=description,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    made = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.speed.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     made.add_argument("folder", type=Path, help="the work, as benchmarks.speed writes it")
     made.add_argument("--out", type=Path, help="a JSON file for the figures")
     return made

@@ -14,7 +14,17 @@ from joblib import cpu_count
 
 from benchmarks.speed import environments, repro
 
-PACKAGES = ("dvc", "mlflow", "imbalanced-learn", "scikit-learn", "xgboost-cpu", "xgboost", "joblib", "numpy", "pandas")
+PACKAGES = (
+    "dvc",
+    "mlflow",
+    "imbalanced-learn",
+    "scikit-learn",
+    "xgboost-cpu",
+    "xgboost",
+    "joblib",
+    "numpy",
+    "pandas",
+)
 OTHERS = ("pycaret", "smote_variants")
 
 
@@ -58,6 +68,6 @@ def sentence(told: dict[str, Any]) -> str:
     """The facts in one line."""
     packages = ", ".join(f"{name} {number}" for name, number in told["versions"].items())
     return (
-        f"{told['cores']} cores of {told['processor']}, {told['memory_bytes'] / 2**30:.0f} GiB, {told['system']}; "
-        f"{told['day']}, commit {told['commit']}; {packages}."
+        f"{told['cores']} cores of {told['processor']}, {told['memory_bytes'] / 2**30:.0f} GiB,"
+        f" {told['system']}; {told['day']}, commit {told['commit']}; {packages}."
     )

@@ -1,4 +1,5 @@
-"""Large tables: what `dvc repro` takes beside the resampling, fitting and predicting that its own stages measure."""
+"""Large tables: what `dvc repro` takes beside the resampling, fitting and predicting that its own
+stages measure."""
 
 from __future__ import annotations
 
@@ -15,11 +16,13 @@ PREVALENCE = 0.002
 STRATEGIES = ("none", "random_over", "smote", "random_under")
 MODELS = ("hist_gradient_boosting", "xgboost")
 LIKE_THE_GRID = 228_000
-"""So many rows, which are promised something of, go through the grid: its strategies, models and folds."""
+"""So many rows, which are promised something of, go through the grid: its strategies, models and
+folds."""
 
 
 def table(rows: int, seed: int = 1) -> pd.DataFrame:
-    """A stand-in for card payments: 30 columns of unequal scale, 0.2 % frauds, which a third of the columns tell of."""
+    """A stand-in for card payments: 30 columns of unequal scale, 0.2 % frauds, which a third of the
+    columns tell of."""
     random = np.random.default_rng([seed, rows])
     y = np.zeros(rows, np.int8)
     y[random.permutation(rows)[: max(round(rows * PREVALENCE), 20)]] = 1
@@ -32,9 +35,12 @@ def table(rows: int, seed: int = 1) -> pd.DataFrame:
 
 
 def params(path: str, rows: int) -> dict[str, Any]:
-    """The content of params.yaml for a user's own table: 4 strategies, 2 models, 5 folds, 40 fits, or the grid's 180."""
+    """The content of params.yaml for a user's own table: 4 strategies, 2 models, 5 folds, 40 fits,
+    or the grid's 180."""
     like_the_grid = rows == LIKE_THE_GRID
-    strategies, models = (work.STRATEGIES, tuple(work.MODELS)) if like_the_grid else (STRATEGIES, MODELS)
+    strategies, models = (
+        (work.STRATEGIES, tuple(work.MODELS)) if like_the_grid else (STRATEGIES, MODELS)
+    )
     return {
         **work.committed(),
         "datasets": {

@@ -24,8 +24,14 @@ Section = dict[str, Any]
 """A part's figures, ready for JSON."""
 
 REPRO, BARE, FLOOR, PYCARET, PYCARET_TRACKED, SMOTE_VARIANTS, BARE_SHARED = (
-    "repro", "bare", "floor", "pycaret", "pycaret_tracked", "smote_variants", "bare_shared",
-)  # fmt: skip
+    "repro",
+    "bare",
+    "floor",
+    "pycaret",
+    "pycaret_tracked",
+    "smote_variants",
+    "bare_shared",
+)
 CONTENDERS = (REPRO, BARE, FLOOR, PYCARET, PYCARET_TRACKED, SMOTE_VARIANTS, BARE_SHARED)
 BESIDE = {PYCARET_TRACKED: PYCARET, BARE_SHARED: SMOTE_VARIANTS}
 """Those that are left out with another."""
@@ -39,7 +45,8 @@ SAMPLERS = ("benchmarks.samplers", "benchmarks.oversampling")
 
 def grid(rounds: int, *, quick: bool = False, without: Sequence[str] = ()) -> Section:
     """The same work by every contender in turn, round after round."""
-    about = machine.facts()  # before the first clone: a commit that is made meanwhile is not measured
+    # before the first clone: a commit that is made meanwhile is not measured
+    about = machine.facts()
     content = work.grid(quick=quick)
     params = work.parsed(content)
     mirror = work.mirror(params)
@@ -93,11 +100,14 @@ def _repro(clone: Clone, label: str) -> Section:
     measured, fitted = clone.measured(), repro.fits(took.lines)[0]
     if not (fitted and sum(measured.values())):
         raise ResultError(
-            "A run from nothing has fitted nothing, as it seems.", where=label,
-            expected="lines `N fits, M from the store` of stages.train, and seconds below data/measured",
+            "A run from nothing has fitted nothing, as it seems.",
+            where=label,
+            expected=(
+                "lines `N fits, M from the store` of stages.train, and seconds below data/measured"
+            ),
             found=f"{fitted} fits, {sum(measured.values()):g} measured seconds",
             todo="if the stages say it otherwise now, change benchmarks/speed/repro.py to match.",
-        )  # fmt: skip
+        )
     return {
         **took.figures,
         "stages": repro.stage_seconds(took.lines, took.seconds),
@@ -110,14 +120,17 @@ def _repro(clone: Clone, label: str) -> Section:
 def _script(
     who: str, given: Path, place: Path, label: str, pythons: dict[str, str]
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """One run of a script on the work that was written; the floor's seconds are its CPU seconds over the cores."""
+    """One run of a script on the work that was written; the floor's seconds are its CPU seconds
+    over the cores."""
     place.mkdir()
     out = place / "out.json"
     variables = timed.environment(PYTHONPATH=str(paths.REPOSITORY))
     module, more = who if who == BARE else f"{who}_side", list[str]()
     if who == FLOOR:
         module, more = BARE, ["--serial"]
-        variables |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        variables |= dict.fromkeys(
+            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+        )
     elif who == BARE_SHARED:
         module, more = BARE, ["--strategies", ",".join(SHARED)]
     elif who == PYCARET_TRACKED:
@@ -138,20 +151,28 @@ def _script(
     cpu, cores = sum(strategies.values()), machine.cpu_count()
     shared = sum(seconds for name, seconds in strategies.items() if name in SHARED)
     return {
-        "seconds": cpu / cores, "cpu_seconds": cpu, "peak_bytes": took.peak_bytes, "shared_seconds": shared / cores,
+        "seconds": cpu / cores,
+        "cpu_seconds": cpu,
+        "peak_bytes": took.peak_bytes,
+        "shared_seconds": shared / cores,
         "by_strategy": told,
-    }, pd.DataFrame()  # fmt: skip
+    }, pd.DataFrame()
 
 
 def differences(found: dict[str, pd.DataFrame]) -> dict[str, float]:
-    """How far the average precision of a cell is from the bare script's, at most: whether they did the same work."""
+    """How far the average precision of a cell is from the bare script's, at most: whether they did
+    the same work."""
     bare = found[BARE]
     result = {}
     for who, table in found.items():
         if who not in (BARE, FLOOR):
-            both = table.merge(bare, on=["strategy", "model"], suffixes=("", "_bare"), validate="one_to_one")
+            both = table.merge(
+                bare, on=["strategy", "model"], suffixes=("", "_bare"), validate="one_to_one"
+            )
             assert len(both) == len(table)
-            result[who] = float((both["average_precision"] - both["average_precision_bare"]).abs().max())
+            result[who] = float(
+                (both["average_precision"] - both["average_precision_bare"]).abs().max()
+            )
     return result
 
 
@@ -159,13 +180,16 @@ def differences(found: dict[str, pd.DataFrame]) -> dict[str, float]:
 
 
 def again(rounds: int, *, quick: bool = False) -> Section:
-    """The default grid once from nothing, then as it is, then with one changed model and with one changed threshold."""
+    """The default grid once from nothing, then as it is, then with one changed model and with one
+    changed threshold."""
     about, content = machine.facts(), work.committed()
     if quick:
         content |= {
             "datasets": {"digits": content["datasets"]["digits"]},
             "strategies": {name: {} for name in ("none", "random_under")},
-            "models": {name: content["models"][name] for name in ("logistic_regression", "xgboost")},
+            "models": {
+                name: content["models"][name] for name in ("logistic_regression", "xgboost")
+            },
         }
     with tempfile.TemporaryDirectory(prefix="speed-") as name:
         clone = Clone.made(Path(name) / "clone", work.mirror(work.parsed(content)), content)
@@ -198,7 +222,8 @@ def _changed(clone: Clone, label: str, expected: int) -> Section:
 
 
 def large(rows: Sequence[int], told: Callable[[Section], None]) -> None:
-    """One run from nothing for each number of rows; what is measured is told at once, since the next takes longer."""
+    """One run from nothing for each number of rows; what is measured is told at once, since the
+    next takes longer."""
     for count in rows:
         with tempfile.TemporaryDirectory(prefix="speed-") as name:
             about, clone = machine.facts(), Clone.made(Path(name) / "clone", "")

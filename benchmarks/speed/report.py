@@ -51,8 +51,11 @@ class Limit(NamedTuple):
         return self.least <= self.found <= self.limit
 
 
-def ratio(rounds: Sequence[dict[str, Any]], who: str, whose: str, key: str = "seconds") -> float | None:
-    """The median over the rounds of two contenders' ratio in the same round; None where one is left out."""
+def ratio(
+    rounds: Sequence[dict[str, Any]], who: str, whose: str, key: str = "seconds"
+) -> float | None:
+    """The median over the rounds of two contenders' ratio in the same round; None where one is left
+    out."""
     pairs = [one[who]["seconds"] / one[whose][key] for one in rounds if who in one and whose in one]
     return median(pairs) if pairs else None
 
@@ -73,12 +76,27 @@ def limits(results: Results) -> list[Limit]:
     if "noop" in results:
         section = results["noop"]
         found += [
-            Limit("default grid: nothing changed", median([one["seconds"] for one in section["same"]]), 4, "s"),
-            Limit("default grid: fits after one changed model", section["model"]["fits"],
-                  section["model"]["expected_fits"], "fits", least=1),
-            Limit("default grid: fits after one changed threshold", section["threshold"]["fits"], 0, "fits"),
+            Limit(
+                "default grid: nothing changed",
+                median([one["seconds"] for one in section["same"]]),
+                4,
+                "s",
+            ),
+            Limit(
+                "default grid: fits after one changed model",
+                section["model"]["fits"],
+                section["model"]["expected_fits"],
+                "fits",
+                least=1,
+            ),
+            Limit(
+                "default grid: fits after one changed threshold",
+                section["threshold"]["fits"],
+                0,
+                "fits",
+            ),
             Limit("default grid: on disk", sum(section["first"]["disk"].values()) / 1e9, 1, "GB"),
-        ]  # fmt: skip
+        ]
     return found
 
 
@@ -96,13 +114,20 @@ def table(results: Results) -> str:
         "",
     ]
     if results.get("quick"):
-        text += ["A quick look, which shows that everything works: its figures are of no worth.", ""]
+        text += [
+            "A quick look, which shows that everything works: its figures are of no worth.",
+            "",
+        ]
     elif found := limits(results):
         lines = [
-            [one.what, f"at most {one.limit:g} {one.unit}", f"{one.found:.3g} {one.unit}",
-             "held" if one.held else "not held"]
+            [
+                one.what,
+                f"at most {one.limit:g} {one.unit}",
+                f"{one.found:.3g} {one.unit}",
+                "held" if one.held else "not held",
+            ]
             for one in found
-        ]  # fmt: skip
+        ]
         text += [*markdown(["promised", "limit", "found", ""], lines), ""]
     if "grid" in results:
         text += _grid(results["grid"])
@@ -111,7 +136,16 @@ def table(results: Results) -> str:
     if "overhead" in results:
         text += _large(results["overhead"])
     for name, printed in results.get("samplers", {}).get("printed", {}).items():
-        text += [f"## {name}", "", machine.sentence(results["samplers"]["machine"]), "", "```", *printed, "```", ""]
+        text += [
+            f"## {name}",
+            "",
+            machine.sentence(results["samplers"]["machine"]),
+            "",
+            "```",
+            *printed,
+            "```",
+            "",
+        ]
     return "\n".join(text)
 
 
@@ -123,58 +157,124 @@ def _grid(section: dict[str, Any]) -> list[str]:
             continue
         shared = who in SHARED
         fits = section["shared_fits"] if shared else section["fits"]
-        rows.append([
-            f"{NAMES[who]}, {fits} fits", _seconds(mine, "seconds"), _seconds(mine, "cpu_seconds"),
-            _times(ratio(rounds, who, BARE_SHARED if shared else BARE)),
-            _times(ratio(rounds, who, FLOOR, "shared_seconds" if shared else "seconds")),
-            f"{max(one['peak_bytes'] for one in mine) / 1e6:,.0f}",
-            f"{section['differences'][who]:.4f}" if who in section["differences"] else "",
-        ])  # fmt: skip
+        rows.append(
+            [
+                f"{NAMES[who]}, {fits} fits",
+                _seconds(mine, "seconds"),
+                _seconds(mine, "cpu_seconds"),
+                _times(ratio(rounds, who, BARE_SHARED if shared else BARE)),
+                _times(ratio(rounds, who, FLOOR, "shared_seconds" if shared else "seconds")),
+                f"{max(one['peak_bytes'] for one in mine) / 1e6:,.0f}",
+                f"{section['differences'][who]:.4f}" if who in section["differences"] else "",
+            ]
+        )
     last = [one[REPRO] for one in rounds]
-    stages = {name: median([one["stages"].get(name, 0.0) for one in last]) for name in last[0]["stages"]}
+    stages = {
+        name: median([one["stages"].get(name, 0.0) for one in last]) for name in last[0]["stages"]
+    }
     slowest = sorted(stages, key=lambda name: -stages[name])
     work = median([sum(one["measured"].values()) for one in last])
     return [
-        "## The grid", "",
-        f"{machine.sentence(section['machine'])} Rounds: {len(rounds)}; figures are medians, ratios paired in a round.", "",
-        *markdown(["what", "seconds", "CPU seconds", "to the bare script", "to the floor", "peak memory, MB",
-                   "largest difference of an average precision to the bare script's"], rows), "",
+        "## The grid",
+        "",
+        (
+            f"{machine.sentence(section['machine'])} Rounds: {len(rounds)}; figures are medians,"
+            " ratios paired in a round."
+        ),
+        "",
+        *markdown(
+            [
+                "what",
+                "seconds",
+                "CPU seconds",
+                "to the bare script",
+                "to the floor",
+                "peak memory, MB",
+                "largest difference of an average precision to the bare script's",
+            ],
+            rows,
+        ),
+        "",
         *[f"{NAMES[who]} is not in it: {why}" for who, why in section["left_out"].items()],
-        "Seconds of `dvc repro` by stage: " + ", ".join(f"{name} {stages[name]:.1f}" for name in slowest)
-        + f". Its stages measured {work:.1f} s of resampling, fitting and predicting.", "",
-    ]  # fmt: skip
+        "Seconds of `dvc repro` by stage: "
+        + ", ".join(f"{name} {stages[name]:.1f}" for name in slowest)
+        + f". Its stages measured {work:.1f} s of resampling, fitting and predicting.",
+        "",
+    ]
 
 
 def _again(section: dict[str, Any]) -> list[str]:
     first, model, threshold = section["first"], section["model"], section["threshold"]
     rows = [
-        ["from nothing", f"{first['seconds']:.1f}", str(first["fits"]), f"{first['peak_bytes'] / 1e6:,.0f}"],
-        ["nothing changed", _seconds(section["same"], "seconds"), "0",
-         f"{max(one['peak_bytes'] for one in section['same']) / 1e6:,.0f}"],
-        *([what, f"{one['seconds']:.1f}", f"{one['fits']} of at most {one['expected_fits']}",
-           f"{one['peak_bytes'] / 1e6:,.0f}"]
-          for what, one in (("one changed model", model), ("one changed threshold", threshold))),
-    ]  # fmt: skip
+        [
+            "from nothing",
+            f"{first['seconds']:.1f}",
+            str(first["fits"]),
+            f"{first['peak_bytes'] / 1e6:,.0f}",
+        ],
+        [
+            "nothing changed",
+            _seconds(section["same"], "seconds"),
+            "0",
+            f"{max(one['peak_bytes'] for one in section['same']) / 1e6:,.0f}",
+        ],
+        *(
+            [
+                what,
+                f"{one['seconds']:.1f}",
+                f"{one['fits']} of at most {one['expected_fits']}",
+                f"{one['peak_bytes'] / 1e6:,.0f}",
+            ]
+            for what, one in (("one changed model", model), ("one changed threshold", threshold))
+        ),
+    ]
     disk = ", ".join(f"{place} {size / 1e6:,.0f}" for place, size in first["disk"].items())
     return [
-        "## The default grid, from nothing and again", "", machine.sentence(section["machine"]), "",
-        *markdown(["`dvc repro`", "seconds", "fits", "peak memory, MB"], rows), "",
-        f"On disk, MB: {disk}; {sum(first['disk'].values()) / 1e6:,.0f} in all.", "",
-    ]  # fmt: skip
+        "## The default grid, from nothing and again",
+        "",
+        machine.sentence(section["machine"]),
+        "",
+        *markdown(["`dvc repro`", "seconds", "fits", "peak memory, MB"], rows),
+        "",
+        f"On disk, MB: {disk}; {sum(first['disk'].values()) / 1e6:,.0f} in all.",
+        "",
+    ]
 
 
 def _large(entries: Sequence[dict[str, Any]]) -> list[str]:
     rows = [
-        [f"{entry['rows']:,}", f"{entry['seconds']:.1f}", str(entry["fits"]), f"{sum(entry['measured'].values()):.1f}",
-         _times(over_work(entry)), f"{entry['peak_bytes'] / 1e6:,.0f}", f"{sum(entry['disk'].values()) / 1e6:,.0f}",
-         entry["machine"]["commit"]]
+        [
+            f"{entry['rows']:,}",
+            f"{entry['seconds']:.1f}",
+            str(entry["fits"]),
+            f"{sum(entry['measured'].values()):.1f}",
+            _times(over_work(entry)),
+            f"{entry['peak_bytes'] / 1e6:,.0f}",
+            f"{sum(entry['disk'].values()) / 1e6:,.0f}",
+            entry["machine"]["commit"],
+        ]
         for entry in entries
-    ]  # fmt: skip
+    ]
     return [
-        "## Large tables", "", machine.sentence(entries[-1]["machine"]), "",
-        *markdown(["rows of 30 columns", "seconds", "fits", "seconds of resampling, fitting and predicting",
-                   "wall to these over the cores", "peak memory, MB", "disk, MB", "commit"], rows), "",
-    ]  # fmt: skip
+        "## Large tables",
+        "",
+        machine.sentence(entries[-1]["machine"]),
+        "",
+        *markdown(
+            [
+                "rows of 30 columns",
+                "seconds",
+                "fits",
+                "seconds of resampling, fitting and predicting",
+                "wall to these over the cores",
+                "peak memory, MB",
+                "disk, MB",
+                "commit",
+            ],
+            rows,
+        ),
+        "",
+    ]
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -193,7 +293,8 @@ INK, OURS, THEIRS, QUIET = "#1f2933", "#0b6e99", "#9aa5b1", "#c8553d"
 
 
 def plot(results: Results, path: Path) -> None:
-    """Bars of the grid and of the large tables, those that there are, as SVG with the same bytes for the same figures."""
+    """Bars of the grid and of the large tables, those that there are, as SVG with the same bytes
+    for the same figures."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -201,8 +302,15 @@ def plot(results: Results, path: Path) -> None:
     drawn = [name for name in ("grid", "overhead") if results.get(name)]
     if not drawn:
         return
-    style = {"svg.hashsalt": "speed", "svg.fonttype": "path", "font.size": 10, "text.color": INK, "axes.labelcolor": INK,
-             "axes.spines.top": False, "axes.spines.right": False}  # fmt: skip
+    style = {
+        "svg.hashsalt": "speed",
+        "svg.fonttype": "path",
+        "font.size": 10,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
     with rc_context(style):
         figure = Figure(figsize=(6.4 * len(drawn), 3.6), layout="constrained")
         FigureCanvasSVG(figure)
@@ -223,8 +331,14 @@ def _draw_grid(axes: Any, section: dict[str, Any]) -> None:
         names.append(f"{NAMES[who]}\n{fits} fits")
         axes.barh(place, median(seconds), height=0.6, color=OURS if who == REPRO else THEIRS)
         axes.plot(seconds, [place] * len(seconds), "o", color=INK, markersize=3, alpha=0.6)
-        axes.annotate(f"{median(seconds):.0f} s", (max(seconds), place), (8, 0), textcoords="offset points", va="center",
-                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+        axes.annotate(
+            f"{median(seconds):.0f} s",
+            (max(seconds), place),
+            (8, 0),
+            textcoords="offset points",
+            va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
     low = median([one[FLOOR]["seconds"] for one in rounds])
     axes.axvline(low, color=QUIET, linestyle="--", linewidth=1)
     axes.set_title(f"The grid; dashed: the floor, {low:.0f} s", loc="left", fontsize=10)
@@ -239,7 +353,11 @@ def _draw_large(axes: Any, entries: Sequence[dict[str, Any]]) -> None:
     axes.bar(at, [over_work(entry) for entry in entries], width=0.6, color=OURS)
     for place, entry in zip(at, entries, strict=True):
         axes.text(
-            place, over_work(entry), f"{over_work(entry):.2f}\n{entry['seconds']:.0f} s", ha="center", va="bottom"
+            place,
+            over_work(entry),
+            f"{over_work(entry):.2f}\n{entry['seconds']:.0f} s",
+            ha="center",
+            va="bottom",
         )
     axes.axhline(1, color=QUIET, linestyle="--", linewidth=1)
     axes.set_title("dvc repro beside its own fits over the cores (dashed)", loc="left", fontsize=10)

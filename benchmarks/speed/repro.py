@@ -1,4 +1,5 @@
-"""`dvc repro` as a black box: a clone of what is committed, no cache, no store, and what it says and leaves."""
+"""`dvc repro` as a black box: a clone of what is committed, no cache, no store, and what it says
+and leaves."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ import pandas as pd
 from benchmarks.speed import timed
 from benchmarks.speed.timed import Line, Timed
 from counterpoise.core import paths, yaml12
-from counterpoise.data.sources import MIRROR
 from counterpoise.core.errors import ResultError
+from counterpoise.data.sources import MIRROR
 
 STAGE = re.compile(r"Running stage '([^'@]+)")
 FITS = re.compile(r"^\w+: (\d+) fits, (\d+) from the store, [\d.]+ s$")
@@ -41,9 +42,11 @@ class Clone:
 
     @classmethod
     def made(cls, folder: Path, mirror: str, params: dict[str, Any] | None = None) -> Clone:
-        """Clone, without the committed dvc.lock, and put other parameters in the place of the committed ones if asked to.
+        """Clone, without the committed dvc.lock, and put other parameters in the place of the
+        committed ones if asked to.
 
-        DVC reads and writes all of dvc.lock after each stage, and what a project of one's own has in it is its own.
+        DVC reads and writes all of dvc.lock after each stage, and what a project of one's own has
+        in it is its own.
         """
         git("clone", "-q", str(paths.REPOSITORY), str(folder))
         (folder / "dvc.lock").unlink()
@@ -54,7 +57,9 @@ class Clone:
 
     @property
     def params(self) -> dict[str, Any]:
-        content: dict[str, Any] = yaml12.load((self.folder / paths.PARAMS).read_text(encoding="utf-8"))
+        content: dict[str, Any] = yaml12.load(
+            (self.folder / paths.PARAMS).read_text(encoding="utf-8")
+        )
         return content
 
     def write(self, params: dict[str, Any]) -> None:
@@ -66,11 +71,14 @@ class Clone:
 
     def average_precision(self) -> pd.DataFrame:
         """What it found, with the columns that every contender gives."""
-        board = pd.read_csv(self.folder / "reports" / "leaderboard.csv", keep_default_na=False, na_values=[""])
+        board = pd.read_csv(
+            self.folder / "reports" / "leaderboard.csv", keep_default_na=False, na_values=[""]
+        )
         return board[["strategy", "model", "average_precision"]]
 
     def expected_fits(self, model: str) -> int:
-        """The fits that a changed model asks for: its folds, on every dataset, with every strategy that it runs with."""
+        """The fits that a changed model asks for: its folds, on every dataset, with every strategy
+        that it runs with."""
         content, total = self.params, 0
         listed = content["models"][model].get("strategies", "all")
         strategies = [name for name in content["strategies"] if listed == "all" or name in listed]
@@ -80,7 +88,8 @@ class Clone:
         return total
 
     def measured(self) -> dict[str, float]:
-        """The seconds of resampling, fitting and predicting that its own stages measured, summed over all fits."""
+        """The seconds of resampling, fitting and predicting that its own stages measured, summed
+        over all fits."""
         total = {"resample": 0.0, "fit": 0.0, "predict": 0.0}
         for path in sorted((self.folder / paths.DATA / "measured").rglob("*.json")):
             content = json.loads(path.read_text())
@@ -95,7 +104,9 @@ class Clone:
         found = {}
         for place in PLACES:
             root, total = self.folder / place, 0
-            for path in [root, *root.rglob("*")] if root.is_dir() else [root] if root.exists() else []:
+            for path in (
+                [root, *root.rglob("*")] if root.is_dir() else [root] if root.exists() else []
+            ):
                 about = path.lstat()
                 if (about.st_dev, about.st_ino) not in seen:
                     seen.add((about.st_dev, about.st_ino))
@@ -113,24 +124,34 @@ def git(*arguments: str) -> str:
         When it refuses.
     """
     try:
-        done = subprocess.run(["git", *arguments], cwd=paths.REPOSITORY, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", *arguments], cwd=paths.REPOSITORY, capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         raise ResultError(
             "git is not installed.", expected="git, to clone this repository", todo="install it."
         ) from None
     if done.returncode:
-        raise ResultError("This repository cannot be cloned.", where=str(paths.REPOSITORY), found=done.stderr.strip(),
-                          expected="a git repository with a commit", todo="run the suite in a clone.")  # fmt: skip
+        raise ResultError(
+            "This repository cannot be cloned.",
+            where=str(paths.REPOSITORY),
+            found=done.stderr.strip(),
+            expected="a git repository with a commit",
+            todo="run the suite in a clone.",
+        )
     return done.stdout
 
 
 def commit() -> tuple[str, bool]:
     """The commit that is measured, and whether the working tree differs from it."""
-    return git("rev-parse", "HEAD").strip()[:12], bool(git("status", "--porcelain", "--untracked-files=no").strip())
+    return git("rev-parse", "HEAD").strip()[:12], bool(
+        git("status", "--porcelain", "--untracked-files=no").strip()
+    )
 
 
 def stage_seconds(lines: Iterable[Line], seconds: float) -> dict[str, float]:
-    """Seconds of each kind of stage, from when DVC says that it begins to when it says so of the next.
+    """Seconds of each kind of stage, from when DVC says that it begins to when it says so of the
+    next.
 
     What comes before the first is `before`: starting, reading dvc.yaml, hashing what is there.
     """

@@ -1,4 +1,5 @@
-"""The same work with the samplers of smote_variants, for the strategies that it has; runs in an environment of its own.
+"""The same work with the samplers of smote_variants, for the strategies that it has; runs in an
+environment of its own.
 
 python -m benchmarks.speed.smote_variants_side FOLDER
 """

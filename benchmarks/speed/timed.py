@@ -1,4 +1,5 @@
-"""A command as a black box: wall and CPU seconds, the peak memory of all its processes, and when it said what."""
+"""A command as a black box: wall and CPU seconds, the peak memory of all its processes, and when it
+said what."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class Timed(NamedTuple):
     seconds, cpu_seconds : float
         Wall, and CPU of all its processes.
     peak_bytes : int
-        The largest sum of the resident memory of its processes; what two of them share counts twice.
+        The largest sum of the resident memory of its processes; what two of them share counts
+        twice.
     lines : list of Line
     """
 
@@ -62,17 +64,26 @@ class Timed(NamedTuple):
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The variables that a command runs with: none that would send its results or its bytes elsewhere."""
+    """The variables that a command runs with: none that would send its results or its bytes
+    elsewhere."""
     mine = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("MLFLOW", "COUNTERPOISE", "DASK", "DVC", "PYTHONPATH", "GIT_", "VIRTUAL_ENV", "LOKY"))
+        if not name.startswith(
+            ("MLFLOW", "COUNTERPOISE", "DASK", "DVC", "PYTHONPATH", "GIT_", "VIRTUAL_ENV", "LOKY")
+        )
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return {**mine, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", **variables}
 
 
-def run(command: Sequence[str], folder: Path, variables: dict[str, str], label: str, limit: float = LIMIT) -> Timed:
+def run(
+    command: Sequence[str],
+    folder: Path,
+    variables: dict[str, str],
+    label: str,
+    limit: float = LIMIT,
+) -> Timed:
     """Run a command and measure it.
 
     Raises
@@ -83,8 +94,16 @@ def run(command: Sequence[str], folder: Path, variables: dict[str, str], label: 
     lines: deque[Line] = deque()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               text=True, errors="replace", start_new_session=True)  # fmt: skip
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
 
     def listen() -> None:
         assert process.stdout is not None
@@ -138,7 +157,13 @@ def _resident(processes: list[psutil.Process]) -> int:
 
 
 def _failed(command: Sequence[str], lines: deque[Line], found: str) -> ResultError:
-    said = "\n".join(f"{'' if k == 0 else ' ' * 12}{line.text}" for k, line in enumerate(list(lines)[-LAST:]))
-    return ResultError("A command that was to be measured failed.", where=" ".join(map(str, command)),
-                       expected="exit status 0", found=f"{found}; the last that it said:\n            {said}",
-                       todo="mend what it says, and run the same again with --only for this part.")  # fmt: skip
+    said = "\n".join(
+        f"{'' if k == 0 else ' ' * 12}{line.text}" for k, line in enumerate(list(lines)[-LAST:])
+    )
+    return ResultError(
+        "A command that was to be measured failed.",
+        where=" ".join(map(str, command)),
+        expected="exit status 0",
+        found=f"{found}; the last that it said:\n            {said}",
+        todo="mend what it says, and run the same again with --only for this part.",
+    )

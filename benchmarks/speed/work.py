@@ -1,4 +1,5 @@
-"""What is compared: the grid as a params.yaml for the project, and as a folder for everybody else."""
+"""What is compared: the grid as a params.yaml for the project, and as a folder for everybody
+else."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from benchmarks.speed import given
 from counterpoise.core import config, files, paths, yaml12
 from counterpoise.core.config import Params, seed_for
 from counterpoise.data import datasets, sources, splitters
-from counterpoise.data.folds import Parts, TEST, TRAIN
+from counterpoise.data.folds import TEST, TRAIN, Parts
 from counterpoise.data.tables import Table
 
 DATASET = "mammography"
@@ -28,16 +29,21 @@ SPLIT = {"scheme": "stratified_kfold", "folds": 5, "repeats": 2, "validation": 0
 
 def committed() -> dict[str, Any]:
     """The params.yaml of this repository."""
-    content: dict[str, Any] = yaml12.load((paths.REPOSITORY / paths.PARAMS).read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml12.load(
+        (paths.REPOSITORY / paths.PARAMS).read_text(encoding="utf-8")
+    )
     return content
 
 
 def grid(*, quick: bool = False) -> dict[str, Any]:
-    """The content of params.yaml for the grid: 6 strategies, 3 models, 5 folds twice; for a quick look 2, 2 and 2 once."""
+    """The content of params.yaml for the grid: 6 strategies, 3 models, 5 folds twice; for a quick
+    look 2, 2 and 2 once."""
     content = committed()
     split = {**SPLIT, "folds": 2, "repeats": 1} if quick else SPLIT
     strategies = ("none", "random_under") if quick else STRATEGIES
-    models = {name: MODELS[name] for name in ("hist_gradient_boosting", "xgboost")} if quick else MODELS
+    models = (
+        {name: MODELS[name] for name in ("hist_gradient_boosting", "xgboost")} if quick else MODELS
+    )
     return {
         **content,
         "datasets": {DATASET: {**content["datasets"][DATASET], "split": split}},
@@ -47,7 +53,8 @@ def grid(*, quick: bool = False) -> dict[str, Any]:
 
 
 def mirror(params: Params) -> str:
-    """Folders that hold the original bytes of every dataset, for COUNTERPOISE_MIRROR; downloaded where they are nowhere.
+    """Folders that hold the original bytes of every dataset, for COUNTERPOISE_MIRROR; downloaded
+    where they are nowhere.
 
     Nobody's network is measured.
     """
@@ -59,9 +66,16 @@ def mirror(params: Params) -> str:
 
 
 def write(folder: Path, params: Params, dataset: str = DATASET) -> None:
-    """Write the work of a dataset's grid, with the rows, folds and seeds of the project's own stages."""
+    """Write the work of a dataset's grid, with the rows, folds and seeds of the project's own
+    stages."""
     table = datasets.fetch(dataset, params.dataset(dataset))[0]
-    write_table(folder, params, dataset, table, splitters.split(table, params.split_of(dataset), params.seed, dataset))
+    write_table(
+        folder,
+        params,
+        dataset,
+        table,
+        splitters.split(table, params.split_of(dataset), params.seed, dataset),
+    )
 
 
 def write_table(folder: Path, params: Params, dataset: str, table: Table, parts: Parts) -> None:
@@ -73,11 +87,17 @@ def write_table(folder: Path, params: Params, dataset: str, table: Table, parts:
     frame.to_csv(folder / given.TABLE, index=False)
     np.savez(folder / given.FOLDS, train=parts.codes == TRAIN, test=parts.codes == TEST)
     seeds = {
-        **{name: [seed_for(params.seed, dataset, name, "resample", *place) for place in parts.names]
-           for name in params.strategies},
-        **{name: [seed_for(params.seed, dataset, name, "fit", *place) for place in parts.names]
-           for name in params.models},
-    }  # fmt: skip
+        **{
+            name: [
+                seed_for(params.seed, dataset, name, "resample", *place) for place in parts.names
+            ]
+            for name in params.strategies
+        },
+        **{
+            name: [seed_for(params.seed, dataset, name, "fit", *place) for place in parts.names]
+            for name in params.models
+        },
+    }
     models = {name: entry.params for name, entry in params.models.items()}
     work = {"strategies": list(params.strategies), "models": models, "seeds": seeds}
     files.write_text(folder / given.WORK, json.dumps(work))

@@ -17,17 +17,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from counterpoise.core import files
 from counterpoise.champion import estimators
 from counterpoise.champion.rules import PutRight, Rule
 from counterpoise.champion.schema import Noted, Schema
+from counterpoise.core import files
 from counterpoise.core.config import Model
 from counterpoise.core.errors import ResultError
+from counterpoise.core.types import Labels, Matrix, Vector
 from counterpoise.evaluation import corrections
 from counterpoise.models import registry as models
 from counterpoise.models.encoder import Encoder
-from counterpoise.models.registry import ModelKind, Scores
-from counterpoise.samplers.feature_space import Matrix
+from counterpoise.models.registry import ModelKind
 
 CHAMPION, ESTIMATOR, HELDOUT, ROWS = "champion.json", "estimator", "heldout.parquet", "rows.parquet"
 VERSION = 1
@@ -73,8 +73,8 @@ class Identity:
 class Scored(NamedTuple):
     """What a champion says of rows: shape (n,) each."""
 
-    score: Scores
-    probability: Scores
+    score: Vector
+    probability: Vector
     decision: NDArray[np.bool_]
 
 
@@ -106,7 +106,7 @@ class Champion:
     def model_kind(self) -> ModelKind:
         return models.kind_of(self.identity.model, Model(model=self.kind))
 
-    def raw(self, X: Matrix) -> Scores:
+    def raw(self, X: Matrix) -> Vector:
         """The model's own score of rows in the schema's units."""
         from threadpoolctl import threadpool_limits
 
@@ -157,7 +157,10 @@ class Champion:
             "rule": self.rule.asdict(),
         }
         # not rounded, as results are: a threshold has to be the very number that it was
-        files.write_text(folder / CHAMPION, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+        files.write_text(
+            folder / CHAMPION,
+            json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
+        )
         files.write_parquet(folder / HELDOUT, self.heldout)
         files.write_parquet(folder / ROWS, pd.DataFrame({"digest": self.rows}))
 
@@ -171,14 +174,22 @@ class Champion:
             When it holds no champion, one of another version, or types that are not trusted.
         """
         if not (folder / CHAMPION).is_file():
-            raise ResultError("There is no champion in this folder.", where=str(folder), expected=CHAMPION,
-                              found="no such file" if folder.is_dir() else "no such folder",
-                              todo="`python -m counterpoise promote DATASET` makes one.")  # fmt: skip
+            raise ResultError(
+                "There is no champion in this folder.",
+                where=str(folder),
+                expected=CHAMPION,
+                found="no such file" if folder.is_dir() else "no such folder",
+                todo="`python -m counterpoise promote DATASET` makes one.",
+            )
         content = json.loads((folder / CHAMPION).read_text(encoding="utf-8"))
         if content.get("version") != VERSION:
-            raise ResultError("This champion was made by another version of Counterpoise.", where=str(folder),
-                              expected=f"version {VERSION}", found=str(content.get("version")),
-                              todo="promote it again, or use the version that made it.")  # fmt: skip
+            raise ResultError(
+                "This champion was made by another version of Counterpoise.",
+                where=str(folder),
+                expected=f"version {VERSION}",
+                found=str(content.get("version")),
+                todo="promote it again, or use the version that made it.",
+            )
         put_right = content["put_right"]
         put_right["steps"] = tuple(map(tuple, put_right["steps"]))
         return cls(
@@ -191,15 +202,20 @@ class Champion:
             rule=Rule(**content["rule"]),
             # a champion of an earlier version has no digests
             heldout=files.read_parquet(folder / HELDOUT, verify=False),
-            rows=files.read_parquet(folder / ROWS, verify=False)["digest"].to_numpy(dtype=np.uint64),
+            rows=files.read_parquet(folder / ROWS, verify=False)["digest"].to_numpy(
+                dtype=np.uint64
+            ),
         )
 
     @property
     def probability_at_threshold(self) -> float | None:
-        """The corrected probability that belongs to the threshold; None where each row has its own."""
+        """The corrected probability that belongs to the threshold; None where each row has its
+        own."""
         if self.rule.threshold is None:
             return None
-        return float(corrections.probability(self.put_right.log_odds(np.array([self.rule.threshold])))[0])
+        return float(
+            corrections.probability(self.put_right.log_odds(np.array([self.rule.threshold])))[0]
+        )
 
     @property
     def format(self) -> str:
@@ -218,7 +234,9 @@ def _encoder_state(encoder: Encoder) -> dict[str, Any]:
 
 def _encoder(content: dict[str, Any]) -> Encoder:
     learned = {name: np.array(values, np.float64) for name, values in content["learned"].items()}
-    encoder = Encoder(tuple(content["cardinalities"]), content["categories"], content["impute"], content["scale"])
+    encoder = Encoder(
+        tuple(content["cardinalities"]), content["categories"], content["impute"], content["scale"]
+    )
     encoder._fill = learned["fill"]
     if "mean" in learned:
         encoder._mean, encoder._deviation = learned["mean"], learned["deviation"]
@@ -226,11 +244,14 @@ def _encoder(content: dict[str, Any]) -> Encoder:
         from sklearn.preprocessing import PowerTransformer
 
         encoder._power = PowerTransformer(standardize=False)
-        encoder._power.lambdas_, encoder._power.n_features_in_ = learned["lambdas"], len(learned["lambdas"])
+        encoder._power.lambdas_, encoder._power.n_features_in_ = (
+            learned["lambdas"],
+            len(learned["lambdas"]),
+        )
     return encoder
 
 
-def digests(X: Matrix, y: NDArray[np.int8]) -> NDArray[np.uint64]:
+def digests(X: Matrix, y: Labels) -> NDArray[np.uint64]:
     """A hash of each row's features and label, by which rows are known again in another table."""
     import hashlib
 

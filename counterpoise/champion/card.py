@@ -1,4 +1,5 @@
-"""The model card: what a champion is, what it was made from, what it has shown, what it is for and what it is not."""
+"""The model card: what a champion is, what it was made from, what it has shown, what it is for and
+what it is not."""
 
 from __future__ import annotations
 
@@ -13,17 +14,33 @@ from counterpoise.core.files import canonical
 from counterpoise.evaluation.summary import interval, missing, number, signed
 
 MEASURES = {
-    "average_precision": "average precision", "roc_auc": "area under the ROC curve",
-    "brier_corrected": "Brier score of the probabilities", "log_loss_corrected": "log loss of the probabilities",
-}  # fmt: skip
-COUNTS = {"tp": "true positives", "fp": "false positives", "fn": "false negatives", "tn": "true negatives"}
+    "average_precision": "average precision",
+    "roc_auc": "area under the ROC curve",
+    "brier_corrected": "Brier score of the probabilities",
+    "log_loss_corrected": "log loss of the probabilities",
+}
+COUNTS = {
+    "tp": "true positives",
+    "fp": "false positives",
+    "fn": "false negatives",
+    "tn": "true negatives",
+}
 FORMATS = {
     "xgboost": "XGBoost's own JSON, trees as numbers; reading it runs no code.",
-    "keras": "Keras's own archive, read in its safe mode, and JSON; reading them runs no code of theirs.",
-    "autoencoder": "Keras's own archive, read in its safe mode, and JSON; reading them runs no code of theirs.",
-    "autoencoder_xgboost": "Keras's own archive, read in its safe mode, and XGBoost's JSON; reading them runs no code of "
-    "theirs.",
-    "skops": "skops: arrays and names of types. It is read only where each type is one that is named beforehand.",
+    "keras": (
+        "Keras's own archive, read in its safe mode, and JSON; reading them runs no code of theirs."
+    ),
+    "autoencoder": (
+        "Keras's own archive, read in its safe mode, and JSON; reading them runs no code of theirs."
+    ),
+    "autoencoder_xgboost": (
+        "Keras's own archive, read in its safe mode, and XGBoost's JSON; reading them runs no code"
+        " of theirs."
+    ),
+    "skops": (
+        "skops: arrays and names of types. It is read only where each type is one that is named"
+        " beforehand."
+    ),
 }
 
 
@@ -46,8 +63,14 @@ class Shown:
     facts: dict[str, Any]
 
     @classmethod
-    def of(cls, board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any], cell: tuple[str, str], policy: str
-           ) -> Shown:  # fmt: skip
+    def of(
+        cls,
+        board: pd.DataFrame,
+        decisions: pd.DataFrame,
+        facts: dict[str, Any],
+        cell: tuple[str, str],
+        policy: str,
+    ) -> Shown:
         """The rows of one cell."""
 
         def mine(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,11 +89,17 @@ def card(made: Made, shown: Shown, outcome: Outcome, *, replaced: bool) -> str:
     used = identity.params
     lines = [
         f"# {identity.cell}, champion of {identity.dataset}",
-        f"It gives each row the probability that `{identity.target}` is `{identity.positive}`, and a decision.",
+        (
+            f"It gives each row the probability that `{identity.target}` is `{identity.positive}`,"
+            " and a decision."
+        ),
         "## Data",
-        f"{facts['rows']:,} rows, {facts['positives']:,} of them positive ({facts['prevalence']:.2%}), "
-        f"{len(champion.schema.columns)} features ({_kinds(made)}), {facts['missing_values']:,} missing values. "
-        f"DVC's md5 of the table is `{identity.data_md5}`, the commit `{identity.commit}`.{_defects(facts)}",
+        (
+            f"{facts['rows']:,} rows, {facts['positives']:,} of them positive"
+            f" ({facts['prevalence']:.2%}), {len(champion.schema.columns)} features"
+            f" ({_kinds(made)}), {facts['missing_values']:,} missing values. DVC's md5 of the table"
+            f" is `{identity.data_md5}`, the commit `{identity.commit}`.{_defects(facts)}"
+        ),
         "## Remedy and model",
         f"- strategy `{identity.strategy}`: `{canonical(used['strategy'])}`",
         f"- model `{identity.model}`: `{canonical(used['model'])}`"
@@ -80,35 +109,55 @@ def card(made: Made, shown: Shown, outcome: Outcome, *, replaced: bool) -> str:
         *(f"- the library said: {note}" for note in made.notes),
         "## Probability and decision",
         _corrected(made),
-        f"A row is decided positive by the policy `{rule.policy}`: {rule.told}{_threshold(made)}. "
-        "Correction and threshold come from the scores of held-out rows, by models that were fitted on fewer rows than the "
-        "champion was.",
+        (
+            f"A row is decided positive by the policy `{rule.policy}`:"
+            f" {rule.told}{_threshold(made)}. Correction and threshold come from the scores of"
+            " held-out rows, by models that were fitted on fewer rows than the champion was."
+        ),
         "## What it has shown",
-        f"The champion itself was tested on nothing: it has seen all rows. The numbers are those of its cell, whose models "
-        f"were fitted and tested in {board['folds']:.0f} folds (`{canonical(facts['split'])}`), with {level} intervals.",
-        _table(["measure", "value", f"{level} interval"], [
-            [text, number(board[name]), interval(board[f"{name}_low"], board[f"{name}_high"])]
-            for name, text in MEASURES.items()
-        ]),
+        (
+            "The champion itself was tested on nothing: it has seen all rows. The numbers are"
+            f" those of its cell, whose models were fitted and tested in {board['folds']:.0f} folds"
+            f" (`{canonical(facts['split'])}`), with {level} intervals."
+        ),
+        _table(
+            ["measure", "value", f"{level} interval"],
+            [
+                [text, number(board[name]), interval(board[f"{name}_low"], board[f"{name}_high"])]
+                for name, text in MEASURES.items()
+            ],
+        ),
         _decided(shown),
         _against_nothing(board),
-        f"**How it became champion.** {outcome.told}" + (" It was promoted with --replace." if replaced else ""),
+        f"**How it became champion.** {outcome.told}"
+        + (" It was promoted with --replace." if replaced else ""),
         "## Intended use",
-        f"Rows like those of {identity.dataset}: the same columns with the same meaning, drawn the same way, with about the "
-        "same share of positives. The probability serves decisions with other costs than those in mind here; the decision "
-        "serves the policy above.",
+        (
+            f"Rows like those of {identity.dataset}: the same columns with the same meaning, drawn"
+            " the same way, with about the same share of positives. The probability serves"
+            " decisions with other costs than those in mind here; the decision serves the policy"
+            " above."
+        ),
         "## Limits",
-        "- Where the share of positives or the meaning of a column changes, the probabilities are off and nothing here "
-        "notices. Compare them with what comes true.",
-        "- The cell was chosen for its result among several, so the result is a little too good on average.",
+        (
+            "- Where the share of positives or the meaning of a column changes, the probabilities"
+            " are off and nothing here notices. Compare them with what comes true."
+        ),
+        (
+            "- The cell was chosen for its result among several, so the result is a little too good"
+            " on average."
+        ),
         "- A label that was not among those fitted on counts as a missing value.",
         "- Nothing here has looked at groups of people: fairness is not checked.",
         *_of_kind(made),
         "## Files",
-        f"The model is kept in {FORMATS[champion.format]} All else is JSON and Parquet. MLflow's own loader imports the "
-        "scoring code that is kept beside the model; `python -m counterpoise score` uses that of its own repository. The folder "
-        "also holds some rows of the table as an example of a request.",
-    ]  # fmt: skip
+        (
+            f"The model is kept in {FORMATS[champion.format]} All else is JSON and Parquet."
+            " MLflow's own loader imports the scoring code that is kept beside the model; `python"
+            " -m counterpoise score` uses that of its own repository. The folder also holds some"
+            " rows of the table as an example of a request."
+        ),
+    ]
     return _paragraphs(lines) + "\n"
 
 
@@ -128,19 +177,24 @@ def _kinds(made: Made) -> str:
 
 
 def _defects(facts: dict[str, Any]) -> str:
-    serious = [f["kind"] for f in facts.get("defects", {}).get("findings", []) if f["severity"] == "serious"]
+    serious = [
+        f["kind"]
+        for f in facts.get("defects", {}).get("findings", [])
+        if f["severity"] == "serious"
+    ]
     return f" Serious defects of the table: {', '.join(dict.fromkeys(serious))}." if serious else ""
 
 
 def _fitted(made: Made) -> str:
     facts = made.champion.identity.facts
     told = (
-        f"- fitted on {facts['rows_fitted']:,.0f} rows, {facts['positives_fitted']:,.0f} of them positive, made from "
-        f"{made.rows - made.validation:,} rows"
+        f"- fitted on {facts['rows_fitted']:,.0f} rows, {facts['positives_fitted']:,.0f} of them"
+        f" positive, made from {made.rows - made.validation:,} rows"
     )
     if made.validation:
         return (
-            f"{told}; {made.validation:,} rows stayed out of the fit, since the model stops early or searches on them"
+            f"{told}; {made.validation:,} rows stayed out of the fit, since the model stops early"
+            " or searches on them"
         )
     return f"{told}, which are all rows of the table"
 
@@ -148,13 +202,25 @@ def _fitted(made: Made) -> str:
 def _corrected(made: Made) -> str:
     right = made.champion.put_right
     return {
-        "none": "The probability is the model's own score: nothing was done to its rows or weights.",
-        "exact": f"The probability is the score put right by the formula for odds multiplied by {right.factor:.4g}.",
-        "approximate": f"The probability is the score put right by the formula for odds multiplied by {right.factor:.4g}, "
-        "which holds about.",
-        "sigmoid": f"The probability is the score put right by a sigmoid (log odds times {right.slope:.4g} plus "
-        f"{right.intercept:.4g}), fitted on held-out scores.",
-        "isotonic": "The probability is the score put right by isotonic regression on held-out scores, which makes ties.",
+        "none": (
+            "The probability is the model's own score: nothing was done to its rows or weights."
+        ),
+        "exact": (
+            "The probability is the score put right by the formula for odds multiplied by"
+            f" {right.factor:.4g}."
+        ),
+        "approximate": (
+            "The probability is the score put right by the formula for odds multiplied by"
+            f" {right.factor:.4g}, which holds about."
+        ),
+        "sigmoid": (
+            f"The probability is the score put right by a sigmoid (log odds times {right.slope:.4g}"
+            f" plus {right.intercept:.4g}), fitted on held-out scores."
+        ),
+        "isotonic": (
+            "The probability is the score put right by isotonic regression on held-out scores,"
+            " which makes ties."
+        ),
     }[right.kind]
 
 
@@ -171,17 +237,23 @@ def _decided(shown: Shown) -> str:
         return f"At the policy `{row['policy']}` the evaluation decided nothing: {row['reason']}."
     counts = ", ".join(f"{int(row[name]):,} {text}" for name, text in COUNTS.items())
     names = ("precision", "recall", "specificity", "f1", "mcc", "expected_cost")
-    rates = ", ".join(f"{name.replace('_', ' ')} {number(row[name])}" for name in names if not missing(row[name]))
+    rates = ", ".join(
+        f"{name.replace('_', ' ')} {number(row[name])}" for name in names if not missing(row[name])
+    )
     return f"Decisions at the policy `{row['policy']}`, summed over folds: {counts}; {rates}."
 
 
 def _against_nothing(board: dict[str, Any]) -> str:
     if missing(board.get("delta_plain")):
-        return "" if board["level"] != "none" else "It does nothing about the imbalance but choose a threshold."
+        return (
+            ""
+            if board["level"] != "none"
+            else "It does nothing about the imbalance but choose a threshold."
+        )
     low, high = board["delta_plain_low"], board["delta_plain_high"]
     return (
-        f"Against doing nothing with {board['plain_model']}: {signed(board['delta_plain'])} in average precision "
-        f"({interval(low, high, signed)}); verdict: {board['verdict']}."
+        f"Against doing nothing with {board['plain_model']}: {signed(board['delta_plain'])} in"
+        f" average precision ({interval(low, high, signed)}); verdict: {board['verdict']}."
     )
 
 

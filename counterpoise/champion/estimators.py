@@ -5,10 +5,11 @@
 | xgboost | models of XGBoost, whatever the loss | XGBoost's own JSON: trees as numbers |
 | keras | the multilayer perceptron | Keras's own archive, read in its safe mode, and JSON |
 | autoencoder, autoencoder_xgboost | models with an autoencoder | the same two |
-| skops | scikit-learn's, imbalanced-learn's and our isolation forest | an archive of JSON and arrays; types by name |
+| skops | scikit-learn, imbalanced-learn, our isolation forest | JSON and arrays; types by name |
 
-A skops archive names the types that it is made of, and reading it makes instances of them. Those that are made here, beyond
-scikit-learn's and NumPy's that skops itself trusts, stand in `TRUSTED`; an archive with another one is not read.
+A skops archive names the types that it is made of, and reading it makes instances of them. Those
+that are made here, beyond scikit-learn's and NumPy's that skops itself trusts, stand in `TRUSTED`;
+an archive with another one is not read.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from counterpoise.core import files
 from counterpoise.core.errors import ResultError
 
 TRUSTED = (
-    "functools.partial",  # of check_array alone, by which histogram boosting reads numbers beside categories
+    # of check_array alone, by which histogram boosting reads numbers beside categories
+    "functools.partial",
     "imblearn.ensemble._bagging.BalancedBaggingClassifier",
     "imblearn.ensemble._easy_ensemble.EasyEnsembleClassifier",
     "imblearn.ensemble._forest.BalancedRandomForestClassifier",
@@ -86,8 +88,13 @@ def load(name: str, folder: Path) -> Any:
         When the format is not known, or files hold types that are not trusted.
     """
     if name not in FORMATS:
-        raise ResultError("A champion has a format that is not known here.", where=str(folder),
-                          expected=", ".join(FORMATS), found=name, todo="use the version that made it.")  # fmt: skip
+        raise ResultError(
+            "A champion has a format that is not known here.",
+            where=str(folder),
+            expected=", ".join(FORMATS),
+            found=name,
+            todo="use the version that made it.",
+        )
     return FORMATS[name].load(folder)
 
 
@@ -98,7 +105,8 @@ def _save_xgboost(estimator: Any, folder: Path) -> None:
 def _load_xgboost(folder: Path) -> Any:
     from xgboost import XGBClassifier
 
-    # a custom loss serves fitting alone: what is left of it is a booster whose margin is in log odds
+    # a custom loss serves fitting alone: what is left of it is a booster whose margin is in log
+    # odds
     loaded = XGBClassifier(n_jobs=1, enable_categorical=True)
     loaded.load_model(folder / MODEL)
     return loaded
@@ -115,7 +123,10 @@ def _load_keras(folder: Path) -> Any:
 
 
 def _save_autoencoder(estimator: Any, folder: Path) -> None:
-    learned = {name: getattr(estimator, name) for name in ("n_features_in_", "log_threshold_", "log_deviation_")}
+    learned = {
+        name: getattr(estimator, name)
+        for name in ("n_features_in_", "log_threshold_", "log_deviation_")
+    }
     _save_net(estimator, folder, learned)
 
 
@@ -150,7 +161,8 @@ def _load_autoencoder_xgboost(folder: Path) -> Any:
 def _save_net(estimator: Any, folder: Path, learned: dict[str, Any]) -> None:
     """The autoencoder of an estimator, and the estimator's parameters and numbers."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)  # Keras 3.15 and NumPy 2
+        # Keras 3.15 and NumPy 2
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         estimator.autoencoder_.net_.model.save(folder / NET)
     content = {
         "params": estimator.get_params(),
@@ -206,7 +218,10 @@ def _hold_against_trusted(folder: Path) -> None:
             where=str(folder / ARCHIVE),
             expected="types that skops trusts, or that counterpoise/champion/estimators.py names",
             found=", ".join(others),
-            todo="name another cell with --strategy and --model; a file from elsewhere should not be used.",
+            todo=(
+                "name another cell with --strategy and --model; a file from elsewhere should not be"
+                " used."
+            ),
         )
 
 
@@ -215,12 +230,17 @@ FORMATS = {
     "keras": Format(_save_keras, _load_keras, ("keras", "jax", "scikit-learn")),
     "autoencoder": Format(_save_autoencoder, _load_autoencoder, ("keras", "jax", "scikit-learn")),
     "autoencoder_xgboost": Format(
-        _save_autoencoder_xgboost, _load_autoencoder_xgboost, ("keras", "jax", "xgboost-cpu", "xgboost", "scikit-learn")
+        _save_autoencoder_xgboost,
+        _load_autoencoder_xgboost,
+        ("keras", "jax", "xgboost-cpu", "xgboost", "scikit-learn"),
     ),
     "skops": Format(_save_skops, _load_skops, ("skops", "scikit-learn")),
-}  # fmt: skip
+}
 
 OF_CLASS = {
-    "XGBClassifier": "xgboost", "XGBLossClassifier": "xgboost", "KerasMLP": "keras",
-    "AutoencoderClassifier": "autoencoder", "AutoencoderXGBClassifier": "autoencoder_xgboost",
-}  # fmt: skip
+    "XGBClassifier": "xgboost",
+    "XGBLossClassifier": "xgboost",
+    "KerasMLP": "keras",
+    "AutoencoderClassifier": "autoencoder",
+    "AutoencoderXGBClassifier": "autoencoder_xgboost",
+}

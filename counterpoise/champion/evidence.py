@@ -1,4 +1,5 @@
-"""What an evaluated cell has shown on rows that its models had not seen: the scores that evaluate's numbers stand on."""
+"""What an evaluated cell has shown on rows that its models had not seen: the scores that evaluate's
+numbers stand on."""
 
 from __future__ import annotations
 
@@ -10,15 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterpoise.core import files, paths
+from counterpoise.core.errors import ResultError
+from counterpoise.core.types import Cell, Index, Labels, Vector
 from counterpoise.data import folds as splits
 from counterpoise.data.folds import Parts
 from counterpoise.data.tables import Table
-from counterpoise.core.errors import ResultError
-from counterpoise.evaluation.corrections import Labels, Vector
 from counterpoise.evaluation import bootstrap
+from counterpoise.evaluation.fold_scores import FoldScores, fold_scores
 from counterpoise.evaluation.leaderboard import mean_of_folds
 from counterpoise.evaluation.metrics import Ranking
-from counterpoise.evaluation.fold_scores import Cell, FoldScores, fold_scores
 
 ROUNDING = 2e-6
 """Of results: they have six decimals."""
@@ -55,8 +56,13 @@ class Evidence:
         """
         parts = splits.read(paths.split(dataset)).compared
         path = paths.scores(dataset, cell[0]) / f"{cell[1]}.parquet"
-        read = cls(fold_scores(files.read_parquet(path), parts, str(path)), parts, table.y,
-                   files.sha256(paths.table(dataset)), files.sha256(paths.split(dataset)))  # fmt: skip
+        read = cls(
+            fold_scores(files.read_parquet(path), parts, str(path)),
+            parts,
+            table.y,
+            files.sha256(paths.table(dataset)),
+            files.sha256(paths.split(dataset)),
+        )
         found = read.average_precision
         if not abs(found - average_precision) <= ROUNDING:
             raise _others(path, dataset, average_precision, found)
@@ -69,10 +75,15 @@ class Evidence:
         return float(mean_of_folds(_by_fold([self.folds], self.y, weights))[0, 0])
 
     @property
-    def once(self) -> tuple[NDArray[np.int64], Labels, Vector]:
-        """Positions, labels and scores of the first repeat's test rows: each of them once, at natural prevalence."""
+    def once(self) -> tuple[Index, Labels, Vector]:
+        """Positions, labels and scores of the first repeat's test rows: each of them once, at
+        natural prevalence."""
         first = self.parts.names[0][0]
-        mine = [fold for fold, (repeat, _) in zip(self.folds, self.parts.names, strict=True) if repeat == first]
+        mine = [
+            fold
+            for fold, (repeat, _) in zip(self.folds, self.parts.names, strict=True)
+            if repeat == first
+        ]
         rows = np.concatenate([fold.test for fold in mine])
         return rows, self.y[rows], np.concatenate([fold.test_scores for fold in mine])
 
@@ -80,10 +91,16 @@ class Evidence:
     def frame(self) -> pd.DataFrame:
         """The scores as a champion keeps them."""
         pieces = [
-            pd.DataFrame({"repeat": np.int16(repeat), "fold": np.int16(number), "row": fold.test.astype(np.int32),
-                          "score": fold.test_scores})
+            pd.DataFrame(
+                {
+                    "repeat": np.int16(repeat),
+                    "fold": np.int16(number),
+                    "row": fold.test.astype(np.int32),
+                    "score": fold.test_scores,
+                }
+            )
             for fold, (repeat, number) in zip(self.folds, self.parts.names, strict=True)
-        ]  # fmt: skip
+        ]
         return pd.concat(pieces, ignore_index=True)
 
 
@@ -94,7 +111,9 @@ def kept(frame: pd.DataFrame, parts: Parts) -> list[FoldScores]:
     for repeat, fold in parts.names:
         mine = frame[(frame["repeat"] == repeat) & (frame["fold"] == fold)]
         rows = mine["row"].to_numpy(dtype=np.int64)
-        result.append(FoldScores(rows, mine["score"].to_numpy(), nothing.astype(np.int64), nothing, nothing))
+        result.append(
+            FoldScores(rows, mine["score"].to_numpy(), nothing.astype(np.int64), nothing, nothing)
+        )
     return result
 
 
@@ -120,12 +139,16 @@ class Difference:
         return self.one - self.other
 
 
-def difference(one: list[FoldScores], other: list[FoldScores], parts: Parts, y: Labels, seed: int) -> Difference:
-    """Compare two cells as the leaderboard compares each with doing nothing: rows redrawn, the same for both."""
+def difference(
+    one: list[FoldScores], other: list[FoldScores], parts: Parts, y: Labels, seed: int
+) -> Difference:
+    """Compare two cells as the leaderboard compares each with doing nothing: rows redrawn, the same
+    for both."""
     cells = [one, other]
     values = mean_of_folds(_by_fold(cells, y, np.ones((len(y), 1), np.float32)))[:, 0]
     drawn = np.concatenate(
-        [mean_of_folds(_by_fold(cells, y, weights)) for weights in bootstrap.draws(parts, y, seed)], 1
+        [mean_of_folds(_by_fold(cells, y, weights)) for weights in bootstrap.draws(parts, y, seed)],
+        1,
     )
     low, high = bootstrap.interval(drawn[0] - drawn[1])
     return Difference(float(values[0]), float(values[1]), low, high)
@@ -135,7 +158,10 @@ def _by_fold(cells: list[list[FoldScores]], y: Labels, weights: NDArray[np.float
     """Average precision, shape (cells, folds, draws)."""
     return np.array(
         [
-            [Ranking.of(f.test, y[f.test], f.test_scores, len(y)).average_precision(weights) for f in cell]
+            [
+                Ranking.of(f.test, y[f.test], f.test_scores, len(y)).average_precision(weights)
+                for f in cell
+            ]
             for cell in cells
         ]
     )
@@ -147,5 +173,8 @@ def _others(path: Path, dataset: str, expected: float, found: float) -> ResultEr
         where=str(path),
         expected=f"an average precision of {expected:.6f}, as the leaderboard has it",
         found=f"{found:.6f}",
-        todo=f"`dvc checkout` brings back those that dvc.lock names, or `dvc repro evaluate@{dataset}` makes new ones.",
+        todo=(
+            "`dvc checkout` brings back those that dvc.lock names, or `dvc repro"
+            f" evaluate@{dataset}` makes new ones."
+        ),
     )

@@ -14,8 +14,8 @@ from counterpoise.champion.refit import on_all_rows
 from counterpoise.champion.rules import Policy, PutRight, Rule
 from counterpoise.champion.schema import Noted, Schema
 from counterpoise.core.config import Params
-from counterpoise.data.tables import COST, Table, frame_of
 from counterpoise.core.errors import ResultError
+from counterpoise.data.tables import COST, Table, frame_of
 from counterpoise.evaluation import levels
 from counterpoise.evaluation.costs import CostMatrix
 
@@ -26,7 +26,8 @@ class Made(NamedTuple):
     Attributes
     ----------
     rows, validation : int
-        Rows that it was made from, and those of them that stayed out of the fit for early stopping or a search.
+        Rows that it was made from, and those of them that stayed out of the fit for early stopping
+        or a search.
     notes : tuple of str
         Warnings of the library.
     """
@@ -38,22 +39,32 @@ class Made(NamedTuple):
 
 
 def make(
-    params: Params, identity: Identity, table: Table, evidence: Evidence, matrix: CostMatrix, policy: Policy
+    params: Params,
+    identity: Identity,
+    table: Table,
+    evidence: Evidence,
+    matrix: CostMatrix,
+    policy: Policy,
 ) -> Made:
     """Refit on all rows; probability and threshold come from the held-out scores.
 
     Raises
     ------
     ResultError
-        When the cell cannot be fitted on all rows, its probabilities not put right, or no threshold chosen.
+        When the cell cannot be fitted on all rows, its probabilities not put right, or no threshold
+        chosen.
     """
     dataset, cell = identity.dataset, (identity.strategy, identity.model)
     strategy, model = params.strategies[cell[0]], params.models[cell[1]]
     held, y, scores = evidence.once
-    rule = Rule.choose(policy, params.thresholds_of(dataset), params.costs_of(dataset), y, scores, matrix.of(held))
+    rule = Rule.choose(
+        policy, params.thresholds_of(dataset), params.costs_of(dataset), y, scores, matrix.of(held)
+    )
     refitted, validation = on_all_rows(params, dataset, cell, table, matrix.stakes)
     trained = refitted.trained
-    put_right = PutRight.fit(levels.correction(cell[0], strategy, cell[1], model), y, scores, refitted.factor)
+    put_right = PutRight.fit(
+        levels.correction(cell[0], strategy, cell[1], model), y, scores, refitted.factor
+    )
     facts = {name: float(value) for name, value in trained.facts.items()}
     champion = Champion(
         replace(identity, params={**identity.params, "found": trained.params}, facts=facts),
@@ -74,7 +85,8 @@ PROOF = 10_000
 
 
 def prove(champion: Champion, folder: Path, table: Table) -> None:
-    """Hold what was saved against what was fitted: both have to say the same of rows of the table, to the last digit.
+    """Hold what was saved against what was fitted: both have to say the same of rows of the table,
+    to the last digit.
 
     Raises
     ------
@@ -88,9 +100,9 @@ def prove(champion: Champion, folder: Path, table: Table) -> None:
     fitted = champion.score(frame, "the table", Noted())
     saved = Champion.load(folder).score(frame, "the table", Noted())
     direct = champion.raw(table.X[rows])
-    same = all(np.array_equal(*pair) for pair in zip(fitted, saved, strict=True)) and np.array_equal(
-        direct, saved.score
-    )
+    same = all(
+        np.array_equal(*pair) for pair in zip(fitted, saved, strict=True)
+    ) and np.array_equal(direct, saved.score)
     if not same:
         raise ResultError(
             "The saved champion does not score as the fitted one does, so it was not registered.",

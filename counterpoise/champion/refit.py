@@ -7,24 +7,19 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from counterpoise.core.config import AnySplit, CPU, Params, seed_for
+from counterpoise.core.config import CPU, AnySplit, Params, seed_for
+from counterpoise.core.errors import NotApplicable, ResultError
+from counterpoise.core.outcome import one_line, reason_of
+from counterpoise.core.types import Cell, Index, Vector
 from counterpoise.data.splitters import groups_of
 from counterpoise.data.tables import Table
-from counterpoise.core.errors import NotApplicable, ResultError
 from counterpoise.engine import devices
+from counterpoise.engine.fit import Trained, Work, train
 from counterpoise.evaluation import corrections
+from counterpoise.evaluation.corrections import Counts
 from counterpoise.models import registry as models
 from counterpoise.samplers import registry as samplers
-from counterpoise.evaluation.corrections import Counts
-from counterpoise.engine.fit import Trained, Work, train
-from counterpoise.models.adapters import Vector
-from counterpoise.core.outcome import one_line, reason_of
-
-Index = NDArray[np.int64]
-Cell = tuple[str, str]
-"""A strategy and a model."""
 
 
 class Seeds(NamedTuple):
@@ -51,9 +46,16 @@ class Refitted(NamedTuple):
 
 
 def refit(
-    params: Params, cell: Cell, table: Table, train_rows: Index, validation: Index, seeds: Seeds, stakes: Vector
+    params: Params,
+    cell: Cell,
+    table: Table,
+    train_rows: Index,
+    validation: Index,
+    seeds: Seeds,
+    stakes: Vector,
 ) -> Refitted:
-    """Resample and fit as the stages `resample` and `train` do in a fold, on the CPU where the device is not there.
+    """Resample and fit as the stages `resample` and `train` do in a fold, on the CPU where the
+    device is not there.
 
     Parameters
     ----------
@@ -74,30 +76,52 @@ def refit(
     lacking = devices.missing(entry.device, f"params.yaml: models.{model}.device")
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
-        made = samplers.resample(key, strategy, table.X, table.y, table.cardinalities, seeds.sampler, train_rows)
+        made = samplers.resample(
+            key, strategy, table.X, table.y, table.cardinalities, seeds.sampler, train_rows
+        )
         models.kind_of(model, entry).ready()
         work = Work(
-            model, entry, seeds.model, table.X, table.y, table.cardinalities, train_rows, validation, train_rows[:0],
-            made.rows, made.synthetic, made.synthetic_y, (key, strategy),
-            stakes if entry.costs is not None else None, devices.resolved(entry.device) if lacking is None else CPU,
-        )  # fmt: skip
+            model,
+            entry,
+            seeds.model,
+            table.X,
+            table.y,
+            table.cardinalities,
+            train_rows,
+            validation,
+            train_rows[:0],
+            made.rows,
+            made.synthetic,
+            made.synthetic_y,
+            (key, strategy),
+            stakes if entry.costs is not None else None,
+            devices.resolved(entry.device) if lacking is None else CPU,
+        )
         trained = train(work)
     before = float((y == 0).sum()), float((y == 1).sum())
     notes = tuple(sorted({one_line(str(warning.message)) for warning in caught}))
     if lacking is not None:
-        notes += (f"the device {entry.device} is not there ({lacking.found}), so that the fit was made on the CPU",)
+        notes += (
+            (
+                f"the device {entry.device} is not there ({lacking.found}), so that the fit was"
+                " made on the CPU"
+            ),
+        )
         print(f"\nwarning: {lacking}\nThe champion is fitted on the CPU.", file=sys.stderr)
     return Refitted(trained, factor(before, trained.facts), notes)
 
 
 def factor(before: Counts, facts: dict[str, float]) -> float:
-    """By how much a fit's resampling and weights multiplied the odds, as `counterpoise.evaluation.fold_scores.put_right` reckons it."""
+    """By how much a fit's resampling and weights multiplied the odds, as
+    `counterpoise.evaluation.fold_scores.put_right` reckons it."""
     positives = facts["positives_fitted"]
     after = facts["rows_fitted"] - positives, positives
     return corrections.odds_factor(before, after, facts.get("weight_ratio", 1.0))
 
 
-def on_all_rows(params: Params, dataset: str, cell: Cell, table: Table, stakes: Vector) -> tuple[Refitted, Index]:
+def on_all_rows(
+    params: Params, dataset: str, cell: Cell, table: Table, stakes: Vector
+) -> tuple[Refitted, Index]:
     """Fit on all rows, but for a validation slice where the model needs one; returns the slice too.
 
     Raises
@@ -111,7 +135,10 @@ def on_all_rows(params: Params, dataset: str, cell: Cell, table: Table, stakes: 
     try:
         if models.needs_validation(model, params.models[model]):
             train_rows, validation = aside(table, params.split_of(dataset), seed)
-        return refit(params, cell, table, train_rows, validation, Seeds(seed, seed), stakes), validation
+        return (
+            refit(params, cell, table, train_rows, validation, Seeds(seed, seed), stakes),
+            validation,
+        )
     except NotApplicable as reason:
         told = str(reason)
     except (MemoryError, ArithmeticError) as error:
@@ -125,9 +152,11 @@ def on_all_rows(params: Params, dataset: str, cell: Cell, table: Table, stakes: 
 
 
 def aside(table: Table, scheme: AnySplit, seed: int) -> tuple[Index, Index]:
-    """The rows to fit on and the validation slice, of the share and the kind that the dataset's split asks for.
+    """The rows to fit on and the validation slice, of the share and the kind that the dataset's
+    split asks for.
 
-    The latest rows where the split goes by time, whole groups where it goes by groups, else a stratified draw.
+    The latest rows where the split goes by time, whole groups where it goes by groups, else a
+    stratified draw.
 
     Raises
     ------
@@ -141,13 +170,18 @@ def aside(table: Table, scheme: AnySplit, seed: int) -> tuple[Index, Index]:
         raise NotApplicable("the model needs a validation slice, and split.validation gives none")
     if scheme.scheme in ("temporal", "prequential"):
         time = table.roles["time"]
-        border = np.sort(time)[round(len(time) * (1 - share))]  # a moment is on one side of it alone
+        # a moment is on one side of it alone
+        border = np.sort(time)[round(len(time) * (1 - share))]
         return rows[time < border], rows[time >= border]
     try:
         if scheme.scheme == "grouped":
-            draw = GroupShuffleSplit(1, test_size=share, random_state=seed).split(rows, groups=groups_of(table))
+            draw = GroupShuffleSplit(1, test_size=share, random_state=seed).split(
+                rows, groups=groups_of(table)
+            )
         else:
-            draw = StratifiedShuffleSplit(1, test_size=share, random_state=seed).split(rows, table.y)
+            draw = StratifiedShuffleSplit(1, test_size=share, random_state=seed).split(
+                rows, table.y
+            )
         kept, held = next(draw)
     except ValueError as error:
         raise NotApplicable(f"no validation slice can be taken: {error}") from None

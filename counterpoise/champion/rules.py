@@ -9,23 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.core.config import Costs, Thresholds
-from counterpoise.data.tables import COST, Table
 from counterpoise.core.errors import NotApplicable, ResultError
+from counterpoise.core.types import Flags, Labels, Vector
+from counterpoise.data.tables import COST, Table
 from counterpoise.evaluation import corrections, costs, thresholds
-from counterpoise.evaluation.corrections import Correction, Labels, Vector
+from counterpoise.evaluation.corrections import Correction
 from counterpoise.evaluation.costs import CostMatrix
 
 Policy = Literal["half", "tuned", "cost"]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class PutRight:
-    """A correction as plain numbers; see `counterpoise.evaluation.corrections` for what each kind does.
+    """A correction as plain numbers; see `counterpoise.evaluation.corrections` for what each kind
+    does.
 
-    A row's probability follows from its own score alone. `corrections.corrected` also moves apart, by the least step there
-    is, log odds that rounding has made equal: it looks at all rows together, and the probability of a row would change in
-    its last digit with the batch that it is in. So the two agree to about that digit.
+    A row's probability follows from its own score alone. `corrections.corrected` also moves apart,
+    by the least step there is, log odds that rounding has made equal: it looks at all rows
+    together, and the probability of a row would change in its last digit with the batch that it is
+    in. So the two agree to about that digit.
 
     Attributes
     ----------
@@ -55,7 +57,8 @@ class PutRight:
         Parameters
         ----------
         y, scores : ndarray of shape (n,)
-            Rows of natural prevalence that the models that scored them have not seen; read by sigmoid and isotonic alone.
+            Rows of natural prevalence that the models that scored them have not seen; read by
+            sigmoid and isotonic alone.
         factor : float
             `corrections.odds_factor` of the rows fitted on; read by exact and approximate alone.
 
@@ -99,7 +102,8 @@ class PutRight:
         x, p = np.array(self.steps).T
         if len(p) == 1:
             return np.full(len(values), float(corrections.log_odds(p)[0]))
-        from scipy.interpolate import interp1d  # what IsotonicRegression predicts by: the same digits
+        # what IsotonicRegression predicts by: the same digits
+        from scipy.interpolate import interp1d
 
         return corrections.log_odds(interp1d(x, p)(np.clip(values, x[0], x[-1])))
 
@@ -126,9 +130,16 @@ class Rule:
 
     @classmethod
     def choose(
-        cls, policy: Policy, asked: Thresholds, what_costs: Costs, y: Labels, scores: Vector, matrix: CostMatrix
+        cls,
+        policy: Policy,
+        asked: Thresholds,
+        what_costs: Costs,
+        y: Labels,
+        scores: Vector,
+        matrix: CostMatrix,
     ) -> Rule:
-        """Choose a threshold as `counterpoise.evaluation.decisions.decide` does, on held-out rows with their costs.
+        """Choose a threshold as `counterpoise.evaluation.decisions.decide` does, on held-out rows
+        with their costs.
 
         Raises
         ------
@@ -138,18 +149,27 @@ class Rule:
         if policy == "half":
             return cls(policy, f"the score {asked.half:g}", asked.half)
         if policy == "cost" and asked.cost == "expected":
-            told = "whatever is cheaper in expectation, by the probability and what a decision about the row costs"
+            told = (
+                "whatever is cheaper in expectation, by the probability and what a decision about"
+                " the row costs"
+            )
             return cls(policy, told, None, what_costs.model_dump())
         if policy == "cost":
-            limit, told = thresholds.empirical(y, scores, matrix), "the score that costs least on held-out rows"
+            limit, told = (
+                thresholds.empirical(y, scores, matrix),
+                "the score that costs least on held-out rows",
+            )
         else:
             limit, told = (
                 thresholds.tuned(y, scores, asked.tuned),
                 f"the score with the best {asked.tuned} on held-out rows",
             )
         if np.isnan(limit):
-            raise ResultError("A threshold cannot be chosen: the held-out rows have one class alone.", where=policy,
-                              todo="promote with `--policy half`.")  # fmt: skip
+            raise ResultError(
+                "A threshold cannot be chosen: the held-out rows have one class alone.",
+                where=policy,
+                todo="promote with `--policy half`.",
+            )
         return cls(policy, told, float(limit))
 
     @property
@@ -157,7 +177,9 @@ class Rule:
         """The columns that a decision needs."""
         return () if self.costs is None else Costs.model_validate(self.costs).columns_of()
 
-    def decide(self, scores: Vector, log_odds: Vector, amounts: dict[str, Vector], where: str) -> Flags:
+    def decide(
+        self, scores: Vector, log_odds: Vector, amounts: dict[str, Vector], where: str
+    ) -> Flags:
         """Which rows are called positive.
 
         Raises
@@ -168,7 +190,9 @@ class Rule:
         if self.threshold is not None:
             return np.asarray(scores >= self.threshold)
         n = len(scores)
-        roles: dict[str, NDArray[np.generic]] = {COST + name: values for name, values in amounts.items()}
+        roles: dict[str, NDArray[np.generic]] = {
+            COST + name: values for name, values in amounts.items()
+        }
         rows = Table((), np.empty((n, 0)), np.zeros(n, np.int8), {}, roles)
         stakes = costs.matrix(Costs.model_validate(self.costs), rows, where).stakes
         return np.asarray(log_odds >= thresholds.cheapest(stakes))

@@ -1,8 +1,9 @@
 """What columns a champion asks for, and how new rows become the numbers that it was fitted on.
 
-A raw CSV like the one that the dataset was made from gives the same numbers as it did then: what stands for a missing value,
-the sentinels and the labels are those of the dataset. Nothing is guessed from the new rows: a type that was inferred from
-them would change with the batch that a row happens to be in.
+A raw CSV like the one that the dataset was made from gives the same numbers as it did then: what
+stands for a missing value, the sentinels and the labels are those of the dataset. Nothing is
+guessed from the new rows: a type that was inferred from them would change with the batch that a row
+happens to be in.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from counterpoise.core.config import Dataset, did_you_mean
+from counterpoise.core.errors import TableError
+from counterpoise.core.types import Matrix
 from counterpoise.data.readers import MISSING
 from counterpoise.data.tables import Table
-from counterpoise.core.errors import TableError
-
-Matrix = NDArray[np.float64]
 
 TRUE, FALSE = ("true", "1", "1.0"), ("false", "0", "0.0")
 """How a boolean may be written, in letters of any case."""
@@ -62,11 +62,16 @@ class Column:
     def _numbers(self) -> dict[float, int]:
         """The codes by number; empty where a label is none."""
         numbers = [number for label in self.labels if (number := _number_of(label)) is not None]
-        return {number: k for k, number in enumerate(numbers)} if len(numbers) == len(self.labels) else {}
+        return (
+            {number: k for k, number in enumerate(numbers)}
+            if len(numbers) == len(self.labels)
+            else {}
+        )
 
 
 def _number_of(text: str, *, written: bool = True) -> float | None:
-    """The number that a text is; None for any other text, and for one that is not how pandas writes a number."""
+    """The number that a text is; None for any other text, and for one that is not how pandas writes
+    a number."""
     try:
         value = float(text) if "_" not in text else None
     except ValueError:
@@ -78,7 +83,8 @@ def _number_of(text: str, *, written: bool = True) -> float | None:
 
 @dataclass
 class Noted:
-    """What was seen in rows beside what was asked for: labels that nothing is known of, with how often and an example."""
+    """What was seen in rows beside what was asked for: labels that nothing is known of, with how
+    often and an example."""
 
     unseen: dict[str, tuple[int, str]] = field(default_factory=dict)
 
@@ -90,8 +96,8 @@ class Noted:
     def told(self) -> list[str]:
         """One sentence for each column."""
         return [
-            f"column {name!r}: {count:,} {'value' if count == 1 else 'values'} such as {example!r}, a label that was not "
-            "among those fitted on, taken as missing"
+            f"column {name!r}: {count:,} {'value' if count == 1 else 'values'} such as {example!r},"
+            " a label that was not among those fitted on, taken as missing"
             for name, (count, example) in self.unseen.items()
         ]
 
@@ -123,7 +129,8 @@ class Schema:
     sentinels : tuple of float
         Numbers that stand for a missing value.
     amounts : tuple of str
-        Columns that the costs of a row are reckoned from; needed where each row has its own threshold.
+        Columns that the costs of a row are reckoned from; needed where each row has its own
+        threshold.
     """
 
     columns: tuple[Column, ...]
@@ -134,9 +141,11 @@ class Schema:
     def of(cls, table: Table, entry: Dataset, amounts: Sequence[str] = ()) -> Schema:
         """The schema of a dataset's typed table."""
         columns = tuple(
-            Column(name, _kind(labels := table.categories[name]), labels)
-            if name in table.categories
-            else Column(name, "number")
+            (
+                Column(name, _kind(labels := table.categories[name]), labels)
+                if name in table.categories
+                else Column(name, "number")
+            )
             for name in table.features
         )
         return cls(columns, entry.sentinels, tuple(amounts))
@@ -144,7 +153,9 @@ class Schema:
     @classmethod
     def read(cls, content: dict[str, Any]) -> Schema:
         """From what `asdict` made."""
-        columns = tuple(Column(one["name"], one["kind"], tuple(one["labels"])) for one in content["columns"])
+        columns = tuple(
+            Column(one["name"], one["kind"], tuple(one["labels"])) for one in content["columns"]
+        )
         return cls(columns, tuple(content["sentinels"]), tuple(content["amounts"]))
 
     def asdict(self) -> dict[str, Any]:
@@ -158,7 +169,9 @@ class Schema:
     @property
     def texts(self) -> tuple[str, ...]:
         """The features whose values are labels."""
-        return tuple(c.name for c in self.columns if c.kind != "number" and c.name not in self.amounts)
+        return tuple(
+            c.name for c in self.columns if c.kind != "number" and c.name not in self.amounts
+        )
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -184,18 +197,25 @@ class Schema:
                 f" and {len(missing) - SHOWN} more" * (len(missing) > SHOWN)
             )
             raise TableError(
-                f"The data lack {'a column' if len(missing) == 1 else f'{len(missing)} columns'} that the model needs: "
-                f"{shown}{did_you_mean(missing[0], names)}.",
+                f"The data lack {'a column' if len(missing) == 1 else f'{len(missing)} columns'}"
+                f" that the model needs: {shown}{did_you_mean(missing[0], names)}.",
                 where=where,
                 expected="the columns " + ", ".join(self.names),
                 found=", ".join(names) or "no column",
-                todo="add what is missing, with empty fields where a value is not known (a column's name is "
-                "case-sensitive).",
-            )  # fmt: skip
+                todo=(
+                    "add what is missing, with empty fields where a value is not known (a column's"
+                    " name is case-sensitive)."
+                ),
+            )
         twice = [name for name in self.names if names.count(name) > 1]
         if twice:
-            raise TableError("A column name stands twice.", where=where, expected="column names that differ",
-                             found=", ".join(map(repr, twice)), todo="rename one of them.")  # fmt: skip
+            raise TableError(
+                "A column name stands twice.",
+                where=where,
+                expected="column names that differ",
+                found=", ".join(map(repr, twice)),
+                todo="rename one of them.",
+            )
         return [name for name in names if name not in self.names]
 
     def rows(self, frame: pd.DataFrame, where: str, noted: Noted, first: int = 0) -> Rows:
@@ -204,7 +224,8 @@ class Schema:
         Raises
         ------
         TableError
-            When a value is no number where one is needed, or infinite, with its column and row; and as in `check`.
+            When a value is no number where one is needed, or infinite, with its column and row; and
+            as in `check`.
         """
         frame = frame.rename(columns=str)
         self.check(frame.columns, where)
@@ -213,7 +234,11 @@ class Schema:
             values = frame[column.name]
             if column.kind == "number":
                 numbers = _numbers(values, column.name, where, first)
-                X[:, k] = np.where(np.isin(numbers, self.sentinels), np.nan, numbers) if self.sentinels else numbers
+                X[:, k] = (
+                    np.where(np.isin(numbers, self.sentinels), np.nan, numbers)
+                    if self.sentinels
+                    else numbers
+                )
             else:
                 X[:, k] = _codes(values, column, where, first, noted)
         amounts = {}
@@ -221,23 +246,36 @@ class Schema:
             amounts[name] = _numbers(frame[name], name, where, first)
             if np.isnan(amounts[name]).any():
                 raise _wrong(
-                    "A row has no amount to reckon its costs from.", name, where, first, np.isnan(amounts[name]), "nothing",
+                    "A row has no amount to reckon its costs from.",
+                    name,
+                    where,
+                    first,
+                    np.isnan(amounts[name]),
+                    "nothing",
                     "a number in every row: its threshold follows from it",
                     "fill it in, or promote a champion with another --policy.",
-                )  # fmt: skip
+                )
         return Rows(X, amounts)
 
 
 def _kind(labels: tuple[str, ...]) -> Literal["category", "boolean"]:
     lower = [label.lower() for label in labels]
-    return "boolean" if set(lower) <= {"true", "false"} and len(set(lower)) == len(lower) else "category"
+    return (
+        "boolean"
+        if set(lower) <= {"true", "false"} and len(set(lower)) == len(lower)
+        else "category"
+    )
 
 
 def _numbers(values: pd.Series[Any], name: str, where: str, first: int) -> Matrix:
     """A column of numbers, missing ones as NaN."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
-    if types.is_numeric_dtype(values) and not types.is_bool_dtype(values) and not types.is_complex_dtype(values):
+    if (
+        types.is_numeric_dtype(values)
+        and not types.is_bool_dtype(values)
+        and not types.is_complex_dtype(values)
+    ):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.zeros(len(values), bool)
     elif types.is_object_dtype(values) or types.is_string_dtype(values):
@@ -248,13 +286,27 @@ def _numbers(values: pd.Series[Any], name: str, where: str, first: int) -> Matri
         numbers, wrong = np.empty(len(values)), values.notna().to_numpy()
         numbers[:] = np.nan
     if wrong.any():
-        raise _wrong("A column of numbers holds something else.", name, where, first, wrong,
-                     repr(values.iloc[int(np.argmax(wrong))]), "a number, or an empty field for a missing one",
-                     "correct the value; no row was left out.")  # fmt: skip
+        raise _wrong(
+            "A column of numbers holds something else.",
+            name,
+            where,
+            first,
+            wrong,
+            repr(values.iloc[int(np.argmax(wrong))]),
+            "a number, or an empty field for a missing one",
+            "correct the value; no row was left out.",
+        )
     if np.isinf(numbers).any():
-        raise _wrong("A number is infinite.", name, where, first, np.isinf(numbers),
-                     str(numbers[np.argmax(np.isinf(numbers))]), "a finite number, or an empty field for a missing one",
-                     "correct the value (an infinity often comes from a division by zero).")  # fmt: skip
+        raise _wrong(
+            "A number is infinite.",
+            name,
+            where,
+            first,
+            np.isinf(numbers),
+            str(numbers[np.argmax(np.isinf(numbers))]),
+            "a finite number, or an empty field for a missing one",
+            "correct the value (an infinity often comes from a division by zero).",
+        )
     return numbers
 
 
@@ -262,11 +314,20 @@ def _codes(values: pd.Series[Any], column: Column, where: str, first: int, noted
     """A column of labels as codes; what is missing or no label as NaN."""
     if not isinstance(values.dtype, pd.StringDtype):
         values = values.astype(object)
-        many = values.map(lambda value: isinstance(value, (list, tuple, set, dict, np.ndarray))).to_numpy(dtype=bool)
+        many = values.map(
+            lambda value: isinstance(value, (list, tuple, set, dict, np.ndarray))
+        ).to_numpy(dtype=bool)
         if many.any():
-            raise _wrong("A column of labels holds lists.", column.name, where, first, many,
-                         repr(values.iloc[int(np.argmax(many))]), "one label, or an empty field for a missing one",
-                         "correct the value; no row was left out.")  # fmt: skip
+            raise _wrong(
+                "A column of labels holds lists.",
+                column.name,
+                where,
+                first,
+                many,
+                repr(values.iloc[int(np.argmax(many))]),
+                "one label, or an empty field for a missing one",
+                "correct the value; no row was left out.",
+            )
         values = values.map(str, na_action="ignore")
     places, texts = pd.factorize(values)
     known = np.empty(len(texts) + 1)
@@ -282,7 +343,14 @@ def _codes(values: pd.Series[Any], column: Column, where: str, first: int, noted
 
 
 def _wrong(
-    what: str, name: str, where: str, first: int, rows: NDArray[np.bool_], found: str, expected: str, todo: str
+    what: str,
+    name: str,
+    where: str,
+    first: int,
+    rows: NDArray[np.bool_],
+    found: str,
+    expected: str,
+    todo: str,
 ) -> TableError:
     return TableError(
         what,

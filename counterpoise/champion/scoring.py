@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from counterpoise.core import files
 from counterpoise.champion.bundle import Champion
 from counterpoise.champion.schema import Noted, Schema
+from counterpoise.core import files
 from counterpoise.core.config import did_you_mean
-from counterpoise.data.readers import MISSING, header, refuse_short
 from counterpoise.core.errors import ConfigurationError, TableError
+from counterpoise.data.readers import MISSING, header, refuse_short
 
 OUT = ("probability", "decision")
 """The columns that are written, behind those that are kept."""
@@ -56,13 +56,21 @@ def score_file(champion: Champion, source: Path, target: Path, keep: Sequence[st
     """
     kind, out = _kind(source), _kind(target)
     if not source.is_file():
-        raise ConfigurationError("There is no table at this path.", where=str(source),
-                                 expected="a .csv or .parquet file", found="no such file",
-                                 todo="correct the path.")  # fmt: skip
+        raise ConfigurationError(
+            "There is no table at this path.",
+            where=str(source),
+            expected="a .csv or .parquet file",
+            found="no such file",
+            todo="correct the path.",
+        )
     if target.exists() and target.samefile(source):
-        raise ConfigurationError("The result would take the place of the rows.", where=str(target),
-                                 expected="another file than the input", found="the same file",
-                                 todo="name another output.")  # fmt: skip
+        raise ConfigurationError(
+            "The result would take the place of the rows.",
+            where=str(target),
+            expected="another file than the input",
+            found="the same file",
+            todo="name another output.",
+        )
     told = Told()
     with files.replacing(target) as file, _WRITERS[out](file, keep) as write:
         for frame, kept in _READERS[kind](source, champion.schema, keep, told):
@@ -75,34 +83,57 @@ def score_file(champion: Champion, source: Path, target: Path, keep: Sequence[st
             told.rows += len(frame)
             told.positive += int(scored.decision.sum())
         if not told.rows:
-            raise TableError("The table has no rows.", where=str(source), expected="one row for every example",
-                             found="a header alone", todo="check how the file was made.")  # fmt: skip
+            raise TableError(
+                "The table has no rows.",
+                where=str(source),
+                expected="one row for every example",
+                found="a header alone",
+                todo="check how the file was made.",
+            )
     return told
 
 
 def _kind(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in KINDS:
-        raise ConfigurationError("The ending of a file tells its kind.", where=str(path), expected=" or ".join(KINDS),
-                                 found=repr(suffix), todo="rename the file.")  # fmt: skip
+        raise ConfigurationError(
+            "The ending of a file tells its kind.",
+            where=str(path),
+            expected=" or ".join(KINDS),
+            found=repr(suffix),
+            todo="rename the file.",
+        )
     return KINDS[suffix]
 
 
-def _columns(found: Sequence[str], schema: Schema, keep: Sequence[str], where: str, told: Told) -> None:
-    """Hold the names of columns against the schema and what is to be kept; note those that are left out."""
+def _columns(
+    found: Sequence[str], schema: Schema, keep: Sequence[str], where: str, told: Told
+) -> None:
+    """Hold the names of columns against the schema and what is to be kept; note those that are left
+    out."""
     others = schema.check(found, where)
     for name in keep:
         if name in OUT or name not in found:
             taken = name in OUT
             raise ConfigurationError(
-                f"The column {name!r} cannot be kept" + (": its name is taken by a result." if taken
-                                                         else f": there is none{did_you_mean(name, found)}."),
-                where=where, expected="a column of the input, not called " + " or ".join(OUT), found=repr(name),
+                f"The column {name!r} cannot be kept"
+                + (
+                    ": its name is taken by a result."
+                    if taken
+                    else f": there is none{did_you_mean(name, found)}."
+                ),
+                where=where,
+                expected="a column of the input, not called " + " or ".join(OUT),
+                found=repr(name),
                 todo="correct --keep.",
-            )  # fmt: skip
+            )
         if list(found).count(name) > 1 or list(keep).count(name) > 1:
-            raise ConfigurationError("A column that is kept stands twice.", where=where, found=repr(name),
-                                     todo="rename one of them, or name it once.")  # fmt: skip
+            raise ConfigurationError(
+                "A column that is kept stands twice.",
+                where=where,
+                found=repr(name),
+                todo="rename one of them, or name it once.",
+            )
     told.left_out = [name for name in others if name not in keep]
 
 
@@ -115,28 +146,44 @@ Batch = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def _csv(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> Iterator[Batch]:
-    """A CSV as the dataset's own was read, but that labels stay texts: their type must not depend on the batch."""
+    """A CSV as the dataset's own was read, but that labels stay texts: their type must not depend
+    on the batch."""
     where = str(source)
     try:
         names = header(source)
         if not names:
-            raise TableError("The file is empty.", where=where, expected="a csv table", found="no header",
-                             todo="check how the file was made or copied.")  # fmt: skip
+            raise TableError(
+                "The file is empty.",
+                where=where,
+                expected="a csv table",
+                found="no header",
+                todo="check how the file was made or copied.",
+            )
         _columns(names, schema, keep, where, told)
         numbers = {*schema.names} - {*schema.texts, *keep}
         with (
             source.open("rb") as file,
-            tqdm(total=source.stat().st_size, desc="score", unit="B", unit_scale=True, disable=None) as bar,
+            tqdm(
+                total=source.stat().st_size, desc="score", unit="B", unit_scale=True, disable=None
+            ) as bar,
             warnings.catch_warnings(),
         ):
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # a line with too many fields, else cut in silence
+            # a line with too many fields, else cut in silence
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             chunks = pd.read_csv(
-                file, chunksize=_batch(len(names)), names=_unlike(names), header=0, skipinitialspace=True, low_memory=False,
-                index_col=False, encoding="utf-8-sig", keep_default_na=False,
+                file,
+                chunksize=_batch(len(names)),
+                names=_unlike(names),
+                header=0,
+                skipinitialspace=True,
+                low_memory=False,
+                index_col=False,
+                encoding="utf-8-sig",
+                keep_default_na=False,
                 # all else as it stands: a customer's 007 is kept as such
                 dtype={name: str for name in _unlike(names) if name not in numbers},
                 na_values=dict.fromkeys(schema.names, MISSING),
-            )  # fmt: skip
+            )
             checked = False
             for chunk in chunks:
                 if not checked and _short(chunk):
@@ -179,14 +226,28 @@ def _parquet(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> I
             _columns(file.schema_arrow.names, schema, keep, str(source), told)
             wanted = [*dict.fromkeys([*schema.names, *keep])]
             batches = file.iter_batches(_batch(len(wanted)), columns=wanted)
-            with tqdm(total=file.metadata.num_rows, desc="score", unit="row", unit_scale=True, disable=None) as bar:
+            with tqdm(
+                total=file.metadata.num_rows,
+                desc="score",
+                unit="row",
+                unit_scale=True,
+                disable=None,
+            ) as bar:
                 for batch in batches:
                     # what is kept has the type that it has in the file, whatever a batch holds
-                    yield batch.to_pandas(), batch.select(list(keep)).to_pandas(types_mapper=pd.ArrowDtype)
+                    yield (
+                        batch.to_pandas(),
+                        batch.select(list(keep)).to_pandas(types_mapper=pd.ArrowDtype),
+                    )
                     bar.update(batch.num_rows)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise TableError("The file cannot be read as parquet.", where=str(source), expected="a parquet table",
-                         found=" ".join(str(error).split())[:300], todo="check the file.") from None  # fmt: skip
+        raise TableError(
+            "The file cannot be read as parquet.",
+            where=str(source),
+            expected="a parquet table",
+            found=" ".join(str(error).split())[:300],
+            todo="check the file.",
+        ) from None
 
 
 class _Write(Protocol):
@@ -218,7 +279,8 @@ def _to_parquet(file: IO[bytes], keep: Sequence[str]) -> Iterator[_Write]:
     def write(frame: pd.DataFrame) -> None:
         nonlocal writer
         if writer is None:
-            schema = pa.Schema.from_pandas(frame, preserve_index=False).remove_metadata()  # pandas' names of types
+            # pandas' names of types
+            schema = pa.Schema.from_pandas(frame, preserve_index=False).remove_metadata()
             writer = pq.ParquetWriter(file, schema, compression="zstd")
         writer.write_table(pa.Table.from_pandas(frame, schema=writer.schema, preserve_index=False))
 

@@ -7,17 +7,18 @@ import pandas as pd
 from counterpoise.core.config import unknown
 from counterpoise.core.errors import ConfigurationError, ResultError
 from counterpoise.core.outcome import OK
+from counterpoise.core.types import Cell
 from counterpoise.evaluation.summary import best, doing_nothing, remedies
 
-Cell = tuple[str, str]
-"""A strategy and a model."""
 
-
-def chosen(board: pd.DataFrame, dataset: str, strategy: str | None = None, model: str | None = None) -> Cell:
+def chosen(
+    board: pd.DataFrame, dataset: str, strategy: str | None = None, model: str | None = None
+) -> Cell:
     """The cell to promote.
 
-    Without a name it is the one of `headline.advice`: the highest remedy whose verdict is a win, unless doing nothing with
-    another model is as high; else doing nothing, with the model that does best.
+    Without a name it is the one of `headline.advice`: the highest remedy whose verdict is a win,
+    unless doing nothing with another model is as high; else doing nothing, with the model that does
+    best.
 
     Raises
     ------
@@ -36,29 +37,51 @@ def chosen(board: pd.DataFrame, dataset: str, strategy: str | None = None, model
             todo="mend what the reasons tell, and `dvc repro`.",
         )
     if strategy is None and model is None:
-        won, none = best(remedies(board)[remedies(board)["verdict"] == "win"]), best(doing_nothing(board))
-        taken = won if won and not (none and none.average_precision >= won.average_precision) else none or best(board)
+        won, none = (
+            best(remedies(board)[remedies(board)["verdict"] == "win"]),
+            best(doing_nothing(board)),
+        )
+        taken = (
+            won
+            if won and not (none and none.average_precision >= won.average_precision)
+            else none or best(board)
+        )
         if taken is None:
-            raise ResultError("There is nothing to promote: no cell has an average precision.", where=dataset,
-                              todo="look at the reasons in the report, or name a cell.")  # fmt: skip
+            raise ResultError(
+                "There is nothing to promote: no cell has an average precision.",
+                where=dataset,
+                todo="look at the reasons in the report, or name a cell.",
+            )
         return taken.strategy, taken.model
     return _named(board, dataset, strategy, model)
 
 
 def _named(board: pd.DataFrame, dataset: str, strategy: str | None, model: str | None) -> Cell:
     if strategy is None or model is None:
-        raise ConfigurationError("A cell is named by both its strategy and its model.", where="the command line",
-                                 expected="--strategy and --model, or neither",
-                                 found="--strategy alone" if model is None else "--model alone",
-                                 todo="give the other one too.")  # fmt: skip
+        raise ConfigurationError(
+            "A cell is named by both its strategy and its model.",
+            where="the command line",
+            expected="--strategy and --model, or neither",
+            found="--strategy alone" if model is None else "--model alone",
+            todo="give the other one too.",
+        )
     mine = board[(board["strategy"] == strategy) & (board["model"] == model)]
     if mine.empty:
         cells = [f"{row.strategy}/{row.model}" for row in board.itertuples()]
-        raise unknown(f"There is no cell {strategy}/{model} of {dataset}", f"{strategy}/{model}", cells,
-                      where="the leaderboard", todo="name one of these.")  # fmt: skip
+        raise unknown(
+            f"There is no cell {strategy}/{model} of {dataset}",
+            f"{strategy}/{model}",
+            cells,
+            where="the leaderboard",
+            todo="name one of these.",
+        )
     row = mine.iloc[0]
     if row["status"] != OK:
-        raise ResultError(f"The cell {strategy}/{model} of {dataset} has no result.", where="the leaderboard",
-                          expected=f"status {OK}", found=f"{row['status']}: {row['reason']}",
-                          todo="name another cell, or mend what the reason tells.")  # fmt: skip
+        raise ResultError(
+            f"The cell {strategy}/{model} of {dataset} has no result.",
+            where="the leaderboard",
+            expected=f"status {OK}",
+            found=f"{row['status']}: {row['reason']}",
+            todo="name another cell, or mend what the reason tells.",
+        )
     return strategy, model

@@ -1,8 +1,8 @@
 """Find every mistake in params.yaml without touching a result.
 
-DVC deletes a stage's outs before it runs the stage, so a mistake that only the stage finds costs a `dvc checkout`. This
-looks first: at the shape of params.yaml, at every sampler and model with its parameters, and at every table that is on
-this machine, down to the split. It downloads nothing.
+DVC deletes a stage's outs before it runs the stage, so a mistake that only the stage finds costs a
+`dvc checkout`. This looks first: at the shape of params.yaml, at every sampler and model with its
+parameters, and at every table that is on this machine, down to the split. It downloads nothing.
 
 The stage `check` asks the same at the beginning of `dvc repro`.
 """
@@ -30,14 +30,17 @@ def passes(params: Params) -> bool:
         print(f"\n{errors} found; no results were changed.", file=sys.stderr)
         return False
     if NONE not in params.strategies:
-        print(f"warning: there is no strategy {NONE!r}, so there is no baseline to compare the others with")
+        print(
+            f"warning: there is no strategy {NONE!r}, so there is no baseline to compare the others"
+            " with"
+        )
     for lacking in validation.missing_devices(params):
         print(f"\nwarning: {lacking}\nFitted on this machine, its cells fail.\n", file=sys.stderr)
     if any(model.device == AUTO for model in params.models.values()):
         print(f"device: {AUTO} is {devices.resolved(AUTO)} on this machine")
     print(
-        f"{paths.PARAMS}: OK, {len(params.datasets)} datasets x {len(params.cells)} combinations of "
-        f"{len(params.strategies)} strategies and {len(params.models)} models"
+        f"{paths.PARAMS}: OK, {len(params.datasets)} datasets x {len(params.cells)} combinations of"
+        f" {len(params.strategies)} strategies and {len(params.models)} models"
     )
     return True
 
@@ -51,7 +54,9 @@ def refuse(error: CounterpoiseError) -> int:
 def main() -> int:
     """Check params.yaml; the exit status is 1 where there is a mistake."""
     parser = argparse.ArgumentParser(
-        prog="python -m counterpoise check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m counterpoise check",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.parse_args()
     try:

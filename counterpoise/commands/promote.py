@@ -1,8 +1,8 @@
 """Make a dataset's best cell its champion, if it beats the present one on the same rows.
 
-The cell is the one that the report tells to use, or one that is named. It is fitted anew on all rows, with probabilities put
-right and a threshold, saved in files that run no code when they are read, and registered in MLflow with the alias `champion`
-and a model card.
+The cell is the one that the report tells to use, or one that is named. It is fitted anew on all
+rows, with probabilities put right and a threshold, saved in files that run no code when they are
+read, and registered in MLflow with the alias `champion` and a model card.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoise.core import config, files, paths
 from counterpoise.core.config import Params, seed_for
-from counterpoise.data import tables
 from counterpoise.core.errors import ResultError
 from counterpoise.core.revision import revision
+from counterpoise.data import tables
 from counterpoise.tracking import manifest, store
 from counterpoise.tracking.manifest import RunManifest
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from counterpoise.data.tables import Table
     from counterpoise.tracking.registry import Registry
 
-# pandas, scikit-learn and mlflow take seconds to import: a mistake in the command line is told before
+# pandas, scikit-learn and mlflow take seconds to import: a mistake in the command line is told
+# before
 
 EXAMPLES = 5
 """Rows of the table that the registered model has as an example."""
@@ -44,28 +45,49 @@ def identity_of(made: RunManifest, cell: tuple[str, str], table: str, split: str
 
     (strategy, model), params = cell, made.params
     entry = params.dataset(made.dataset)
-    used = {"strategy": params.strategies[strategy].model_dump(exclude_none=True),
-            "model": params.models[model].model_dump(exclude_none=True, exclude={"strategies"})}  # fmt: skip
+    used = {
+        "strategy": params.strategies[strategy].model_dump(exclude_none=True),
+        "model": params.models[model].model_dump(exclude_none=True, exclude={"strategies"}),
+    }
     return Identity(
-        made.dataset, str(entry.target), str(entry.positive), strategy, model, used, made.keys[f"{strategy}/{model}"],
-        made.data_md5, table, split, params.seed, revision().commit,
-    )  # fmt: skip
+        made.dataset,
+        str(entry.target),
+        str(entry.positive),
+        strategy,
+        model,
+        used,
+        made.keys[f"{strategy}/{model}"],
+        made.data_md5,
+        table,
+        split,
+        params.seed,
+        revision().commit,
+    )
 
 
 def promote(
-    made: RunManifest, registry: Registry, *, strategy: str | None, model: str | None, policy: Policy, replace: bool
+    made: RunManifest,
+    registry: Registry,
+    *,
+    strategy: str | None,
+    model: str | None,
+    policy: Policy,
+    replace: bool,
 ) -> str:
     """Choose, compare, fit, prove and register; tells what was done."""
     from counterpoise.champion.card import Shown, card
-    from counterpoise.champion.selection import chosen
     from counterpoise.champion.contest import judge
     from counterpoise.champion.evidence import Evidence
     from counterpoise.champion.making import make, prove
+    from counterpoise.champion.selection import chosen
     from counterpoise.evaluation import costs
     from counterpoise.tracking.registry import Entry
 
     name, folder = made.dataset, paths.evaluation(made.dataset)
-    board, decisions = files.read_csv(folder / "leaderboard.csv"), files.read_csv(folder / "decisions.csv")
+    board, decisions = (
+        files.read_csv(folder / "leaderboard.csv"),
+        files.read_csv(folder / "decisions.csv"),
+    )
     cell = chosen(board, name, strategy, model)
     shown = Shown.of(board, decisions, files.read_json(folder / "dataset.json"), cell, policy)
     table = tables.read(paths.table(name))
@@ -89,16 +111,23 @@ def promote(
             prove(champion.champion, bundle, table)
             replaced = replace and not outcome.wins
             entry = Entry(
-                champion.champion, bundle, example(champion.champion, table),
-                card(champion, shown, outcome, replaced=replaced), metrics(shown, policy, outcome),
+                champion.champion,
+                bundle,
+                example(champion.champion, table),
+                card(champion, shown, outcome, replaced=replaced),
+                metrics(shown, policy, outcome),
                 tags(champion, outcome, replaced=replaced),
-            )  # fmt: skip
+            )
             version = registry.register(entry)
     rule = champion.champion.rule
-    told = f"a score of {rule.threshold:.6g}" if rule.threshold is not None else "a threshold of each row's own"
+    told = (
+        f"a score of {rule.threshold:.6g}"
+        if rule.threshold is not None
+        else "a threshold of each row's own"
+    )
     return (
-        f"{name}: {identity.cell} is the champion now, {version.name} version {version.version} at {registry.store.shown}; "
-        f"it decides by {told} (policy {policy})"
+        f"{name}: {identity.cell} is the champion now, {version.name} version {version.version} at"
+        f" {registry.store.shown}; it decides by {told} (policy {policy})"
     )
 
 
@@ -116,7 +145,8 @@ def _unread(cell: str, version: str) -> Outcome:
     from counterpoise.champion.contest import Outcome
 
     return Outcome(
-        "not comparable", f"{cell} is not compared with the champion, version {version}, which cannot be read."
+        "not comparable",
+        f"{cell} is not compared with the champion, version {version}, which cannot be read.",
     )
 
 
@@ -137,17 +167,38 @@ def metrics(shown: Shown, policy: Policy, outcome: Outcome) -> dict[str, float]:
     from counterpoise.champion.card import MEASURES
     from counterpoise.evaluation.summary import missing
 
-    found = {f"{name}{end}": shown.board[f"{name}{end}"] for name in MEASURES for end in ("", "_low", "_high")}
-    found |= {f"{policy}.{name}": shown.decision[name] for name in
-              ("threshold", "tn", "fp", "fn", "tp", "precision", "recall", "f1", "mcc", "expected_cost")}  # fmt: skip
+    found = {
+        f"{name}{end}": shown.board[f"{name}{end}"]
+        for name in MEASURES
+        for end in ("", "_low", "_high")
+    }
+    found |= {
+        f"{policy}.{name}": shown.decision[name]
+        for name in (
+            "threshold",
+            "tn",
+            "fp",
+            "fn",
+            "tp",
+            "precision",
+            "recall",
+            "f1",
+            "mcc",
+            "expected_cost",
+        )
+    }
     if outcome.difference is not None:
-        found |= {"delta_champion": outcome.difference.value, "delta_champion_low": outcome.difference.low,
-                  "delta_champion_high": outcome.difference.high}  # fmt: skip
+        found |= {
+            "delta_champion": outcome.difference.value,
+            "delta_champion_low": outcome.difference.low,
+            "delta_champion_high": outcome.difference.high,
+        }
     return {name: float(value) for name, value in found.items() if not missing(value)}
 
 
 def tags(made: Made, outcome: Outcome, *, replaced: bool) -> dict[str, str]:
-    """By which a version is found. The key of the cell has a name of its own: what bears `cell_key` is a run of `track`."""
+    """By which a version is found. The key of the cell has a name of its own: what bears `cell_key`
+    is a run of `track`."""
     identity = made.champion.identity
     return {
         "dataset": identity.dataset,
@@ -167,34 +218,58 @@ def changed_since(made: RunManifest, now: Params) -> bool:
     """Whether params.yaml asks for other results of this dataset than those that are there."""
     name, then = made.dataset, made.params
     return (then.seed, then.strategies, then.models, then.dataset(name), then.split_of(name)) != (
-        now.seed, now.strategies, now.models, now.dataset(name), now.split_of(name)
-    )  # fmt: skip
+        now.seed,
+        now.strategies,
+        now.models,
+        now.dataset(name),
+        now.split_of(name),
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m counterpoise promote", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m counterpoise promote",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("dataset", help="a key of params.yaml: datasets")
     parser.add_argument(
-        "--strategy", help="with --model: the cell to promote, instead of the one the report tells to use"
+        "--strategy",
+        help="with --model: the cell to promote, instead of the one the report tells to use",
     )
     parser.add_argument("--model", help="with --strategy")
-    parser.add_argument("--policy", choices=("half", "tuned", "cost"), default="tuned",
-                        help="how the threshold is chosen (params.yaml: thresholds); default: tuned")  # fmt: skip
-    parser.add_argument("--replace", action="store_true",
-                        help="promote it even if it does not beat the present champion; the card tells so")  # fmt: skip
+    parser.add_argument(
+        "--policy",
+        choices=("half", "tuned", "cost"),
+        default="tuned",
+        help="how the threshold is chosen (params.yaml: thresholds); default: tuned",
+    )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="promote it even if it does not beat the present champion; the card tells so",
+    )
     asked = parser.parse_args()
     params = config.load()
     params.dataset(asked.dataset)
     target = store.chosen(os.environ)
     made = manifest.read(asked.dataset)
     if changed_since(made, params):
-        print(f"{asked.dataset}: {paths.PARAMS} has changed since; the champion is made as its results were")
+        print(
+            f"{asked.dataset}: {paths.PARAMS} has changed since; the champion is made as its"
+            " results were"
+        )
     from counterpoise.tracking.registry import Registry
 
     registry = Registry(store=target, dataset=asked.dataset)
     print(
-        promote(made, registry, strategy=asked.strategy, model=asked.model, policy=asked.policy, replace=asked.replace)
+        promote(
+            made,
+            registry,
+            strategy=asked.strategy,
+            model=asked.model,
+            policy=asked.policy,
+            replace=asked.replace,
+        )
     )
     return 0

@@ -1,7 +1,8 @@
 """Compare two reports/ folders apart from measured values, which differ from run to run.
 
-Measured values are the columns named *_seconds and *_bytes of a CSV file and the element <script id="measured"> of a page;
-everything else has to be byte-identical. Exit status: 0 the same, 1 different, 2 nothing to compare.
+Measured values are the columns named *_seconds and *_bytes of a CSV file and the element <script
+id="measured"> of a page; everything else has to be byte-identical. Exit status: 0 the same, 1
+different, 2 nothing to compare.
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ def of_bytes(a: bytes, b: bytes) -> Iterator[str]:
     """The first place where two files differ."""
     if a == b:
         return
-    at = next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    at = next(
+        (k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )
     line = a[:at].count(b"\n") + 1
     shown = [text[max(0, at - 20) : at + 40].decode(errors="replace") for text in (a, b)]
     yield f"line {line}, byte {at}: {shown[0]!r} against {shown[1]!r}"
@@ -79,7 +82,9 @@ def of_bytes(a: bytes, b: bytes) -> Iterator[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m counterpoise same", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m counterpoise same",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("a", type=Path, help="a reports/ folder")
     parser.add_argument("b", type=Path, help="another one")

@@ -1,11 +1,12 @@
-"""Score the rows of a CSV or Parquet file with a champion: a probability and a decision for each, in their order.
+"""Score the rows of a CSV or Parquet file with a champion: a probability and a decision for each,
+in their order.
 
     python -m counterpoise score churn new.csv scored.csv --keep customer
     python -m counterpoise score models:/counterpoise-churn/3 new.parquet scored.parquet
     python -m counterpoise score ./downloaded-model new.csv scored.csv
 
-The file is read and written in batches, so that any number of rows takes the memory of a few thousand. The output appears
-when all rows are scored, and not at all if a value is wrong.
+The file is read and written in batches, so that any number of rows takes the memory of a few
+thousand. The output appears when all rows are scored, and not at all if a value is wrong.
 """
 
 from __future__ import annotations
@@ -23,15 +24,25 @@ from counterpoise.tracking import store
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m counterpoise score", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m counterpoise score",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "champion", help="a dataset, whose champion is meant; or models:/NAME@ALIAS; or a model's folder"
+        "champion",
+        help="a dataset, whose champion is meant; or models:/NAME@ALIAS; or a model's folder",
     )
-    parser.add_argument("input", type=Path, help="a .csv or .parquet file with the columns that the model needs")
+    parser.add_argument(
+        "input", type=Path, help="a .csv or .parquet file with the columns that the model needs"
+    )
     parser.add_argument("output", type=Path, help="a .csv or .parquet file, which is written")
-    parser.add_argument("--keep", nargs="+", default=[], metavar="COLUMN",
-                        help="columns of the input to write before `probability` and `decision`")  # fmt: skip
+    parser.add_argument(
+        "--keep",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="columns of the input to write before `probability` and `decision`",
+    )
     asked = parser.parse_args()
     from counterpoise.champion.bundle import Champion
     from counterpoise.champion.scoring import score_file
@@ -42,7 +53,11 @@ def main() -> int:
             place = registry.inside(Path(asked.champion))
         else:
             named = asked.champion.startswith("models:/")
-            uri = asked.champion if named else f"models:/{registry.name_of(asked.champion)}@{registry.ALIAS}"
+            uri = (
+                asked.champion
+                if named
+                else f"models:/{registry.name_of(asked.champion)}@{registry.ALIAS}"
+            )
             place = registry.fetch(uri, store.chosen(os.environ), Path(folder))
         champion = Champion.load(place)
     told = score_file(champion, asked.input, asked.output, asked.keep)
@@ -51,7 +66,7 @@ def main() -> int:
     for line in told.noted.told:
         print(f"warning: {line}", file=sys.stderr)
     print(
-        f"{asked.output}: {told.rows:,} rows scored by {champion.identity.cell} of {champion.identity.dataset}, "
-        f"{told.positive:,} decided positive"
+        f"{asked.output}: {told.rows:,} rows scored by {champion.identity.cell} of"
+        f" {champion.identity.dataset}, {told.positive:,} decided positive"
     )
     return 0

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from counterpoise.core import config, paths
 from counterpoise.core.config import Params
+from counterpoise.core.errors import ConfigurationError, CounterpoiseError, DeviceError
 from counterpoise.data import data_checks, sources, splitters
 from counterpoise.data.datasets import fetch
-from counterpoise.core.errors import ConfigurationError, CounterpoiseError, DeviceError
 from counterpoise.engine import devices
 from counterpoise.evaluation import costs, levels
 from counterpoise.models import registry as models
@@ -38,22 +38,31 @@ def problems(params: Params) -> Iterator[CounterpoiseError]:
 
 
 def _budgets(params: Params) -> Iterator[ConfigurationError]:
-    """Remedies that are tuned while doing nothing is not, or the other way round: their difference would be the tuning's."""
+    """Remedies that are tuned while doing nothing is not, or the other way round: their difference
+    would be the tuning's."""
     for key, plain in levels.plain_of(params.models).items():
-        if plain is None or (params.models[key].search is None) == (params.models[plain].search is None):
+        if plain is None or (params.models[key].search is None) == (
+            params.models[plain].search is None
+        ):
             continue
         one, other = (key, plain) if params.models[plain].search is None else (plain, key)
         yield ConfigurationError(
             "A remedy and doing nothing need the same budget of trials.",
             where=f"{paths.PARAMS}: models.{other}",
-            expected=f"a `search` of as many trials as {one} has, since {key} is compared with {plain}",
+            expected=(
+                f"a `search` of as many trials as {one} has, since {key} is compared with {plain}"
+            ),
             found="no `search`",
-            todo=f"give {other} a `search` too (of ordinary parameters, for doing nothing), or take that of {one} out.",
+            todo=(
+                f"give {other} a `search` too (of ordinary parameters, for doing nothing), or take"
+                f" that of {one} out."
+            ),
         )
 
 
 def missing_devices(params: Params) -> Iterator[DeviceError]:
-    """Devices that are not there: no mistake in params.yaml, since another machine may have them."""
+    """Devices that are not there: no mistake in params.yaml, since another machine may have
+    them."""
     for key, model in params.models.items():
         lacking = devices.missing(model.device, f"{paths.PARAMS}: models.{key}.device")
         if lacking is not None:
@@ -67,14 +76,21 @@ def _dataset(params: Params, name: str) -> None:
         raise ConfigurationError(
             "A dataset's `path` names no file.",
             where=f"{where}.path",
-            expected="a .csv or .parquet file of your own, or the dataset's card where `source` says where the bytes are",
+            expected=(
+                "a .csv or .parquet file of your own, or the dataset's card where `source` says"
+                " where the bytes are"
+            ),
             found=entry.path,
             todo="correct the path; a colleague's file comes with `dvc pull`.",
         )
     if Path(entry.path).resolve().is_relative_to((paths.DATA / "tables").resolve()):
-        raise ConfigurationError("A dataset's `path` lies among the results.", where=f"{where}.path",
-                                 expected="a file outside of data/tables/", found=entry.path,
-                                 todo="keep your own tables directly in data/.")  # fmt: skip
+        raise ConfigurationError(
+            "A dataset's `path` lies among the results.",
+            where=f"{where}.path",
+            expected="a file outside of data/tables/",
+            found=entry.path,
+            todo="keep your own tables directly in data/.",
+        )
     scheme = params.split_of(name)
     if scheme.scheme in ("temporal", "prequential") and entry.time is None:
         raise splitters.needs(scheme.scheme, "time", name)
@@ -88,6 +104,8 @@ def _dataset(params: Params, name: str) -> None:
     parts = splitters.split(table, params.split_of(name), params.seed, name)
     costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
     if entry.defects == "fail":
-        report = data_checks.find(table, parts.compared, params.split_of(name).scheme, params.seed, name, labels=False)
+        report = data_checks.find(
+            table, parts.compared, params.split_of(name).scheme, params.seed, name, labels=False
+        )
         if report.serious:
             raise data_checks.refusal(name, report)

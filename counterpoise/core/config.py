@@ -1,7 +1,8 @@
 """params.yaml as a frozen, typed model: what it may hold, read once and checked whole.
 
-This file knows the shape of the parameters. What a sampler's or a model's name means is known by the registries in
-`counterpoise.samplers` and `counterpoise.models`; `python -m counterpoise check` asks both.
+This file knows the shape of the parameters. What a sampler's or a model's name means is known by
+the registries in `counterpoise.samplers` and `counterpoise.models`; `python -m counterpoise check`
+asks both.
 """
 
 from __future__ import annotations
@@ -50,18 +51,25 @@ def _one_of(what: str, *kinds: type, word: str | None = None) -> BeforeValidator
 
 
 Label = Annotated[
-    bool | int | float | str, _one_of("one label: a text, a number, true or false", bool, int, float, str)
+    bool | int | float | str,
+    _one_of("one label: a text, a number, true or false", bool, int, float, str),
 ]
 Column = Annotated[
     str | int,
-    _one_of("the name of a column (true, false, null, dates and decimals need quotes around them)", str, int),
+    _one_of(
+        "the name of a column (true, false, null, dates and decimals need quotes around them)",
+        str,
+        int,
+    ),
 ]
 
 
 def _chosen(value: Any) -> Any:
     named = isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
     if not named and value != "all":
-        raise PydanticCustomError("kind", "must be {what}", {"what": "all, or a list such as [none, smote]"})
+        raise PydanticCustomError(
+            "kind", "must be {what}", {"what": "all, or a list such as [none, smote]"}
+        )
     return value
 
 
@@ -97,7 +105,9 @@ def _day(value: Any) -> Any:
     try:
         return datetime.date.fromisoformat(value).isoformat()
     except (TypeError, ValueError):
-        raise PydanticCustomError("kind", "must be {what}", {"what": 'a day in quotes, such as "2018-08-15"'}) from None
+        raise PydanticCustomError(
+            "kind", "must be {what}", {"what": 'a day in quotes, such as "2018-08-15"'}
+        ) from None
 
 
 Day = Annotated[str, BeforeValidator(_day)]
@@ -147,10 +157,12 @@ class Strict(BaseModel):
 
 
 class File(Strict):
-    """One original file: its name in a mirror, its checksum and the addresses that have it, tried in order.
+    """One original file: its name in a mirror, its checksum and the addresses that have it, tried
+    in order.
 
-    `sha256` is the sum of the file as published. Where only the sum of the unpacked content is known, give
-    `unpacked_sha256` instead (for a name that ends in .gz); with `member` it is the sum of that member of a .tar.gz.
+    `sha256` is the sum of the file as published. Where only the sum of the unpacked content is
+    known, give `unpacked_sha256` instead (for a name that ends in .gz); with `member` it is the sum
+    of that member of a .tar.gz.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[^/\\]+$")]
@@ -169,7 +181,8 @@ class File(Strict):
 
 
 class Rows(Strict):
-    """Which rows of the original belong to the dataset: those whose column equals, or is at most, a value."""
+    """Which rows of the original belong to the dataset: those whose column equals, or is at most, a
+    value."""
 
     column: str
     equals: Label | None = None
@@ -183,10 +196,11 @@ class Rows(Strict):
 
 
 class Source(Strict):
-    """Where a public dataset's bytes come from; without it the dataset is the user's own file at `path`.
+    """Where a public dataset's bytes come from; without it the dataset is the user's own file at
+    `path`.
 
-    `header: false` with `columns` names the columns of a CSV without a header; `cut: true` says that the file ends in the
-    middle of a line, which is left out.
+    `header: false` with `columns` names the columns of a CSV without a header; `cut: true` says
+    that the file ends in the middle of a line, which is left out.
     """
 
     bundled: Literal["digits"] | None = None
@@ -206,8 +220,8 @@ class Source(Strict):
 class StratifiedKFold(Strict):
     """Repeated k-fold in which every fold has the prevalence of the whole.
 
-    With `grouped` there is one repeat more, in which rows of one group are kept together; it is shown beside the others and
-    has no part in the verdict.
+    With `grouped` there is one repeat more, in which rows of one group are kept together; it is
+    shown beside the others and has no part in the verdict.
     """
 
     scheme: Literal["stratified_kfold"] = "stratified_kfold"
@@ -237,7 +251,8 @@ class Temporal(Strict):
 
 
 class Grouped(Strict):
-    """Repeated k-fold that keeps rows of one group together: those with the same `group`, or identical feature rows."""
+    """Repeated k-fold that keeps rows of one group together: those with the same `group`, or
+    identical feature rows."""
 
     scheme: Literal["grouped"]
     folds: Annotated[Whole, Field(ge=2)] = 5
@@ -246,10 +261,11 @@ class Grouped(Strict):
 
 
 class Prequential(Strict):
-    """Train on some days, wait until frauds are known, test on the days after; fold by fold so many test days earlier.
+    """Train on some days, wait until frauds are known, test on the days after; fold by fold so many
+    test days earlier.
 
-    Needs `time` on the dataset, in dates. `leave_known_out` leaves the groups that are known to be positive by then out of
-    the test part, and needs `group`.
+    Needs `time` on the dataset, in dates. `leave_known_out` leaves the groups that are known to be
+    positive by then out of the test part, and needs `group`.
     """
 
     scheme: Literal["prequential"]
@@ -269,9 +285,10 @@ Split = Annotated[AnySplit, Field(discriminator="scheme")]
 class Thresholds(Strict):
     """The threshold policies.
 
-    `half` is a number. `tuned` names the metric that the threshold maximises on the validation slice. `cost` is either
-    `expected` (a row is positive where that is cheaper in expectation, by the corrected probability and the row's own
-    costs) or `empirical` (the one threshold that costs least on the validation slice).
+    `half` is a number. `tuned` names the metric that the threshold maximises on the validation
+    slice. `cost` is either `expected` (a row is positive where that is cheaper in expectation, by
+    the corrected probability and the row's own costs) or `empirical` (the one threshold that costs
+    least on the validation slice).
     """
 
     half: Annotated[Real, Field(ge=0, le=1)] = 0.5
@@ -311,9 +328,11 @@ Cost = Annotated[
 
 
 class Costs(Strict):
-    """What one decision of each kind costs, in any one unit: a number, or an amount that a column holds.
+    """What one decision of each kind costs, in any one unit: a number, or an amount that a column
+    holds.
 
-    A gain is written as what its absence costs: a decision that earns 5 makes the other decision 5 dearer.
+    A gain is written as what its absence costs: a decision that earns 5 makes the other decision 5
+    dearer.
     """
 
     false_positive: Cost = 1.0
@@ -328,12 +347,22 @@ class Costs(Strict):
         for wrong, right in numbers:
             if getattr(self, wrong) < getattr(self, right):
                 raise PydanticCustomError(
-                    "costs", "a {wrong} ({high}) costs less than a {right} ({low}), so every row would be called wrong",
-                    {"wrong": wrong, "right": right, "high": f"{getattr(self, wrong):g}",
-                     "low": f"{getattr(self, right):g}"},
-                )  # fmt: skip
-        if len(numbers) == 2 and all(getattr(self, wrong) == getattr(self, right) for wrong, right in numbers):
-            raise PydanticCustomError("costs", "no decision costs more than another, so there is nothing to weigh", {})
+                    "costs",
+                    "a {wrong} ({high}) costs less than a {right} ({low}), so every row would be"
+                    " called wrong",
+                    {
+                        "wrong": wrong,
+                        "right": right,
+                        "high": f"{getattr(self, wrong):g}",
+                        "low": f"{getattr(self, right):g}",
+                    },
+                )
+        if len(numbers) == 2 and all(
+            getattr(self, wrong) == getattr(self, right) for wrong, right in numbers
+        ):
+            raise PydanticCustomError(
+                "costs", "no decision costs more than another, so there is nothing to weigh", {}
+            )
         return self
 
     def columns_of(self, *names: str) -> tuple[str, ...]:
@@ -345,10 +374,11 @@ class Costs(Strict):
 class Dataset(Strict):
     """One table: where it comes from, what its columns mean, how it is split.
 
-    `path` is a file of this repository that the table depends on: the user's own CSV or Parquet file, or, where `source`
-    says that the bytes come from elsewhere, the dataset's card. A split, thresholds or costs given here stand in place
-    of the top-level ones as a whole. `defects: fail` stops at a serious defect before anything is trained. `distributed`
-    fits one XGBoost over rows that lie in parts on the workers of a Dask cluster, where one is named.
+    `path` is a file of this repository that the table depends on: the user's own CSV or Parquet
+    file, or, where `source` says that the bytes come from elsewhere, the dataset's card. A split,
+    thresholds or costs given here stand in place of the top-level ones as a whole. `defects: fail`
+    stops at a serious defect before anything is trained. `distributed` fits one XGBoost over rows
+    that lie in parts on the workers of a Dask cluster, where one is named.
     """
 
     path: str
@@ -371,14 +401,17 @@ class Dataset(Strict):
     def _costs_do_not_tell_the_label(self) -> Dataset:
         if self.costs is not None and str(self.target) in self.costs.columns_of():
             raise PydanticCustomError(
-                "costs", "costs: the column {column} is the target, and a decision that costs what the label says is no "
-                "prediction: give a number, or another column", {"column": repr(str(self.target))},
-            )  # fmt: skip
+                "costs",
+                "costs: the column {column} is the target, and a decision that costs what the label"
+                " says is no prediction: give a number, or another column",
+                {"column": repr(str(self.target))},
+            )
         return self
 
 
 class Strategy(Strict):
-    """One remedy at the data level: `sampler` defaults to the strategy's key, `params` are imbalanced-learn's own."""
+    """One remedy at the data level: `sampler` defaults to the strategy's key, `params` are
+    imbalanced-learn's own."""
 
     sampler: str | None = None
     ratio: Annotated[Real, Field(gt=0, le=1)] | None = None
@@ -389,7 +422,8 @@ class Strategy(Strict):
 class Range(Strict):
     """The values of a parameter from `low` to `high`; `log` spreads them by their logarithm.
 
-    They are whole numbers where low, high and step are: write 0.0 for a range of other numbers that begins at 0.
+    They are whole numbers where low, high and step are: write 0.0 for a range of other numbers that
+    begins at 0.
     """
 
     low: Number
@@ -400,14 +434,26 @@ class Range(Strict):
     @model_validator(mode="after")
     def _makes_sense(self) -> Range:
         wrong = (
-            "low and high must be finite" if not (math.isfinite(self.low) and math.isfinite(self.high))
-            else "low must be below high" if not self.low < self.high
-            else "a logarithm needs a low above 0" if self.log and self.low <= 0
-            else "step and log exclude each other" if self.log and self.step is not None
-            else "step must be above 0 and no larger than the range"
-            if self.step is not None and not 0 < self.step <= self.high - self.low
-            else ""
-        )  # fmt: skip
+            "low and high must be finite"
+            if not (math.isfinite(self.low) and math.isfinite(self.high))
+            else (
+                "low must be below high"
+                if not self.low < self.high
+                else (
+                    "a logarithm needs a low above 0"
+                    if self.log and self.low <= 0
+                    else (
+                        "step and log exclude each other"
+                        if self.log and self.step is not None
+                        else (
+                            "step must be above 0 and no larger than the range"
+                            if self.step is not None and not 0 < self.step <= self.high - self.low
+                            else ""
+                        )
+                    )
+                )
+            )
+        )
         if wrong:
             raise PydanticCustomError("range", "{wrong}", {"wrong": wrong})
         return self
@@ -415,7 +461,11 @@ class Range(Strict):
     @property
     def whole(self) -> bool:
         """Whether whole numbers alone are drawn."""
-        return all(isinstance(number, int) for number in (self.low, self.high, self.step) if number is not None)
+        return all(
+            isinstance(number, int)
+            for number in (self.low, self.high, self.step)
+            if number is not None
+        )
 
     @property
     def ends(self) -> tuple[int | float, int | float]:
@@ -428,33 +478,42 @@ def _kind_of_dimension(value: Any) -> str:
 
 
 Choices = Annotated[
-    list[Any], _one_of("a list of choices, or {low, high, step, log}", list, tuple), Field(min_length=1)
+    list[Any],
+    _one_of("a list of choices, or {low, high, step, log}", list, tuple),
+    Field(min_length=1),
 ]
 Dimension = Annotated[
-    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")], Discriminator(_kind_of_dimension)
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")],
+    Discriminator(_kind_of_dimension),
 ]
 
 
 class Search(Strict):
-    """A search of parameters within each fold: `space` gives a range or a list of choices for each, `trials` the budget."""
+    """A search of parameters within each fold: `space` gives a range or a list of choices for each,
+    `trials` the budget."""
 
     trials: Annotated[Whole, Field(ge=1, le=100_000)]
     space: Annotated[dict[str, Dimension], Field(min_length=1)]
 
 
 class Model(Strict):
-    """One model: `model` defaults to the model's key, `strategies` to all of them, `params` are the library's own.
+    """One model: `model` defaults to the model's key, `strategies` to all of them, `params` are the
+    library's own.
 
-    `scale` says whether numbers are scaled to mean 0 and variance 1 (`power`: after a power transform); unset, the model's
-    kind says so. `costs` weighs the rows by what is at stake (`weights`), or relabels them (`metacost`). `calibration` is
-    how the validation slice puts probabilities right; unset, a formula does where
-    one holds, and a sigmoid where none does. `search` looks for parameters. `device` is what XGBoost fits on; `auto` is cuda
-    where it is there, else cpu.
+    `scale` says whether numbers are scaled to mean 0 and variance 1 (`power`: after a power
+    transform); unset, the model's kind says so. `costs` weighs the rows by what is at stake
+    (`weights`), or relabels them (`metacost`). `calibration` is how the validation slice puts
+    probabilities right; unset, a formula does where one holds, and a sigmoid where none does.
+    `search` looks for parameters. `device` is what XGBoost fits on; `auto` is cuda where it is
+    there, else cpu.
     """
 
     model: str | None = None
     strategies: Chosen = "all"
-    scale: Annotated[Literal["power"] | bool, _one_of("true, false or power", bool, word="power")] | None = None
+    scale: (
+        Annotated[Literal["power"] | bool, _one_of("true, false or power", bool, word="power")]
+        | None
+    ) = None
     costs: Literal["weights", "metacost"] | None = None
     calibration: Literal["sigmoid", "isotonic"] | None = None
     device: Device = CPU
@@ -463,7 +522,8 @@ class Model(Strict):
 
 
 class Params(Strict):
-    """The whole of params.yaml. Every key has to be there: DVC refuses to run a stage whose parameter is missing."""
+    """The whole of params.yaml. Every key has to be there: DVC refuses to run a stage whose
+    parameter is missing."""
 
     seed: Annotated[Whole, Field(ge=0)]
     datasets: Annotated[dict[Key, Dataset], Field(min_length=1)]
@@ -488,20 +548,31 @@ class Params(Strict):
                 if strategy not in self.strategies:
                     raise PydanticCustomError(
                         "unknown_strategy",
-                        "models.{key}.strategies names {strategy}, which is not among the strategies: {known}",
-                        {"key": key, "strategy": repr(strategy), "known": ", ".join(self.strategies)},
+                        "models.{key}.strategies names {strategy}, which is not among the"
+                        " strategies: {known}",
+                        {
+                            "key": key,
+                            "strategy": repr(strategy),
+                            "known": ", ".join(self.strategies),
+                        },
                     )
         return self
 
     @model_validator(mode="after")
     def _searches_are_equal(self) -> Params:
         """The baseline gets the same search budget as every remedy."""
-        trials = {key: model.search.trials for key, model in self.models.items() if model.search is not None}
+        trials = {
+            key: model.search.trials
+            for key, model in self.models.items()
+            if model.search is not None
+        }
         if len(set(trials.values())) > 1:
             raise PydanticCustomError(
-                "trials", "models: every search needs the same number of trials, or the comparison favours the longer one; "
-                "found {found}", {"found": ", ".join(f"{key} {n}" for key, n in trials.items())},
-            )  # fmt: skip
+                "trials",
+                "models: every search needs the same number of trials, or the comparison favours"
+                " the longer one; found {found}",
+                {"found": ", ".join(f"{key} {n}" for key, n in trials.items())},
+            )
         return self
 
     @model_validator(mode="after")
@@ -509,9 +580,11 @@ class Params(Strict):
         named = self.costs.columns_of()
         if named:
             raise PydanticCustomError(
-                "costs", "costs: the column {column} belongs to one dataset: give it under datasets.<name>.costs",
+                "costs",
+                "costs: the column {column} belongs to one dataset: give it under"
+                " datasets.<name>.costs",
                 {"column": repr(named[0])},
-            )  # fmt: skip
+            )
         return self
 
     @cached_property
@@ -545,8 +618,13 @@ class Params(Strict):
 
 def _entry(kind: str, section: str, name: str, entries: dict[str, T]) -> T:
     if name not in entries:
-        raise unknown(f"There is no {kind} {name!r}", name, entries, where=f"{paths.PARAMS}: {section}",
-                      todo=f"take one of these, or add {name!r} to {section}.")  # fmt: skip
+        raise unknown(
+            f"There is no {kind} {name!r}",
+            name,
+            entries,
+            where=f"{paths.PARAMS}: {section}",
+            todo=f"take one of these, or add {name!r} to {section}.",
+        )
     return entries[name]
 
 
@@ -556,9 +634,12 @@ def unknown(
     """The message for a name that does not exist, with a hint at the closest one that does."""
     known = list(known)
     return ConfigurationError(
-        f"{what}{did_you_mean(word, known)}.", where=where, expected=expected + ", ".join(known), found=repr(word),
+        f"{what}{did_you_mean(word, known)}.",
+        where=where,
+        expected=expected + ", ".join(known),
+        found=repr(word),
         todo=todo,
-    )  # fmt: skip
+    )
 
 
 def did_you_mean(word: str, known: Any) -> str:
@@ -594,7 +675,11 @@ def load(path: Path | None = None) -> Params:
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigurationError(
-            "params.yaml is no text.", where=str(path), expected="UTF-8", found=str(error), todo="save it as UTF-8."
+            "params.yaml is no text.",
+            where=str(path),
+            expected="UTF-8",
+            found=str(error),
+            todo="save it as UTF-8.",
         ) from None
     try:
         content = yaml12.load(text)
@@ -604,7 +689,10 @@ def load(path: Path | None = None) -> Params:
             where=f"{path}, {error.place}" if error.place else str(path),
             expected="key: value lines, indented by spaces",
             found=error.problem,
-            todo="mend that line (a text with a colon, a quote or a leading @ needs quotes around it).",
+            todo=(
+                "mend that line (a text with a colon, a quote or a leading @ needs quotes around"
+                " it)."
+            ),
         ) from None
     return parse(content, str(path))
 
@@ -624,21 +712,35 @@ def parse(content: Any, where: str = "params.yaml") -> Params:
     except ValidationError as error:
         problems = error.errors(include_url=False)
         raise ConfigurationError(
-            "params.yaml has " + ("an error." if len(problems) == 1 else f"{len(problems)} errors."),
+            "params.yaml has "
+            + ("an error." if len(problems) == 1 else f"{len(problems)} errors."),
             where=where,
-            found="\n".join(f"{'' if k == 0 else ' ' * 12}{_told(problem)}" for k, problem in enumerate(problems)),
-            todo="mend what is named; `python -m counterpoise check` tells whether all is well, without touching any result.",
+            found="\n".join(
+                f"{'' if k == 0 else ' ' * 12}{_told(problem)}"
+                for k, problem in enumerate(problems)
+            ),
+            todo=(
+                "mend what is named; `python -m counterpoise check` tells whether all is well,"
+                " without touching any result."
+            ),
         ) from None
 
 
 def _told(problem: Any) -> str:
     """One validation error as `key: what is allowed, what was found`."""
-    schemes = {name for kind in get_args(AnySplit) for name in get_args(kind.model_fields["scheme"].annotation)}
+    schemes = {
+        name
+        for kind in get_args(AnySplit)
+        for name in get_args(kind.model_fields["scheme"].annotation)
+    }
     tags = {*schemes, "number", "amount", "range", "choices", "[key]"}
     place = ".".join(str(part) for part in problem["loc"] if part not in tags)
     message, kind = problem["msg"], problem["type"]
     if kind == "string_pattern_mismatch" and problem["loc"][-1] == "[key]":
-        message = "a key may hold lower-case letters, digits and _ alone, since DVC makes stage names of it"
+        message = (
+            "a key may hold lower-case letters, digits and _ alone, since DVC makes stage names"
+            " of it"
+        )
     elif kind == "string_type" and problem["loc"][-1] == "[key]":
         message = "a key must be a text; put quotes around it"
     elif kind == "union_tag_invalid":
@@ -647,7 +749,17 @@ def _told(problem: Any) -> str:
         message = f"the key scheme is missing; the schemes are: {', '.join(sorted(schemes))}"
     elif kind == "missing":
         return f"{place}: this key is required and missing"
-    if kind in {"unknown_key", "unknown_strategy", "taken", "sums", "rows", "source", "costs", "trials", "range"}:
+    if kind in {
+        "unknown_key",
+        "unknown_strategy",
+        "taken",
+        "sums",
+        "rows",
+        "source",
+        "costs",
+        "trials",
+        "range",
+    }:
         return f"{place}: {message}" if place else message
     found = repr(problem["input"])
     return f"{place}: {message}, found {found if len(found) <= 80 else found[:77] + '...'}"

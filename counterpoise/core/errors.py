@@ -2,7 +2,7 @@
 
     CounterpoiseError
      |-- ConfigurationError   params.yaml asks for something that does not exist or makes no sense
-     |-- SourceError          a dataset's bytes cannot be had, or are not the bytes that were promised
+     |-- SourceError          a dataset's bytes cannot be had, or are not those that were promised
      |-- TableError           the bytes are there, but they are no table that can be learned from
      |-- SplitError           the table cannot be split as asked
      |-- ResultError          a result of an earlier stage is missing or does not fit
@@ -10,7 +10,7 @@
      |-- DeviceError          the device that a model asks for is not there
      |-- ClusterError         the cluster that is named cannot be reached, or cannot do the work
      +-- LibraryError         a library that the work needs is not installed
-    NotApplicable             a remedy that cannot run on these rows: a result with its reason, never a crash
+    NotApplicable             a remedy that cannot run on these rows: a result with its reason
 
 Every message says what is wrong, where, what was expected, what was found, and what to do.
 """
@@ -45,12 +45,25 @@ class CounterpoiseError(Exception):
         found: str | None = None,
         todo: str | None = None,
     ) -> None:
-        self.what, self.where, self.expected, self.found, self.todo = what, where, expected, found, todo
+        self.what, self.where, self.expected, self.found, self.todo = (
+            what,
+            where,
+            expected,
+            found,
+            todo,
+        )
         super().__init__(what)
 
     def __str__(self) -> str:
-        parts = (("where", self.where), ("expected", self.expected), ("found", self.found), ("to do", self.todo))
-        return "\n".join([self.what, *(f"  {name + ':':<10}{text}" for name, text in parts if text is not None)])
+        parts = (
+            ("where", self.where),
+            ("expected", self.expected),
+            ("found", self.found),
+            ("to do", self.todo),
+        )
+        return "\n".join(
+            [self.what, *(f"  {name + ':':<10}{text}" for name, text in parts if text is not None)]
+        )
 
 
 class ConfigurationError(CounterpoiseError):
@@ -92,7 +105,8 @@ class LibraryError(CounterpoiseError):
     def of(cls, error: ModuleNotFoundError) -> LibraryError:
         """What to tell where an import fails."""
         return cls(
-            f"The library {(error.name or 'that is asked for').partition('.')[0]} is not installed.",
+            f"The library {(error.name or 'that is asked for').partition('.')[0]} is not"
+            " installed.",
             expected="an environment with all of requirements.lock",
             found=str(error),
             todo="`pip install -r requirements.lock` in the environment that runs this.",
@@ -100,7 +114,8 @@ class LibraryError(CounterpoiseError):
 
 
 class NotApplicable(Exception):
-    """A remedy that cannot run on these rows; the text is the reason, as the library gives it where it gives one."""
+    """A remedy that cannot run on these rows; the text is the reason, as the library gives it where
+    it gives one."""
 
 
 def no_space(error: OSError, where: str) -> StorageError | None:
@@ -111,8 +126,11 @@ def no_space(error: OSError, where: str) -> StorageError | None:
         "There is no room left on the disk.",
         where=where,
         found=error.strerror,
-        todo="free some space and run `dvc repro` again; nothing was left half-written. `dvc gc --workspace` drops "
-        "cached results that no dvc.lock of yours needs, and the folder data/store/ may be deleted at any time.",
+        todo=(
+            "free some space and run `dvc repro` again; nothing was left half-written. `dvc gc"
+            " --workspace` drops cached results that no dvc.lock of yours needs, and the folder"
+            " data/store/ may be deleted at any time."
+        ),
     )
 
 

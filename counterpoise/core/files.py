@@ -1,4 +1,5 @@
-"""Readers and writers whose files are either whole or absent, and the same bytes for the same content."""
+"""Readers and writers whose files are either whole or absent, and the same bytes for the same
+content."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ CHUNK = 1 << 20
 TAIL, DIGEST = 8, 32
 """Bytes that a Parquet file ends with after its footer, and of the digest that stands before it."""
 DECIMALS = 6
-"""Decimals of every number in a CSV or JSON result: more would suggest a precision that no dataset here has."""
+"""Decimals of every number in a CSV or JSON result: more would suggest a precision that no dataset
+here has."""
 
 
 @contextmanager
@@ -34,7 +36,8 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     durable : bool
-        Whether to wait until the bytes are on the disk, so that a power failure leaves no part of them.
+        Whether to wait until the bytes are on the disk, so that a power failure leaves no part of
+        them.
 
     Raises
     ------
@@ -70,8 +73,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """JSON with sorted keys and rounded numbers; NaN becomes null, an infinity is refused, since JSON has neither."""
-    write_text(path, json.dumps(rounded(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+    """JSON with sorted keys and rounded numbers; NaN becomes null, an infinity is refused, since
+    JSON has neither."""
+    write_text(
+        path,
+        json.dumps(rounded(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+        + "\n",
+    )
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
@@ -104,7 +112,9 @@ def write_parquet_pieces(path: Path, pieces: Iterator[pd.DataFrame]) -> None:
 
     first = pa.Table.from_pandas(next(pieces), preserve_index=False)
     with replacing(path) as file:
-        with pq.ParquetWriter(file, first.schema, compression="zstd", write_page_checksum=True) as writer:
+        with pq.ParquetWriter(
+            file, first.schema, compression="zstd", write_page_checksum=True
+        ) as writer:
             writer.write_table(first, ROW_GROUP)
             del first
             for piece in pieces:
@@ -117,13 +127,16 @@ def read_json(path: Path) -> Any:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV result; texts such as "none" and "nan" stay texts, only an empty field is missing."""
+    """Read a CSV result; texts such as "none" and "nan" stay texts, only an empty field is
+    missing."""
     import pandas as pd
 
     return pd.read_csv(_present(path), keep_default_na=False, na_values=[""])
 
 
-def read_parquet(path: Path, columns: list[str] | None = None, *, verify: bool = True) -> pd.DataFrame:
+def read_parquet(
+    path: Path, columns: list[str] | None = None, *, verify: bool = True
+) -> pd.DataFrame:
     """Read a Parquet file that `write_parquet` wrote.
 
     Parameters
@@ -144,7 +157,8 @@ def read_parquet(path: Path, columns: list[str] | None = None, *, verify: bool =
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """A Parquet file that `write_parquet` wrote, to be read column by column; raises as `read_parquet` does."""
+    """A Parquet file that `write_parquet` wrote, to be read column by column; raises as
+    `read_parquet` does."""
     import pyarrow.parquet as pq
 
     _verify_digest(path)
@@ -152,10 +166,11 @@ def open_parquet(path: Path) -> pq.ParquetFile:
 
 
 def _parquet_digest(file: IO[bytes], gap: int) -> tuple[int, bytes]:
-    """Where the footer of a Parquet file begins, and the SHA-256 of all bytes but so many before it.
+    """Where the footer of a Parquet file begins, and the SHA-256 of all bytes but so many before
+    it.
 
-    Parquet's own checksums leave out the headers of pages and the footer, where one flipped bit in fifty changes what is
-    read without an error.
+    Parquet's own checksums leave out the headers of pages and the footer, where one flipped bit in
+    fifty changes what is read without an error.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(max(size - TAIL, 0))
@@ -188,10 +203,12 @@ def _verify_digest(path: Path) -> None:
         where=str(path),
         expected="the bytes that were written",
         found="other bytes: their checksum differs",
-        todo="three commands, of which the first has DVC check the copies in its cache again:\n"
-        '    find "$(dvc cache dir)/files" -type f -exec chmod u+w {} + -exec touch {} +\n'
-        f"    rm {shlex.quote(str(path))}\n"
-        "    dvc repro",
+        todo=(
+            "three commands, of which the first has DVC check the copies in its cache again:\n"
+            '    find "$(dvc cache dir)/files" -type f -exec chmod u+w {} + -exec touch {} +\n'
+            f"    rm {shlex.quote(str(path))}\n"
+            "    dvc repro"
+        ),
     )
 
 
@@ -202,7 +219,10 @@ def _present(path: Path) -> Path:
             where=str(path),
             expected="the file that an earlier stage writes",
             found="no such file",
-            todo="`dvc repro` makes it, or `dvc checkout` brings it back from the cache, or `dvc pull` from the remote.",
+            todo=(
+                "`dvc repro` makes it, or `dvc checkout` brings it back from the cache, or `dvc"
+                " pull` from the remote."
+            ),
         )
     return path
 
@@ -219,7 +239,8 @@ def rounded(content: Any) -> Any:
 
 
 def digest(*parts: bytes | str | memoryview) -> str:
-    """The SHA-256 of the parts, each preceded by its length so that no two lists of parts look alike."""
+    """The SHA-256 of the parts, each preceded by its length so that no two lists of parts look
+    alike."""
     total = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part

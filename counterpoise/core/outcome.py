@@ -25,20 +25,25 @@ def one_line(text: str) -> str:
 def reason_of(error: Exception) -> str:
     """What was raised, in one line and with nothing in it that differs between two runs.
 
-    xgboost gives the time of day and addresses in memory with it, scikit-learn the choices of a parameter as a set.
+    xgboost gives the time of day and addresses in memory with it, scikit-learn the choices of a
+    parameter as a set.
     """
     text = one_line(str(error).partition("\nStack trace:")[0])
-    text = re.sub(r"\{('[^{}:]*')\}", lambda found: f"{{{', '.join(sorted(found[1].split(', ')))}}}", text)
+    text = re.sub(
+        r"\{('[^{}:]*')\}", lambda found: f"{{{', '.join(sorted(found[1].split(', ')))}}}", text
+    )
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
 
 
 def attempted(work: Callable[[], R]) -> tuple[str, str, R | None]:
-    """Status, reason and result: what cannot be done is a result with its reason, and all else goes on."""
+    """Status, reason and result: what cannot be done is a result with its reason, and all else goes
+    on."""
     try:
         return OK, "", work()
     except NotApplicable as error:
         return NOT_APPLICABLE, str(error), None
     except MemoryError as error:
         return FAILED, f"out of memory: {error}", None
-    except Exception as error:  # whatever a library raises on these rows: one cell fails, and says why
+    # whatever a library raises on these rows: one cell fails, and says why
+    except Exception as error:
         return FAILED, reason_of(error), None

@@ -1,7 +1,8 @@
 """Every path of the project as a function.
 
-Paths are relative to the working directory, which is where dvc.yaml and params.yaml lie: the same stages serve more than
-one pipeline. Only the code and the default tracking store are found from where this file lies.
+Paths are relative to the working directory, which is where dvc.yaml and params.yaml lie: the same
+stages serve more than one pipeline. Only the code and the default tracking store are found from
+where this file lies.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ DATA = Path("data")
 REPORTS = Path("reports")
 
 DOWNLOADS = DATA / "downloads"
-"""Verified bytes as they were published; ignored by git and DVC, so a rerun does not download again."""
+"""Verified bytes as they were published; ignored by git and DVC, so a rerun does not download
+again."""
 
 STORE = DATA / "store"
-"""Fitted cells by the hash of their inputs; ignored by git and DVC, bounded in size, safe to delete."""
+"""Fitted cells by the hash of their inputs; ignored by git and DVC, bounded in size, safe to
+delete."""
 
 SCRATCH = DATA / "scratch"
 """What a stage's workers share while it runs; ignored by git and DVC, empty when no stage runs."""
@@ -72,7 +75,8 @@ def evaluation(dataset: str) -> Path:
 
 
 def made(dataset: str) -> Path:
-    """Who evaluated a dataset, when and from which commit; apart from the results, whose bytes it would change."""
+    """Who evaluated a dataset, when and from which commit; apart from the results, whose bytes it
+    would change."""
     return DATA / "made" / f"{dataset}.json"
 
 
@@ -98,10 +102,14 @@ def _cell(folder: Path, dataset: str, strategy: str | None) -> Path:
 def tracking_root() -> Path:
     """The repository whose mlflow.db is meant.
 
-    `dvc exp run --temp` works in a copy below `.dvc/tmp/exps` of the repository; its runs belong into the store of the
-    repository itself, where people look.
+    `dvc exp run --temp` works in a copy below `.dvc/tmp/exps` of the repository; its runs belong
+    into the store of the repository itself, where people look.
     """
     for parent in REPOSITORY.parents:
-        if parent.name == "exps" and parent.parent.name == "tmp" and parent.parent.parent.name == ".dvc":
+        if (
+            parent.name == "exps"
+            and parent.parent.name == "tmp"
+            and parent.parent.parent.name == ".dvc"
+        ):
             return parent.parents[2]
     return REPOSITORY if (REPOSITORY / "dvc.yaml").is_file() else Path.cwd()

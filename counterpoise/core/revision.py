@@ -1,4 +1,5 @@
-"""The commit that results are made from and who makes them, as git and the machine's account tell it."""
+"""The commit that results are made from and who makes them, as git and the machine's account tell
+it."""
 
 from __future__ import annotations
 

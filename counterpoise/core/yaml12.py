@@ -1,7 +1,8 @@
 """YAML 1.2, read and written by the library and with the settings that DVC uses.
 
-YAML 1.1, which PyYAML reads, makes booleans of `yes` and `No` and 750 of `12:30`. DVC writes these texts without quotes
-into dvc.lock, so a reader of YAML 1.1 finds other values there than params.yaml has.
+YAML 1.1, which PyYAML reads, makes booleans of `yes` and `No` and 750 of `12:30`. DVC writes these
+texts without quotes into dvc.lock, so a reader of YAML 1.1 finds other values there than
+params.yaml has.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def load(text: str) -> Any:
     Raises
     ------
     InvalidYaml
-        When the text breaks the syntax, a key stands twice in one mapping, or a value does not fit its type.
+        When the text breaks the syntax, a key stands twice in one mapping, or a value does not fit
+        its type.
 
     Examples
     --------
@@ -80,7 +82,8 @@ def dump(content: Any) -> str:
     Returns
     -------
     str
-        Block style, with quotes around the texts that YAML 1.2 would read as something else, and around no others.
+        Block style, with quotes around the texts that YAML 1.2 would read as something else, and
+        around no others.
     """
     yaml = YAML()
     yaml.default_flow_style = False

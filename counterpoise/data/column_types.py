@@ -11,20 +11,24 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from counterpoise.core.config import Dataset, Label, Rows, did_you_mean
-from counterpoise.data.tables import COST, ROLE, TARGET, Table
 from counterpoise.core.errors import TableError
+from counterpoise.core.types import Labels
+from counterpoise.data.tables import COST, ROLE, TARGET, Table
 
 MOSTLY = 0.5
-"""From this share of numbers on, a text in a column is taken for a mistake rather than for a category."""
+"""From this share of numbers on, a text in a column is taken for a mistake rather than for a
+category."""
 
 MANY_LABELS = 50
-"""With more labels than this, in more than half of its rows another one, a text column is taken for an identifier."""
+"""With more labels than this, in more than half of its rows another one, a text column is taken for
+an identifier."""
 
 AT_ONCE = 1 << 24
 """Numbers that are looked at together."""
 
 ROLES = ("time", "group", "weight")
-"""Roles that a dataset's entry gives to columns, which are then no features. A column of costs may well be a feature."""
+"""Roles that a dataset's entry gives to columns, which are then no features. A column of costs may
+well be a feature."""
 
 
 def typed(raw: pd.DataFrame, entry: Dataset, where: str) -> tuple[Table, dict[str, Any]]:
@@ -34,12 +38,14 @@ def typed(raw: pd.DataFrame, entry: Dataset, where: str) -> tuple[Table, dict[st
     -------
     table : Table
     facts : dict
-        What was done and seen: rows, positives, prevalence, missing values, sentinels replaced, constant columns.
+        What was done and seen: rows, positives, prevalence, missing values, sentinels replaced,
+        constant columns.
 
     Raises
     ------
     TableError
-        When a declared column is absent, the positive label is absent or everywhere, or a column cannot be learned from.
+        When a declared column is absent, the positive label is absent or everywhere, or a column
+        cannot be learned from.
     """
     raw = raw.rename(columns=str)
     if entry.source is not None and entry.source.rows is not None:
@@ -93,7 +99,8 @@ def _chosen(raw: pd.DataFrame, rows: Rows, where: str) -> pd.DataFrame:
             where=where,
             expected=f"rows with {rows.column} "
             + (f"<= {rows.at_most}" if rows.equals is None else f"== {rows.equals!r}"),
-            found=f"{rows.column} such as " + ", ".join(map(repr, values.astype(str).unique()[:10])),
+            found=f"{rows.column} such as "
+            + ", ".join(map(repr, values.astype(str).unique()[:10])),
             todo="correct source.rows.",
         )
     return raw[keep].reset_index(drop=True)
@@ -106,7 +113,9 @@ def _present(raw: pd.DataFrame, entry: Dataset, where: str) -> None:
         *(("categorical", c) for c in entry.categorical),
     ]
     wanted += [(role, name) for role in ROLES if (name := getattr(entry, role)) is not None]
-    wanted += [("costs", name) for name in (entry.costs.columns_of() if entry.costs is not None else ())]
+    wanted += [
+        ("costs", name) for name in (entry.costs.columns_of() if entry.costs is not None else ())
+    ]
     for key, name in wanted:
         if str(name) not in raw:
             raise _absent(raw, str(name), key, where)
@@ -152,7 +161,9 @@ def _equal(values: pd.Series, label: Label | None) -> NDArray[np.bool_]:
         return np.asarray(values == meant[text]) if text in meant else np.zeros(len(values), bool)
     if types.is_numeric_dtype(values):
         try:
-            return np.asarray(values == float(str(label)) if not isinstance(label, bool) else values == label)
+            return np.asarray(
+                values == float(str(label)) if not isinstance(label, bool) else values == label
+            )
         except ValueError:
             return np.zeros(len(values), bool)
     texts = values.astype(str).str.strip()
@@ -161,15 +172,21 @@ def _equal(values: pd.Series, label: Label | None) -> NDArray[np.bool_]:
     return np.asarray(texts == str(label).strip())
 
 
-def _target(values: pd.Series, positive: Label, name: str, where: str) -> NDArray[np.int8]:
+def _target(values: pd.Series, positive: Label, name: str, where: str) -> Labels:
     missing = int(values.isna().sum())
     if missing:
         raise TableError(
             "The target is missing in some rows.",
             where=f"{where}, column {name!r}",
             expected="a label in every row",
-            found=f"{missing} rows without one, the first is row {int(np.flatnonzero(values.isna())[0]) + 1}",
-            todo="take these rows out of the table: a row without a label can neither train nor test.",
+            found=(
+                f"{missing} rows without one, the first is row"
+                f" {int(np.flatnonzero(values.isna())[0]) + 1}"
+            ),
+            todo=(
+                "take these rows out of the table: a row without a label can neither train nor"
+                " test."
+            ),
         )
     y = _equal(values, positive).astype(np.int8)
     if not y.any() or y.all():
@@ -180,7 +197,10 @@ def _target(values: pd.Series, positive: Label, name: str, where: str) -> NDArra
             where=f"{where}, column {name!r}",
             expected="some rows with the positive label and some without",
             found=shown + (f" and {len(counts) - 10} more labels" if len(counts) > 10 else ""),
-            todo="set `positive` to the label of the class that matters (with quotes if it is a text).",
+            todo=(
+                "set `positive` to the label of the class that matters (with quotes if it is a"
+                " text)."
+            ),
         )
     return y
 
@@ -194,14 +214,23 @@ def _feature(
     if present.empty:
         return np.full(len(values), np.nan), None
     if values.dtype == object and isinstance(present.iloc[0], (list, tuple, set, dict, np.ndarray)):
-        raise TableError("A column holds lists.", where=place, expected="one number or one text in each row",
-                         found=repr(present.iloc[0])[:80],
-                         todo="make columns of their elements, or list it under `drop`.")  # fmt: skip
+        raise TableError(
+            "A column holds lists.",
+            where=place,
+            expected="one number or one text in each row",
+            found=repr(present.iloc[0])[:80],
+            todo="make columns of their elements, or list it under `drop`.",
+        )
     if categorical or types.is_bool_dtype(values) or isinstance(values.dtype, pd.CategoricalDtype):
         return _codes(values, place, declared=True)
     if types.is_complex_dtype(values):
-        raise TableError("A column holds complex numbers.", where=place, expected="numbers or categories",
-                         found=str(values.dtype), todo="split it into real columns, or list it under `drop`.")  # fmt: skip
+        raise TableError(
+            "A column holds complex numbers.",
+            where=place,
+            expected="numbers or categories",
+            found=str(values.dtype),
+            todo="split it into real columns, or list it under `drop`.",
+        )
     if types.is_numeric_dtype(values):
         return values.to_numpy(dtype=np.float64, na_value=np.nan), None
     if (
@@ -214,7 +243,10 @@ def _feature(
             where=place,
             expected="numbers or categories",
             found=str(values.dtype),
-            todo="name it as `time`, list it under `drop`, or make features of it (hour, weekday, days since ...).",
+            todo=(
+                "name it as `time`, list it under `drop`, or make features of it (hour, weekday,"
+                " days since ...)."
+            ),
         )
     if set(present.map(lambda value: str(value).strip().lower())) <= {"true", "false"}:
         return _codes(values, place, declared=True)
@@ -228,15 +260,22 @@ def _feature(
             "A numeric column holds text.",
             where=f"{place}, row {row}",
             expected="a number, or an empty field for a missing one",
-            found=f"{texts.iloc[0]!r}" + (f", and text in {len(texts) - 1} more rows" if len(texts) > 1 else ""),
-            todo="correct these values, or list the column under `categorical` if it holds categories.",
+            found=f"{texts.iloc[0]!r}"
+            + (f", and text in {len(texts) - 1} more rows" if len(texts) > 1 else ""),
+            todo=(
+                "correct these values, or list the column under `categorical` if it holds"
+                " categories."
+            ),
         )
     return _codes(values, place, declared=False)
 
 
-def _codes(values: pd.Series, place: str, *, declared: bool) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def _codes(
+    values: pd.Series, place: str, *, declared: bool
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     if types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")  # a missing value has made floats of whole numbers: 1 is a label, not 1.0
+        # a missing value has made floats of whole numbers: 1 is a label, not 1.0
+        values = values.astype("Int64")
     texts = values.astype(object).map(lambda value: str(value).strip(), na_action="ignore")
     labels = tuple(sorted(texts.dropna().unique()))
     if not declared and len(labels) > MANY_LABELS and len(labels) > len(values) / 2:
@@ -247,16 +286,22 @@ def _codes(values: pd.Series, place: str, *, declared: bool) -> tuple[NDArray[np
             found=f"{len(labels)} different texts in {len(values)} rows, such as {labels[0]!r}",
             todo="list it under `drop`, or under `categorical` if it really is a category.",
         )
-    codes = pd.Index(labels, dtype=object).get_indexer(texts) if labels else np.full(len(values), -1)
+    codes = (
+        pd.Index(labels, dtype=object).get_indexer(texts) if labels else np.full(len(values), -1)
+    )
     return np.where(codes < 0, np.nan, codes).astype(np.float64), labels
 
 
 def _role(values: pd.Series, role: str, name: str, where: str) -> NDArray[np.generic]:
     place = f"{where}, column {name!r}"
     if values.isna().any():
-        raise TableError(f"The {role} is missing in some rows.", where=place, expected=f"a {role} in every row",
-                         found=f"{int(values.isna().sum())} rows without one",
-                         todo="fill it in, or take these rows out.")  # fmt: skip
+        raise TableError(
+            f"The {role} is missing in some rows.",
+            where=place,
+            expected=f"a {role} in every row",
+            found=f"{int(values.isna().sum())} rows without one",
+            todo="fill it in, or take these rows out.",
+        )
     if role == "group":
         return pd.factorize(values)[0].astype(np.int64)
     if types.is_numeric_dtype(values):
@@ -264,20 +309,34 @@ def _role(values: pd.Series, role: str, name: str, where: str) -> NDArray[np.gen
     if role == "time":
         try:
             moments = pd.to_datetime(
-                values, format=None if types.is_datetime64_any_dtype(values) else "ISO8601", utc=True
+                values,
+                format=None if types.is_datetime64_any_dtype(values) else "ISO8601",
+                utc=True,
             )
             return moments.dt.as_unit("ns").astype("int64").to_numpy()
         except (ValueError, TypeError) as error:
-            raise TableError("A column of points in time cannot be read.", where=place,
-                             expected="numbers, or dates such as 2026-01-31 or 2026-01-31T23:59:00",
-                             found=str(error)[:200], todo="write the dates in the ISO 8601 order.") from None  # fmt: skip
-    raise TableError(f"The {role} is no number.", where=place, expected="numbers of at least 0",
-                     found=str(values.iloc[0])[:80], todo=f"correct the column, or unset `{role}`.")  # fmt: skip
+            raise TableError(
+                "A column of points in time cannot be read.",
+                where=place,
+                expected="numbers, or dates such as 2026-01-31 or 2026-01-31T23:59:00",
+                found=str(error)[:200],
+                todo="write the dates in the ISO 8601 order.",
+            ) from None
+    raise TableError(
+        f"The {role} is no number.",
+        where=place,
+        expected="numbers of at least 0",
+        found=str(values.iloc[0])[:80],
+        todo=f"correct the column, or unset `{role}`.",
+    )
 
 
 def _amount(values: pd.Series, name: str, where: str) -> NDArray[np.float64]:
     """A column that a cost is reckoned from."""
-    place, numbers = f"{where}, column {name!r}, named by `costs`", pd.to_numeric(values, errors="coerce")
+    place, numbers = (
+        f"{where}, column {name!r}, named by `costs`",
+        pd.to_numeric(values, errors="coerce"),
+    )
     wrong = np.flatnonzero(~np.isfinite(numbers.to_numpy(dtype=np.float64, na_value=np.nan)))
     if len(wrong):
         first = values.iloc[int(wrong[0])]
@@ -285,7 +344,13 @@ def _amount(values: pd.Series, name: str, where: str) -> NDArray[np.float64]:
             "A column of costs is not a number in every row.",
             where=f"{place}, row {int(wrong[0]) + 1}",
             expected="a finite number in every row: a decision about a row without one has no cost",
-            found=("nothing" if pd.isna(first) else repr(first) if isinstance(first, str) else str(first))
+            found=(
+                "nothing"
+                if pd.isna(first)
+                else repr(first)
+                if isinstance(first, str)
+                else str(first)
+            )
             + f", and so in {len(wrong)} rows in all",
             todo="fill these values in, or give a number instead of the column.",
         )
@@ -293,7 +358,8 @@ def _amount(values: pd.Series, name: str, where: str) -> NDArray[np.float64]:
 
 
 def _validate(table: Table, where: str) -> None:
-    """Hold the typed table against its schema: finite numbers, target 0/1, weights of at least 0, something that varies."""
+    """Hold the typed table against its schema: finite numbers, target 0/1, weights of at least 0,
+    something that varies."""
     import pandera.pandas as pa
 
     def finite(values: pd.Series) -> pd.Series:
@@ -312,7 +378,10 @@ def _validate(table: Table, where: str) -> None:
     for start in range(0, len(numeric), at_once):
         some = numeric[start : start + at_once]
         frame = pd.DataFrame(table.X[:, some], columns=[table.features[k] for k in some])
-        schema = {name: pa.Column(float, pa.Check(finite, error="infinite"), nullable=True) for name in frame.columns}
+        schema = {
+            name: pa.Column(float, pa.Check(finite, error="infinite"), nullable=True)
+            for name in frame.columns
+        }
         found.append(cases(frame, schema))
     frame = pd.DataFrame({TARGET: table.y})
     schema = {TARGET: pa.Column("int8", pa.Check.isin([0, 1], error="neither 0 nor 1"))}
@@ -323,12 +392,19 @@ def _validate(table: Table, where: str) -> None:
         )
     found.append(cases(frame, schema))
     if any(map(len, found)):
-        told = [f"{c!r}: {len(g)} values {g['check'].iloc[0]}, the first in row {int(g['index'].iloc[0]) + 1}"
-                for some in found if len(some) for c, g in some.groupby("column", sort=False)]  # fmt: skip
+        told = [
+            f"{c!r}: {len(g)} values {g['check'].iloc[0]}, the first in row"
+            f" {int(g['index'].iloc[0]) + 1}"
+            for some in found
+            if len(some)
+            for c, g in some.groupby("column", sort=False)
+        ]
         raise TableError(
             "The table holds values that nothing can be learned from.",
             where=where,
-            expected="finite numbers, an empty field where a value is missing, weights of at least 0",
+            expected=(
+                "finite numbers, an empty field where a value is missing, weights of at least 0"
+            ),
             found="\n            ".join(told[:20]),
             todo="correct these values (an infinity often comes from a division by zero).",
         )
@@ -366,11 +442,14 @@ def _facts(table: Table, entry: Dataset, sentinels: int) -> dict[str, Any]:
         "prevalence": float(table.y.mean()),
         "features": len(table.features),
         "categorical": sorted(table.categories),
-        "constant": [name for name, varies in zip(table.features, varying, strict=True) if not varies],
+        "constant": [
+            name for name, varies in zip(table.features, varying, strict=True) if not varies
+        ],
         "missing_values": sum(int(np.isnan(X).sum()) for X in _blocks(table.X)),
         "sentinels_replaced": sentinels,
         "no_features": sorted(
-            {str(c) for c in entry.drop} | {str(getattr(entry, role)) for role in ROLES if role in table.roles}
+            {str(c) for c in entry.drop}
+            | {str(getattr(entry, role)) for role in ROLES if role in table.roles}
         ),
         "target": str(entry.target),
         "positive": str(entry.positive),

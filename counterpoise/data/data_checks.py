@@ -1,7 +1,8 @@
 """What is wrong with a dataset, said before anything is trained on it.
 
-Each kind of defect is a function from the table to findings. A finding counts, gives examples, says in one sentence what is
-there, and in one what to do. Nothing here changes a row: what is a defect and what is nature a person decides.
+Each kind of defect is a function from the table to findings. A finding counts, gives examples, says
+in one sentence what is there, and in one what to do. Nothing here changes a row: what is a defect
+and what is nature a person decides.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.core.config import seed_for
-from counterpoise.data import label_noise
-from counterpoise.data.row_groups import as_bytes, numbered
-from counterpoise.data.folds import Index, Parts
-from counterpoise.data.tables import COST, Table
 from counterpoise.core.errors import NotApplicable, TableError
+from counterpoise.core.types import Index, Labels
+from counterpoise.data import label_noise
+from counterpoise.data.folds import Parts
+from counterpoise.data.row_groups import as_bytes, numbered
+from counterpoise.data.tables import COST, Table
 
 Severity = Literal["note", "warning", "serious"]
 SEVERITIES: tuple[Severity, ...] = ("serious", "warning", "note")
@@ -34,16 +36,19 @@ WORTH_A_WARNING = 0.01
 """From this share of rows on, what is wrong with them may change a comparison."""
 
 COPIED = 0.1
-"""From this share of positive test rows on that were trained on too, scores tell how well copies are remembered."""
+"""From this share of positive test rows on that were trained on too, scores tell how well copies
+are remembered."""
 
 COARSE = 0.5
-"""Where no more than this share of the rows differ, the columns are so coarse that rows coincide, with both labels too."""
+"""Where no more than this share of the rows differ, the columns are so coarse that rows coincide,
+with both labels too."""
 
 LEAK = 0.995
 """A single feature with this ROC AUC or more does what no honest feature is expected to do."""
 
 LEAK_PRECISION = 0.98
-"""With this average precision too it tells the label; an honest feature of rare positives may well reach the AUC alone."""
+"""With this average precision too it tells the label; an honest feature of rare positives may well
+reach the AUC alone."""
 
 FEWEST = 5
 """With fewer rows of a class than this, no single feature is judged."""
@@ -55,7 +60,8 @@ LONG_ENOUGH = 50
 """In a table of fewer rows all values of a column may well differ by chance."""
 
 COINCIDENCES = 10
-"""Where chance would make so many pairs of rows alike and there are none, somebody numbered the rows."""
+"""Where chance would make so many pairs of rows alike and there are none, somebody numbered the
+rows."""
 
 FOLLOWS = 0.999
 """From this rank correlation on, a column follows the number of the row."""
@@ -64,7 +70,8 @@ NEARLY = 0.999
 """From this share of rows with one value on, a column is nearly constant."""
 
 CODES = frozenset(-(10.0**k - 1) for k in range(1, 8)) | {-1.0}
-"""What people write for a missing value where all values are at least 0: -1, -9, -99, -999 and so on."""
+"""What people write for a missing value where all values are at least 0: -1, -9, -99, -999 and so
+on."""
 
 BLOCKS = 10
 """Into so many parts of equal size is time divided to see whether the share of positives moves."""
@@ -73,16 +80,19 @@ CHANCE = 0.001
 """A difference that chance makes more rarely than this is taken for one."""
 
 DOUBTED = 0.1
-"""From so many suspects for each row of the rarer class on, wrong labels may change a comparison."""
+"""From so many suspects for each row of the rarer class on, wrong labels may change a
+comparison."""
 
 UNCLEAR = 0.5
-"""With more undecided rows than this for each row of the rarer class, classes overlap, and a doubted label may be right."""
+"""With more undecided rows than this for each row of the rarer class, classes overlap, and a
+doubted label may be right."""
 
 KEPT_ROWS = 50_000_000
 """Values of columns, rows times columns, that are kept at hand."""
 
 ENOUGH = 100
-"""With fewer rows of the rarer class than this, a model that contradicts a label has seen too little to warn."""
+"""With fewer rows of the rarer class than this, a model that contradicts a label has seen too
+little to warn."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +120,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings, the serious ones first, what distinct rows there are, and what could not be looked at and why."""
+    """All findings, the serious ones first, what distinct rows there are, and what could not be
+    looked at and why."""
 
     findings: tuple[Finding, ...]
     distinct: dict[str, Any]
@@ -125,7 +136,8 @@ class Report:
 
 
 class Column(NamedTuple):
-    """One feature as its distinct values, ascending, how often each occurs, and which one each row has (-1: none)."""
+    """One feature as its distinct values, ascending, how often each occurs, and which one each row
+    has (-1: none)."""
 
     name: str
     category: bool
@@ -138,8 +150,11 @@ class Column(NamedTuple):
         return len(self.codes) - int(self.counts.sum())
 
 
-def find(table: Table, parts: Parts, scheme: str, seed: int, dataset: str, *, labels: bool = True) -> Report:
-    """Look at everything; without `labels` at everything but suspects of label noise, which takes a model."""
+def find(
+    table: Table, parts: Parts, scheme: str, seed: int, dataset: str, *, labels: bool = True
+) -> Report:
+    """Look at everything; without `labels` at everything but suspects of label noise, which takes a
+    model."""
     seed = seed_for(seed, dataset, "defects")
     groups = alike(table.X)
     columns = Columns(table)
@@ -166,9 +181,11 @@ def find(table: Table, parts: Parts, scheme: str, seed: int, dataset: str, *, la
 def refusal(dataset: str, report: Report) -> TableError:
     """The error of a dataset that asks to be refused when something serious is found in it."""
     return TableError(
-        f"The table of {dataset} has a serious defect."
-        if len(report.serious) == 1
-        else f"The table of {dataset} has {len(report.serious)} serious defects.",
+        (
+            f"The table of {dataset} has a serious defect."
+            if len(report.serious) == 1
+            else f"The table of {dataset} has {len(report.serious)} serious defects."
+        ),
         where=f"params.yaml: datasets.{dataset}, which asks for `defects: fail`",
         expected="a table without a serious defect; nothing was trained on this one",
         found="\n            ".join(finding.sentence for finding in report.serious),
@@ -185,7 +202,8 @@ def alike(X: NDArray[np.float64]) -> Index:
 class Columns(Sequence[Column]):
     """The features as columns, each made when it is asked for.
 
-    A column takes three times what its values take, so that of a large table only a few are kept at hand.
+    A column takes three times what its values take, so that of a large table only a few are kept at
+    hand.
     """
 
     def __init__(self, table: Table) -> None:
@@ -207,50 +225,67 @@ class Columns(Sequence[Column]):
     def _column(self, k: int) -> Column:
         name, values = self.table.features[k], self.table.X[:, k]
         there = ~np.isnan(values)
-        distinct, codes, counts = np.unique(values[there] + 0.0, return_inverse=True, return_counts=True)
+        distinct, codes, counts = np.unique(
+            values[there] + 0.0, return_inverse=True, return_counts=True
+        )
         whole = np.full(len(self.table), -1, dtype=np.int64)
         whole[there] = codes.reshape(-1)
         return Column(name, name in self.table.categories, distinct, counts, whole)
 
 
-def distinct_rows(y: NDArray[np.int8], groups: Index) -> dict[str, Any]:
+def distinct_rows(y: Labels, groups: Index) -> dict[str, Any]:
     """How many feature rows differ, and which one is most frequent."""
     counts = np.bincount(groups)
     positives = np.bincount(groups, weights=y)
-    often = np.flatnonzero(counts[groups] == counts.max())[0]  # of several, the one that comes first in the table
+    # of several, the one that comes first in the table
+    often = np.flatnonzero(counts[groups] == counts.max())[0]
     same = groups == groups[often]
     return {
         "rows": len(y),
         "distinct": len(counts),
         "distinct_with_label": len(counts) + int(((positives > 0) & (positives < counts)).sum()),
-        "most_frequent": {"rows": int(same.sum()), "positives": int(y[same].sum()), "first": int(often) + 1},
+        "most_frequent": {
+            "rows": int(same.sum()),
+            "positives": int(y[same].sum()),
+            "first": int(often) + 1,
+        },
     }
 
 
 def duplicates(table: Table, groups: Index) -> Iterator[Finding]:
-    """Rows whose features repeat those of an earlier row, and how many repeat all else that is known of it too."""
+    """Rows whose features repeat those of an earlier row, and how many repeat all else that is
+    known of it too."""
     again = _repeated(groups)
     if not again.any():
         return
     count, often = int(again.sum()), distinct_rows(table.y, groups)["most_frequent"]
     beside = [np.unique(values, return_inverse=True)[1] for values in table.roles.values()]
-    copies = int(_repeated(alike(np.column_stack([groups, table.y, *beside]).astype(np.float64))).sum())
+    copies = int(
+        _repeated(alike(np.column_stack([groups, table.y, *beside]).astype(np.float64))).sum()
+    )
     names = ["label", *(role.removeprefix(COST) for role in table.roles)]
     yield Finding(
-        "duplicates", "note", count, len(table), (), _examples(again),
-        f"{_many(count, 'row')} of {len(table):,} {_has(count, 'repeats', 'repeat')} the features of an earlier row, "
-        f"{copies:,} of them the {_listed(names)} too; the most frequent row stands {often['rows']:,} times, "
-        f"with {_many(often['positives'], 'positive')} among them.",
+        "duplicates",
+        "note",
+        count,
+        len(table),
+        (),
+        _examples(again),
+        f"{_many(count, 'row')} of {len(table):,} {_has(count, 'repeats', 'repeat')} the features"
+        f" of an earlier row, {copies:,} of them the {_listed(names)} too; the most frequent row"
+        f" stands {often['rows']:,} times, with {_many(often['positives'], 'positive')} among"
+        " them.",
         "Remove copies that a join or an export has made; rows that are alike by nature stay, and "
         "`split: {scheme: grouped}` keeps them together.",
-    )  # fmt: skip
+    )
 
 
 def twins(table: Table, parts: Parts, groups: Index, scheme: str) -> Iterator[Finding]:
-    """Test rows whose features stand among the training rows of their fold too, in the first repeat.
+    """Test rows whose features stand among the training rows of their fold too, in the first
+    repeat.
 
-    A copy has the label of its original, while rows that coincide because the columns are coarse have now this label and
-    now that one: copied are positive rows whose twins are all positive.
+    A copy has the label of its original, while rows that coincide because the columns are coarse
+    have now this label and now that one: copied are positive rows whose twins are all positive.
     """
     pure = np.bincount(groups, weights=table.y) == np.bincount(groups)
     hits: list[Index] = []
@@ -267,17 +302,24 @@ def twins(table: Table, parts: Parts, groups: Index, scheme: str) -> Iterator[Fi
     share, share_copied = len(rows) / tested, copied / max(positives, 1)
     both = scheme == "stratified_kfold" and "group" not in table.roles
     together = (
-        "`grouped: true` on the split shows both" if both else "`split: {scheme: grouped}` does, without a `group`"
+        "`grouped: true` on the split shows both"
+        if both
+        else "`split: {scheme: grouped}` does, without a `group`"
     )
     yield Finding(
         "twins",
         "serious" if share_copied >= COPIED else "warning" if share >= WORTH_A_WARNING else "note",
-        len(rows), tested, (), _numbers(rows),
-        f"{_many(len(rows), 'test row')} of {tested:,} ({_percent(share, 1)}) {_has(len(rows), 'has', 'have')} a twin "
-        f"with the same features among the training rows of the fold; {copied:,} of {_many(positives, 'positive test row')} "
-        f"{_has(copied, 'has', 'have')} one there and no negative twin.",
-        f"Compare with twins kept together as well ({together}): a model that remembers rows gains by them here.",
-    )  # fmt: skip
+        len(rows),
+        tested,
+        (),
+        _numbers(rows),
+        f"{_many(len(rows), 'test row')} of {tested:,} ({_percent(share, 1)})"
+        f" {_has(len(rows), 'has', 'have')} a twin with the same features among the training rows"
+        f" of the fold; {copied:,} of {_many(positives, 'positive test row')}"
+        f" {_has(copied, 'has', 'have')} one there and no negative twin.",
+        f"Compare with twins kept together as well ({together}): a model that remembers rows gains"
+        " by them here.",
+    )
 
 
 def contradictions(table: Table, groups: Index) -> Iterator[Finding]:
@@ -292,15 +334,23 @@ def contradictions(table: Table, groups: Index) -> Iterator[Finding]:
     coarse = len(both) <= COARSE * len(table)
     severity: Severity = "note" if coarse or count / of < WORTH_A_WARNING else "warning"
     yield Finding(
-        "contradictions", severity, count, of, (), _examples(hit),
-        f"{_many(count, 'positive row')} of {of:,} ({_percent(count / of, 1)}) {_has(count, 'has', 'have')} the very "
-        f"features of {_many(negatives, 'negative row')}, so that no model can tell them apart.",
-        "Look these rows up: one of the labels is wrong, or a column is missing that tells them apart.",
-    )  # fmt: skip
+        "contradictions",
+        severity,
+        count,
+        of,
+        (),
+        _examples(hit),
+        f"{_many(count, 'positive row')} of {of:,} ({_percent(count / of, 1)})"
+        f" {_has(count, 'has', 'have')} the very features of {_many(negatives, 'negative row')}, so"
+        " that no model can tell them apart.",
+        "Look these rows up: one of the labels is wrong, or a column is missing that tells them"
+        " apart.",
+    )
 
 
-def leaks(columns: Sequence[Column], y: NDArray[np.int8], seed: int) -> Iterator[Finding]:
-    """Features that tell the label on their own: by their value, by their category, or by being missing."""
+def leaks(columns: Sequence[Column], y: Labels, seed: int) -> Iterator[Finding]:
+    """Features that tell the label on their own: by their value, by their category, or by being
+    missing."""
     half = _halves(y, seed)
     told: dict[str, tuple[float, float, str]] = {}
     for column in columns:
@@ -308,24 +358,39 @@ def leaks(columns: Sequence[Column], y: NDArray[np.int8], seed: int) -> Iterator
         if auc >= LEAK:
             told[column.name] = auc, precision, how
     for severity, names in (
-        ("serious", [name for name, (_, precision, _) in told.items() if precision >= LEAK_PRECISION]),
-        ("warning", [name for name, (_, precision, _) in told.items() if precision < LEAK_PRECISION]),
+        (
+            "serious",
+            [name for name, (_, precision, _) in told.items() if precision >= LEAK_PRECISION],
+        ),
+        (
+            "warning",
+            [name for name, (_, precision, _) in told.items() if precision < LEAK_PRECISION],
+        ),
     ):
         if not names:
             continue
         names.sort(key=lambda name: told[name][:2], reverse=True)
-        each = [f"{name!r} ({how}ROC AUC {auc:.4f}, average precision {precision:.3f})"
-                for name in names[:NAMED] for auc, precision, how in [told[name]]]  # fmt: skip
+        each = [
+            f"{name!r} ({how}ROC AUC {auc:.4f}, average precision {precision:.3f})"
+            for name in names[:NAMED]
+            for auc, precision, how in [told[name]]
+        ]
         yield Finding(
-            "leak", "serious" if severity == "serious" else "warning", len(names), len(columns), tuple(names), (),
-            f"On {_has(len(names), 'its', 'their')} own {_has(len(names), 'this feature tells', 'these features tell')} the "
-            f"classes apart: {_listed(each, len(names))}.",
-            "Ask whether the value is known at the moment of the prediction; if it is made from the label, or written down "
-            "after the event, list it under `drop`.",
-        )  # fmt: skip
+            "leak",
+            "serious" if severity == "serious" else "warning",
+            len(names),
+            len(columns),
+            tuple(names),
+            (),
+            f"On {_has(len(names), 'its', 'their')} own"
+            f" {_has(len(names), 'this feature tells', 'these features tell')} the classes apart:"
+            f" {_listed(each, len(names))}.",
+            "Ask whether the value is known at the moment of the prediction; if it is made from the"
+            " label, or written down after the event, list it under `drop`.",
+        )
 
 
-def _alone(column: Column, y: NDArray[np.int8], half: Index) -> Iterator[tuple[float, float, str]]:
+def _alone(column: Column, y: Labels, half: Index) -> Iterator[tuple[float, float, str]]:
     """What each way of reading a column reaches: ROC AUC, average precision, the way in words."""
     there = column.codes >= 0
     positive = np.bincount(column.codes[there], weights=y[there], minlength=len(column.values))
@@ -339,21 +404,29 @@ def _alone(column: Column, y: NDArray[np.int8], half: Index) -> Iterator[tuple[f
         gone = of - [negative.sum(), positive.sum()]
         a, b = np.array([of[1] - gone[1], gone[1]]), np.array([of[0] - gone[0], gone[0]])
         yield *max(ranked(a, b), ranked(a[::-1], b[::-1])), "by being missing or not: "
-    if len(column.values) + bool(column.missing) > 1 and (column.category or len(column.values) <= FEW_VALUES):
+    if len(column.values) + bool(column.missing) > 1 and (
+        column.category or len(column.values) <= FEW_VALUES
+    ):
         yield *_by_category(column.codes + 1, len(column.values) + 1, y, half), "as a category: "
 
 
 def ranked(positive: NDArray[Any], negative: NDArray[Any]) -> tuple[float, float]:
-    """ROC AUC and average precision of a ranking, from the rows of each class at each of its steps, the lowest first."""
+    """ROC AUC and average precision of a ranking, from the rows of each class at each of its steps,
+    the lowest first."""
     p, n = float(positive.sum()), float(negative.sum())
     below = np.cumsum(negative) - negative
     above_p, above_n = np.cumsum(positive[::-1]), np.cumsum(negative[::-1])
-    precision = np.divide(above_p, above_p + above_n, out=np.zeros(len(above_p)), where=above_p + above_n > 0)
-    return float((positive * (below + negative / 2)).sum() / (p * n)), float((positive[::-1] * precision).sum() / p)
+    precision = np.divide(
+        above_p, above_p + above_n, out=np.zeros(len(above_p)), where=above_p + above_n > 0
+    )
+    return float((positive * (below + negative / 2)).sum() / (p * n)), float(
+        (positive[::-1] * precision).sum() / p
+    )
 
 
-def _by_category(codes: Index, size: int, y: NDArray[np.int8], half: Index) -> tuple[float, float]:
-    """Each half of the rows ranked by the share of positives that its category has in the other half."""
+def _by_category(codes: Index, size: int, y: Labels, half: Index) -> tuple[float, float]:
+    """Each half of the rows ranked by the share of positives that its category has in the other
+    half."""
     reached = []
     for side in (0, 1):
         mine, other = half == side, half != side
@@ -361,11 +434,15 @@ def _by_category(codes: Index, size: int, y: NDArray[np.int8], half: Index) -> t
         rate = (np.bincount(codes[other], weights=y[other], minlength=size) + y.mean()) / (rows + 1)
         steps, step = np.unique(rate[codes[mine]], return_inverse=True)
         positive = np.bincount(step.reshape(-1), weights=y[mine], minlength=len(steps))
-        reached.append(ranked(positive, np.bincount(step.reshape(-1), minlength=len(steps)) - positive))
-    return float(np.mean([auc for auc, _ in reached])), float(np.mean([precision for _, precision in reached]))
+        reached.append(
+            ranked(positive, np.bincount(step.reshape(-1), minlength=len(steps)) - positive)
+        )
+    return float(np.mean([auc for auc, _ in reached])), float(
+        np.mean([precision for _, precision in reached])
+    )
 
 
-def _halves(y: NDArray[np.int8], seed: int) -> Index:
+def _halves(y: Labels, seed: int) -> Index:
     """Two random halves with as many rows of each class."""
     order = np.lexsort((np.random.default_rng(seed).permutation(len(y)), y))
     half = np.empty(len(y), dtype=np.int64)
@@ -374,19 +451,39 @@ def _halves(y: NDArray[np.int8], seed: int) -> Index:
 
 
 def identifiers(columns: Sequence[Column]) -> Iterator[Finding]:
-    """Columns that name or number the rows, and, with less certainty, whole numbers that all differ."""
+    """Columns that name or number the rows, and, with less certainty, whole numbers that all
+    differ."""
     kinds = {column.name: _names_rows(column) for column in columns}
     sure = [name for name, severity in kinds.items() if severity == "warning"]
     perhaps = [name for name, severity in kinds.items() if severity == "note"]
-    todo = "List it under `drop` if it names the row or the moment it was written; a moment may be named as `time` instead."
+    todo = (
+        "List it under `drop` if it names the row or the moment it was written; a moment may be"
+        " named as `time` instead."
+    )
     if sure:
-        yield Finding("id", "warning", len(sure), len(columns), tuple(sure), (),
-                      f"{_many(len(sure), 'column')} {_has(len(sure), 'names', 'name')} or "
-                      f"{_has(len(sure), 'numbers', 'number')} the rows: {_quoted(sure)}.", todo)  # fmt: skip
+        yield Finding(
+            "id",
+            "warning",
+            len(sure),
+            len(columns),
+            tuple(sure),
+            (),
+            f"{_many(len(sure), 'column')} {_has(len(sure), 'names', 'name')} or "
+            f"{_has(len(sure), 'numbers', 'number')} the rows: {_quoted(sure)}.",
+            todo,
+        )
     if perhaps:
-        yield Finding("id", "note", len(perhaps), len(columns), tuple(perhaps), (),
-                      f"{_many(len(perhaps), 'column')} of whole numbers {_has(len(perhaps), 'has', 'have')} a different "
-                      f"one in every row: {_quoted(perhaps)}.", todo)  # fmt: skip
+        yield Finding(
+            "id",
+            "note",
+            len(perhaps),
+            len(columns),
+            tuple(perhaps),
+            (),
+            f"{_many(len(perhaps), 'column')} of whole numbers {_has(len(perhaps), 'has', 'have')}"
+            f" a different one in every row: {_quoted(perhaps)}.",
+            todo,
+        )
 
 
 def _names_rows(column: Column) -> Severity | None:
@@ -404,7 +501,8 @@ def _names_rows(column: Column) -> Severity | None:
 
 
 def constants(columns: Sequence[Column]) -> Iterator[Finding]:
-    """Columns without any value, and those in which all rows, or nearly all, have one; a missing one counts as a value."""
+    """Columns without any value, and those in which all rows, or nearly all, have one; a missing
+    one counts as a value."""
     empty, same, nearly, odd = [], [], [], np.zeros(len(columns[0].codes), bool)
     for column in columns:
         often = np.append(column.counts, column.missing)
@@ -416,20 +514,41 @@ def constants(columns: Sequence[Column]) -> Iterator[Finding]:
             nearly.append(column.name)
             odd |= column.codes != (-1 if often[-1] == often.max() else int(often.argmax()))
     if empty:
-        yield Finding("empty", "warning", len(empty), len(columns), tuple(empty), (),
-                      f"{_many(len(empty), 'column')} {_has(len(empty), 'has', 'have')} no value in any row: "
-                      f"{_quoted(empty)}.",
-                      "List it under `drop`: it tells nothing, and every fit pays for it.")  # fmt: skip
+        yield Finding(
+            "empty",
+            "warning",
+            len(empty),
+            len(columns),
+            tuple(empty),
+            (),
+            f"{_many(len(empty), 'column')} {_has(len(empty), 'has', 'have')} no value in any row: "
+            f"{_quoted(empty)}.",
+            "List it under `drop`: it tells nothing, and every fit pays for it.",
+        )
     if same:
-        yield Finding("constant", "note", len(same), len(columns), tuple(same), (),
-                      f"{_many(len(same), 'column')} {_has(len(same), 'has', 'have')} one value in all rows: "
-                      f"{_quoted(same)}.",
-                      "List it under `drop`, or find out why it was not filled in.")  # fmt: skip
+        yield Finding(
+            "constant",
+            "note",
+            len(same),
+            len(columns),
+            tuple(same),
+            (),
+            f"{_many(len(same), 'column')} {_has(len(same), 'has', 'have')} one value in all rows: "
+            f"{_quoted(same)}.",
+            "List it under `drop`, or find out why it was not filled in.",
+        )
     if nearly:
-        yield Finding("nearly_constant", "note", len(nearly), len(columns), tuple(nearly), _examples(odd),
-                      f"{_many(len(nearly), 'column')} {_has(len(nearly), 'has', 'have')} another value than the usual one "
-                      f"in {_percent(1 - NEARLY, 1)} of the rows at most: {_quoted(nearly)}.",
-                      "List it under `drop` unless the rare value matters: some folds may lack it.")  # fmt: skip
+        yield Finding(
+            "nearly_constant",
+            "note",
+            len(nearly),
+            len(columns),
+            tuple(nearly),
+            _examples(odd),
+            f"{_many(len(nearly), 'column')} {_has(len(nearly), 'has', 'have')} another value than"
+            f" the usual one in {_percent(1 - NEARLY, 1)} of the rows at most: {_quoted(nearly)}.",
+            "List it under `drop` unless the rare value matters: some folds may lack it.",
+        )
 
 
 def sentinels(columns: Sequence[Column]) -> Iterator[Finding]:
@@ -448,19 +567,26 @@ def sentinels(columns: Sequence[Column]) -> Iterator[Finding]:
             count += int(column.counts[code])
             names.append(column.name)
         yield Finding(
-            "sentinel", "warning", count, len(hit) * len(names), tuple(names), _examples(hit),
-            f"{value:g} stands {_times(count)} in {_quoted(names)}, apart from all other values: it may stand for a missing "
-            "one.",
+            "sentinel",
+            "warning",
+            count,
+            len(hit) * len(names),
+            tuple(names),
+            _examples(hit),
+            f"{value:g} stands {_times(count)} in {_quoted(names)}, apart from all other values: it"
+            " may stand for a missing one.",
             f"If it does, add {value:g} to `sentinels`, so that it is treated as missing.",
-        )  # fmt: skip
+        )
 
 
 def suspicious(values: NDArray[np.float64], counts: Index) -> list[float]:
-    """Values at an end of a column that occur often and lie apart: farther from the rest than the rest is wide.
+    """Values at an end of a column that occur often and lie apart: farther from the rest than the
+    rest is wide.
 
-    Several codes may stand at one end (-999 and -998). A column with few other values is left alone, since there any value
-    lies apart. The only negative value is taken for one too when it is -1, -9, -99 and so on; -1 has to be far more
-    frequent than 0 and 1, since counts may well begin at -1.
+    Several codes may stand at one end (-999 and -998). A column with few other values is left
+    alone, since there any value lies apart. The only negative value is taken for one too when it is
+    -1, -9, -99 and so on; -1 has to be far more frequent than 0 and 1, since counts may well begin
+    at -1.
     """
     lowest, highest, found = 0, len(values), []
     often = max(FEWEST, counts.sum() / 1000)
@@ -468,12 +594,16 @@ def suspicious(values: NDArray[np.float64], counts: Index) -> list[float]:
         for end in (-1, 1):
             rest, seen = values[lowest:highest], counts[lowest:highest]
             for k in range(1, 4):
-                at, inner = (slice(0, k), slice(k, None)) if end < 0 else (slice(-k, None), slice(0, -k))
+                at, inner = (
+                    (slice(0, k), slice(k, None)) if end < 0 else (slice(-k, None), slice(0, -k))
+                )
                 others = rest[inner]
                 if len(others) < 2 * FEWEST or (seen[at] < often).any():
                     break
                 gap = others[0] - rest[k - 1] if end < 0 else rest[-k] - others[-1]
-                if gap > others[-1] - others[0] or (k == 1 and end < 0 and _alone_below_zero(rest, seen)):
+                if gap > others[-1] - others[0] or (
+                    k == 1 and end < 0 and _alone_below_zero(rest, seen)
+                ):
                     found += [float(value) for value in rest[at]]
                     lowest, highest = (lowest + k, highest) if end < 0 else (lowest, highest - k)
                     break
@@ -484,11 +614,14 @@ def _alone_below_zero(values: NDArray[np.float64], counts: Index) -> bool:
     """Whether the least value is a usual code for a missing one, and the only one below 0."""
     if values[0] not in CODES or values[1] < 0:
         return False
-    return bool(values[0] < -1 or (len(values) > 4 * FEWEST and counts[0] > FEWEST * counts[1:3].max()))
+    return bool(
+        values[0] < -1 or (len(values) > 4 * FEWEST and counts[0] > FEWEST * counts[1:3].max())
+    )
 
 
 def time_order(table: Table, parts: Parts, scheme: str) -> Iterator[Finding]:
-    """Rows tested by models that had seen the future, and how much the share of positives moves meanwhile."""
+    """Rows tested by models that had seen the future, and how much the share of positives moves
+    meanwhile."""
     if "time" not in table.roles or scheme in {"temporal", "prequential"}:
         return
     from scipy.stats import chi2_contingency
@@ -507,30 +640,52 @@ def time_order(table: Table, parts: Parts, scheme: str) -> Iterator[Finding]:
     moves = len(blocks) > 1 and chi2_contingency([positives, rows - positives]).pvalue < CHANCE
     share = positives / rows
     yield Finding(
-        "time_order", "warning" if moves else "note", early, tested, (), (),
-        f"{early:,} of {tested:,} tests ({_percent(early / tested, 0)}) are of rows older than some training row, since the "
-        f"scheme is {scheme}; over time, in {_many(len(blocks), 'part')} of about equal size, the share of positives lies "
-        f"between {_percent(share.min(), 2)} and {_percent(share.max(), 2)}, which is "
-        f"{'more than' if moves else 'what'} chance would make of {_percent(table.y.mean(), 2)}.",
+        "time_order",
+        "warning" if moves else "note",
+        early,
+        tested,
+        (),
+        (),
+        f"{early:,} of {tested:,} tests ({_percent(early / tested, 0)}) are of rows older than some"
+        f" training row, since the scheme is {scheme}; over time, in {_many(len(blocks), 'part')}"
+        f" of about equal size, the share of positives lies between {_percent(share.min(), 2)} and"
+        f" {_percent(share.max(), 2)}, which is {'more than' if moves else 'what'} chance would"
+        f" make of {_percent(table.y.mean(), 2)}.",
         "Compare under `split: {scheme: temporal}` as well: in use a model never knows the future.",
-    )  # fmt: skip
+    )
 
 
-def noise(found: label_noise.Suspects, y: NDArray[np.int8]) -> Iterator[Finding]:
+def noise(found: label_noise.Suspects, y: Labels) -> Iterator[Finding]:
     """Labels that a fast model contradicts with confidence."""
     count, of = len(found.rows), len(found.looked_at)
     if not count:
         return
-    positives, rarer = int(y[found.rows].sum()), int(min(y[found.looked_at].sum(), of - y[found.looked_at].sum()))
+    positives, rarer = (
+        int(y[found.rows].sum()),
+        int(min(y[found.looked_at].sum(), of - y[found.looked_at].sum())),
+    )
     clear = rarer >= ENOUGH and found.undecided <= UNCLEAR * rarer
     yield Finding(
-        "label_noise", "warning" if clear and count >= DOUBTED * rarer else "note", count, of, (),
+        "label_noise",
+        "warning" if clear and count >= DOUBTED * rarer else "note",
+        count,
+        of,
+        (),
         _numbers(found.rows),
-        f"{_many(count, 'row')} of {of:,} looked at {_has(count, 'has', 'have')} a label that a fast model contradicts "
-        f"({positives:,} positive, {count - positives:,} negative; confident learning, Northcutt et al. 2021)"
-        + ("." if clear else "; the classes overlap or are small, so that most of them may be hard rows, not wrong labels."),
-        "Look at the rows named here, the most suspicious first, and correct the labels that are wrong.",
-    )  # fmt: skip
+        f"{_many(count, 'row')} of {of:,} looked at {_has(count, 'has', 'have')} a label that a"
+        f" fast model contradicts ({positives:,} positive, {count - positives:,} negative;"
+        " confident learning, Northcutt et al. 2021)"
+        + (
+            "."
+            if clear
+            else (
+                "; the classes overlap or are small, so that most of them may be hard rows, not"
+                " wrong labels."
+            )
+        ),
+        "Look at the rows named here, the most suspicious first, and correct the labels that are"
+        " wrong.",
+    )
 
 
 def _repeated(groups: Index) -> NDArray[np.bool_]:

@@ -8,12 +8,15 @@ from typing import Any
 import pandas as pd
 
 from counterpoise.core.config import Dataset
-from counterpoise.data import column_types, readers, sources, tables
 from counterpoise.core.errors import TableError
+from counterpoise.data import column_types, readers, sources, tables
 
 
-def fetch(name: str, entry: Dataset, *, download: bool = True) -> tuple[tables.Table, dict[str, Any]]:
-    """Get a dataset's bytes and make the typed table of them; see `columns.typed` and `sources.locate`."""
+def fetch(
+    name: str, entry: Dataset, *, download: bool = True
+) -> tuple[tables.Table, dict[str, Any]]:
+    """Get a dataset's bytes and make the typed table of them; see `columns.typed` and
+    `sources.locate`."""
     where = entry.path if entry.source is None else f"the table of datasets.{name}"
     return column_types.typed(_raw(name, entry, download), entry, where)
 
@@ -30,7 +33,11 @@ def _raw(name: str, entry: Dataset, download: bool) -> pd.DataFrame:
         # a plain file is read from where it lies, whatever its size
         plain = isinstance(place, Path) and not sources.gzipped(place)
         content = place if plain and isinstance(place, Path) else sources.read_bytes(place)
-        pieces.append(readers.read(content, source.format, where=file.name, columns=source.columns, cut=source.cut))
+        pieces.append(
+            readers.read(
+                content, source.format, where=file.name, columns=source.columns, cut=source.cut
+            )
+        )
     return pd.concat(pieces, ignore_index=True) if len(pieces) > 1 else pieces[0]
 
 
@@ -42,11 +49,13 @@ def _kind(path: str) -> str:
             "There is no table at this path.",
             where=path,
             expected="a .csv or .parquet file",
-            found="a folder"
-            if Path(path).is_dir()
-            else f"a file ending in {suffix!r}"
-            if Path(path).exists()
-            else "no such file",
+            found=(
+                "a folder"
+                if Path(path).is_dir()
+                else f"a file ending in {suffix!r}"
+                if Path(path).exists()
+                else "no such file"
+            ),
             todo="correct `path` in params.yaml; a colleague's file comes with `dvc pull`.",
         )
     return kinds[suffix]

@@ -1,4 +1,5 @@
-"""The part of every row in every repeat and fold, as one small file that serves every strategy and model."""
+"""The part of every row in every repeat and fold, as one small file that serves every strategy and
+model."""
 
 from __future__ import annotations
 
@@ -12,17 +13,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterpoise.core import files
+from counterpoise.core.types import Index
 
 UNUSED, TRAIN, VALIDATION, TEST = range(4)
 PARTS = ("unused", "train", "validation", "test")
 
 ORDER, REPEAT, GROUPED = "order", "repeat", "grouped"
 
-Index = NDArray[np.int64]
-
 
 class Fold(NamedTuple):
-    """One fold of one repeat: positions of rows in the table, ascending (for a holdout in the order it was drawn)."""
+    """One fold of one repeat: positions of rows in the table, ascending (for a holdout in the order
+    it was drawn)."""
 
     repeat: int
     fold: int
@@ -41,11 +42,12 @@ class Parts:
         Index into `PARTS`, one column a fold.
     names : tuple of (repeat, fold)
     order : ndarray of shape (n,), int32, optional
-        Where each row stands in the drawn order of a holdout. Samplers draw by position, so a published result with a
-        shuffled training part comes out exactly only when that order is kept.
+        Where each row stands in the drawn order of a holdout. Samplers draw by position, so a
+        published result with a shuffled training part comes out exactly only when that order is
+        kept.
     beside : int, optional
-        The repeat in which like rows are kept together while they are not in the others. It is shown beside the comparison
-        and has no part in it.
+        The repeat in which like rows are kept together while they are not in the others. It is
+        shown beside the comparison and has no part in it.
     """
 
     codes: NDArray[np.uint8]

@@ -1,9 +1,10 @@
-"""Prequential folds: train on some days, wait until labels are known, test on the days after; then the same, earlier.
+"""Prequential folds: train on some days, wait until labels are known, test on the days after; then
+the same, earlier.
 
 References
 ----------
-Y.-A. Le Borgne, W. Siblini, B. Lebichot, G. Bontempi, "Reproducible machine learning for credit card fraud detection:
-practical handbook", Université Libre de Bruxelles, 2022, chapter 5.
+Y.-A. Le Borgne, W. Siblini, B. Lebichot, G. Bontempi, "Reproducible machine learning for credit
+card fraud detection: practical handbook", Université Libre de Bruxelles, 2022, chapter 5.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.core import config
-from counterpoise.data.folds import Index
+from counterpoise.core.types import Index, Labels
 
 DAY = 86_400 * 10**9
 """Nanoseconds: the unit of a table's time where it holds dates."""
@@ -46,7 +47,7 @@ def starts(scheme: config.Prequential) -> list[int]:
 
 
 def folds(
-    day: Index, y: NDArray[np.int8], group: Index | None, scheme: config.Prequential
+    day: Index, y: Labels, group: Index | None, scheme: config.Prequential
 ) -> Iterator[tuple[Index, Index]]:
     """Training and test rows of each fold.
 
@@ -56,8 +57,9 @@ def folds(
         As `days_of` counts.
     y : ndarray of shape (n,)
     group : ndarray of shape (n,), optional
-        Whose row it is. Test rows of a group that is known to be positive by then are left out: such a card is blocked.
-        Known are the labels from the first training day to `delay_days` and one day before the test day.
+        Whose row it is. Test rows of a group that is known to be positive by then are left out:
+        such a card is blocked. Known are the labels from the first training day to `delay_days` and
+        one day before the test day.
     """
     for start in starts(scheme):
         delayed = start + scheme.train_days

@@ -17,17 +17,24 @@ import pandas as pd
 from counterpoise.core.errors import TableError
 
 MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "<NA>"]
-"""What stands for a missing value in a CSV. "None" does not: it is a common label, and a missing one would be lost."""
+"""What stands for a missing value in a CSV. "None" does not: it is a common label, and a missing
+one would be lost."""
 
 LARGE = 2**28
-"""Bytes from which on a CSV is read in batches: as one text it takes several times its size in memory."""
+"""Bytes from which on a CSV is read in batches: as one text it takes several times its size in
+memory."""
 
 BATCH = 250_000
 """Rows of such a batch."""
 
 
 def read(
-    content: bytes | Path, kind: str, *, where: str, columns: Sequence[str] | None = None, cut: bool = False
+    content: bytes | Path,
+    kind: str,
+    *,
+    where: str,
+    columns: Sequence[str] | None = None,
+    cut: bool = False,
 ) -> pd.DataFrame:
     """Read a table.
 
@@ -51,8 +58,13 @@ def read(
     source = content if isinstance(content, Path) else io.BytesIO(content)
     size = content.stat().st_size if isinstance(content, Path) else len(content)
     if size == 0:
-        raise TableError("The file is empty.", where=where, expected=f"a {kind} table", found="0 bytes",
-                         todo="check how the file was made or copied.")  # fmt: skip
+        raise TableError(
+            "The file is empty.",
+            where=where,
+            expected=f"a {kind} table",
+            found="0 bytes",
+            todo="check how the file was made or copied.",
+        )
     try:
         frame = _READERS[kind](source, where, columns, cut)
     except (
@@ -68,24 +80,37 @@ def read(
         raise TableError(
             f"The file cannot be read as {kind}.",
             where=where,
-            expected={"csv": "UTF-8 text, comma-separated, the same number of fields in every line"}.get(kind, kind),
+            expected={
+                "csv": "UTF-8 text, comma-separated, the same number of fields in every line"
+            }.get(kind, kind),
             found=" ".join(str(error).split())[:300],
-            todo="check the file; a file of another kind needs the ending .csv or .parquet that tells its kind.",
+            todo=(
+                "check the file; a file of another kind needs the ending .csv or .parquet that"
+                " tells its kind."
+            ),
         ) from None
     if not len(frame):
-        raise TableError("The table has no rows.", where=where, expected="one row for every example",
-                         found="a header alone", todo="check how the file was made.")  # fmt: skip
+        raise TableError(
+            "The table has no rows.",
+            where=where,
+            expected="one row for every example",
+            found="a header alone",
+            todo="check how the file was made.",
+        )
     return frame
 
 
-def _csv(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:
+def _csv(
+    source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool
+) -> pd.DataFrame:
     if cut:
         content = source.read_bytes() if isinstance(source, Path) else source.getvalue()
         source = io.BytesIO(content[: content.rfind(b"\n") + 1])
     if columns is None:
         _refuse_twice(header(source), where)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # a line with too many fields, else cut in silence
+        # a line with too many fields, else cut in silence
+        warnings.simplefilter("error", pd.errors.ParserWarning)
         options: dict[str, Any] = {
             "header": 0 if columns is None else None,
             "names": None if columns is None else list(columns),
@@ -104,9 +129,11 @@ def _csv(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, c
 
 
 def _in_batches(source: Path | io.BytesIO, options: dict[str, Any]) -> pd.DataFrame:
-    """What `read_csv` makes of a file that as one text takes too much memory: some rows at a time, then each column.
+    """What `read_csv` makes of a file that as one text takes too much memory: some rows at a time,
+    then each column.
 
-    A column that holds text in some rows is text in all of them; it is read once more where some batch had none.
+    A column that holds text in some rows is text in all of them; it is read once more where some
+    batch had none.
     """
     pieces: dict[str, list[pd.Series]] = {}
     with pd.read_csv(source, chunksize=BATCH, **options) as batches:
@@ -117,7 +144,9 @@ def _in_batches(source: Path | io.BytesIO, options: dict[str, Any]) -> pd.DataFr
     for name in list(pieces):
         kinds = {_kind_of(piece) for piece in pieces[name]}
         if len(kinds - {""}) > 1 or kinds == {"", "string"}:
-            with pd.read_csv(source, chunksize=BATCH, usecols=[name], dtype=str, **options) as batches:
+            with pd.read_csv(
+                source, chunksize=BATCH, usecols=[name], dtype=str, **options
+            ) as batches:
                 pieces[name] = [batch[name] for batch in batches]
         columns[name] = pd.concat(pieces.pop(name), ignore_index=True)
     return pd.DataFrame(columns, copy=False)
@@ -131,17 +160,21 @@ def _kind_of(values: pd.Series) -> str:
 
 
 def refuse_short(source: Path | io.BytesIO, fields: int) -> None:
-    """Refuse a line with too few fields, such as the last one of a file that was cut: pandas fills it up in silence."""
+    """Refuse a line with too few fields, such as the last one of a file that was cut: pandas fills
+    it up in silence."""
     stream = source.open("rb") if isinstance(source, Path) else io.BytesIO(source.getvalue())
     with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         lines = csv.reader(text, skipinitialspace=True)
         for line in lines:
             if 0 < len(line) < fields:
-                raise ValueError(f"Expected {fields} fields in line {lines.line_num}, saw {len(line)}")
+                raise ValueError(
+                    f"Expected {fields} fields in line {lines.line_num}, saw {len(line)}"
+                )
 
 
 def header(source: Path | io.BytesIO) -> list[str]:
-    """The names in the first line as they stand there: pandas would rename the second of two equal ones."""
+    """The names in the first line as they stand there: pandas would rename the second of two equal
+    ones."""
     if isinstance(source, Path):
         with source.open(encoding="utf-8-sig", newline="") as file:
             return next(csv.reader(file, skipinitialspace=True), [])
@@ -152,20 +185,26 @@ def header(source: Path | io.BytesIO) -> list[str]:
     return names
 
 
-def _parquet(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:
+def _parquet(
+    source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool
+) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     found: dict[str, pd.Series] = {}
     with pq.ParquetFile(source) as file:
         names = file.schema_arrow.names
         _refuse_twice(names, where)
-        for name in names:  # one after the other: the whole as Arrow has it would lie in memory beside the frame
+        # one after the other: the whole as Arrow has it would lie in memory beside the frame
+        for name in names:
             one = file.read(columns=[name]).select([name]).to_pandas()
-            found |= {column: one[column] for column in one.columns}  # none where pandas wrote its index
+            # none where pandas wrote its index
+            found |= {column: one[column] for column in one.columns}
     return pd.DataFrame(found, copy=False)
 
 
-def _npz(source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool) -> pd.DataFrame:
+def _npz(
+    source: Path | io.BytesIO, where: str, columns: Sequence[str] | None, cut: bool
+) -> pd.DataFrame:
     """The layout of Zenodo record 61452: `data` (rows x features) and `label` (-1 or +1)."""
     with np.load(source, allow_pickle=False) as arrays:
         data, label = arrays["data"], arrays["label"]
@@ -189,8 +228,11 @@ def _refuse_twice(names: Sequence[str], where: str) -> None:
 
 
 def digits() -> pd.DataFrame:
-    """scikit-learn's bundled handwritten digits: 1,797 images of 8 x 8 pixels and the digit that each shows."""
+    """scikit-learn's bundled handwritten digits: 1,797 images of 8 x 8 pixels and the digit that
+    each shows."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return pd.DataFrame(bunch.data, columns=[f"pixel_{k // 8}_{k % 8}" for k in range(64)]).assign(digit=bunch.target)
+    return pd.DataFrame(bunch.data, columns=[f"pixel_{k // 8}_{k % 8}" for k in range(64)]).assign(
+        digit=bunch.target
+    )

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.data.folds import Index
+from counterpoise.core.types import Floats, Index
 
-Values = NDArray[np.float64]
-Key = Callable[[Values], NDArray[Any]]
-"""From the values of a column to what is compared in their place: equal where a value equals another, and ordered."""
+Key = Callable[[Floats], NDArray[Any]]
+"""From the values of a column to what is compared in their place: equal where a value equals
+another, and ordered."""
 
 
-def numbered(X: Values, key: Key) -> Index:
-    """One number for each distinct row, 0 to k - 1 in the order of the rows: of their first column, then of the second.
+def numbered(X: Floats, key: Key) -> Index:
+    """One number for each distinct row, 0 to k - 1 in the order of the rows: of their first column,
+    then of the second.
 
-    Each column is looked at in those rows alone that the columns before it do not tell apart. Some vectors of the rows'
-    number are all that it holds.
+    Each column is looked at in those rows alone that the columns before it do not tell apart. Some
+    vectors of the rows' number are all that it holds.
     """
     place = np.zeros(len(X), np.int64)  # how many rows are known to come before a row
     alike = np.arange(len(X))
@@ -42,11 +43,13 @@ def numbered(X: Values, key: Key) -> Index:
     return np.asarray(np.unique(place, return_inverse=True)[1].reshape(-1), dtype=np.int64)
 
 
-def as_numbers(values: Values) -> Values:
-    """Numbers in their order, a missing one last; a missing value equals a missing value, and -0 equals 0."""
+def as_numbers(values: Floats) -> Floats:
+    """Numbers in their order, a missing one last; a missing value equals a missing value, and -0
+    equals 0."""
     return np.where(np.isnan(values), np.inf, values) + 0.0
 
 
-def as_bytes(values: Values) -> NDArray[np.uint64]:
-    """Numbers as the bytes that they are in memory, in the order of these; what is equal as in `as_numbers`."""
+def as_bytes(values: Floats) -> NDArray[np.uint64]:
+    """Numbers as the bytes that they are in memory, in the order of these; what is equal as in
+    `as_numbers`."""
     return (np.where(np.isnan(values), np.nan, values) + 0.0).astype("<f8").view("<u8").byteswap()

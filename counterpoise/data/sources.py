@@ -1,4 +1,5 @@
-"""Where a dataset's bytes come from: a mirror folder, an earlier download, or the addresses of its entry, in this order.
+"""Where a dataset's bytes come from: a mirror folder, an earlier download, or the addresses of its
+entry, in this order.
 
 Whatever the way, the checksum is verified before anything reads the bytes.
 """
@@ -35,9 +36,12 @@ def mirrors() -> list[Path]:
     Raises
     ------
     SourceError
-        When one of them is not a folder: a mistyped mirror would otherwise end in a download that was not wanted.
+        When one of them is not a folder: a mistyped mirror would otherwise end in a download that
+        was not wanted.
     """
-    folders = [Path(part).expanduser() for part in os.environ.get(MIRROR, "").split(os.pathsep) if part]
+    folders = [
+        Path(part).expanduser() for part in os.environ.get(MIRROR, "").split(os.pathsep) if part
+    ]
     for folder in folders:
         if not folder.is_dir():
             raise SourceError(
@@ -51,7 +55,8 @@ def mirrors() -> list[Path]:
 
 
 def locate(file: File, dataset: str, *, download: bool = True) -> Path:
-    """The path of a file's verified bytes, downloaded when no mirror and no earlier download has them.
+    """The path of a file's verified bytes, downloaded when no mirror and no earlier download has
+    them.
 
     Raises
     ------
@@ -74,7 +79,8 @@ def locate(file: File, dataset: str, *, download: bool = True) -> Path:
 def _candidates(file: File) -> Iterator[Path]:
     names = [file.name]
     if file.unpacked_sha256 is not None and file.member is not None:
-        names.insert(0, PurePosixPath(file.member).name)  # the member alone is read sooner than found in its archive
+        # the member alone is read sooner than found in its archive
+        names.insert(0, PurePosixPath(file.member).name)
     elif file.unpacked_sha256 is not None and file.name.endswith(".gz"):
         names.append(file.name.removesuffix(".gz"))
     for folder in [*mirrors(), paths.DOWNLOADS]:
@@ -91,8 +97,14 @@ def _sum(file: File, path: Path) -> str:
     from tqdm import tqdm
 
     packed = file.unpacked_sha256 is not None and gzipped(path)
-    with tqdm(total=None if packed else path.stat().st_size, unit="B", unit_scale=True, desc=f"verify {path.name}",
-              disable=None, leave=False) as bar:  # fmt: skip
+    with tqdm(
+        total=None if packed else path.stat().st_size,
+        unit="B",
+        unit_scale=True,
+        desc=f"verify {path.name}",
+        disable=None,
+        leave=False,
+    ) as bar:
         if not packed:
             return files.sha256(path, bar.update)
         total = hashlib.sha256()
@@ -108,14 +120,20 @@ def _sum(file: File, path: Path) -> str:
 
 @contextmanager
 def _packed(path: Path, member: str | None) -> Iterator[IO[bytes]]:
-    """What a gzip file holds, or one member of the tar archive in it; nothing is unpacked to the disk."""
+    """What a gzip file holds, or one member of the tar archive in it; nothing is unpacked to the
+    disk."""
     if member is None:
         with gzip.open(path) as stream:
             yield cast(IO[bytes], stream)
         return
     with tarfile.open(path, "r:gz") as archive:
-        # by its path, since archives write one file as x and as ./x; a link is no file, wherever it leads
-        found = (entry for entry in archive if entry.isfile() and PurePosixPath(entry.name) == PurePosixPath(member))
+        # by its path, since archives write one file as x and as ./x; a link is no file, wherever it
+        # leads
+        found = (
+            entry
+            for entry in archive
+            if entry.isfile() and PurePosixPath(entry.name) == PurePosixPath(member)
+        )
         entry = next(found, None)
         content = None if entry is None else archive.extractfile(entry)
         if content is None:
@@ -124,7 +142,8 @@ def _packed(path: Path, member: str | None) -> Iterator[IO[bytes]]:
 
 
 def gzipped(path: Path) -> bool:
-    """Whether a file is packed, by its first two bytes: a part has no ending yet, and a server may unpack on the way."""
+    """Whether a file is packed, by its first two bytes: a part has no ending yet, and a server may
+    unpack on the way."""
     with path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
 
@@ -143,7 +162,9 @@ def _download(file: File, dataset: str, rejected: list[str]) -> Path:
         print(f"{dataset}: downloading {file.name} from {address}", flush=True)
         part = target.with_name(target.name + ".part")
         try:
-            pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS)(address, str(part), None)
+            pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS)(
+                address, str(part), None
+            )
             found = _sum(file, part)
             if found == _expected(file):
                 part.replace(target)
@@ -162,19 +183,23 @@ def _download(file: File, dataset: str, rejected: list[str]) -> Path:
         expected=f"a file whose SHA-256 is {_expected(file)}",
         found="\n            ".join(failures),
         todo=(
-            "the file at an address is another one than was promised: do not use it; look for another address, or, if "
-            "the publisher has changed the data, verify it and change the sum. Nothing was kept.\n            Without "
+            "the file at an address is another one than was promised: do not use it; look for"
+            " another address, or, if the publisher has changed the data, verify it and change the"
+            " sum. Nothing was kept.\n            Without "
             if wrong_sum
             else "check the network, or without "
         )
-        + f"a network: put the file into a folder and name the folder in {MIRROR}, or run `dvc repro track@digits`, which "
-        "needs no download.",
+        + f"a network: put the file into a folder and name the folder in {MIRROR}, or run `dvc"
+        " repro track@digits`, which needs no download.",
     )
 
 
 def _cause(error: BaseException) -> str:
-    """The last line of a chain of causes, which for a network error is the one that says what happened."""
-    while (earlier := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+    """The last line of a chain of causes, which for a network error is the one that says what
+    happened."""
+    while (
+        earlier := error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    ) is not None:
         error = earlier
     text = str(error).strip() or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."
@@ -183,14 +208,17 @@ def _cause(error: BaseException) -> str:
 def unpacked(path: Path, file: File) -> Path | tuple[Path, str]:
     """What a reader opens: the file itself, or (archive, member) for a zip or tar.gz.
 
-    Nothing is extracted to the disk. A zip in which any member's path climbs out of it is refused all the same, because
-    somebody has tampered with it.
+    Nothing is extracted to the disk. A zip in which any member's path climbs out of it is refused
+    all the same, because somebody has tampered with it.
     """
     if file.unpacked_sha256 is not None and file.member is not None:
         return (path, file.member) if gzipped(path) else path
-    if path.suffix == ".npz" or not zipfile.is_zipfile(path):  # an npz is a zip that its reader takes whole
+    # an npz is a zip that its reader takes whole
+    if path.suffix == ".npz" or not zipfile.is_zipfile(path):
         if file.member is not None:
-            raise _archive_error(path, f"a zip archive with the member {file.member!r}", "no zip archive")
+            raise _archive_error(
+                path, f"a zip archive with the member {file.member!r}", "no zip archive"
+            )
         return path
     try:
         with zipfile.ZipFile(path) as archive:
@@ -204,7 +232,9 @@ def unpacked(path: Path, file: File) -> Path | tuple[Path, str]:
     member = file.member if file.member is not None else (names[0] if len(names) == 1 else None)
     if member not in names:
         raise _archive_error(
-            path, f"the member {member!r}" if member else "one member, or a `member` in the entry", ", ".join(names[:9])
+            path,
+            f"the member {member!r}" if member else "one member, or a `member` in the entry",
+            ", ".join(names[:9]),
         )
     return path, member
 

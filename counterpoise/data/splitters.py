@@ -1,7 +1,7 @@
 """Split schemes: how rows are divided among training, validation and test.
 
-One split serves every strategy and every model, so that all comparisons are paired. The test part and the validation
-slice keep the natural prevalence: nothing resamples them.
+One split serves every strategy and every model, so that all comparisons are paired. The test part
+and the validation slice keep the natural prevalence: nothing resamples them.
 """
 
 from __future__ import annotations
@@ -20,23 +20,25 @@ from sklearn.model_selection import (
 
 from counterpoise.core import config
 from counterpoise.core.config import seed_for
-from counterpoise.data import prequential
-from counterpoise.data.row_groups import as_numbers, numbered
-from counterpoise.data.folds import Index, Parts, TEST, TRAIN, UNUSED, VALIDATION
-from counterpoise.data.tables import Table
 from counterpoise.core.errors import SplitError
+from counterpoise.core.types import Index, Labels
+from counterpoise.data import prequential
+from counterpoise.data.folds import TEST, TRAIN, UNUSED, VALIDATION, Parts
+from counterpoise.data.row_groups import as_numbers, numbered
+from counterpoise.data.tables import Table
 
 
 def split(table: Table, scheme: config.AnySplit, seed: int, dataset: str) -> Parts:
     """Split a table as its scheme asks.
 
-    Every seed derives from `seed` and the name of the dataset, repeat and fold, unless the scheme names one.
+    Every seed derives from `seed` and the name of the dataset, repeat and fold, unless the scheme
+    names one.
 
     Raises
     ------
     SplitError
-        When a fold would have no positive row to train or test on, lies outside of the table's days, or the scheme needs a
-        column that is not declared.
+        When a fold would have no positive row to train or test on, lies outside of the table's
+        days, or the scheme needs a column that is not declared.
     """
     if isinstance(scheme, config.StratifiedKFold):
         parts = _stratified_kfold(table, scheme, seed, dataset)
@@ -52,15 +54,21 @@ def split(table: Table, scheme: config.AnySplit, seed: int, dataset: str) -> Par
     return parts
 
 
-def _stratified_kfold(table: Table, scheme: config.StratifiedKFold, seed: int, dataset: str) -> Parts:
+def _stratified_kfold(
+    table: Table, scheme: config.StratifiedKFold, seed: int, dataset: str
+) -> Parts:
     _enough(int(table.y.sum()), "positive rows", scheme.folds, dataset)
     _enough(int(len(table) - table.y.sum()), "negative rows", scheme.folds, dataset)
     parts = _Builder(len(table))
     for repeat in range(scheme.repeats):
-        folds = StratifiedKFold(scheme.folds, shuffle=True, random_state=seed_for(seed, dataset, "split", repeat))
+        folds = StratifiedKFold(
+            scheme.folds, shuffle=True, random_state=seed_for(seed, dataset, "split", repeat)
+        )
         for fold, (train, test) in enumerate(folds.split(table.X, table.y)):
             random = seed_for(seed, dataset, "validation", repeat, fold)
-            parts.add(repeat, fold, *_slice(train, table.y, scheme.validation, random, dataset), test)
+            parts.add(
+                repeat, fold, *_slice(train, table.y, scheme.validation, random, dataset), test
+            )
     if not scheme.grouped:
         return parts.build()
     _add_grouped(parts, table, scheme, range(scheme.repeats, scheme.repeats + 1), seed, dataset)
@@ -73,7 +81,10 @@ def _holdout(table: Table, scheme: config.Holdout, seed: int, dataset: str) -> P
     random = seed_for(seed, dataset, "split", 0) if scheme.seed is None else scheme.seed
     try:
         train, test = train_test_split(
-            np.arange(len(table)), test_size=scheme.test_size, random_state=random, stratify=stratify
+            np.arange(len(table)),
+            test_size=scheme.test_size,
+            random_state=random,
+            stratify=stratify,
         )
     except ValueError as error:
         raise _too_small(dataset, str(error)) from None
@@ -89,8 +100,9 @@ def _holdout(table: Table, scheme: config.Holdout, seed: int, dataset: str) -> P
 def _temporal(table: Table, scheme: config.Temporal, dataset: str) -> Parts:
     """Expanding windows: fold k tests the k-th of the last `folds` blocks, trains on all before it.
 
-    A block is `test_size` of the rows; its border moves back to the first row of the same moment, so that no moment is
-    on both sides. The validation slice is the latest part of the training rows, as the test part is later than both.
+    A block is `test_size` of the rows; its border moves back to the first row of the same moment,
+    so that no moment is on both sides. The validation slice is the latest part of the training
+    rows, as the test part is later than both.
     """
     if "time" not in table.roles:
         raise needs("temporal", "time", dataset)
@@ -98,27 +110,38 @@ def _temporal(table: Table, scheme: config.Temporal, dataset: str) -> Parts:
     order = np.argsort(time, kind="stable")
     ordered = time[order]
     n = len(order)
-    starts = [_border(ordered, n * (1 - scheme.test_size * (scheme.folds - k))) for k in range(scheme.folds)]
+    starts = [
+        _border(ordered, n * (1 - scheme.test_size * (scheme.folds - k)))
+        for k in range(scheme.folds)
+    ]
     ends = [*starts[1:], n]
     parts = _Builder(n)
     for fold, (start, end) in enumerate(zip(starts, ends, strict=True)):
         inner = _border(ordered, start * (1 - scheme.validation)) if scheme.validation else start
         if not 0 < inner <= start < end or (scheme.validation and inner == start):
             raise _too_small(
-                dataset, f"fold {fold} has {inner} training, {start - inner} validation and {end - start} test rows"
+                dataset,
+                f"fold {fold} has {inner} training, {start - inner} validation and {end - start}"
+                " test rows",
             )
         parts.add(0, fold, order[:inner], order[inner:start], order[start:end])
     return parts.build()
 
 
 def _border(ordered: NDArray[np.generic], position: float) -> int:
-    """The first row of the moment at a position in rows ordered by time: no moment is on both sides of it."""
+    """The first row of the moment at a position in rows ordered by time: no moment is on both sides
+    of it."""
     at = round(position)
-    return int(np.searchsorted(ordered, ordered[at], side="left")) if 0 < at < len(ordered) else max(at, 0)
+    return (
+        int(np.searchsorted(ordered, ordered[at], side="left"))
+        if 0 < at < len(ordered)
+        else max(at, 0)
+    )
 
 
 def _prequential(table: Table, scheme: config.Prequential, dataset: str) -> Parts:
-    """Fold 0 is the newest. The validation slice is the latest part of the training rows, as in the temporal scheme."""
+    """Fold 0 is the newest. The validation slice is the latest part of the training rows, as in the
+    temporal scheme."""
     if "time" not in table.roles:
         raise needs("prequential", "time", dataset)
     if scheme.leave_known_out and "group" not in table.roles:
@@ -128,7 +151,9 @@ def _prequential(table: Table, scheme: config.Prequential, dataset: str) -> Part
         raise SplitError(
             "The scheme prequential counts days, and the time of the rows is a plain number.",
             where=_place(dataset),
-            expected="dates such as 2026-01-31 or 2026-01-31T23:59:00 in the column that `time` names",
+            expected=(
+                "dates such as 2026-01-31 or 2026-01-31T23:59:00 in the column that `time` names"
+            ),
             found=f"numbers such as {time[0]:g}",
             todo="write dates into that column, or take the scheme temporal.",
         )
@@ -138,10 +163,16 @@ def _prequential(table: Table, scheme: config.Prequential, dataset: str) -> Part
     parts = _Builder(len(table))
     for fold, (train, test) in enumerate(prequential.folds(day, table.y, group, scheme)):
         ordered = train[np.argsort(time[train], kind="stable")]
-        inner = _border(time[ordered], len(train) * (1 - scheme.validation)) if scheme.validation else len(train)
+        inner = (
+            _border(time[ordered], len(train) * (1 - scheme.validation))
+            if scheme.validation
+            else len(train)
+        )
         if not (inner and len(test)) or (scheme.validation and inner == len(train)):
             raise _too_small(
-                dataset, f"fold {fold} has {inner} training, {len(train) - inner} validation and {len(test)} test rows"
+                dataset,
+                f"fold {fold} has {inner} training, {len(train) - inner} validation and {len(test)}"
+                " test rows",
             )
         parts.add(0, fold, ordered[:inner], ordered[inner:], test)
     return parts.build()
@@ -161,9 +192,11 @@ def _inside(day: Index, scheme: config.Prequential, dataset: str) -> None:
         where=_place(dataset),
         expected=f"days from {name(first)} to {name(last)}",
         found=f"{scheme.folds} folds from {name(oldest)} to {name(end)}",
-        todo=f"take a start from {name(earliest)} to {name(latest)}."
-        if earliest <= latest
-        else "ask for fewer folds, or for fewer days of training, delay and test.",
+        todo=(
+            f"take a start from {name(earliest)} to {name(latest)}."
+            if earliest <= latest
+            else "ask for fewer folds, or for fewer days of training, delay and test."
+        ),
     )
 
 
@@ -182,15 +215,21 @@ def _add_grouped(
     dataset: str,
 ) -> None:
     groups = groups_of(table)
-    _enough(len(np.unique(groups[table.y == 1])), "groups with a positive row", scheme.folds, dataset)
+    _enough(
+        len(np.unique(groups[table.y == 1])), "groups with a positive row", scheme.folds, dataset
+    )
     _enough(len(np.unique(groups)), "groups", scheme.folds, dataset)
     for repeat in repeats:
-        folds = StratifiedGroupKFold(scheme.folds, shuffle=True, random_state=seed_for(seed, dataset, "split", repeat))
+        folds = StratifiedGroupKFold(
+            scheme.folds, shuffle=True, random_state=seed_for(seed, dataset, "split", repeat)
+        )
         for fold, (train, test) in enumerate(folds.split(table.X, table.y, groups)):
             inner, validation = train, train[:0]
             if scheme.validation:
                 shuffle = GroupShuffleSplit(
-                    1, test_size=scheme.validation, random_state=seed_for(seed, dataset, "validation", repeat, fold)
+                    1,
+                    test_size=scheme.validation,
+                    random_state=seed_for(seed, dataset, "validation", repeat, fold),
                 )
                 try:
                     a, b = next(shuffle.split(train, groups=groups[train]))
@@ -201,18 +240,21 @@ def _add_grouped(
 
 
 def groups_of(table: Table) -> Index:
-    """The group of every row: the declared one, or else one number for each distinct feature row."""
+    """The group of every row: the declared one, or else one number for each distinct feature
+    row."""
     if "group" in table.roles:
         return table.roles["group"].astype(np.int64)
     return numbered(table.X, as_numbers)
 
 
-def _slice(train: Index, y: NDArray[np.int8], share: float, random: int, dataset: str) -> tuple[Index, Index]:
+def _slice(train: Index, y: Labels, share: float, random: int, dataset: str) -> tuple[Index, Index]:
     """A stratified validation slice of the training rows, and the rest."""
     if not share:
         return train, train[:0]
     try:
-        inner, validation = next(StratifiedShuffleSplit(1, test_size=share, random_state=random).split(train, y[train]))
+        inner, validation = next(
+            StratifiedShuffleSplit(1, test_size=share, random_state=random).split(train, y[train])
+        )
     except ValueError as error:
         raise _too_small(dataset, str(error)) from None
     return train[inner], train[validation]
@@ -236,19 +278,24 @@ class _Builder:
         return Parts(np.column_stack(self.columns), tuple(self.names))
 
 
-def _both_classes(parts: Parts, y: NDArray[np.int8], scheme: str, dataset: str) -> None:
-    """Training and test need both classes in every fold; a validation slice without positives is a missing threshold."""
+def _both_classes(parts: Parts, y: Labels, scheme: str, dataset: str) -> None:
+    """Training and test need both classes in every fold; a validation slice without positives is a
+    missing threshold."""
     for fold in parts:
         for name in ("train", "test"):
             rows: Index = getattr(fold, name)
             positives = int(y[rows].sum())
             if not 0 < positives < len(rows):
                 raise SplitError(
-                    f"The {name} part of repeat {fold.repeat}, fold {fold.fold} has one class alone.",
+                    f"The {name} part of repeat {fold.repeat}, fold {fold.fold} has one class"
+                    " alone.",
                     where=f"{_place(dataset)} ({scheme})",
                     expected="positive and negative rows in every training and test part",
                     found=f"{positives} positives among {len(rows)} rows",
-                    todo="ask for fewer folds, a larger test_size, or another scheme; or get more positive rows.",
+                    todo=(
+                        "ask for fewer folds, a larger test_size, or another scheme; or get more"
+                        " positive rows."
+                    ),
                 )
 
 
@@ -263,9 +310,11 @@ def _enough(count: int, what: str, folds: int, dataset: str) -> None:
             where=_place(dataset),
             expected=f"at least {folds} {what} for {folds} folds",
             found=str(count),
-            todo=f"ask for at most {max(count, 2)} folds, take `scheme: holdout`, or get more rows."
-            if count >= 2
-            else "get more such rows: with fewer than 2 nothing can be both trained and tested.",
+            todo=(
+                f"ask for at most {max(count, 2)} folds, take `scheme: holdout`, or get more rows."
+                if count >= 2
+                else "get more such rows: with fewer than 2 nothing can be both trained and tested."
+            ),
         )
 
 

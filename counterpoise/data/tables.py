@@ -1,4 +1,5 @@
-"""The typed table that every later stage reads: features, target 0/1, and roles that are never features."""
+"""The typed table that every later stage reads: features, target 0/1, and roles that are never
+features."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from counterpoise.core import files
 from counterpoise.core.errors import ResultError
+from counterpoise.core.types import Labels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 TARGET = "target"
 ROLE = "role:"
-"""Columns beside the features carry this prefix on disk, so that a feature may well be called time or weight."""
+"""Columns beside the features carry this prefix on disk, so that a feature may well be called time
+or weight."""
 
 COST = "cost:"
 """The role of a column that a cost is reckoned from is this and the column's name."""
@@ -35,18 +38,20 @@ class Table:
     ----------
     features : tuple of str, length p
     X : ndarray of shape (n, p), float64
-        Numbers as they are; categories as codes 0..k-1 in the order of `categories`; NaN where a value is missing.
+        Numbers as they are; categories as codes 0..k-1 in the order of `categories`; NaN where a
+        value is missing.
     y : ndarray of shape (n,), int8
         1 for the positive class.
     categories : dict of str to tuple of str
         The labels of each categorical feature, sorted; a boolean is a category of two labels.
     roles : dict of str to ndarray of shape (n,)
-        `time`, `group` and `weight`, where the dataset declares them, and a column for each that its costs name.
+        `time`, `group` and `weight`, where the dataset declares them, and a column for each that
+        its costs name.
     """
 
     features: tuple[str, ...]
     X: NDArray[np.float64]
-    y: NDArray[np.int8]
+    y: Labels
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     roles: dict[str, NDArray[np.generic]] = field(default_factory=dict)
 
@@ -59,13 +64,17 @@ class Table:
         return tuple(len(self.categories.get(name, ())) for name in self.features)
 
 
-def frame_of(X: NDArray[np.float64], features: Sequence[str], categories: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+def frame_of(
+    X: NDArray[np.float64], features: Sequence[str], categories: dict[str, tuple[str, ...]]
+) -> pd.DataFrame:
     """Rows in the table's own units: numbers, and labels instead of codes."""
     columns: dict[str, object] = {}
     for k, name in enumerate(features):
         if name in categories:
             codes = np.where(np.isnan(X[:, k]), -1, X[:, k]).astype(np.int32)
-            columns[name] = pd.Categorical.from_codes(codes, categories=pd.Index(categories[name], dtype=object))
+            columns[name] = pd.Categorical.from_codes(
+                codes, categories=pd.Index(categories[name], dtype=object)
+            )
         else:
             columns[name] = X[:, k]
     return pd.DataFrame(columns)
@@ -100,7 +109,8 @@ def _pieces(table: Table) -> Iterator[pd.DataFrame]:
 
 
 def read(path: Path, *, features: bool = True) -> Table:
-    """Read a table, one column after the other: beside the table itself no more than one of them is in memory.
+    """Read a table, one column after the other: beside the table itself no more than one of them is
+    in memory.
 
     Parameters
     ----------
@@ -110,22 +120,31 @@ def read(path: Path, *, features: bool = True) -> Table:
     with files.open_parquet(path) as file:
         columns = file.schema_arrow.names
         if TARGET not in columns:
-            raise ResultError("A table has no target.", where=str(path), todo="`dvc repro` makes it again.")
-        names = tuple(name for name in columns if features and name != TARGET and not name.startswith(ROLE))
-        categories = {name: found for name in names if (found := _categories(file, name)) is not None}
+            raise ResultError(
+                "A table has no target.", where=str(path), todo="`dvc repro` makes it again."
+            )
+        names = tuple(
+            name for name in columns if features and name != TARGET and not name.startswith(ROLE)
+        )
+        categories = {
+            name: found for name in names if (found := _categories(file, name)) is not None
+        }
         return Table(
             features=names,
             X=read_matrix(file, names, categories),
             y=np.asarray(_column(file, TARGET).to_numpy(), dtype=np.int8),
             categories=categories,
             roles={
-                name.removeprefix(ROLE): _column(file, name).to_numpy() for name in columns if name.startswith(ROLE)
+                name.removeprefix(ROLE): _column(file, name).to_numpy()
+                for name in columns
+                if name.startswith(ROLE)
             },
         )
 
 
 def in_memory_map(table: Table, folder: Path) -> Table:
-    """The table with its features in a file of this folder, which several processes map in the place of a copy for each."""
+    """The table with its features in a file of this folder, which several processes map in the
+    place of a copy for each."""
     return replace(table, X=in_file(table.X, folder / "features.npy"))
 
 

@@ -1,6 +1,8 @@
-"""Keys of the cell store: one hash of all that can change a fold's rows or a fit's scores, and of nothing else.
+"""Keys of the cell store: one hash of all that can change a fold's rows or a fit's scores, and of
+nothing else.
 
-What a sampler or a model runs is told apart by its kind: a change in the nets gives trees no other key.
+What a sampler or a model runs is told apart by its kind: a change in the nets gives trees no other
+key.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from functools import cache
 import numpy as np
 
 from counterpoise.core import files
-from counterpoise.core.environment import requirements
 from counterpoise.core.config import CPU, Model, Strategy
+from counterpoise.core.environment import requirements
 from counterpoise.data.tables import Table
 from counterpoise.engine.fingerprint import code_digest
 from counterpoise.models import registry as models
@@ -67,13 +69,22 @@ def of_rows(table: str, train: np.ndarray, strategy: tuple[str, Strategy], seed:
     kind = samplers.kind_of(*strategy)
     code = _code(SAMPLE, () if kind is None else kind.modules)
     entry = _sampler(strategy) | {"seed": seed}
-    return files.digest("rows", environment(), code, table, of_arrays(train), files.canonical(entry))
+    return files.digest(
+        "rows", environment(), code, table, of_arrays(train), files.canonical(entry)
+    )
 
 
 def of_fit(
-    table: str, fold: str, rows: str, costs: str, entry: tuple[str, Model], seed: int, device: str,
-    strategy: tuple[str, Strategy] | None, distributed: bool,
-) -> str:  # fmt: skip
+    table: str,
+    fold: str,
+    rows: str,
+    costs: str,
+    entry: tuple[str, Model],
+    seed: int,
+    device: str,
+    strategy: tuple[str, Strategy] | None,
+    distributed: bool,
+) -> str:
     """The key of a fit.
 
     Parameters
@@ -102,7 +113,9 @@ def of_fit(
     if distributed:
         content["distributed"] = True
     code = _code(FIT, tuple(sorted(modules)))
-    return files.digest("fit", environment(), code, table, fold, rows, costs, files.canonical(content))
+    return files.digest(
+        "fit", environment(), code, table, fold, rows, costs, files.canonical(content)
+    )
 
 
 def _sampler(strategy: tuple[str, Strategy]) -> dict[str, object]:

@@ -1,7 +1,9 @@
-"""The cell store: immutable results by the hash of what they were computed from, each with a checksum.
+"""The cell store: immutable results by the hash of what they were computed from, each with a
+checksum.
 
-It lies in a folder that git and DVC ignore, that is bounded in size and may be deleted at any time, and is looked up
-before a place that a team shares (`shared_store`). Several processes and machines may use both at once.
+It lies in a folder that git and DVC ignore, that is bounded in size and may be deleted at any time,
+and is looked up before a place that a team shares (`shared_store`). Several processes and machines
+may use both at once.
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ from counterpoise.core import files, paths
 from counterpoise.core.errors import ConfigurationError
 from counterpoise.engine.shared_store import (
     MAX_OBJECT_BYTES,
-    Refusals,
-    SharedStore,
     UPLOAD_WAIT_SECONDS,
     VARIABLE,
+    Refusals,
+    SharedStore,
     object_path,
 )
 
@@ -52,7 +54,8 @@ class StoredObject(NamedTuple):
     arrays : dict of str to ndarray
         Of any type but `object`.
     facts : dict of str
-        Numbers, texts, lists and dictionaries, as JSON has them; among them who made it, from which commit, and when.
+        Numbers, texts, lists and dictionaries, as JSON has them; among them who made it, from which
+        commit, and when.
     """
 
     arrays: dict[str, np.ndarray]
@@ -60,11 +63,13 @@ class StoredObject(NamedTuple):
 
 
 class MalformedObjectError(Exception):
-    """Bytes that are no object of this store, or not the one of this key; the text says what is wrong."""
+    """Bytes that are no object of this store, or not the one of this key; the text says what is
+    wrong."""
 
 
 def pack(key: str, content: StoredObject) -> bytes:
-    """The bytes of an object: a line with format and SHA-256, then a zip archive in numpy's npz format with a JSON file.
+    """The bytes of an object: a line with format and SHA-256, then a zip archive in numpy's npz
+    format with a JSON file.
 
     Raises
     ------
@@ -121,7 +126,8 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _array(data: bytes) -> np.ndarray:
-    """An array from the bytes of a .npy file, without pickle and without trust in the shape that it declares."""
+    """An array from the bytes of a .npy file, without pickle and without trust in the shape that it
+    declares."""
     stream = io.BytesIO(data)
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ValueError("an array has another format")
@@ -133,7 +139,8 @@ def _array(data: bytes) -> np.ndarray:
 
 
 class CellStore:
-    """Objects by key, in a folder and in a place that a team shares. Leaving its `with` block closes it.
+    """Objects by key, in a folder and in a place that a team shares. Leaving its `with` block
+    closes it.
 
     Parameters
     ----------
@@ -142,18 +149,22 @@ class CellStore:
     shared : SharedStore, optional
         Looked up after the folder, and filled in the background.
     limit_bytes : int
-        `close` removes the objects used longest ago until the folder has no more; an object of more than a quarter of it
-        is not kept.
+        `close` removes the objects used longest ago until the folder has no more; an object of more
+        than a quarter of it is not kept.
     """
 
-    def __init__(self, folder: Path, shared: SharedStore | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self, folder: Path, shared: SharedStore | None = None, limit_bytes: int = LIMIT_BYTES
+    ) -> None:
         self.folder, self.shared, self.limit_bytes = folder, shared, limit_bytes
         self._refusals = Refusals(str(folder), "It is removed; the fit is made again.")
 
     def __enter__(self) -> CellStore:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
         self.close(UPLOAD_WAIT_SECONDS if kind is None or issubclass(kind, Exception) else 0.0)
 
     def get(self, key: str) -> StoredObject | None:
@@ -185,7 +196,8 @@ class CellStore:
         return None if data is None else self._accept(key, data)
 
     def contains(self, keys: Collection[str]) -> set[str]:
-        """Those of the keys that the folder or the shared place has; the content is not looked at."""
+        """Those of the keys that the folder or the shared place has; the content is not looked
+        at."""
         found = {key for key in keys if self._path(key).is_file()}
         if self.shared is not None and (missing := set(keys) - found):
             found |= missing & self.shared.keys()
@@ -218,7 +230,8 @@ class CellStore:
             self.shared.put(key, self._path(key))
 
     def close(self, wait_seconds: float = UPLOAD_WAIT_SECONDS) -> None:
-        """Wait for uploads, at most so many seconds, and remove what was used longest ago and is over the limit."""
+        """Wait for uploads, at most so many seconds, and remove what was used longest ago and is
+        over the limit."""
         if self.shared is not None:
             self.shared.close(wait_seconds)
         self._refusals.close()
@@ -254,7 +267,9 @@ class CellStore:
                 status = path.stat()
                 if path.suffix == ".cell":
                     found.append((status.st_mtime_ns, status.st_size, path))
-                elif path.suffix == ".part" and time.time() - status.st_mtime > PART_LIFETIME_SECONDS:
+                elif (
+                    path.suffix == ".part" and time.time() - status.st_mtime > PART_LIFETIME_SECONDS
+                ):
                     path.unlink()
         excess = sum(size for _, size, _ in found) - self.limit_bytes
         for _, size, path in sorted(found):
@@ -274,7 +289,9 @@ def open_store(environ: Mapping[str, str] = os.environ) -> CellStore:
     """
     address = environ.get(VARIABLE, "").strip()
     shared = SharedStore(address) if address else None
-    return CellStore(paths.STORE.absolute(), shared, _limit_bytes(environ.get(LIMIT_VARIABLE, "").strip()))
+    return CellStore(
+        paths.STORE.absolute(), shared, _limit_bytes(environ.get(LIMIT_VARIABLE, "").strip())
+    )
 
 
 def _limit_bytes(text: str) -> int:
@@ -290,6 +307,9 @@ def _limit_bytes(text: str) -> int:
             where=f"the environment variable {LIMIT_VARIABLE}",
             expected="a number of GiB above 0, such as 0.5 or 20",
             found=repr(text),
-            todo=f"correct it, or unset it: then the store has at most {LIMIT_BYTES / 2**30:.0f} GiB.",
+            todo=(
+                f"correct it, or unset it: then the store has at most {LIMIT_BYTES / 2**30:.0f}"
+                " GiB."
+            ),
         )
     return int(gib * 2**30)

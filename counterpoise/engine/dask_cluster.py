@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from counterpoise.core.errors import ClusterError
-from counterpoise.engine.fingerprint import code_digest
-from counterpoise.engine.parallel import Killed, MAPPED_BYTES
-from counterpoise.engine.fit import Work
 from counterpoise.core.outcome import reason_of
+from counterpoise.engine.fingerprint import code_digest
+from counterpoise.engine.fit import Work
+from counterpoise.engine.parallel import MAPPED_BYTES, Killed
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -57,7 +57,10 @@ PACKAGES = (
 )
 """What a fit stands on, beside what Dask lists: Python, numpy, pandas and its own packages."""
 
-OUT_OF_MEMORY = "out of memory: every worker that fitted it was lost, as one is that goes beyond its memory limit"
+OUT_OF_MEMORY = (
+    "out of memory: every worker that fitted it was lost, as one is that goes beyond its memory"
+    " limit"
+)
 
 ONE_FIT = threading.Lock()
 """A worker with several threads makes one fit at a time, too: limits of memory are a process's."""
@@ -104,7 +107,9 @@ def side_by_side(do: Callable[[Job], Any], jobs: Iterable[Job]) -> Iterator[tupl
         while True:
             workers = _workers(client, WORKER_TIMEOUT_SECONDS)
             free = sorted(set(workers) - {worker for _, worker in running.values()})
-            for worker, job in zip(free[: max(len(workers) - len(running), 0)], waiting, strict=False):
+            for worker, job in zip(
+                free[: max(len(workers) - len(running), 0)], waiting, strict=False
+            ):
                 running[_submit(client, worker, sent, here, do, job)] = job, worker
             if not running:
                 break
@@ -174,7 +179,10 @@ def connected() -> Iterator[tuple[Client, dict[str, str]]]:
     try:
         from distributed import Client
 
-        where = os.environ.get(ADDRESS) or json.loads(Path(os.environ[FILE]).read_text("utf-8"))["address"]
+        where = (
+            os.environ.get(ADDRESS)
+            or json.loads(Path(os.environ[FILE]).read_text("utf-8"))["address"]
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Dask warns of other versions; here they are an error
             client = Client(where, timeout=CONNECT_TIMEOUT_SECONDS, name="counterpoise")
@@ -215,7 +223,8 @@ def _workers(client: Client, timeout_seconds: float) -> list[str]:
             "The Dask cluster has no workers.",
             f"a worker within {timeout_seconds} seconds",
             "none",
-            "start some (`dask worker --nthreads 1`) and run the same command again: finished fits are kept.",
+            "start some (`dask worker --nthreads 1`) and run the same command again: finished fits"
+            " are kept.",
         ) from None
     return list(client.nthreads())
 
@@ -242,7 +251,9 @@ def _same_everywhere(client: Client) -> dict[str, str]:
         there["scheduler"] = error
     for worker, answer in sorted(client.run(installed, on_error="return").items()):
         there[f"worker {worker}"] = answer
-    if wrong := [f"{name}: {text}" for name, answer in there.items() if (text := _differing(here, answer))]:
+    if wrong := [
+        f"{name}: {text}" for name, answer in there.items() if (text := _differing(here, answer))
+    ]:
         raise _not_alike(wrong)
     return here
 
@@ -271,4 +282,6 @@ def _not_alike(wrong: list[str]) -> ClusterError:
 
 def _error(what: str, expected: str, found: str, todo: str) -> ClusterError:
     name = ADDRESS if os.environ.get(ADDRESS) else FILE
-    return ClusterError(what, where=f"{name}={os.environ.get(name)}", expected=expected, found=found, todo=todo)
+    return ClusterError(
+        what, where=f"{name}={os.environ.get(name)}", expected=expected, found=found, todo=todo
+    )

@@ -1,7 +1,8 @@
 """Which source files a module runs, and a digest of all in them that can change a result.
 
-The digest is taken of syntax trees without docstrings, so that prose, comments and layout are free. Parsing a hundred files
-takes a second, so what was found in a source is kept under the hash of its bytes.
+The digest is taken of syntax trees without docstrings, so that prose, comments and layout are free.
+Parsing a hundred files takes a second, so what was found in a source is kept under the hash of its
+bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Source(NamedTuple):
     syntax : str
         SHA-256 of its syntax tree without docstrings.
     imports : list of str
-        Names of this project's packages that it imports, also inside functions; some may be functions of a module.
+        Names of this project's packages that it imports, also inside functions; some may be
+        functions of a module.
     """
 
     syntax: str
@@ -65,7 +67,9 @@ def closure(*modules: str, stop: Iterable[str] = ()) -> tuple[Path, ...]:
 
 def sources(*modules: str, stop: Iterable[str] = ()) -> dict[str, str]:
     """The digest of each source file that modules run, by path; see `closure`."""
-    found = {path.as_posix(): _source(REPOSITORY / path).syntax for path in closure(*modules, stop=stop)}
+    found = {
+        path.as_posix(): _source(REPOSITORY / path).syntax for path in closure(*modules, stop=stop)
+    }
     _keep_known()
     return found
 
@@ -84,17 +88,27 @@ def syntax(source: bytes) -> Source:
 
 
 def _written(node: Any) -> str:
-    """A syntax tree as a text that is the same in all versions of Python: empty fields differ between them."""
+    """A syntax tree as a text that is the same in all versions of Python: empty fields differ
+    between them."""
     if isinstance(node, ast.AST):
-        fields = [(name, value) for name, value in ast.iter_fields(node) if value is not None and value != []]
-        return f"{type(node).__name__}({','.join(f'{name}={_written(value)}' for name, value in fields)})"
+        fields = [
+            (name, value)
+            for name, value in ast.iter_fields(node)
+            if value is not None and value != []
+        ]
+        inside = ",".join(f"{name}={_written(value)}" for name, value in fields)
+        return f"{type(node).__name__}({inside})"
     if isinstance(node, list):
         return f"[{','.join(_written(one) for one in node if not _is_docstring(one))}]"
     return repr(node)
 
 
 def _is_docstring(node: Any) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _imported(node: ast.AST) -> Iterator[str]:
@@ -123,7 +137,8 @@ _NEW: set[str] = set()
 
 @cache
 def _known() -> dict[str, Source]:
-    """What has been found in sources, by the hash of their bytes; empty where the file is missing or damaged."""
+    """What has been found in sources, by the hash of their bytes; empty where the file is missing
+    or damaged."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
         return {key: Source(*found) for key, found in json.loads(KNOWN_SOURCES.read_text()).items()}
     return {}
@@ -144,7 +159,8 @@ def _reader() -> bytes:
 
 @cache
 def _files(module: str) -> list[Path]:
-    """The file of a module and the packages above it; nothing when the name is no module (a function, say)."""
+    """The file of a module and the packages above it; nothing when the name is no module (a
+    function, say)."""
     parts = module.split(".")
     base = REPOSITORY.joinpath(*parts)
     if base.with_suffix(".py").is_file():

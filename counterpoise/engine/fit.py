@@ -1,4 +1,5 @@
-"""Fit one cell's model on one fold: from rows in the table's units to scores of the test and validation rows."""
+"""Fit one cell's model on one fold: from rows in the table's units to scores of the test and
+validation rows."""
 
 from __future__ import annotations
 
@@ -13,16 +14,17 @@ import numpy as np
 
 from counterpoise.core.config import CPU, Model, Strategy
 from counterpoise.core.errors import NotApplicable
-from counterpoise.engine import devices
-from counterpoise.models import class_weights, registry as models
-from counterpoise.samplers import registry as samplers
-from counterpoise.models.encoder import Encoded, Encoder, Index
-from counterpoise.models.adapters import Labels, Learned, Report, Rows, Vector
-from counterpoise.engine.limits import limited
-from counterpoise.models.registry import ModelKind, Scores
 from counterpoise.core.outcome import one_line
+from counterpoise.core.types import Index, Labels, Matrix, Vector
+from counterpoise.engine import devices
+from counterpoise.engine.limits import limited
 from counterpoise.engine.search import Found, Told, search
-from counterpoise.samplers.feature_space import Matrix
+from counterpoise.models import class_weights
+from counterpoise.models import registry as models
+from counterpoise.models.adapters import Learned, Report, Rows
+from counterpoise.models.encoder import Encoded, Encoder
+from counterpoise.models.registry import ModelKind
+from counterpoise.samplers import registry as samplers
 
 TOLD_EVERY = 30
 """Seconds."""
@@ -48,7 +50,8 @@ class Work:
     strategy : (str, Strategy), optional
         The strategy, for a search that looks for its ratio.
     stakes : ndarray of shape (n, 2), optional
-        What is at stake in each row of the table (`CostMatrix.stakes`), for a model that counts costs.
+        What is at stake in each row of the table (`CostMatrix.stakes`), for a model that counts
+        costs.
     device : str
         What it is fitted on, `auto` made definite (`devices.resolved`).
     distributed : bool, default False
@@ -93,9 +96,10 @@ class Fitted:
     Attributes
     ----------
     test, validation : ndarray of float64
-        Scores of the fold's test and validation rows, in the order of the parts.
+        Vector of the fold's test and validation rows, in the order of the parts.
     facts : dict of str to float
-        Rows and positives fitted on, a weight that was computed, the iteration that early stopping took.
+        Rows and positives fitted on, a weight that was computed, the iteration that early stopping
+        took.
     notes : tuple of str
         Warnings of the library.
     history : dict of str to list of float
@@ -105,8 +109,8 @@ class Fitted:
     fit_seconds, predict_seconds, peak_bytes : measured, not results
     """
 
-    test: Scores
-    validation: Scores
+    test: Vector
+    validation: Vector
     facts: dict[str, float]
     notes: tuple[str, ...]
     history: dict[str, list[float]]
@@ -141,10 +145,13 @@ class Trained:
     history: dict[str, list[float]]
     trials: list[dict[str, Any]]
 
-    def score(self, X: Matrix, rows: Index | None = None) -> Scores:
-        """The probability of the positive class as the model gives it, of rows in the table's own units, or of some."""
+    def score(self, X: Matrix, rows: Index | None = None) -> Vector:
+        """The probability of the positive class as the model gives it, of rows in the table's own
+        units, or of some."""
         asked = Encoded(self.encoder, X, np.arange(len(X)) if rows is None else rows, X[:0])
-        return np.concatenate([models.score(self.kind, self.estimator, block) for block in asked.blocks()])
+        return np.concatenate(
+            [models.score(self.kind, self.estimator, block) for block in asked.blocks()]
+        )
 
 
 def train(work: Work) -> Trained:
@@ -179,36 +186,56 @@ def fit(work: Work) -> Fitted:
 
     with limited(), warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
-        models.make(work.key, work.entry, work.seed)  # imports the library, which is no part of the fit
+        # imports the library, which is no part of the fit
+        models.make(work.key, work.entry, work.seed)
         models.kind_of(work.key, work.entry).ready()
         devices.require(work.device, f"params.yaml: models.{work.key}.device")
         start = time.perf_counter()
         trained = train(work)
         fitted = time.perf_counter()
-        test_scores, validation_scores = trained.score(work.X, work.test), trained.score(work.X, work.validation)
+        test_scores, validation_scores = (
+            trained.score(work.X, work.test),
+            trained.score(work.X, work.validation),
+        )
         done = time.perf_counter()
     if not (np.isfinite(test_scores).all() and np.isfinite(validation_scores).all()):
         raise ArithmeticError("the model gives scores that are not finite")
-    # a socket or file that nobody closed is no matter of the model: it is told when rubbish is collected, by any thread
+    # a socket or file that nobody closed is no matter of the model: it is told when rubbish is
+    # collected, by any thread
     said = {one_line(str(w.message)) for w in caught if not issubclass(w.category, ResourceWarning)}
     notes = tuple(sorted(said | _said_of(test_scores)))
-    return Fitted(test_scores, validation_scores, trained.facts, notes, trained.history, trained.trials, fitted - start,
-                  done - fitted, _peak_bytes())  # fmt: skip
+    return Fitted(
+        test_scores,
+        validation_scores,
+        trained.facts,
+        notes,
+        trained.history,
+        trained.trials,
+        fitted - start,
+        done - fitted,
+        _peak_bytes(),
+    )
 
 
 def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix) -> Found:
-    """The parameters with the highest average precision on the validation slice; none to look for, none found."""
+    """The parameters with the highest average precision on the validation slice; none to look for,
+    none found."""
     asked = work.entry.search
     if asked is None:
         return Found({}, float("nan"), [])
     y = work.y[work.validation]
     if not 0 < y.sum() < len(y):
-        raise NotApplicable("a search needs a validation slice with both classes; split.validation gives none")
+        raise NotApplicable(
+            "a search needs a validation slice with both classes; split.validation gives none"
+        )
     from sklearn.metrics import average_precision_score
 
     # what the strategy does not have is not looked for, and the budget stays the same
-    space = {name: dimension for name, dimension in asked.space.items()
-             if name != models.RATIO or work.searches_ratio}  # fmt: skip
+    space = {
+        name: dimension
+        for name, dimension in asked.space.items()
+        if name != models.RATIO or work.searches_ratio
+    }
 
     def value(params: dict[str, Any], report: Report) -> float:
         rows = _rows(work, encoder, validation, params.get(models.RATIO))._replace(report=report)
@@ -245,25 +272,39 @@ def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None)
     if ratio is not None and work.strategy is not None:
         key, strategy = work.strategy
         made = samplers.resample(
-            key, strategy.model_copy(update={"ratio": ratio}), work.X, work.y, work.cardinalities, work.seed, work.train
-        )  # fmt: skip
+            key,
+            strategy.model_copy(update={"ratio": ratio}),
+            work.X,
+            work.y,
+            work.cardinalities,
+            work.seed,
+            work.train,
+        )
         rows, synthetic, synthetic_y = made
     y = np.concatenate([work.y[rows], synthetic_y])
     if not 0 < y.sum() < len(y):
         raise NotApplicable("the rows to fit on have one class alone")
-    X = models.valued(models.kind_of(work.key, work.entry), Encoded(encoder, work.X, rows, synthetic))
+    X = models.valued(
+        models.kind_of(work.key, work.entry), Encoded(encoder, work.X, rows, synthetic)
+    )
     encoded = Rows(X, y, validation, work.y[work.validation], encoder.is_category)
     if work.stakes is None:
         return encoded
     natural_y, natural = work.y[work.train], work.stakes[work.train]
     means = np.stack([natural[natural_y == label].mean(axis=0) for label in (0, 1)])
-    stakes = np.vstack([work.stakes[rows], means[synthetic_y]])  # in a synthetic row, what is on average in its class
-    costed = class_weights.cost_weights(y, stakes, natural_y, natural) if work.entry.costs == "weights" else None
+    # in a synthetic row, what is on average in its class
+    stakes = np.vstack([work.stakes[rows], means[synthetic_y]])
+    costed = (
+        class_weights.cost_weights(y, stakes, natural_y, natural)
+        if work.entry.costs == "weights"
+        else None
+    )
     return encoded._replace(weights=costed, stakes=stakes)
 
 
 def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, Learned]:
-    """Fit on the device; what was fitted there is asked on the CPU, as a champion is that goes anywhere."""
+    """Fit on the device; what was fitted there is asked on the CPU, as a champion is that goes
+    anywhere."""
     estimator = models.make(work.key, entry, work.seed)
     if work.distributed:
         from counterpoise.models.distributed_xgboost import PartitionedXGBClassifier
@@ -275,7 +316,9 @@ def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, 
     return fitted.set_params(device=CPU), learned
 
 
-def _fitted(work: Work, entry: Model, kind: ModelKind, rows: Rows, estimator: Any) -> tuple[Any, Learned]:
+def _fitted(
+    work: Work, entry: Model, kind: ModelKind, rows: Rows, estimator: Any
+) -> tuple[Any, Learned]:
     if entry.costs != "metacost":
         return estimator, models.fit(kind, estimator, rows)
     from counterpoise.models.metacost import MetaCost
@@ -286,9 +329,11 @@ def _fitted(work: Work, entry: Model, kind: ModelKind, rows: Rows, estimator: An
     return relabelling.estimator_, Learned({"relabelled": float(sum(relabelling.relabelled_))}, {})
 
 
-def _said_of(scores: Scores) -> set[str]:
+def _said_of(scores: Vector) -> set[str]:
     """A model that learned nothing has scores all the same, and says nothing of it."""
-    return {"every test row has the same score"} if len(scores) > 1 and np.ptp(scores) == 0 else set()
+    return (
+        {"every test row has the same score"} if len(scores) > 1 and np.ptp(scores) == 0 else set()
+    )
 
 
 def _peak_bytes() -> int:

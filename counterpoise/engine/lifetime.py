@@ -15,7 +15,8 @@ LOOK_SECONDS = 0.5
 
 
 def end_with_dvc() -> None:
-    """End this process when the `dvc` that runs it as a stage ends; nothing where it is run by hand."""
+    """End this process when the `dvc` that runs it as a stage ends; nothing where it is run by
+    hand."""
     if "DVC_STAGE" in os.environ:
         end_with(_caller())
 
@@ -48,10 +49,13 @@ def is_alive(process: int) -> bool:
 
 
 def _caller() -> int:
-    """The process that asked for this one, beyond the shell in between (DVC runs each command in one)."""
+    """The process that asked for this one, beyond the shell in between (DVC runs each command in
+    one)."""
     process = os.getppid()
     if sys.platform == "linux":
         with suppress(OSError):
             while Path(f"/proc/{process}/comm").read_text().strip() in SHELLS:
-                process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+                process = int(
+                    Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1]
+                )
     return process

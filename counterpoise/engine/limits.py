@@ -11,7 +11,8 @@ from pathlib import Path
 from counterpoise.core.errors import ConfigurationError
 
 VARIABLE = "COUNTERPOISE_FIT_MEMORY"
-"""GiB that a fit may take beyond what its process holds before, the table among it; without it there is no limit."""
+"""GiB that a fit may take beyond what its process holds before, the table among it; without it
+there is no limit."""
 
 HELD = Path("/proc/self/statm")
 """Where Linux tells what a process holds; without it there is no limit either."""
@@ -39,8 +40,12 @@ def limited() -> Iterator[None]:
         yield
     except Exception as error:
         # libraries hand on what C++ or they themselves call it
-        if isinstance(error, MemoryError) or any(name in str(error) for name in ("bad_alloc", "bad_malloc")):
-            raise MemoryError(f"the fit took more than the {asked} GiB that {VARIABLE} allows") from error
+        if isinstance(error, MemoryError) or any(
+            name in str(error) for name in ("bad_alloc", "bad_malloc")
+        ):
+            raise MemoryError(
+                f"the fit took more than the {asked} GiB that {VARIABLE} allows"
+            ) from error
         raise
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)

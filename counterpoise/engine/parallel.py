@@ -28,17 +28,20 @@ MAPPED_BYTES = 2**20
 """Arrays from this size on reach the workers as memory maps of one file, not as copies."""
 
 LARGE_BYTES = 2**29
-"""A table of this size is worked on by one job after the other where each would need a copy of it."""
+"""A table of this size is worked on by one job after the other where each would need a copy of
+it."""
 
 
 class Killed(NamedTuple):
-    """What became of a job whose process was killed, and killed again when nothing else ran beside it."""
+    """What became of a job whose process was killed, and killed again when nothing else ran beside
+    it."""
 
     reason: str
 
 
 def cores() -> int:
-    """How many jobs run side by side: the cores that this process may use, or LOKY_MAX_CPU_COUNT where that is less."""
+    """How many jobs run side by side: the cores that this process may use, or LOKY_MAX_CPU_COUNT
+    where that is less."""
     return int(cpu_count())
 
 
@@ -58,8 +61,9 @@ def side_by_side(
 
     Notes
     -----
-    A worker that is killed breaks joblib's whole pool. The jobs that were under way are then done one after the other, and
-    the one that is killed again is what memory ran out for; the others go on side by side.
+    A worker that is killed breaks joblib's whole pool. The jobs that were under way are then done
+    one after the other, and the one that is killed again is what memory ran out for; the others go
+    on side by side.
     """
     waiting, numbers, workers = iter(jobs), itertools.count(), 1 if alone else cores()
     under_way: dict[int, Job] = {}
@@ -112,12 +116,14 @@ def few_here(
 def in_threads(
     do: Callable[[Job], Result], jobs: Sequence[Job], *, together: bool, label: str, unit: str
 ) -> list[Result]:
-    """What a function gives of each job, in their order, with a bar: work of numpy, which lets go of Python's lock.
+    """What a function gives of each job, in their order, with a bar: work of numpy, which lets go
+    of Python's lock.
 
     Parameters
     ----------
     together : bool
-        Whether as many jobs as there are cores have room in memory at once; else one is done after the other.
+        Whether as many jobs as there are cores have room in memory at once; else one is done after
+        the other.
     """
     from threadpoolctl import threadpool_limits
 
@@ -138,14 +144,22 @@ def _results(tasks: Iterable[Any], workers: int, folder: Path) -> Iterator[Any]:
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     # asked for one worker, joblib would do the work in this process, which a job's death would end
     pool = Parallel(
-        max(workers, 2), backend="loky", return_as="generator_unordered", batch_size=1,
+        max(workers, 2),
+        backend="loky",
+        return_as="generator_unordered",
+        batch_size=1,
         pre_dispatch=workers + 1 if workers > 1 else 1,
-        max_nbytes=MAPPED_BYTES, mmap_mode="r", temp_folder=str(folder), initializer=end_with, initargs=(os.getpid(),),
-    )  # fmt: skip
+        max_nbytes=MAPPED_BYTES,
+        mmap_mode="r",
+        temp_folder=str(folder),
+        initializer=end_with,
+        initargs=(os.getpid(),),
+    )
     with warnings.catch_warnings():
         # joblib starts a worker anew that has come to hold much memory
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
-        with _deaf_to_interrupts():  # which workers inherit: an interrupt is this process's to answer
+        # which workers inherit: an interrupt is this process's to answer
+        with _deaf_to_interrupts():
             results = pool(tasks)
         yield from results
 
@@ -168,7 +182,9 @@ def scratch() -> Iterator[Path]:
         if process.isdecimal() and not is_alive(int(process)):
             shutil.rmtree(left, ignore_errors=True)
     prefix = f"{os.getpid()}-"
-    with tempfile.TemporaryDirectory(dir=paths.SCRATCH, prefix=prefix, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        dir=paths.SCRATCH, prefix=prefix, ignore_cleanup_errors=True
+    ) as folder:
         yield Path(folder).absolute()
 
 
@@ -176,4 +192,6 @@ def _reason(error: TerminatedWorkerError) -> str:
     """Which signal ended a worker, as joblib's message tells it."""
     _, _, told = str(error).partition("exit codes of the workers are")
     name = told.strip().strip("{}").partition("(")[0] or "killed"
-    return f"its process was killed twice ({name}), alone the second time; most likely memory ran out"
+    return (
+        f"its process was killed twice ({name}), alone the second time; most likely memory ran out"
+    )

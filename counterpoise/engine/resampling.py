@@ -1,4 +1,5 @@
-"""What strategies make of every fold's training rows, and how it lies on disk: indices, synthetic rows, counts."""
+"""What strategies make of every fold's training rows, and how it lies on disk: indices, synthetic
+rows, counts."""
 
 from __future__ import annotations
 
@@ -14,18 +15,17 @@ import pandas as pd
 from tqdm import tqdm
 
 from counterpoise.core import files
-from counterpoise.engine import parallel
 from counterpoise.core.config import Params, Strategy, seed_for
+from counterpoise.core.errors import NotApplicable
+from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
+from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.data.folds import Fold, Parts
 from counterpoise.data.tables import ROLE, TARGET, Table, frame_of, read_matrix
-from counterpoise.core.errors import NotApplicable
-from counterpoise.engine.parallel import Killed
-from counterpoise.engine import cell_keys
-from counterpoise.samplers import registry as samplers
+from counterpoise.engine import cell_keys, parallel
 from counterpoise.engine.cell_store import CellStore, StoredObject
-from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
-from counterpoise.samplers.registry import Index, Labels, Resampled
-from counterpoise.samplers.feature_space import Matrix
+from counterpoise.engine.parallel import Killed
+from counterpoise.samplers import registry as samplers
+from counterpoise.samplers.registry import Resampled
 
 ROWS, SYNTHETIC, COUNTS = "rows.parquet", "synthetic.parquet", "counts.json"
 REPEAT, FOLD = ROLE + "repeat", ROLE + "fold"
@@ -33,7 +33,8 @@ REPEAT, FOLD = ROLE + "repeat", ROLE + "fold"
 
 @dataclass(frozen=True)
 class FoldResult:
-    """A strategy's result on one fold: rows of the table and synthetic rows, or the reason why there are none."""
+    """A strategy's result on one fold: rows of the table and synthetic rows, or the reason why
+    there are none."""
 
     repeat: int
     fold: int
@@ -85,15 +86,23 @@ class SampleJob(NamedTuple):
 def of_dataset(
     params: Params, dataset: str, table: Table, parts: Parts, store: CellStore
 ) -> Iterator[tuple[str, list[FoldResult]]]:
-    """What each strategy makes of each fold, out of the store where it is known; a strategy is given when it is whole."""
+    """What each strategy makes of each fold, out of the store where it is known; a strategy is
+    given when it is whole."""
     hashed, folds = cell_keys.of_table(table), list(parts)
     jobs = [
         SampleJob(
-            strategy, fold, cell_keys.of_rows(hashed, fold.train, (strategy, entry), _seed(params, dataset, strategy, fold)),
-            params, dataset, table,
+            strategy,
+            fold,
+            cell_keys.of_rows(
+                hashed, fold.train, (strategy, entry), _seed(params, dataset, strategy, fold)
+            ),
+            params,
+            dataset,
+            table,
         )
-        for strategy, entry in params.strategies.items() for fold in folds
-    ]  # fmt: skip
+        for strategy, entry in params.strategies.items()
+        for fold in folds
+    ]
     held = store.contains([job.key for job in jobs])
     store.fetch(held)
     made: dict[str, list[FoldResult]] = {strategy: [] for strategy in params.strategies}
@@ -110,14 +119,26 @@ def of_dataset(
         # results of a large table would be held several times on their way from a worker
         yield from parallel.few_here(_resample, fresh, alone=table.X.nbytes > parallel.LARGE_BYTES)
 
-    for job, result in tqdm(known(), total=len(jobs), desc=f"resample {dataset}", unit="fold", disable=None):
+    for job, result in tqdm(
+        known(), total=len(jobs), desc=f"resample {dataset}", unit="fold", disable=None
+    ):
         if isinstance(result, Killed):
-            result = FoldResult(job.fold.repeat, job.fold.fold, FAILED, result.reason, _classes(table, job.fold), None)
+            result = FoldResult(
+                job.fold.repeat,
+                job.fold.fold,
+                FAILED,
+                result.reason,
+                _classes(table, job.fold),
+                None,
+            )
         elif job.key not in held and result.status != FAILED:
             store.put(job.key, _stored_of(result))
         made[job.strategy].append(result)
         if len(made[job.strategy]) == len(folds):
-            yield job.strategy, sorted(made.pop(job.strategy), key=lambda one: (one.repeat, one.fold))
+            yield (
+                job.strategy,
+                sorted(made.pop(job.strategy), key=lambda one: (one.repeat, one.fold)),
+            )
 
 
 def _resample(job: SampleJob) -> FoldResult:
@@ -137,12 +158,14 @@ def _seed(params: Params, dataset: str, strategy: str, fold: Fold) -> int:
 def resample(table: Table, fold: Fold, key: str, strategy: Strategy, seed: int) -> FoldResult:
     """Apply a strategy to one fold's training rows, and to no other row.
 
-    A sampler that cannot run on these rows gives a result `not_applicable` with the library's reason, one that breaks
-    gives `failed`.
+    A sampler that cannot run on these rows gives a result `not_applicable` with the library's
+    reason, one that breaks gives `failed`.
     """
     status, reason, made, start = OK, "", None, time.perf_counter()
     try:
-        made = samplers.resample(key, strategy, table.X, table.y, table.cardinalities, seed, fold.train)
+        made = samplers.resample(
+            key, strategy, table.X, table.y, table.cardinalities, seed, fold.train
+        )
     except NotApplicable as error:
         status, reason = NOT_APPLICABLE, str(error)
     except MemoryError as error:
@@ -159,7 +182,12 @@ def _classes(table: Table, fold: Fold) -> tuple[int, int]:
 
 def _stored_of(result: FoldResult) -> StoredObject:
     arrays = {} if result.resampled is None else result.resampled._asdict()
-    facts = {"status": result.status, "reason": result.reason, "before": result.before, "seconds": result.seconds}
+    facts = {
+        "status": result.status,
+        "reason": result.reason,
+        "before": result.before,
+        "seconds": result.seconds,
+    }
     return StoredObject(arrays, facts)
 
 
@@ -167,7 +195,15 @@ def _result_of(job: SampleJob, stored: StoredObject) -> FoldResult:
     facts = stored.facts
     made = Resampled(**stored.arrays) if stored.arrays else None
     repeat, fold = job.fold[:2]
-    return FoldResult(repeat, fold, facts["status"], facts["reason"], tuple(facts["before"]), made, facts["seconds"])
+    return FoldResult(
+        repeat,
+        fold,
+        facts["status"],
+        facts["reason"],
+        tuple(facts["before"]),
+        made,
+        facts["seconds"],
+    )
 
 
 def write(folder: Path, results: Sequence[FoldResult], table: Table) -> None:
@@ -175,7 +211,8 @@ def write(folder: Path, results: Sequence[FoldResult], table: Table) -> None:
     done = [(r.repeat, r.fold, r.resampled) for r in results if r.resampled is not None]
     nothing = Resampled(np.empty(0, np.int64), table.X[:0], table.y[:0])
     kept = [
-        _named(repeat, fold, {"row": made.rows.astype(np.int32)}) for repeat, fold, made in done or [(0, 0, nothing)]
+        _named(repeat, fold, {"row": made.rows.astype(np.int32)})
+        for repeat, fold, made in done or [(0, 0, nothing)]
     ]
     files.write_parquet(folder / ROWS, pd.concat(kept, ignore_index=True))
     files.write_parquet_pieces(folder / SYNTHETIC, _synthetic(done or [(0, 0, nothing)], table))
@@ -216,7 +253,8 @@ def read_counts(folder: Path) -> list[dict[str, Any]]:
 def read_rows(
     folder: Path, table: Table, only: tuple[int, int] | None = None
 ) -> dict[tuple[int, int], tuple[Index, Matrix, Labels]]:
-    """For each (repeat, fold), or one of them: the rows kept, the synthetic rows and their labels."""
+    """For each (repeat, fold), or one of them: the rows kept, the synthetic rows and their
+    labels."""
     rows = files.read_parquet(folder / ROWS)
     with files.open_parquet(folder / SYNTHETIC) as file:
         made = file.read(columns=[REPEAT, FOLD, TARGET]).select([REPEAT, FOLD, TARGET]).to_pandas()
@@ -226,7 +264,11 @@ def read_rows(
     positions = rows["row"].to_numpy(dtype=np.int64)
     nothing = slice(0)
     return {  # a strategy may keep no original row at all, or make none
-        name: (positions[kept.get(name, nothing)], X[synthetic.get(name, nothing)], y[synthetic.get(name, nothing)])
+        name: (
+            positions[kept.get(name, nothing)],
+            X[synthetic.get(name, nothing)],
+            y[synthetic.get(name, nothing)],
+        )
         for name in sorted({*kept, *synthetic})
         if only in (None, name)
     }
@@ -235,6 +277,8 @@ def read_rows(
 def _places(frame: pd.DataFrame) -> dict[tuple[int, int], slice]:
     """Where the rows of each fold stand: together, as they were written."""
     repeats, folds = frame[REPEAT].to_numpy(), frame[FOLD].to_numpy()
-    starts = np.flatnonzero(np.diff(repeats, prepend=-1).astype(bool) | np.diff(folds, prepend=-1).astype(bool))
+    starts = np.flatnonzero(
+        np.diff(repeats, prepend=-1).astype(bool) | np.diff(folds, prepend=-1).astype(bool)
+    )
     bounds = pairwise([*starts, len(frame)])
     return {(int(repeats[a]), int(folds[a])): slice(a, b) for a, b in bounds}

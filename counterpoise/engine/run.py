@@ -1,4 +1,5 @@
-"""All fits of a dataset in one pool: what the cell store has is taken from it, the rest is fitted, longest first."""
+"""All fits of a dataset in one pool: what the cell store has is taken from it, the rest is fitted,
+longest first."""
 
 from __future__ import annotations
 
@@ -13,23 +14,21 @@ import numpy as np
 from tqdm import tqdm
 
 from counterpoise.core import paths
-from counterpoise.engine import parallel
 from counterpoise.core.config import Params, seed_for
+from counterpoise.core.outcome import FAILED, OK, attempted
+from counterpoise.core.revision import origin
+from counterpoise.core.types import Index, Labels, Matrix, Vector
 from counterpoise.data.folds import Fold, Parts
 from counterpoise.data.tables import Table, in_file
-from counterpoise.engine.parallel import Killed
-from counterpoise.engine import cell_keys, dask_cluster, devices, resampling
-from counterpoise.models import registry as models
+from counterpoise.engine import cell_keys, dask_cluster, devices, parallel, resampling
 from counterpoise.engine.cell_store import CellStore, StoredObject
 from counterpoise.engine.fit import Fitted, Work, fit, searches_ratio
-from counterpoise.models.adapters import Labels, Vector
-from counterpoise.core.outcome import FAILED, OK, attempted
-from counterpoise.samplers.registry import Index
-from counterpoise.samplers.feature_space import Matrix
-from counterpoise.core.revision import origin
+from counterpoise.engine.parallel import Killed
+from counterpoise.models import registry as models
 
 HELD_BYTES = 2**30
-"""Resampled rows of all strategies are held at once up to this size, else those of one strategy after the other."""
+"""Resampled rows of all strategies are held at once up to this size, else those of one strategy
+after the other."""
 
 
 class FitId(NamedTuple):
@@ -59,7 +58,8 @@ class FitJob(NamedTuple):
 
 
 class FitOutcome(NamedTuple):
-    """What became of a fit: status, reason, what it left behind, and its origin (`counterpoise.core.revision.Origin`)."""
+    """What became of a fit: status, reason, what it left behind, and its origin
+    (`counterpoise.core.revision.Origin`)."""
 
     status: str
     reason: str
@@ -87,15 +87,25 @@ class DatasetFits:
     """
 
     def __init__(
-        self, params: Params, dataset: str, table: Table, parts: Parts, costs: Vector,
-        counts: Mapping[str, list[dict[str, Any]]], folder: Path, *, partitioned: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        params: Params,
+        dataset: str,
+        table: Table,
+        parts: Parts,
+        costs: Vector,
+        counts: Mapping[str, list[dict[str, Any]]],
+        folder: Path,
+        *,
+        partitioned: bool = False,
+    ) -> None:
         self.params, self.dataset, self.table, self.costs = params, dataset, table, costs
         self.folds: dict[tuple[int, int], Fold] = {fold[:2]: fold for fold in parts}
         self.folder, self.partitioned = folder, partitioned
         hashed = cell_keys.of_table(table)
         of_folds = {name: cell_keys.of_arrays(*fold[2:]) for name, fold in self.folds.items()}
-        of_costs = cell_keys.of_arrays(costs) if any(params.models[m].costs for m in params.models) else ""
+        of_costs = (
+            cell_keys.of_arrays(costs) if any(params.models[m].costs for m in params.models) else ""
+        )
         self.jobs: list[FitJob] = []
         for strategy, made in counts.items():
             for count in made:
@@ -103,14 +113,24 @@ class DatasetFits:
                 for model in params.models_of(strategy) if count["digest"] is not None else ():
                     entry, found = params.models[model], FitId(strategy, model, *place)
                     key = cell_keys.of_fit(
-                        hashed, of_folds[place], count["digest"], of_costs if entry.costs else "", (model, entry),
-                        self._seed(found), devices.resolved(entry.device), self._searched(found), self._split_up(found),
-                    )  # fmt: skip
-                    self.jobs.append(FitJob(found, key, count["negatives_after"] + count["positives_after"]))
+                        hashed,
+                        of_folds[place],
+                        count["digest"],
+                        of_costs if entry.costs else "",
+                        (model, entry),
+                        self._seed(found),
+                        devices.resolved(entry.device),
+                        self._searched(found),
+                        self._split_up(found),
+                    )
+                    self.jobs.append(
+                        FitJob(found, key, count["negatives_after"] + count["positives_after"])
+                    )
 
     def outcomes(self, store: CellStore) -> tuple[dict[FitId, FitOutcome], int]:
         """Every fit with what became of it, and how many of them were made here."""
-        by_key = {job.key: job for job in self.jobs}  # a sampler that removes no row makes the fits of the baseline
+        # a sampler that removes no row makes the fits of the baseline
+        by_key = {job.key: job for job in self.jobs}
         found: dict[str, FitOutcome] = {}
         held = store.contains(by_key)
         store.fetch(held)
@@ -122,7 +142,9 @@ class DatasetFits:
             made = asdict(origin())
             seconds: dict[str, float] = {}
             done = self._attempts(fresh, seconds)
-            bar = tqdm(done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None)
+            bar = tqdm(
+                done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None
+            )
             for (job, _), outcome in bar:
                 made |= {"at": int(time.time() * 1000)}
                 if isinstance(outcome, Killed):
@@ -138,10 +160,13 @@ class DatasetFits:
     def _attempts(
         self, fresh: Sequence[FitJob], seconds: Mapping[str, float]
     ) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
-        """Fits with what became of them, as they are done: here, or on the cluster that is named."""
+        """Fits with what became of them, as they are done: here, or on the cluster that is
+        named."""
         if dask_cluster.address() is None:
             alone = self.table.X.nbytes > parallel.LARGE_BYTES
-            yield from parallel.side_by_side(_attempt, self._longest_first(fresh, seconds), alone=alone)
+            yield from parallel.side_by_side(
+                _attempt, self._longest_first(fresh, seconds), alone=alone
+            )
             return
         split_up = [job for job in fresh if self._split_up(job.id)]
         if whole := [job for job in fresh if not self._split_up(job.id)]:
@@ -151,7 +176,9 @@ class DatasetFits:
                 for work in self._longest_first(split_up, seconds):
                     yield work, _attempt(work)
 
-    def _longest_first(self, fresh: Sequence[FitJob], seconds: Mapping[str, float]) -> Iterator[tuple[FitJob, Work]]:
+    def _longest_first(
+        self, fresh: Sequence[FitJob], seconds: Mapping[str, float]
+    ) -> Iterator[tuple[FitJob, Work]]:
         """Jobs with all that they need, so that no core is left with a long one at the end.
 
         One of each model shows how long it takes by the row; `seconds` grows meanwhile.
@@ -166,32 +193,55 @@ class DatasetFits:
             rows = {
                 (strategy, *place): made if together else self._in_file((strategy, *place), made)
                 for strategy in strategies
-                for place, made in resampling.read_rows(paths.resampled(self.dataset, strategy), self.table).items()
+                for place, made in resampling.read_rows(
+                    paths.resampled(self.dataset, strategy), self.table
+                ).items()
             }
             jobs = [job for strategy in strategies for job in by_strategy[strategy]]
             for job in longest_first(jobs, seconds):
                 yield job, self._work(job, rows[job.id.strategy, job.id.repeat, job.id.fold])
 
-    def _in_file(self, name: tuple[Any, ...], made: tuple[Index, Matrix, Labels]) -> tuple[Index, Matrix, Labels]:
+    def _in_file(
+        self, name: tuple[Any, ...], made: tuple[Index, Matrix, Labels]
+    ) -> tuple[Index, Matrix, Labels]:
         """Rows whose features this process holds no copy of beside the one that its workers map."""
         rows, X, y = made
-        return (rows, in_file(X, self.folder / f"{'-'.join(map(str, name))}.npy"), y) if X.size else made
+        return (
+            (rows, in_file(X, self.folder / f"{'-'.join(map(str, name))}.npy"), y)
+            if X.size
+            else made
+        )
 
     def _work(self, job: FitJob, made: tuple[Index, Matrix, Labels]) -> Work:
         found, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
         strategy = found.strategy, self.params.strategies[found.strategy]
         return Work(
-            found.model, entry, self._seed(found), self.table.X, self.table.y, self.table.cardinalities, fold.train,
-            fold.validation, fold.test, *made, strategy=strategy, stakes=self.costs if entry.costs is not None else None,
-            device=devices.resolved(entry.device), distributed=self._split_up(found),
-        )  # fmt: skip
+            found.model,
+            entry,
+            self._seed(found),
+            self.table.X,
+            self.table.y,
+            self.table.cardinalities,
+            fold.train,
+            fold.validation,
+            fold.test,
+            *made,
+            strategy=strategy,
+            stakes=self.costs if entry.costs is not None else None,
+            device=devices.resolved(entry.device),
+            distributed=self._split_up(found),
+        )
 
     def _seed(self, found: FitId) -> int:
         # not of the strategy: two strategies that are compared draw the same random numbers
-        return seed_for(self.params.seed, self.dataset, found.model, "fit", found.repeat, found.fold)
+        return seed_for(
+            self.params.seed, self.dataset, found.model, "fit", found.repeat, found.fold
+        )
 
     def _split_up(self, found: FitId) -> bool:
-        return self.partitioned and models.can_be_partitioned(found.model, self.params.models[found.model])
+        return self.partitioned and models.can_be_partitioned(
+            found.model, self.params.models[found.model]
+        )
 
     def _searched(self, found: FitId) -> Any:
         strategy = found.strategy, self.params.strategies[found.strategy]
@@ -212,7 +262,11 @@ def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Itera
     begun = set(seconds)
     while waiting:
         model = max(
-            waiting, key=lambda name: (name not in begun, seconds.get(name, float("inf")) * waiting[name][-1].rows)
+            waiting,
+            key=lambda name: (
+                name not in begun,
+                seconds.get(name, float("inf")) * waiting[name][-1].rows,
+            ),
         )
         begun.add(model)
         yield waiting[model].pop()
@@ -245,6 +299,13 @@ def fitted_of(stored: StoredObject) -> Fitted:
     facts, arrays = stored.facts, stored.arrays
     history = {name: arrays[SERIES + name].tolist() for name in facts["history"]}
     return Fitted(
-        arrays["test"], arrays["validation"], facts["facts"], tuple(facts["notes"]), history, facts["trials"],
-        facts["fit_seconds"], facts["predict_seconds"], facts["peak_bytes"],
-    )  # fmt: skip
+        arrays["test"],
+        arrays["validation"],
+        facts["facts"],
+        tuple(facts["notes"]),
+        history,
+        facts["trials"],
+        facts["fit_seconds"],
+        facts["predict_seconds"],
+        facts["peak_bytes"],
+    )

@@ -1,12 +1,15 @@
-"""Search for the parameters of one fit, judged on the natural validation slice, within a budget of trials.
+"""Search for the parameters of one fit, judged on the natural validation slice, within a budget of
+trials.
 
-Optuna draws the parameters and says what is pruned. Trials that were pruned or that failed count as well, so the baseline
-and every remedy get the same number of them. Trial n follows from the seed, n and the trials before it alone.
+Optuna draws the parameters and says what is pruned. Trials that were pruned or that failed count as
+well, so the baseline and every remedy get the same number of them. Trial n follows from the seed, n
+and the trials before it alone.
 
 References
 ----------
-T. Akiba, S. Sano, T. Yanase, T. Ohta, M. Koyama, "Optuna: A next-generation hyperparameter optimization framework",
-KDD 2019. J. Bergstra, R. Bardenet, Y. Bengio, B. Kégl, "Algorithms for hyper-parameter optimization", NIPS 2011 (TPE).
+T. Akiba, S. Sano, T. Yanase, T. Ohta, M. Koyama, "Optuna: A next-generation hyperparameter
+optimization framework", KDD 2019. J. Bergstra, R. Bardenet, Y. Bengio, B. Kégl, "Algorithms for
+hyper-parameter optimization", NIPS 2011 (TPE).
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from counterpoise.core.config import Range, seed_for
 from counterpoise.core.errors import CounterpoiseError, NotApplicable
-from counterpoise.models.adapters import Report
 from counterpoise.core.outcome import reason_of
+from counterpoise.models.adapters import Report
 
 if TYPE_CHECKING:
     import optuna
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 STARTUP = 5
 """So many trials have to be complete before any is pruned."""
 WARMUP = 3
-"""The first of so many equal parts of the longest complete trial's steps is safe: who learns slowly starts low."""
+"""The first of so many equal parts of the longest complete trial's steps is safe: who learns slowly
+starts low."""
 
 STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 """Optuna's words, and those of the table."""
@@ -51,8 +55,9 @@ class Found(NamedTuple):
     params, value : dict and float
         The best of the complete trials, the first of them where several are equal.
     trials : list of dict
-        All of them in order: `trial`, `state` (complete, pruned, failed), `value` (of a pruned one the last reported),
-        `step` at which it was pruned, `params`, and the `reason` why it failed. Of a failed one there is no value.
+        All of them in order: `trial`, `state` (complete, pruned, failed), `value` (of a pruned one
+        the last reported), `step` at which it was pruned, `params`, and the `reason` why it failed.
+        Of a failed one there is no value.
     """
 
     params: dict[str, Any]
@@ -82,9 +87,9 @@ def search(
     Parameters
     ----------
     value : callable
-        Takes the parameters of a trial and a function to report to (a step, the value so far), which raises
-        `optuna.TrialPruned` when going on is not worth while. It has to give the same for the same parameters: a choice
-        that is drawn again is not computed again.
+        Takes the parameters of a trial and a function to report to (a step, the value so far),
+        which raises `optuna.TrialPruned` when going on is not worth while. It has to give the same
+        for the same parameters: a choice that is drawn again is not computed again.
     space : dict of str to Range or list
         The order of its keys is of no consequence.
     trials : int
@@ -93,8 +98,9 @@ def search(
     told : callable, optional
         Called after every trial.
     first : dict, optional
-        What the first trial of the budget gets, in the space or not. It is never pruned, so nothing that is found is
-        worse on the validation slice; Optuna does not learn from it. `{}` asks for the model as it is without a search.
+        What the first trial of the budget gets, in the space or not. It is never pruned, so nothing
+        that is found is worse on the validation slice; Optuna does not learn from it. `{}` asks for
+        the model as it is without a search.
 
     Raises
     ------
@@ -103,21 +109,26 @@ def search(
     RuntimeError
         When every trial failed.
     NotApplicable
-        When none of the trials could be fitted on these rows. One that cannot has failed, and others may do.
+        When none of the trials could be fitted on these rows. One that cannot has failed, and
+        others may do.
     CounterpoiseError
         As `value` raises it: it holds for every trial.
     """
     import optuna
 
     if trials < 1 or not space or not all(isinstance(d, Range) or d for d in space.values()):
-        raise ValueError(f"a search needs a trial and something to choose from, found {trials} trials in {dict(space)}")
+        raise ValueError(
+            f"a search needs a trial and something to choose from, found {trials} trials in"
+            f" {dict(space)}"
+        )
     distributions, longest = _distributions(space), 0
     rows: list[dict[str, Any]] = []
     best: dict[str, Any] | None = None
     with _quiet():
         study = optuna.create_study(direction="maximize")
         for n in range(trials):
-            # a seed for each trial, so that it does not matter how many random numbers those before it took
+            # a seed for each trial, so that it does not matter how many random numbers those before
+            # it took
             study.sampler = optuna.samplers.TPESampler(seed=seed_for(seed, "trial", n))
             study.pruner = optuna.pruners.MedianPruner(STARTUP, math.ceil(longest / WARMUP))
             if n == 0 and first is not None:
@@ -166,7 +177,9 @@ def _attempt(value: Value, params: dict[str, Any], trial: optuna.Trial | None) -
 
     def report(step: int, reached: float) -> None:
         if step < 0 or (steps and step <= max(steps)):
-            raise ValueError(f"steps count from 0 upwards, found {step} after {max(steps) if steps else 'none'}")
+            raise ValueError(
+                f"steps count from 0 upwards, found {step} after {max(steps) if steps else 'none'}"
+            )
         steps[int(step)] = _finite(reached, f" at step {step}")
         if trial is not None:
             trial.report(steps[int(step)], int(step))
@@ -179,7 +192,8 @@ def _attempt(value: Value, params: dict[str, Any], trial: optuna.Trial | None) -
         return _Outcome("PRUNED", None, steps)
     except CounterpoiseError:
         raise
-    except Exception as error:  # whatever a library raises on these parameters: one trial fails, and says why
+    # whatever a library raises on these parameters: one trial fails, and says why
+    except Exception as error:
         return _Outcome("FAIL", None, steps, reason_of(error))
 
 
@@ -190,7 +204,8 @@ def _finite(value: float, where: str = "") -> float:
 
 
 def _distributions(space: Space) -> dict[str, BaseDistribution]:
-    """The space as Optuna has it, in an order of its own; of a list of choices it is given the places."""
+    """The space as Optuna has it, in an order of its own; of a list of choices it is given the
+    places."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     def distribution(dimension: Range | Sequence[Any]) -> BaseDistribution:
@@ -202,15 +217,19 @@ def _distributions(space: Space) -> dict[str, BaseDistribution]:
         return FloatDistribution(low, high, dimension.log, step)
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The distribution is specified by .* not divisible by `step`")
+        warnings.filterwarnings(
+            "ignore", "The distribution is specified by .* not divisible by `step`"
+        )
         return {name: distribution(space[name]) for name in sorted(space)}
 
 
 def _params(space: Space, drawn: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that were drawn: numbers as they are, and the choices that stand at the places."""
+    """The parameters that were drawn: numbers as they are, and the choices that stand at the
+    places."""
     dimensions = ((name, space[name], drawn[name]) for name in sorted(drawn))
     return {
-        name: number if isinstance(dimension, Range) else dimension[number] for name, dimension, number in dimensions
+        name: number if isinstance(dimension, Range) else dimension[number]
+        for name, dimension, number in dimensions
     }
 
 

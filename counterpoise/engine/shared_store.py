@@ -1,7 +1,9 @@
-"""A place where a team shares what the cell store keeps: a folder, S3, SSH, or anything else that fsspec opens.
+"""A place where a team shares what the cell store keeps: a folder, S3, SSH, or anything else that
+fsspec opens.
 
-The place is trusted: whoever may write to it can give others wrong numbers. Checksums find damage, not intent. Each
-request has a time limit, and a place that fails is left for the rest of the run, with one warning.
+The place is trusted: whoever may write to it can give others wrong numbers. Checksums find damage,
+not intent. Each request has a time limit, and a place that fails is left for the rest of the run,
+with one warning.
 """
 
 from __future__ import annotations
@@ -79,7 +81,8 @@ def within(seconds: float, operation: Callable[..., R], *arguments: Any) -> R:
     Raises
     ------
     TimeoutError
-        When there is no result in time. The thread is left behind; it does not keep the process alive.
+        When there is no result in time. The thread is left behind; it does not keep the process
+        alive.
     """
     answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
@@ -105,13 +108,14 @@ class SharedStore:
     Parameters
     ----------
     address : str
-        The path of a folder, `s3://BUCKET/PREFIX`, `ssh://USER@HOST:PORT/PATH`, or another address that fsspec opens.
-        A folder, here or behind SSH, has to exist.
+        The path of a folder, `s3://BUCKET/PREFIX`, `ssh://USER@HOST:PORT/PATH`, or another address
+        that fsspec opens. A folder, here or behind SSH, has to exist.
 
     Raises
     ------
     ConfigurationError
-        When the address is malformed, or the library that opens it is not installed. No connection is made yet.
+        When the address is malformed, or the library that opens it is not installed. No connection
+        is made yet.
     """
 
     def __init__(self, address: str) -> None:
@@ -226,7 +230,10 @@ class SharedStore:
         if not self._unusable:
             self._unusable = True
             place = f"the shared store {self.shown} ({VARIABLE})"
-            warn(f"{place} cannot be used: {reason_of(error).rstrip('.')}. The run goes on without it.")
+            warn(
+                f"{place} cannot be used: {reason_of(error).rstrip('.')}. The run goes on"
+                " without it."
+            )
 
     def _upload_queued(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -243,7 +250,10 @@ class SharedStore:
             if not self._full:
                 self._full = True
                 place = f"the shared store {self.shown} ({VARIABLE})"
-                warn(f"{place} takes no uploads: {reason_of(error).rstrip('.')}. The run goes on without them.")
+                warn(
+                    f"{place} takes no uploads: {reason_of(error).rstrip('.')}. The run goes on"
+                    " without them."
+                )
 
     def _write(self, path: str, data: bytes) -> None:
         filesystem = self._filesystem
@@ -287,7 +297,8 @@ def check_address(address: str) -> str:
             wrong = f"no {'bucket' if scheme in S3 else 'host'}"
         elif scheme in SSH and not parts.path.strip("/"):
             wrong = "no path"
-    except ValueError as error:  # a scheme that fsspec does not know, or no number where the port stands
+    # a scheme that fsspec does not know, or no number where the port stands
+    except ValueError as error:
         wrong = str(error)
     except ImportError as error:
         raise ConfigurationError(
@@ -317,7 +328,8 @@ def options(scheme: str) -> dict[str, Any]:
         # one request an object: no HEAD to find out whether it is worth while to fetch it in pieces
         return {"config_kwargs": {**limits, "retries": {"max_attempts": 2}}, "max_concurrency": 1}
     if scheme in SSH:
-        # as DVC's remotes: ~/.ssh/config, agent and keys; where there are known hosts, the host has to be one of them
+        # as DVC's remotes: ~/.ssh/config, agent and keys; where there are known hosts, the host has
+        # to be one of them
         known = () if Path("~/.ssh/known_hosts").expanduser().is_file() else None
         return {
             "known_hosts": known,

@@ -1,4 +1,5 @@
-"""What `train` writes of its fits: scores, learning curves, trials, statuses, and what was measured beside them."""
+"""What `train` writes of its fits: scores, learning curves, trials, statuses, and what was measured
+beside them."""
 
 from __future__ import annotations
 
@@ -9,22 +10,21 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core import files, paths
-from counterpoise.engine import parallel
 from counterpoise.core.config import Params
-from counterpoise.data import folds as splits
-from counterpoise.data import tables
-from counterpoise.data.folds import Fold, Parts
-from counterpoise.engine import dask_cluster, devices, resampling
-from counterpoise.evaluation import costs
-from counterpoise.engine.fit import Fitted
 from counterpoise.core.outcome import OK
-from counterpoise.engine.run import DatasetFits, FitId, FitOutcome
+from counterpoise.data import folds as splits
+from counterpoise.data.folds import Fold, Parts
+from counterpoise.engine import devices
+from counterpoise.engine.fit import Fitted
+from counterpoise.engine.run import FitId, FitOutcome
 
 
 def scores_of(fold: Fold, fitted: Fitted) -> pd.DataFrame:
     """The scores of one fit as rows of the stored table."""
     rows = np.concatenate([fold.test, fold.validation]).astype(np.int32)
-    part = np.repeat(np.array([splits.TEST, splits.VALIDATION], np.uint8), [len(fold.test), len(fold.validation)])
+    part = np.repeat(
+        np.array([splits.TEST, splits.VALIDATION], np.uint8), [len(fold.test), len(fold.validation)]
+    )
     return pd.DataFrame(
         {
             "repeat": np.full(len(rows), fold.repeat, np.int16),
@@ -43,7 +43,9 @@ OfModel = list[tuple[Fold, Fitted]]
 def histories(fits: OfModel) -> pd.DataFrame:
     """The learning curves of all folds: one row a step and series."""
     pieces = [
-        pd.DataFrame(fit.history).melt("step", var_name="series").assign(repeat=fold.repeat, fold=fold.fold)
+        pd.DataFrame(fit.history)
+        .melt("step", var_name="series")
+        .assign(repeat=fold.repeat, fold=fold.fold)
         for fold, fit in fits
         if fit.history
     ]
@@ -52,17 +54,25 @@ def histories(fits: OfModel) -> pd.DataFrame:
 
 def trials(fits: OfModel) -> list[dict[str, Any]]:
     """The trials of all folds."""
-    return [{"repeat": fold.repeat, "fold": fold.fold, **trial} for fold, fit in fits for trial in fit.trials]
+    return [
+        {"repeat": fold.repeat, "fold": fold.fold, **trial}
+        for fold, fit in fits
+        for trial in fit.trials
+    ]
 
 
 def not_resampled(counts: Iterable[dict[str, Any]]) -> tuple[str, str] | None:
-    """Status and reason of every combination of a strategy whose sampler did not run in each fold."""
+    """Status and reason of every combination of a strategy whose sampler did not run in each
+    fold."""
     bad = [(count["repeat"], count["fold"], count) for count in counts if count["status"] != OK]
     return (bad[0][2]["status"], _first_of(bad, bad[0][2]["reason"])) if bad else None
 
 
-def summary(outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None = None) -> dict[str, Any]:
-    """The status of one combination over its folds, with the reason, the notes and the facts of its fits.
+def summary(
+    outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None = None
+) -> dict[str, Any]:
+    """The status of one combination over its folds, with the reason, the notes and the facts of its
+    fits.
 
     The grouped repeat has facts alone: a combination that fails nowhere else is in the comparison.
     """
@@ -73,21 +83,28 @@ def summary(outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None = N
     ]
     mine = {place: made for place, made in outcomes.items() if place.repeat != grouped_repeat}
     bad = [(place.repeat, place.fold, made) for place, made in mine.items() if made.status != OK]
-    notes = sorted({note for made in mine.values() if made.result is not None for note in made.result.notes})
+    notes = sorted(
+        {note for made in mine.values() if made.result is not None for note in made.result.notes}
+    )
     status, reason = (bad[0][2].status, _first_of(bad, bad[0][2].reason)) if bad else (OK, "")
     return {"status": status, "reason": reason, "notes": notes, "folds": facts}
 
 
 def _first_of(bad: list[tuple[int, int, Any]], reason: str) -> str:
-    """A reason with where the first of several folds that gave no result lies, and how many follow it."""
+    """A reason with where the first of several folds that gave no result lies, and how many follow
+    it."""
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
     return f"{reason} (repeat {bad[0][0]}, fold {bad[0][1]}{more})"
 
 
 def write(
-    params: Params, dataset: str, parts: Parts, counts: Mapping[str, list[dict[str, Any]]],
-    outcomes: Mapping[FitId, FitOutcome], fit_keys: Mapping[FitId, str],
-) -> None:  # fmt: skip
+    params: Params,
+    dataset: str,
+    parts: Parts,
+    counts: Mapping[str, list[dict[str, Any]]],
+    outcomes: Mapping[FitId, FitOutcome],
+    fit_keys: Mapping[FitId, str],
+) -> None:
     """Write what came of the fits, a folder for each strategy."""
     folds = {fold[:2]: fold for fold in parts}
     of_cells: dict[tuple[str, str], dict[FitId, FitOutcome]] = {}
@@ -95,21 +112,36 @@ def write(
         of_cells.setdefault(place[:2], {})[place] = made
     for strategy in params.strategies:
         folder, cells = paths.scores(dataset, strategy), {}
-        refused = not_resampled(count for count in counts[strategy] if count["repeat"] != parts.beside)
+        refused = not_resampled(
+            count for count in counts[strategy] if count["repeat"] != parts.beside
+        )
         for model in params.models_of(strategy):
             if refused is not None:
                 status, reason = refused
                 key = files.digest(files.canonical(counts[strategy]))
-                cells[model] = {"status": status, "reason": reason, "notes": [], "folds": [], "key": key}
+                cells[model] = {
+                    "status": status,
+                    "reason": reason,
+                    "notes": [],
+                    "folds": [],
+                    "key": key,
+                }
                 continue
             mine = of_cells[strategy, model]
             device = devices.resolved(params.models[model].device)
             key = files.digest(*(f"{place[2:]} {fit_keys[place]}" for place in mine))
             cells[model] = summary(mine, parts.beside) | {"device": device, "key": key}
             if cells[model]["status"] != OK:
-                print(f"{dataset} {strategy} {model}: {cells[model]['status']}: {cells[model]['reason']}")
+                print(
+                    f"{dataset} {strategy} {model}: {cells[model]['status']}:"
+                    f" {cells[model]['reason']}"
+                )
                 continue
-            fits = [(folds[place[2:]], made.result) for place, made in mine.items() if made.result is not None]
+            fits = [
+                (folds[place[2:]], made.result)
+                for place, made in mine.items()
+                if made.result is not None
+            ]
             scores = pd.concat([scores_of(*fit) for fit in fits], ignore_index=True)
             files.write_parquet(folder / f"{model}.parquet", scores)
             if any(fit.history for _, fit in fits):
@@ -122,13 +154,18 @@ def write(
 
 
 def measured(outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None) -> dict[str, Any]:
-    """Seconds and bytes of each fit, and who made each combination, from which commit and when (the last of its fits)."""
+    """Seconds and bytes of each fit, and who made each combination, from which commit and when (the
+    last of its fits)."""
     fits = [
-        {**place._asdict(), "fit_seconds": made.result.fit_seconds, "predict_seconds": made.result.predict_seconds,
-         "peak_bytes": made.result.peak_bytes}
+        {
+            **place._asdict(),
+            "fit_seconds": made.result.fit_seconds,
+            "predict_seconds": made.result.predict_seconds,
+            "peak_bytes": made.result.peak_bytes,
+        }
         for place, made in sorted(outcomes.items())
         if made.result is not None and place.repeat != grouped_repeat
-    ]  # fmt: skip
+    ]
     makers: dict[str, dict[str, Any]] = {}
     for place, outcome in outcomes.items():
         cell = f"{place.strategy}/{place.model}"

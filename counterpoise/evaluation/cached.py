@@ -1,6 +1,8 @@
-"""Draws of the bootstrap and calibration, out of the cell store where nothing that they depend on has changed.
+"""Draws of the bootstrap and calibration, out of the cell store where nothing that they depend on
+has changed.
 
-A changed threshold or cost repeats the draws of that rule's decisions and no others: the ranking metrics know neither.
+A changed threshold or cost repeats the draws of that rule's decisions and no others: the ranking
+metrics know neither.
 """
 
 from __future__ import annotations
@@ -13,26 +15,37 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from counterpoise.core import files
-from counterpoise.engine import parallel
+from counterpoise.core.types import Cell, Labels
 from counterpoise.data.folds import Parts
+from counterpoise.engine import cell_keys, parallel
+from counterpoise.engine.cell_store import CellStore, StoredObject
 from counterpoise.engine.fingerprint import code_digest
 from counterpoise.engine.parallel import Killed
-from counterpoise.engine import cell_keys
-from counterpoise.engine.cell_store import CellStore, StoredObject
-from counterpoise.evaluation.costs import CostMatrix
 from counterpoise.evaluation import bootstrap, decisions, leaderboard
-from counterpoise.evaluation.leaderboard import Measured
+from counterpoise.evaluation.costs import CostMatrix
 from counterpoise.evaluation.decisions import Redrawn
-from counterpoise.evaluation.fold_scores import Cell, FoldScores, pooled
+from counterpoise.evaluation.fold_scores import FoldScores, pooled
+from counterpoise.evaluation.leaderboard import Measured
 
 
 def measure(
-    store: CellStore, cells: Sequence[list[FoldScores]], parts: Parts, y: NDArray[np.int8], seed: int,
+    store: CellStore,
+    cells: Sequence[list[FoldScores]],
+    parts: Parts,
+    y: Labels,
+    seed: int,
     count: int = bootstrap.DRAWS,
-) -> Measured:  # fmt: skip
+) -> Measured:
     """See `counterpoise.evaluation.leaderboard.measure`."""
-    scores = [array for cell in cells for fold in cell for array in (fold.test_scores, fold.log_odds)]
-    key = _key("measure", leaderboard.__name__, [y, parts.codes, *scores], [parts.names, len(cells), seed, count])
+    scores = [
+        array for cell in cells for fold in cell for array in (fold.test_scores, fold.log_odds)
+    ]
+    key = _key(
+        "measure",
+        leaderboard.__name__,
+        [y, parts.codes, *scores],
+        [parts.names, len(cells), seed, count],
+    )
     stored = store.get(key)
     if stored is not None:
         folds, draws, ranked = (stored.arrays[name] for name in ("folds", "draws", "ranked"))
@@ -44,7 +57,7 @@ def measure(
 
 
 def calibrations(
-    store: CellStore, cells: Mapping[Cell, list[FoldScores]], y: NDArray[np.int8], *, alone: bool
+    store: CellStore, cells: Mapping[Cell, list[FoldScores]], y: Labels, *, alone: bool
 ) -> dict[Cell, dict[str, float]]:
     """What `counterpoise.evaluation.leaderboard.calibration_of` says of each cell.
 
@@ -71,7 +84,7 @@ def calibrations(
     return found
 
 
-def _calibration(job: tuple[Cell, str, list[FoldScores], NDArray[np.int8]]) -> dict[str, float]:
+def _calibration(job: tuple[Cell, str, list[FoldScores], Labels]) -> dict[str, float]:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # with several threads a sum would depend on how many they are
@@ -79,12 +92,21 @@ def _calibration(job: tuple[Cell, str, list[FoldScores], NDArray[np.int8]]) -> d
 
 
 def redrawn(
-    store: CellStore, called: Sequence[list[NDArray[np.bool_]]], parts: Parts, y: NDArray[np.int8], costs: CostMatrix,
+    store: CellStore,
+    called: Sequence[list[NDArray[np.bool_]]],
+    parts: Parts,
+    y: Labels,
+    costs: CostMatrix,
     seed: int,
-) -> Redrawn:  # fmt: skip
+) -> Redrawn:
     """See `counterpoise.evaluation.decisions.redrawn`."""
     flags = [np.packbits(fold) for cell in called for fold in cell]
-    key = _key("redrawn", decisions.__name__, [y, parts.codes, *costs, *flags], [parts.names, len(called), seed])
+    key = _key(
+        "redrawn",
+        decisions.__name__,
+        [y, parts.codes, *costs, *flags],
+        [parts.names, len(called), seed],
+    )
     stored = store.get(key)
     if stored is not None:
         return Redrawn(**stored.arrays)
@@ -95,5 +117,9 @@ def redrawn(
 
 def _key(what: str, module: str, arrays: list[NDArray[Any]], content: list[Any]) -> str:
     return files.digest(
-        what, cell_keys.environment(), code_digest(module), cell_keys.of_arrays(*arrays), files.canonical(content)
+        what,
+        cell_keys.environment(),
+        code_digest(module),
+        cell_keys.of_arrays(*arrays),
+        files.canonical(content),
     )

@@ -1,7 +1,9 @@
-"""How far probabilities can be believed: calibration of a cell's scores, in numbers and in the tables behind pictures.
+"""How far probabilities can be believed: calibration of a cell's scores, in numbers and in the
+tables behind pictures.
 
-A positive score of 0.3 is calibrated when 3 of 10 such rows are positive. Rare positives make this hard to see: nearly
-every row has a probability near 0, and what matters happens among the few that have not. Nothing here reads a model.
+A positive score of 0.3 is calibrated when 3 of 10 such rows are positive. Rare positives make this
+hard to see: nearly every row has a probability near 0, and what matters happens among the few that
+have not. Nothing here reads a model.
 """
 
 from __future__ import annotations
@@ -10,15 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, ndtri
 
-from counterpoise.evaluation.corrections import drawn_in, finite_range, logistic
+from counterpoise.core.types import Index, Labels, Vector
 from counterpoise.evaluation.bootstrap import LEVEL
-from counterpoise.evaluation.metrics import Vector
-
-Labels = NDArray[np.int8]
+from counterpoise.evaluation.corrections import drawn_in, finite_range, logistic
 
 BINS = 15
 POINTS = 10
@@ -42,31 +41,34 @@ class Line(NamedTuple):
 
 
 def slope_intercept(y: Labels, log_odds: Vector) -> Line:
-    """Calibration slope and calibration intercept, each from a logistic regression of its own, as the field reports them.
+    """Calibration slope and calibration intercept, each from a logistic regression of its own, as
+    the field reports them.
 
-    The slope is b in logit P(y = 1) = a + b log odds: below 1 the probabilities are too extreme, above 1 too modest. The
-    intercept, also called calibration in the large, is a in logit P(y = 1) = a + log odds with the slope held at 1:
-    below 0 the probabilities are too high on the whole, and exp(a) is by how much the odds are off. Both come without a
-    penalty; 1 and 0 are perfect. The a of the first regression is not reported: beside a slope other than 1 it says
-    nothing by itself.
+    The slope is b in logit P(y = 1) = a + b log odds: below 1 the probabilities are too extreme,
+    above 1 too modest. The intercept, also called calibration in the large, is a in logit P(y = 1)
+    = a + log odds with the slope held at 1: below 0 the probabilities are too high on the whole,
+    and exp(a) is by how much the odds are off. Both come without a penalty; 1 and 0 are perfect.
+    The a of the first regression is not reported: beside a slope other than 1 it says nothing by
+    itself.
 
-    Infinite log odds (probabilities of exactly 0 and 1) are drawn in to half the smallest and twice the largest odds of
-    the other rows (`counterpoise.evaluation.corrections.drawn_in`), without which a single positive row of probability 0 has no
-    likelihood at all. A cell that gives many such rows has a slope that hangs on this choice.
+    Infinite log odds (probabilities of exactly 0 and 1) are drawn in to half the smallest and twice
+    the largest odds of the other rows (`counterpoise.evaluation.corrections.drawn_in`), without
+    which a single positive row of probability 0 has no likelihood at all. A cell that gives many
+    such rows has a slope that hangs on this choice.
 
     Returns
     -------
     Line
-        Both NaN for rows of one class alone. The slope alone is NaN where a threshold separates the classes (the most
-        likely slope is infinite), and where every row has the same log odds.
+        Both NaN for rows of one class alone. The slope alone is NaN where a threshold separates the
+        classes (the most likely slope is infinite), and where every row has the same log odds.
 
     References
     ----------
-    D. R. Cox (1958). Two further applications of a model for binary regression. Biometrika 45.
-    B. Van Calster, D. Nieboer, Y. Vergouwe, B. De Cock, M. J. Pencina and E. W. Steyerberg (2016). A calibration hierarchy
-    for risk models was defined: from utopia to empirical data. Journal of Clinical Epidemiology 74.
-    B. Van Calster, D. J. McLernon, M. van Smeden, L. Wynants and E. W. Steyerberg (2019). Calibration: the Achilles heel of
-    predictive analytics. BMC Medicine 17.
+    D. R. Cox (1958). Two further applications of a model for binary regression. Biometrika 45. B.
+    Van Calster, D. Nieboer, Y. Vergouwe, B. De Cock, M. J. Pencina and E. W. Steyerberg (2016). A
+    calibration hierarchy for risk models was defined: from utopia to empirical data. Journal of
+    Clinical Epidemiology 74. B. Van Calster, D. J. McLernon, M. van Smeden, L. Wynants and E. W.
+    Steyerberg (2019). Calibration: the Achilles heel of predictive analytics. BMC Medicine 17.
     """
     positive = y == 1
     positives = int(positive.sum())
@@ -74,7 +76,9 @@ def slope_intercept(y: Labels, log_odds: Vector) -> Line:
     if not 0 < positives < len(y):
         return Line(nan, nan, f"one class alone: {positives:,} positives of {len(y):,} rows")
     if np.isnan(log_odds).any():
-        return Line(nan, nan, f"{int(np.isnan(log_odds).sum()):,} of {len(y):,} rows have no probability")
+        return Line(
+            nan, nan, f"{int(np.isnan(log_odds).sum()):,} of {len(y):,} rows have no probability"
+        )
     if np.isinf(log_odds).all():
         return Line(nan, nan, "every probability is exactly 0 or 1")
     values = drawn_in(log_odds, *finite_range(log_odds))
@@ -82,9 +86,14 @@ def slope_intercept(y: Labels, log_odds: Vector) -> Line:
     lowest, highest = float(values.min()), float(values.max())
     if lowest == highest:
         return Line(nan, intercept, "every row has the same probability")
-    apart = values[~positive].max() <= values[positive].min() or values[positive].max() <= values[~positive].min()
+    apart = (
+        values[~positive].max() <= values[positive].min()
+        or values[positive].max() <= values[~positive].min()
+    )
     if apart:
-        return Line(nan, intercept, "a threshold separates the classes, so no slope is the most likely one")
+        return Line(
+            nan, intercept, "a threshold separates the classes, so no slope is the most likely one"
+        )
     slope, _ = logistic(values, positive.astype(np.float64))
     return Line(slope, intercept, "")
 
@@ -97,15 +106,23 @@ def _in_the_large(values: Vector, positives: int) -> float:
     if low == high:
         return float(low)
     # rounding may leave either end a hair inside of the root
-    return float(brentq(lambda shift: expit(values + shift).sum() - positives, low - 1e-6, high + 1e-6, xtol=1e-12))
+    return float(
+        brentq(
+            lambda shift: expit(values + shift).sum() - positives,
+            low - 1e-6,
+            high + 1e-6,
+            xtol=1e-12,
+        )
+    )
 
 
-def _by_mass(p: Vector, mass: Vector, bins: int) -> NDArray[np.int64]:
-    """The bin of each row: rows in the order of p, cut into bins of about the same mass, equal p in one bin.
+def _by_mass(p: Vector, mass: Vector, bins: int) -> Index:
+    """The bin of each row: rows in the order of p, cut into bins of about the same mass, equal p in
+    one bin.
 
-    From the lowest p up, a bin ends where it comes nearest to an equal part of the mass that is left, so that many rows of
-    one p take one bin and leave the others to the rest. No bin has less than half of a fair part, hence none is empty,
-    and there may be fewer than asked for.
+    From the lowest p up, a bin ends where it comes nearest to an equal part of the mass that is
+    left, so that many rows of one p take one bin and leave the others to the rest. No bin has less
+    than half of a fair part, hence none is empty, and there may be fewer than asked for.
     """
     distinct, where = np.unique(p, return_inverse=True)
     up_to = np.cumsum(np.bincount(where, weights=mass, minlength=len(distinct)))
@@ -130,13 +147,14 @@ def _by_mass(p: Vector, mass: Vector, bins: int) -> NDArray[np.int64]:
 def expected_calibration_error(y: Labels, p: Vector, bins: int = BINS) -> float:
     """The mean over rows of how far their bin's share of positives is from its mean probability.
 
-    The bins hold equal numbers of rows, as nearly as ties allow, which stay in one bin. Bins of equal width (Guo et al.
-    2017, whose number of bins this is) put nearly every row into the first one when positives are rare, and the error is
-    then |prevalence - mean probability| and little else; they also are the more biased of the two (Roelofs et al. 2022).
+    The bins hold equal numbers of rows, as nearly as ties allow, which stay in one bin. Bins of
+    equal width (Guo et al. 2017, whose number of bins this is) put nearly every row into the first
+    one when positives are rare, and the error is then |prevalence - mean probability| and little
+    else; they also are the more biased of the two (Roelofs et al. 2022).
 
-    It is no proper score, is 0 for giving every row the prevalence, and of a perfectly calibrated cell it is not 0 but
-    about sqrt(2 / pi * prevalence * bins / rows) at most, since each bin is off by chance. Compare it between cells of the
-    same rows only.
+    It is no proper score, is 0 for giving every row the prevalence, and of a perfectly calibrated
+    cell it is not 0 but about sqrt(2 / pi * prevalence * bins / rows) at most, since each bin is
+    off by chance. Compare it between cells of the same rows only.
 
     Returns
     -------
@@ -145,8 +163,9 @@ def expected_calibration_error(y: Labels, p: Vector, bins: int = BINS) -> float:
 
     References
     ----------
-    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger (2017). On calibration of modern neural networks. ICML.
-    R. Roelofs, N. Cain, J. Shlens and M. C. Mozer (2022). Mitigating bias in calibration error estimation. AISTATS.
+    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger (2017). On calibration of modern neural networks.
+    ICML. R. Roelofs, N. Cain, J. Shlens and M. C. Mozer (2022). Mitigating bias in calibration
+    error estimation. AISTATS.
     """
     if not len(p) or np.isnan(p).any():
         return float("nan")
@@ -155,12 +174,14 @@ def expected_calibration_error(y: Labels, p: Vector, bins: int = BINS) -> float:
 
 
 def reliability(y: Labels, p: Vector, bins: int = POINTS) -> pd.DataFrame:
-    """The points of a reliability diagram: for rows of like probability, what was promised and what came.
+    """The points of a reliability diagram: for rows of like probability, what was promised and what
+    came.
 
-    Half of a bin's mass is counted in rows, the other half in expected positives (a row's p): bins of equal numbers of
-    rows would spend nine points of ten on rows that all but certainly are negative, bins of equal width would leave most
-    points without a row, and bins of expected positives alone would put every row of a model that is sure of itself
-    into one. The labels have no say in it. Equal probabilities stay in one bin and no bin is empty, so there may be fewer
+    Half of a bin's mass is counted in rows, the other half in expected positives (a row's p): bins
+    of equal numbers of rows would spend nine points of ten on rows that all but certainly are
+    negative, bins of equal width would leave most points without a row, and bins of expected
+    positives alone would put every row of a model that is sure of itself into one. The labels have
+    no say in it. Equal probabilities stay in one bin and no bin is empty, so there may be fewer
     bins than asked for.
 
     Parameters
@@ -171,26 +192,38 @@ def reliability(y: Labels, p: Vector, bins: int = POINTS) -> pd.DataFrame:
     Returns
     -------
     DataFrame of bin, rows, positives, mean_probability, observed, low, high
-        From the lowest probabilities up. `low` and `high` are Wilson's 95 % interval of the share of positives, which
-        has a width also where no row of a bin is positive. No line where p has none or a missing value.
+        From the lowest probabilities up. `low` and `high` are Wilson's 95 % interval of the share
+        of positives, which has a width also where no row of a bin is positive. No line where p has
+        none or a missing value.
 
     References
     ----------
-    E. B. Wilson (1927). Probable inference, the law of succession, and statistical inference. JASA 22.
+    E. B. Wilson (1927). Probable inference, the law of succession, and statistical inference. JASA
+    22.
     """
     columns = ["bin", "rows", "positives", "mean_probability", "observed", "low", "high"]
     if not len(p) or np.isnan(p).any():
-        return pd.DataFrame({name: np.empty(0, np.int64 if k < 3 else np.float64) for k, name in enumerate(columns)})
+        return pd.DataFrame(
+            {name: np.empty(0, np.int64 if k < 3 else np.float64) for k, name in enumerate(columns)}
+        )
     expected = p / p.sum() if p.sum() > 0 else np.zeros(len(p))
     at = _by_mass(p, 1 / len(p) + expected, bins)
     rows = np.bincount(at)
     positives = np.bincount(at, weights=y == 1).astype(np.int64)
     low, high = wilson(positives, rows)
-    values = (np.arange(len(rows)), rows, positives, np.bincount(at, weights=p) / rows, positives / rows, low, high)
+    values = (
+        np.arange(len(rows)),
+        rows,
+        positives,
+        np.bincount(at, weights=p) / rows,
+        positives / rows,
+        low,
+        high,
+    )
     return pd.DataFrame(dict(zip(columns, values, strict=True)))
 
 
-def wilson(positives: NDArray[np.int64], rows: NDArray[np.int64], level: float = LEVEL) -> tuple[Vector, Vector]:
+def wilson(positives: Index, rows: Index, level: float = LEVEL) -> tuple[Vector, Vector]:
     """Wilson's interval of a share (1927): the shares that a score test does not reject."""
     z = float(ndtri((1 + level) / 2))
     share = positives / rows
@@ -210,8 +243,8 @@ def histogram(y: Labels, p: Vector, bins: int = 30) -> pd.DataFrame:
     Returns
     -------
     DataFrame of label, left, right, share
-        Label 0 from left to right, then label 1. The shares of a label add up to 1; NaN for a label without rows, and
-        for both where a probability is missing.
+        Label 0 from left to right, then label 1. The shares of a label add up to 1; NaN for a label
+        without rows, and for both where a probability is missing.
     """
     edges = np.linspace(0, 1, bins + 1)
     frames = []
@@ -219,5 +252,7 @@ def histogram(y: Labels, p: Vector, bins: int = 30) -> pd.DataFrame:
         mine = p[y == label]
         counted = len(mine) > 0 and not np.isnan(p).any()
         share = np.histogram(mine, edges)[0] / len(mine) if counted else np.full(bins, np.nan)
-        frames.append(pd.DataFrame({"label": label, "left": edges[:-1], "right": edges[1:], "share": share}))
+        frames.append(
+            pd.DataFrame({"label": label, "left": edges[:-1], "right": edges[1:], "share": share})
+        )
     return pd.concat(frames, ignore_index=True)

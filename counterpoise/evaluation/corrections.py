@@ -1,11 +1,12 @@
 """Probabilities after a remedy: wrong by construction, and how they are put right.
 
-A model fitted on rows that were resampled or weighted estimates the probability of a positive among those rows, not among
-the rows as they come. Where the remedy multiplies the odds of every row by one factor, a formula takes the factor out
-again; any other remedy is recalibrated on the validation slice, which keeps the natural prevalence.
+A model fitted on rows that were resampled or weighted estimates the probability of a positive among
+those rows, not among the rows as they come. Where the remedy multiplies the odds of every row by
+one factor, a formula takes the factor out again; any other remedy is recalibrated on the validation
+slice, which keeps the natural prevalence.
 
-Everything is handed on as log odds: a shift of them is a sum, and a probability near 1 has no digits left for what a
-shift does to it. `probability` is the way back.
+Everything is handed on as log odds: a shift of them is a sum, and a probability near 1 has no
+digits left for what a shift does to it. `probability` is the way back.
 """
 
 from __future__ import annotations
@@ -15,20 +16,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from counterpoise.core.errors import NotApplicable
-
-Vector = NDArray[np.float64]
-Labels = NDArray[np.int8]
+from counterpoise.core.types import Labels, Vector
 
 Correction = Literal["none", "exact", "approximate", "sigmoid", "isotonic"]
 """How a cell's probabilities are put right.
 
-none: the rows came as they are, and nothing is corrected. exact: `prior_shift`, for rows that were drawn, repeated or
-weighted by class and by nothing else. approximate: the same formula where it holds only roughly, for rows that were made
-(SMOTE, ADASYN). sigmoid, isotonic: `Recalibration`, for everything else (NearMiss, ENN, Tomek links, focal loss).
+none: the rows came as they are, and nothing is corrected. exact: `prior_shift`, for rows that were
+drawn, repeated or weighted by class and by nothing else. approximate: the same formula where it
+holds only roughly, for rows that were made (SMOTE, ADASYN). sigmoid, isotonic: `Recalibration`, for
+everything else (NearMiss, ENN, Tomek links, focal loss).
 """
 
 Counts = tuple[float, float]
@@ -41,8 +40,8 @@ ITERATIONS = 100
 def log_odds(p: Vector) -> Vector:
     """The logarithm of p / (1 - p): -inf at 0, inf at 1, NaN outside of [0, 1].
 
-    It rises with p but, being rounded, not strictly: 1e-10 and the next larger double share their log odds. Where the
-    order of rows must survive, `prior_shift` and `Recalibration` see to it.
+    It rises with p but, being rounded, not strictly: 1e-10 and the next larger double share their
+    log odds. Where the order of rows must survive, `prior_shift` and `Recalibration` see to it.
     """
     return np.asarray(logit(np.asarray(p, dtype=np.float64)))
 
@@ -62,8 +61,8 @@ def odds_factor(before: Counts, after: Counts, weight_ratio: float = 1.0) -> flo
     before, after : negatives and positives
         Of the training rows before and after resampling.
     weight_ratio : float
-        What a positive row weighs in the fit over what a negative one weighs: `scale_pos_weight`, or the ratio of the
-        class weights. Resampling and weighting multiply.
+        What a positive row weighs in the fit over what a negative one weighs: `scale_pos_weight`,
+        or the ratio of the class weights. Resampling and weighting multiply.
 
     Returns
     -------
@@ -76,22 +75,25 @@ def odds_factor(before: Counts, after: Counts, weight_ratio: float = 1.0) -> flo
 
 
 def prior_shift(p: Vector, w: float) -> Vector:
-    """Log odds among the rows as they come, from probabilities of a model whose training multiplied the odds by w.
+    """Log odds among the rows as they come, from probabilities of a model whose training multiplied
+    the odds by w.
 
         log odds = log(p / (1 - p)) - log(w)
 
-    which is both papers' formula: positives weighted or repeated w times give p / (p + w (1 - p)) (Elkan 2001, theorem
-    2), and undersampling that keeps a share b of the negatives gives b p / (b p - p + 1) (Dal Pozzolo et al. 2015), where
-    w is 1 / b. It is its own inverse with 1 / w.
+    which is both papers' formula: positives weighted or repeated w times give p / (p + w (1 - p))
+    (Elkan 2001, theorem 2), and undersampling that keeps a share b of the negatives gives b p / (b
+    p - p + 1) (Dal Pozzolo et al. 2015), where w is 1 / b. It is its own inverse with 1 / w.
 
-    It is exact when the rows of a class were drawn, repeated or weighted without regard to their features, and as far as
-    the model estimates probabilities among the rows it was given. A logistic regression does. A forest of full trees knows
-    repeated rows by heart, so that repeating them moves its probabilities of other rows far less than by w, and the shift
-    then goes too far: the calibration intercept tells, and a recalibration mends it. A probability of exactly 0 or 1 stays
-    what it is, however large the shift.
+    It is exact when the rows of a class were drawn, repeated or weighted without regard to their
+    features, and as far as the model estimates probabilities among the rows it was given. A
+    logistic regression does. A forest of full trees knows repeated rows by heart, so that repeating
+    them moves its probabilities of other rows far less than by w, and the shift then goes too far:
+    the calibration intercept tells, and a recalibration mends it. A probability of exactly 0 or 1
+    stays what it is, however large the shift.
 
-    The order of the rows is kept strictly, so that no ranking metric moves: scores that differ in their last bits alone
-    would share their log odds, and are moved apart by the least step there is.
+    The order of the rows is kept strictly, so that no ranking metric moves: scores that differ in
+    their last bits alone would share their log odds, and are moved apart by the least step there
+    is.
 
     Parameters
     ----------
@@ -101,9 +103,9 @@ def prior_shift(p: Vector, w: float) -> Vector:
 
     References
     ----------
-    C. Elkan (2001). The foundations of cost-sensitive learning. IJCAI.
-    A. Dal Pozzolo, O. Caelen, R. A. Johnson and G. Bontempi (2015). Calibrating probability with undersampling for
-    unbalanced classification. IEEE SSCI.
+    C. Elkan (2001). The foundations of cost-sensitive learning. IJCAI. A. Dal Pozzolo, O. Caelen,
+    R. A. Johnson and G. Bontempi (2015). Calibrating probability with undersampling for unbalanced
+    classification. IEEE SSCI.
     """
     if not 0 < w < np.inf:
         raise ValueError(f"the factor of the odds must be above 0 and finite, got {w}")
@@ -111,7 +113,8 @@ def prior_shift(p: Vector, w: float) -> Vector:
 
 
 def _in_order_of(p: Vector, values: Vector) -> Vector:
-    """The values of a rising function of p, with what rounding made equal moved apart by the least steps there are.
+    """The values of a rising function of p, with what rounding made equal moved apart by the least
+    steps there are.
 
     Doubles are counted off as whole numbers, so that one more is the next double.
     """
@@ -130,11 +133,13 @@ def finite_range(values: Vector) -> tuple[float, float]:
 
 
 def drawn_in(values: Vector, low: float, high: float) -> Vector:
-    """Log odds with those outside of a range drawn in, in their order: none ends farther out than half or twice the odds.
+    """Log odds with those outside of a range drawn in, in their order: none ends farther out than
+    half or twice the odds.
 
-    Odds below the lower end become the mean of themselves and that end, and mirrored above. A forest's probability of
-    exactly 0 so counts as half of the smallest odds it gave another row, as one writes half of the limit for what lies
-    below the limit of detection. What becomes of a row depends on that row and the range alone.
+    Odds below the lower end become the mean of themselves and that end, and mirrored above. A
+    forest's probability of exactly 0 so counts as half of the smallest odds it gave another row, as
+    one writes half of the limit for what lies below the limit of detection. What becomes of a row
+    depends on that row and the range alone.
     """
     with np.errstate(under="ignore"):
         below = low - HALF + np.log1p(np.exp(np.minimum(values - low, 0)))
@@ -143,15 +148,16 @@ def drawn_in(values: Vector, low: float, high: float) -> Vector:
 
 
 def logistic(values: Vector, targets: Vector) -> tuple[float, float]:
-    """Slope and intercept of the logistic regression of targets in [0, 1] on one feature, without a penalty.
+    """Slope and intercept of the logistic regression of targets in [0, 1] on one feature, without a
+    penalty.
 
-    Newton's method with halved steps. The caller sees to it that there is a minimum: that values are not all the same,
-    and that they do not separate targets of 0 from targets of 1.
+    Newton's method with halved steps. The caller sees to it that there is a minimum: that values
+    are not all the same, and that they do not separate targets of 0 from targets of 1.
 
     References
     ----------
-    H.-T. Lin, C.-J. Lin and R. C. Weng (2007). A note on Platt's probabilistic outputs for support vector machines.
-    Machine Learning 68.
+    H.-T. Lin, C.-J. Lin and R. C. Weng (2007). A note on Platt's probabilistic outputs for support
+    vector machines. Machine Learning 68.
     """
     centre, scale = float(values.mean()), float(values.std())
     x = (values - centre) / scale
@@ -168,7 +174,10 @@ def logistic(values: Vector, targets: Vector) -> tuple[float, float]:
         determinant = xx * oo - xo * xo
         if not determinant > 0:
             break
-        step = (of_slope * oo - of_intercept * xo) / determinant, (of_intercept * xx - of_slope * xo) / determinant
+        step = (
+            (of_slope * oo - of_intercept * xo) / determinant,
+            (of_intercept * xx - of_slope * xo) / determinant,
+        )
         decrement = of_slope * step[0] + of_intercept * step[1]
         size = 1.0
         while True:
@@ -179,7 +188,12 @@ def logistic(values: Vector, targets: Vector) -> tuple[float, float]:
             size /= 2
         if not there < loss:  # as near as rounding lets it come
             break
-        slope, intercept, line, loss = slope - size * step[0], intercept - size * step[1], further, there
+        slope, intercept, line, loss = (
+            slope - size * step[0],
+            intercept - size * step[1],
+            further,
+            there,
+        )
     slope /= scale
     return slope, intercept - slope * centre
 
@@ -191,10 +205,11 @@ def _log_loss(line: Vector, targets: Vector) -> float:
 
 
 def smoothed(y: Labels) -> tuple[float, float]:
-    """Platt's targets of the negatives and the positives: 1 / (negatives + 2) and (positives + 1) / (positives + 2).
+    """Platt's targets of the negatives and the positives: 1 / (negatives + 2) and (positives + 1) /
+    (positives + 2).
 
-    They are what one would expect of the next row of a class whose rows were all the same so far (Laplace's rule), and
-    they keep a fit on few positives from certainty.
+    They are what one would expect of the next row of a class whose rows were all the same so far
+    (Laplace's rule), and they keep a fit on few positives from certainty.
     """
     positives = int((y == 1).sum())
     return 1 / (len(y) - positives + 2), (positives + 1) / (positives + 2)
@@ -203,29 +218,33 @@ def smoothed(y: Labels) -> tuple[float, float]:
 def fit_sigmoid(y: Labels, values: Vector) -> tuple[float, float]:
     """Slope and intercept of Platt's sigmoid: log odds put right = slope * log odds + intercept.
 
-    Platt fits 1 / (1 + exp(A f + B)) to the smoothed targets (`smoothed`), so that A is minus the slope and B minus the
-    intercept; f here is the log odds, with which the sigmoid holds the identity.
+    Platt fits 1 / (1 + exp(A f + B)) to the smoothed targets (`smoothed`), so that A is minus the
+    slope and B minus the intercept; f here is the log odds, with which the sigmoid holds the
+    identity.
 
     Raises
     ------
     NotApplicable
-        Where the rows have one class alone or one score alone, or where the slope does not come out positive: the model
-        then ranks these positives no higher than the negatives, and the sigmoid would turn its order round.
+        Where the rows have one class alone or one score alone, or where the slope does not come out
+        positive: the model then ranks these positives no higher than the negatives, and the sigmoid
+        would turn its order round.
 
     References
     ----------
-    J. C. Platt (1999). Probabilistic outputs for support vector machines and comparisons to regularized likelihood
-    methods. Advances in Large Margin Classifiers, MIT Press.
+    J. C. Platt (1999). Probabilistic outputs for support vector machines and comparisons to
+    regularized likelihood methods. Advances in Large Margin Classifiers, MIT Press.
     """
     _both_classes(y)
     if values.min() == values.max():
-        raise NotApplicable("every validation row has the same score, so there is nothing to fit a sigmoid to")
+        raise NotApplicable(
+            "every validation row has the same score, so there is nothing to fit a sigmoid to"
+        )
     of_negatives, of_positives = smoothed(y)
     slope, intercept = logistic(values, np.where(y == 1, of_positives, of_negatives))
     if not slope > 0:
         raise NotApplicable(
-            f"the sigmoid fitted on the validation rows has slope {slope:.2g}: there the positives score no higher than the "
-            "negatives, and it would turn the order round"
+            f"the sigmoid fitted on the validation rows has slope {slope:.2g}: there the positives"
+            " score no higher than the negatives, and it would turn the order round"
         )
     return slope, intercept
 
@@ -234,22 +253,25 @@ def _both_classes(y: Labels) -> None:
     positives = int((y == 1).sum())
     if not 0 < positives < len(y):
         raise NotApplicable(
-            f"a recalibration needs both classes among the validation rows, and they hold {positives:,} positives and "
-            f"{len(y) - positives:,} negatives"
+            "a recalibration needs both classes among the validation rows, and they hold"
+            f" {positives:,} positives and {len(y) - positives:,} negatives"
         )
 
 
 @dataclass(frozen=True)
 class Recalibration:
-    """A map from a model's probabilities to log odds, fitted on validation rows of natural prevalence.
+    """A map from a model's probabilities to log odds, fitted on validation rows of natural
+    prevalence.
 
-    The sigmoid (Platt 1999) has two numbers to fit and keeps the order of the rows strictly. Isotonic regression
-    (Zadrozny and Elkan 2002) takes the best of all rising steps: it needs many more positives, and it makes ties, so that
-    average precision and the area under the ROC curve move. Its steps are kept off 0 and 1 by Platt's targets, since a
-    step without a positive among a few hundred rows does not show that there are none.
+    The sigmoid (Platt 1999) has two numbers to fit and keeps the order of the rows strictly.
+    Isotonic regression (Zadrozny and Elkan 2002) takes the best of all rising steps: it needs many
+    more positives, and it makes ties, so that average precision and the area under the ROC curve
+    move. Its steps are kept off 0 and 1 by Platt's targets, since a step without a positive among a
+    few hundred rows does not show that there are none.
 
-    Log odds beyond those of the validation rows, and the infinite ones of probabilities of exactly 0 or 1, are drawn in
-    first (`drawn_in`): a sigmoid has seen nothing out there, and the isotonic steps end there anyway.
+    Log odds beyond those of the validation rows, and the infinite ones of probabilities of exactly
+    0 or 1, are drawn in first (`drawn_in`): a sigmoid has seen nothing out there, and the isotonic
+    steps end there anyway.
 
     Attributes
     ----------
@@ -262,7 +284,8 @@ class Recalibration:
 
     References
     ----------
-    B. Zadrozny and C. Elkan (2002). Transforming classifier scores into accurate multiclass probability estimates. KDD.
+    B. Zadrozny and C. Elkan (2002). Transforming classifier scores into accurate multiclass
+    probability estimates. KDD.
     """
 
     low: float
@@ -312,7 +335,8 @@ def corrected(
     y_validation, validation_scores : ndarray
         Of the validation slice of the same fold; read by sigmoid and isotonic alone.
     factor : float
-        By how much the remedy multiplied the odds (`odds_factor`); read by exact and approximate alone.
+        By how much the remedy multiplied the odds (`odds_factor`); read by exact and approximate
+        alone.
 
     Returns
     -------
@@ -330,5 +354,8 @@ def corrected(
             return np.full(len(scores), np.nan), str(not_possible)
     if 0 < factor < np.inf:
         return prior_shift(scores, factor), ""
-    told = f"the factor by which the remedy multiplied the odds of a positive is not known (it is {factor:g})"
+    told = (
+        "the factor by which the remedy multiplied the odds of a positive is not known (it is"
+        f" {factor:g})"
+    )
     return np.full(len(scores), np.nan), told

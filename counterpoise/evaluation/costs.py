@@ -1,4 +1,5 @@
-"""What each decision about each row costs, and what it costs to decide without looking, or with perfect knowledge."""
+"""What each decision about each row costs, and what it costs to decide without looking, or with
+perfect knowledge."""
 
 from __future__ import annotations
 
@@ -8,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.core.config import Cost, CostOf, Costs
-from counterpoise.data.tables import COST, Table
 from counterpoise.core.errors import TableError
-
-Vector = NDArray[np.float64]
+from counterpoise.core.types import Index, Labels, Vector
+from counterpoise.data.tables import COST, Table
 
 
 class CostMatrix(NamedTuple):
-    """The cost of each kind of decision for each row, shape (n,) each (Elkan 2001, section 1, with a matrix a row)."""
+    """The cost of each kind of decision for each row, shape (n,) each (Elkan 2001, section 1, with
+    a matrix a row)."""
 
     false_positive: Vector
     false_negative: Vector
@@ -24,16 +25,20 @@ class CostMatrix(NamedTuple):
 
     @property
     def stakes(self) -> Vector:
-        """What is at stake in each row, shape (n, 2): where it is negative, and where it is positive.
+        """What is at stake in each row, shape (n, 2): where it is negative, and where it is
+        positive.
 
-        Only the difference between the wrong and the right decision matters (Elkan 2001, section 2).
+        Only the difference between the wrong and the right decision matters (Elkan 2001, section
+        2).
         """
-        return np.column_stack([self.false_positive - self.true_negative, self.false_negative - self.true_positive])
+        return np.column_stack(
+            [self.false_positive - self.true_negative, self.false_negative - self.true_positive]
+        )
 
-    def of(self, rows: NDArray[np.int64]) -> CostMatrix:
+    def of(self, rows: Index) -> CostMatrix:
         return CostMatrix(*(cost[rows] for cost in self))
 
-    def total(self, y: NDArray[np.int8], predicted: NDArray[np.bool_]) -> float:
+    def total(self, y: Labels, predicted: NDArray[np.bool_]) -> float:
         """The cost of a decision about each row."""
         as_positive = np.where(y == 1, self.true_positive, self.false_positive)
         as_negative = np.where(y == 1, self.false_negative, self.true_negative)
@@ -46,8 +51,8 @@ def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
     Raises
     ------
     TableError
-        When the values of a column make a cost negative or too large to be added up, a wrong decision cheaper than a right
-        one, or no decision about a row cost more than the other.
+        When the values of a column make a cost negative or too large to be added up, a wrong
+        decision cheaper than a right one, or no decision about a row cost more than the other.
     """
 
     def values(cost: Cost) -> Vector:
@@ -60,28 +65,54 @@ def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
     made = CostMatrix(*(values(getattr(costs, name)) for name in CostMatrix._fields))
     for name, cost in zip(CostMatrix._fields, made, strict=True):
         if (cost < 0).any():
-            raise _wrong(f"A {name} has a negative cost.", where, cost < 0, cost, "costs of at least 0",
-                         "write a gain as what its absence costs: in the cost of the other decision.")  # fmt: skip
+            raise _wrong(
+                f"A {name} has a negative cost.",
+                where,
+                cost < 0,
+                cost,
+                "costs of at least 0",
+                "write a gain as what its absence costs: in the cost of the other decision.",
+            )
         with np.errstate(over="ignore"):
             total = cost.sum()
         if not np.isfinite(total):
-            raise _wrong(f"The costs of a {name} are too large to be added up.", where, cost == cost.max(), cost,
-                         "costs whose sum is finite", "give all costs in a larger unit.")  # fmt: skip
-    for side, (wrong, right) in enumerate((("false_positive", "true_negative"), ("false_negative", "true_positive"))):
+            raise _wrong(
+                f"The costs of a {name} are too large to be added up.",
+                where,
+                cost == cost.max(),
+                cost,
+                "costs whose sum is finite",
+                "give all costs in a larger unit.",
+            )
+    for side, (wrong, right) in enumerate(
+        (("false_positive", "true_negative"), ("false_negative", "true_positive"))
+    ):
         stake = made.stakes[:, side]
         if (stake < 0).any():
-            raise _wrong(f"A {wrong} costs less than a {right}.", where, stake < 0, stake,
-                         "a wrong decision that costs at least as much as the right one",
-                         f"raise the cost of a {wrong}, or lower that of a {right}.")  # fmt: skip
+            raise _wrong(
+                f"A {wrong} costs less than a {right}.",
+                where,
+                stake < 0,
+                stake,
+                "a wrong decision that costs at least as much as the right one",
+                f"raise the cost of a {wrong}, or lower that of a {right}.",
+            )
     nothing = made.stakes.sum(axis=1) == 0
     if nothing.any():
-        raise _wrong("There are rows about which no decision costs more than the other.", where, nothing,
-                     made.stakes.sum(axis=1), "something at stake in every row",
-                     "add a constant with `plus`, or take these rows out.")  # fmt: skip
+        raise _wrong(
+            "There are rows about which no decision costs more than the other.",
+            where,
+            nothing,
+            made.stakes.sum(axis=1),
+            "something at stake in every row",
+            "add a constant with `plus`, or take these rows out.",
+        )
     return made
 
 
-def _wrong(what: str, where: str, rows: NDArray[np.bool_], values: Vector, expected: str, todo: str) -> TableError:
+def _wrong(
+    what: str, where: str, rows: NDArray[np.bool_], values: Vector, expected: str, todo: str
+) -> TableError:
     first = int(np.flatnonzero(rows)[0])
     return TableError(
         what,
@@ -92,8 +123,9 @@ def _wrong(what: str, where: str, rows: NDArray[np.bool_], values: Vector, expec
     )
 
 
-def reference(y: NDArray[np.int8], made: CostMatrix) -> dict[str, float]:
-    """The mean cost of a decision without any model: every row called negative, or positive, and every row rightly."""
+def reference(y: Labels, made: CostMatrix) -> dict[str, float]:
+    """The mean cost of a decision without any model: every row called negative, or positive, and
+    every row rightly."""
     n = len(y)
     return {
         "no_row_positive": made.total(y, np.zeros(n, bool)) / n,

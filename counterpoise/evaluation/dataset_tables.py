@@ -1,4 +1,5 @@
-"""The tables of a dataset's evaluation, made from stored scores: metrics with intervals, decisions, curves and counts.
+"""The tables of a dataset's evaluation, made from stored scores: metrics with intervals, decisions,
+curves and counts.
 
 No model is loaded here: a new metric or threshold never retrains anything.
 """
@@ -14,22 +15,25 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from counterpoise.core import files, paths
-from counterpoise.engine import parallel
 from counterpoise.core.config import CPU, Params, Thresholds, seed_for
+from counterpoise.core.outcome import OK
+from counterpoise.core.types import Cell, Labels, Vector
 from counterpoise.data import folds as splits
 from counterpoise.data import tables
 from counterpoise.data.folds import Fold, Parts
-from counterpoise.engine import resampling
-from counterpoise.evaluation import corrections, costs, levels
+from counterpoise.engine import parallel, resampling
 from counterpoise.engine.cell_store import CellStore
-from counterpoise.evaluation.costs import CostMatrix
-from counterpoise.core.outcome import OK
-from counterpoise.evaluation.thresholds import Confusion
-from counterpoise.evaluation import bootstrap, cached, calibration, metrics
-from counterpoise.evaluation.leaderboard import Entry, compared, leaderboard
+from counterpoise.evaluation import (
+    bootstrap,
+    cached,
+    calibration,
+    corrections,
+    costs,
+    levels,
+    metrics,
+)
 from counterpoise.evaluation.columns import (
     COUNTED,
     COUNTS,
@@ -41,12 +45,15 @@ from counterpoise.evaluation.columns import (
     SWEEP,
     TRIALS,
 )
-from counterpoise.evaluation.significance import draws_for
-from counterpoise.evaluation.decisions import Called, POLICIES, decisions, differences
-from counterpoise.evaluation.metrics import METRICS, Vector
+from counterpoise.evaluation.costs import CostMatrix
+from counterpoise.evaluation.decisions import POLICIES, Called, decisions, differences
+from counterpoise.evaluation.fold_scores import FoldScores, fold_scores, pooled, put_right
+from counterpoise.evaluation.leaderboard import Entry, compared, leaderboard
+from counterpoise.evaluation.metrics import METRICS
 from counterpoise.evaluation.projection import Projection, project
-from counterpoise.evaluation.fold_scores import Cell, FoldScores, fold_scores, pooled, put_right
+from counterpoise.evaluation.significance import draws_for
 from counterpoise.evaluation.threshold_sweep import points, sweep
+from counterpoise.evaluation.thresholds import Confusion
 
 GRID = np.linspace(0, 1, 101)
 """Where the mean curves are drawn."""
@@ -60,25 +67,33 @@ AT_ONCE = 16
 K = TypeVar("K")
 
 
-def curves(cell: Cell, folds: list[FoldScores], y: NDArray[np.int8]) -> pd.DataFrame:
+def curves(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
     """The precision-recall and ROC curve of a cell, each the mean of its folds' curves."""
-    precision = np.mean([metrics.precision_recall(y[f.test], f.test_scores, GRID) for f in folds], axis=0)
+    precision = np.mean(
+        [metrics.precision_recall(y[f.test], f.test_scores, GRID) for f in folds], axis=0
+    )
     true = np.mean([metrics.roc(y[f.test], f.test_scores, GRID) for f in folds], axis=0)
     return pd.concat(
         [
-            pd.DataFrame({"strategy": cell[0], "model": cell[1], "curve": name, "x": GRID, "y": values})
+            pd.DataFrame(
+                {"strategy": cell[0], "model": cell[1], "curve": name, "x": GRID, "y": values}
+            )
             for name, values in (("precision_recall", precision), ("roc", true))
         ]
     )
 
 
-def by_fold(grid: list[Cell], parts: Parts, folds: Vector, limits: dict[Cell, list[list[float]]]) -> pd.DataFrame:
+def by_fold(
+    grid: list[Cell], parts: Parts, folds: Vector, limits: dict[Cell, list[list[float]]]
+) -> pd.DataFrame:
     """Metrics and thresholds of every fold, one row a value."""
     rows = []
     for at, cell in enumerate(grid):
         for k, (repeat, fold) in enumerate(parts.names):
             values = dict(zip(METRICS, folds[at, k], strict=True))
-            values |= {f"threshold_{policy}": limits[cell][p][k] for p, policy in enumerate(POLICIES)}
+            values |= {
+                f"threshold_{policy}": limits[cell][p][k] for p, policy in enumerate(POLICIES)
+            }
             rows += [(*cell, repeat, fold, name, value) for name, value in values.items()]
     return pd.DataFrame(rows, columns=["strategy", "model", "repeat", "fold", "metric", "value"])
 
@@ -91,22 +106,33 @@ def entries(params: Params, stored: dict[str, Any]) -> dict[Cell, Entry]:
         told = stored[strategy]["models"][model]
         cell = strategy, params.strategies[strategy], model, params.models[model]
         result[strategy, model] = Entry(
-            told["status"], told["reason"], told["notes"], levels.level(*cell), levels.correction(*cell), plain[model],
+            told["status"],
+            told["reason"],
+            told["notes"],
+            levels.level(*cell),
+            levels.correction(*cell),
+            plain[model],
             searched[model],
-        )  # fmt: skip
+        )
     return result
 
 
-def reliability(cell: Cell, folds: list[FoldScores], y: NDArray[np.int8]) -> pd.DataFrame:
-    """The reliability diagram of a cell, of the raw and of the corrected probabilities; each row once."""
+def reliability(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
+    """The reliability diagram of a cell, of the raw and of the corrected probabilities; each row
+    once."""
     labels, scores, log_odds = pooled(folds, y)
     sides = {"raw": scores, "corrected": corrections.probability(log_odds)}
     return _of_cell(
-        cell, {side: calibration.reliability(labels, p) for side, p in sides.items() if not np.isnan(p).any()}
+        cell,
+        {
+            side: calibration.reliability(labels, p)
+            for side, p in sides.items()
+            if not np.isnan(p).any()
+        },
     )
 
 
-def histogram(cell: Cell, folds: list[FoldScores], y: NDArray[np.int8]) -> pd.DataFrame:
+def histogram(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
     """How the raw scores of each class are distributed."""
     labels, scores, _ = pooled(folds, y)
     return _of_cell(cell, {"raw": calibration.histogram(labels, scores)})
@@ -114,12 +140,17 @@ def histogram(cell: Cell, folds: list[FoldScores], y: NDArray[np.int8]) -> pd.Da
 
 def _of_cell(cell: Cell, by_side: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(
-        [frame.assign(strategy=cell[0], model=cell[1], side=side) for side, frame in by_side.items()], ignore_index=True
+        [
+            frame.assign(strategy=cell[0], model=cell[1], side=side)
+            for side, frame in by_side.items()
+        ],
+        ignore_index=True,
     )
 
 
 def learning(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
-    """The learning curve of a cell, the mean and the range over folds; empty where its model has none."""
+    """The learning curve of a cell, the mean and the range over folds; empty where its model has
+    none."""
     path = folder / cell[0] / f"{cell[1]}.history.parquet"
     if not path.is_file():
         return pd.DataFrame(columns=LEARNING)
@@ -134,7 +165,12 @@ def trials(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
     """The trials of a cell's searches; empty where there were none."""
     path = folder / cell[0] / f"{cell[1]}.trials.json"
     found = [
-        {**trial, "strategy": cell[0], "model": cell[1], "params": json.dumps(trial["params"], sort_keys=True)}
+        {
+            **trial,
+            "strategy": cell[0],
+            "model": cell[1],
+            "params": json.dumps(trial["params"], sort_keys=True),
+        }
         for trial in (files.read_json(path) if path.is_file() else [])
         if trial["repeat"] != parts.beside
     ]
@@ -147,20 +183,29 @@ def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
     Nothing else here reads features, so that the table is in memory no longer than this takes.
     """
     table, here = tables.read(paths.table(dataset)), {}
-    for name in params.strategies:  # one fold alone: all folds of all strategies would fill the memory
+    # one fold alone: all folds of all strategies would fill the memory
+    for name in params.strategies:
         found = resampling.read_rows(paths.resampled(dataset, name), table, fold[:2]).get(fold[:2])
         if found is not None:
             here[name] = found
     return project(
-        table.X, table.y, table.cardinalities, fold.train, here, seed_for(params.seed, dataset, "projection")
+        table.X,
+        table.y,
+        table.cardinalities,
+        fold.train,
+        here,
+        seed_for(params.seed, dataset, "projection"),
     )
 
 
 def training_rows(strategies: pd.Series[str], counts: pd.DataFrame) -> dict[str, pd.Series[float]]:
-    """How many rows a strategy is given and hands on, the mean over folds; missing where it ran in none."""
+    """How many rows a strategy is given and hands on, the mean over folds; missing where it ran in
+    none."""
 
     def mean(when: str) -> pd.Series[float]:
-        rows = counts[f"negatives_{when}"].astype("float64") + counts[f"positives_{when}"].astype("float64")
+        rows = counts[f"negatives_{when}"].astype("float64") + counts[f"positives_{when}"].astype(
+            "float64"
+        )
         return strategies.map(rows.groupby(counts["strategy"]).mean())
 
     return {"training_rows_before": mean("before"), "training_rows": mean("after")}
@@ -175,7 +220,10 @@ def of_parts(stored: dict[str, Any], parts: Parts) -> dict[str, Any]:
     return {
         strategy: {
             "counts": mine(made["counts"]),
-            "models": {model: {**told, "folds": mine(told["folds"])} for model, told in made["models"].items()},
+            "models": {
+                model: {**told, "folds": mine(told["folds"])}
+                for model, told in made["models"].items()
+            },
         }
         for strategy, made in stored.items()
     }
@@ -207,17 +255,30 @@ class OfCell:
 
 
 def recalibrated(
-    cell: Cell, grid: Mapping[Cell, Entry], y: NDArray[np.int8], stored: dict[str, Any], mine: list[FoldScores]
+    cell: Cell,
+    grid: Mapping[Cell, Entry],
+    y: Labels,
+    stored: dict[str, Any],
+    mine: list[FoldScores],
 ) -> list[FoldScores]:
     """A cell's scores with recalibrated log odds."""
     made = stored[cell[0]]
-    return put_right(mine, grid[cell].correction, y, made["counts"], made["models"][cell[1]]["folds"])
+    return put_right(
+        mine, grid[cell].correction, y, made["counts"], made["models"][cell[1]]["folds"]
+    )
 
 
 def of_cell(
-    cell: Cell, grid: Mapping[Cell, Entry], y: NDArray[np.int8], stored: dict[str, Any], mine: list[FoldScores],
-    dataset: str, rules: Thresholds, matrix: CostMatrix, once: int,
-) -> OfCell:  # fmt: skip
+    cell: Cell,
+    grid: Mapping[Cell, Entry],
+    y: Labels,
+    stored: dict[str, Any],
+    mine: list[FoldScores],
+    dataset: str,
+    rules: Thresholds,
+    matrix: CostMatrix,
+    once: int,
+) -> OfCell:
     """All that is made of one cell, of which the first `once` folds make up one repeat."""
     mine = recalibrated(cell, grid, y, stored, mine)
     decided, limits, called = decisions(dataset, cell, mine, y, rules, matrix)
@@ -236,34 +297,57 @@ def small(rows: int) -> bool:
 
 
 def side_by_side(jobs: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
-    """What each job comes to, worked on side by side where the vectors of a table's rows are small."""
+    """What each job comes to, worked on side by side where the vectors of a table's rows are
+    small."""
     together = small(rows)
-    made = parallel.in_threads(lambda name: jobs[name](), list(jobs), together=together, label="cells", unit="cell")
+    made = parallel.in_threads(
+        lambda name: jobs[name](), list(jobs), together=together, label="cells", unit="cell"
+    )
     return dict(zip(jobs, made, strict=True))
 
 
 def grouped(
-    dataset: str, params: Params, y: NDArray[np.int8], parts: Parts, facts: dict[str, Any], stored: dict[str, Any],
-    scores: dict[Cell, list[FoldScores]], store: CellStore,
-) -> pd.DataFrame:  # fmt: skip
-    """What the leaderboard would be, had like rows been kept together; no rows where the split does not ask for it."""
+    dataset: str,
+    params: Params,
+    y: Labels,
+    parts: Parts,
+    facts: dict[str, Any],
+    stored: dict[str, Any],
+    scores: dict[Cell, list[FoldScores]],
+    store: CellStore,
+) -> pd.DataFrame:
+    """What the leaderboard would be, had like rows been kept together; no rows where the split does
+    not ask for it."""
     if not len(parts):
         return pd.DataFrame(columns=GROUPED)
     grid = entries(params, stored)
-    jobs = {cell: partial(recalibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()}
+    jobs = {
+        cell: partial(recalibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()
+    }
     right: dict[Cell, list[FoldScores]] = side_by_side(jobs, len(y))
-    seed, draws = seed_for(params.seed, dataset, "bootstrap", "grouped"), draws_for(len(compared(grid, scores)))
+    seed, draws = (
+        seed_for(params.seed, dataset, "bootstrap", "grouped"),
+        draws_for(len(compared(grid, scores))),
+    )
     measured = cached.measure(store, list(right.values()), parts, y, seed, draws)
     calibration = cached.calibrations(store, right, y, alone=not small(len(y)))
     return leaderboard(dataset, grid, right, calibration, measured, facts)[GROUPED]
 
 
 def evaluate(
-    dataset: str, params: Params, y: NDArray[np.int8], parts: Parts, matrix: CostMatrix, facts: dict[str, Any],
-    stored: dict[str, Any], scores: dict[Cell, list[FoldScores]], picture: Callable[[], Projection],
+    dataset: str,
+    params: Params,
+    y: Labels,
+    parts: Parts,
+    matrix: CostMatrix,
+    facts: dict[str, Any],
+    stored: dict[str, Any],
+    scores: dict[Cell, list[FoldScores]],
+    picture: Callable[[], Projection],
     store: CellStore,
-) -> tuple[dict[str, pd.DataFrame], Projection]:  # fmt: skip
-    """The tables of a dataset's evaluation that follow from its scores, by name, and the picture of its rows.
+) -> tuple[dict[str, pd.DataFrame], Projection]:
+    """The tables of a dataset's evaluation that follow from its scores, by name, and the picture of
+    its rows.
 
     Parameters
     ----------
@@ -273,7 +357,8 @@ def evaluate(
         The scores of the cells whose status is ok.
     """
     grid = entries(params, stored)
-    once = sum(repeat == parts.names[0][0] for repeat, _ in parts.names)  # the folds of the first repeat
+    # the folds of the first repeat
+    once = sum(repeat == parts.names[0][0] for repeat, _ in parts.names)
     rules = params.thresholds_of(dataset)
     jobs: dict[Cell | str, Callable[[], Any]] = {ROWS: picture}
     for cell, mine in scores.items():
@@ -284,10 +369,16 @@ def evaluate(
     right = {cell: one.right for cell, one in found.items()}
     seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
     measured = cached.measure(store, list(right.values()), parts, y, seed, draws_for(len(pairs)))
-    decided = pd.DataFrame([row for one in found.values() for row in one.decided], columns=DECISIONS)
+    decided = pd.DataFrame(
+        [row for one in found.values() for row in one.decided], columns=DECISIONS
+    )
     decided = decided.astype(dict.fromkeys(Confusion._fields, "Int64"))
     called = {cell: one.called for cell, one in found.items()}
-    counts = [{"strategy": strategy, **count} for strategy in params.strategies for count in stored[strategy]["counts"]]
+    counts = [
+        {"strategy": strategy, **count}
+        for strategy in params.strategies
+        for count in stored[strategy]["counts"]
+    ]
 
     def of_each(title: str, columns: list[str]) -> pd.DataFrame:
         made = [one.tables[title] for one in found.values()]
@@ -297,9 +388,13 @@ def evaluate(
     board = leaderboard(dataset, grid, right, calibration, measured, facts)
     return {
         "leaderboard": board.assign(**training_rows(board["strategy"], pd.DataFrame(counts))),
-        "decisions": differences(decided, called, pairs, parts, y, matrix, seed, partial(cached.redrawn, store)),
+        "decisions": differences(
+            decided, called, pairs, parts, y, matrix, seed, partial(cached.redrawn, store)
+        ),
         "thresholds": of_each("thresholds", SWEEP),
-        "folds": by_fold(list(scores), parts, measured.folds, {cell: one.limits for cell, one in found.items()}),
+        "folds": by_fold(
+            list(scores), parts, measured.folds, {cell: one.limits for cell, one in found.items()}
+        ),
         "curves": of_each("curves", CURVES),
         "counts": pd.DataFrame(counts).astype(dict.fromkeys(COUNTED, "Int64"))[COUNTS],
         "reliability": of_each("reliability", RELIABILITY),
@@ -316,7 +411,8 @@ class Evaluation(NamedTuple):
     tables : dict of str to DataFrame
         By name; the columns stand in `counterpoise.evaluation.columns`.
     facts : dict
-        What holds for the dataset as a whole: the split, thresholds, costs and data checks among it.
+        What holds for the dataset as a whole: the split, thresholds, costs and data checks among
+        it.
     stored : dict
         For each strategy the class counts and the status of its models, as `train` left them.
     evaluated : int
@@ -336,23 +432,39 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
     matrix = costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
     parts, grouped_parts = whole.compared, whole.grouped
     facts = files.read_json(paths.facts(name))
-    stored = {strategy: files.read_json(paths.scores(name, strategy) / "cells.json") for strategy in params.strategies}
+    stored = {
+        strategy: files.read_json(paths.scores(name, strategy) / "cells.json")
+        for strategy in params.strategies
+    }
     scores, scores_grouped = {}, {}
     for strategy, model in params.cells:
         if stored[strategy]["models"][model]["status"] == OK:
             path = paths.scores(name, strategy) / f"{model}.parquet"
             kept = files.read_parquet(path)
             scores[strategy, model] = fold_scores(kept, parts, str(path))
-            if all(place in fitted(stored[strategy]["models"][model]) for place in grouped_parts.names):
+            if all(
+                place in fitted(stored[strategy]["models"][model]) for place in grouped_parts.names
+            ):
                 scores_grouped[strategy, model] = fold_scores(kept, grouped_parts, str(path))
     draw = partial(rows_of, name, params, next(iter(parts)))
-    made, picture = evaluate(name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores, draw, store)
+    made, picture = evaluate(
+        name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores, draw, store
+    )
     made["grouped"] = grouped(
-        name, params, table.y, grouped_parts, facts, of_parts(stored, grouped_parts), scores_grouped, store
+        name,
+        params,
+        table.y,
+        grouped_parts,
+        facts,
+        of_parts(stored, grouped_parts),
+        scores_grouped,
+        store,
     )
     for title, collect, columns in (("learning", learning, LEARNING), ("trials", trials, TRIALS)):
         found = [frame for cell in scores if len(frame := collect(paths.scores(name), cell, whole))]
-        made[title] = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+        made[title] = (
+            pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+        )
     tested = np.unique(np.concatenate([fold.test for fold in parts]))
     devices = {
         f"{strategy}/{model}": device

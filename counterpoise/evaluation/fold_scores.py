@@ -1,4 +1,5 @@
-"""A cell's scores by fold, as they are and put right, held against the split that they belong to."""
+"""A cell's scores by fold, as they are and put right, held against the split that they belong
+to."""
 
 from __future__ import annotations
 
@@ -7,17 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from counterpoise.core.errors import ResultError
+from counterpoise.core.types import Index, Labels, Vector
 from counterpoise.data import folds as splits
 from counterpoise.data.folds import Parts
-from counterpoise.core.errors import ResultError
 from counterpoise.evaluation import corrections
 from counterpoise.evaluation.corrections import Correction
-from counterpoise.evaluation.metrics import Vector
-
-Cell = tuple[str, str]
-"""A strategy and a model."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +31,9 @@ class FoldScores:
         Of the test rows, put right; NaN where that was not possible, for the `reason`.
     """
 
-    test: NDArray[np.int64]
+    test: Index
     test_scores: Vector
-    validation: NDArray[np.int64]
+    validation: Index
     validation_scores: Vector
     log_odds: Vector
     reason: str = ""
@@ -48,7 +45,8 @@ class FoldScores:
 
 
 def fold_scores(stored: pd.DataFrame, parts: Parts, where: str) -> list[FoldScores]:
-    """A cell's stored scores by fold, held against the split: every row of a part has one score. Not put right yet."""
+    """A cell's stored scores by fold, held against the split: every row of a part has one score.
+    Not put right yet."""
     groups: Any = stored.groupby(["repeat", "fold", "part"], sort=True).indices
     rows, scores = stored["row"].to_numpy(dtype=np.int64), stored["score"].to_numpy()
     nothing = np.empty(0, np.int64)
@@ -62,20 +60,24 @@ def fold_scores(stored: pd.DataFrame, parts: Parts, where: str) -> list[FoldScor
                 raise ResultError(
                     "Scores do not belong to this split.",
                     where=where,
-                    expected=f"one score for each of the {len(expected)} {splits.PARTS[part]} rows of repeat {fold.repeat}, "
-                    f"fold {fold.fold}",
+                    expected=(
+                        f"one score for each of the {len(expected)} {splits.PARTS[part]} rows of"
+                        f" repeat {fold.repeat}, fold {fold.fold}"
+                    ),
                     found=f"{len(at)} scores",
                     todo="`dvc repro` makes them again.",
                 )
             found += [rows[at], scores[at]]
-        result.append(FoldScores(found[0], found[1], found[2], found[3], np.full(len(fold.test), np.nan)))
+        result.append(
+            FoldScores(found[0], found[1], found[2], found[3], np.full(len(fold.test), np.nan))
+        )
     return result
 
 
 def put_right(
     cell: list[FoldScores],
     kind: Correction,
-    y: NDArray[np.int8],
+    y: Labels,
     counts: list[dict[str, Any]],
     facts: list[dict[str, Any]],
 ) -> list[FoldScores]:
@@ -84,16 +86,17 @@ def put_right(
     Parameters
     ----------
     counts, facts : list of dict
-        For each fold the class counts before resampling, and what the fit told: rows and positives fitted on, and what a
-        positive row weighs over a negative one.
+        For each fold the class counts before resampling, and what the fit told: rows and positives
+        fitted on, and what a positive row weighs over a negative one.
     """
     result = []
     for fold, count, fact in zip(cell, counts, facts, strict=True):
         positives = fact["positives_fitted"]
         factor = corrections.odds_factor(
-            (count["negatives_before"], count["positives_before"]), (fact["rows_fitted"] - positives, positives),
+            (count["negatives_before"], count["positives_before"]),
+            (fact["rows_fitted"] - positives, positives),
             fact.get("weight_ratio", 1.0),
-        )  # fmt: skip
+        )
         log_odds, reason = corrections.corrected(
             kind, fold.test_scores, y[fold.validation], fold.validation_scores, factor
         )
@@ -101,7 +104,11 @@ def put_right(
     return result
 
 
-def pooled(cell: list[FoldScores], y: NDArray[np.int8]) -> tuple[NDArray[np.int8], Vector, Vector]:
+def pooled(cell: list[FoldScores], y: Labels) -> tuple[Labels, Vector, Vector]:
     """Labels, scores and corrected log odds of all folds together."""
     rows = np.concatenate([fold.test for fold in cell])
-    return y[rows], np.concatenate([fold.test_scores for fold in cell]), np.concatenate([f.log_odds for f in cell])
+    return (
+        y[rows],
+        np.concatenate([fold.test_scores for fold in cell]),
+        np.concatenate([f.log_odds for f in cell]),
+    )

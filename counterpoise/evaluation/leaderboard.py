@@ -1,4 +1,5 @@
-"""The leaderboard: every metric of every cell with its interval, and the differences between cells."""
+"""The leaderboard: every metric of every cell with its interval, and the differences between
+cells."""
 
 from __future__ import annotations
 
@@ -8,17 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from counterpoise.core.config import NONE
+from counterpoise.core.types import Cell, Labels, Vector
 from counterpoise.data.folds import Parts
-from counterpoise.evaluation import corrections
-from counterpoise.evaluation.corrections import Correction
-from counterpoise.evaluation import bootstrap, calibration, metrics, significance
+from counterpoise.evaluation import bootstrap, calibration, corrections, metrics, significance
 from counterpoise.evaluation.columns import CALIBRATION, EXTRA, LEADERBOARD
-from counterpoise.evaluation.metrics import METRICS, Ranking, Vector
+from counterpoise.evaluation.corrections import Correction
+from counterpoise.evaluation.fold_scores import FoldScores, pooled
+from counterpoise.evaluation.metrics import METRICS, Ranking
 from counterpoise.evaluation.multiple import holm
-from counterpoise.evaluation.fold_scores import Cell, FoldScores, pooled
 
 
 class Measured(NamedTuple):
@@ -43,14 +43,20 @@ class Measured(NamedTuple):
 
 
 def measure(
-    cells: Sequence[list[FoldScores]], parts: Parts, y: NDArray[np.int8], seed: int, count: int = bootstrap.DRAWS
+    cells: Sequence[list[FoldScores]],
+    parts: Parts,
+    y: Labels,
+    seed: int,
+    count: int = bootstrap.DRAWS,
 ) -> Measured:
     """Measure cells, with so many draws for the verdict."""
     if not cells:
         empty = np.empty((0, len(parts), len(METRICS)))
         return Measured(empty, empty, empty[..., 0], 0.0, 0.0)
     names = list(parts.names)
-    rankings = [[Ranking.of(f.test, y[f.test], f.test_scores, len(y)) for f in cell] for cell in cells]
+    rankings = [
+        [Ranking.of(f.test, y[f.test], f.test_scores, len(y)) for f in cell] for cell in cells
+    ]
     losses = [
         np.column_stack(
             [
@@ -73,7 +79,9 @@ def measure(
         return values
 
     def ranks_alone(weights: metrics.Weights) -> Vector:
-        return np.array([[ranking.average_precision(weights) for ranking in mine] for mine in rankings])
+        return np.array(
+            [[ranking.average_precision(weights) for ranking in mine] for mine in rankings]
+        )
 
     as_it_is = block(np.ones((len(y), 1), np.float32))[:, :, 0, :]
 
@@ -86,9 +94,15 @@ def measure(
 
     pieces = bootstrap.over_draws(piece, parts, y, seed, count=count)
     drawn = [every for every, _ in pieces if every is not None]
-    trained, tested = (float(np.mean([len(getattr(fold, part)) for fold in parts])) for part in ("train", "test"))
+    trained, tested = (
+        float(np.mean([len(getattr(fold, part)) for fold in parts])) for part in ("train", "test")
+    )
     return Measured(
-        as_it_is, np.concatenate(drawn, axis=1), np.concatenate([ranks for _, ranks in pieces], axis=1), trained, tested
+        as_it_is,
+        np.concatenate(drawn, axis=1),
+        np.concatenate([ranks for _, ranks in pieces], axis=1),
+        trained,
+        tested,
     )
 
 
@@ -123,9 +137,13 @@ class Entry:
 
 
 def leaderboard(
-    dataset: str, grid: Mapping[Cell, Entry], scores: Mapping[Cell, list[FoldScores]],
-    calibrated: Mapping[Cell, Mapping[str, float]], measured: Measured, facts: dict[str, Any],
-) -> pd.DataFrame:  # fmt: skip
+    dataset: str,
+    grid: Mapping[Cell, Entry],
+    scores: Mapping[Cell, list[FoldScores]],
+    calibrated: Mapping[Cell, Mapping[str, float]],
+    measured: Measured,
+    facts: dict[str, Any],
+) -> pd.DataFrame:
     """One row a cell; a cell that could not run has its status and reason and no numbers.
 
     Parameters
@@ -142,9 +160,14 @@ def leaderboard(
     for cell, entry in grid.items():
         strategy, model = cell
         row: dict[str, Any] = {
-            "dataset": dataset, "strategy": strategy, "model": model, "status": entry.status, "reason": entry.reason,
-            "rows": facts["rows"], "prevalence": facts["prevalence"],
-        }  # fmt: skip
+            "dataset": dataset,
+            "strategy": strategy,
+            "model": model,
+            "status": entry.status,
+            "reason": entry.reason,
+            "rows": facts["rows"],
+            "prevalence": facts["prevalence"],
+        }
         at = places.get(cell)
         reasons = [entry.reason]
         for m, name in enumerate(METRICS):
@@ -155,7 +178,9 @@ def leaderboard(
             )
             missing = int(np.isnan(values).sum())
             if at is not None and missing and not name.endswith("_corrected"):
-                reasons.append(f"{name} is not defined in {missing} of {len(values)} folds: one class alone")
+                reasons.append(
+                    f"{name} is not defined in {missing} of {len(values)} folds: one class alone"
+                )
         if at is not None:
             row |= calibrated[cell]
             reasons += _not_put_right(scores[cell])
@@ -165,22 +190,35 @@ def leaderboard(
             if cell in pairs:
                 row |= _verdict_on(measured, at, places[pairs[cell]])
         row["reason"] = "; ".join(filter(None, reasons))
-        row |= {name: getattr(entry, name) for name in ("level", "correction", "plain_model", "trials")}
+        row |= {
+            name: getattr(entry, name) for name in ("level", "correction", "plain_model", "trials")
+        }
         rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(entry.notes)})
     for row, adjusted in zip(rows, holm([row.get("p_value", np.nan) for row in rows]), strict=True):
-        value, low, high = (float(row.get(f"delta_plain{end}", np.nan)) for end in ("", "_low", "_high"))
+        value, low, high = (
+            float(row.get(f"delta_plain{end}", np.nan)) for end in ("", "_low", "_high")
+        )
         row |= {"p_adjusted": adjusted, "verdict": significance.verdict(value, low, high, adjusted)}
     return pd.DataFrame(rows, columns=[*LEADERBOARD, *EXTRA])
 
 
 def compared(grid: Mapping[Cell, Entry], scores: Collection[Cell]) -> dict[Cell, Cell]:
     """The cells that a verdict is given on, each with the cell that does nothing."""
-    pairs = {cell: (NONE, str(entry.plain_model)) for cell, entry in grid.items() if entry.plain_model is not None}
-    return {cell: plain for cell, plain in pairs.items() if cell != plain and cell in scores and plain in scores}
+    pairs = {
+        cell: (NONE, str(entry.plain_model))
+        for cell, entry in grid.items()
+        if entry.plain_model is not None
+    }
+    return {
+        cell: plain
+        for cell, plain in pairs.items()
+        if cell != plain and cell in scores and plain in scores
+    }
 
 
 Difference = tuple[float, tuple[float, float], Vector, Vector]
-"""Of two cells in average precision: its value, its interval, and itself in every draw and in every fold."""
+"""Of two cells in average precision: its value, its interval, and itself in every draw and in every
+fold."""
 
 
 def against(measured: Measured, cell: int, other: int) -> Difference:
@@ -188,26 +226,37 @@ def against(measured: Measured, cell: int, other: int) -> Difference:
     folds = measured.folds[cell, :, 0] - measured.folds[other, :, 0]
     draws = measured.ranked[cell] - measured.ranked[other]
     value = float(np.nanmean(measured.folds[cell, :, 0]) - np.nanmean(measured.folds[other, :, 0]))
-    # by the draws that every grid has, so that an interval does not move with how many cells there are
+    # by the draws that every grid has, so that an interval does not move with how many cells there
+    # are
     return value, bootstrap.interval(draws[: bootstrap.DRAWS]), draws, folds
 
 
 def _verdict_on(measured: Measured, cell: int, plain: int) -> dict[str, float]:
     value, (low, high), draws, folds = against(measured, cell, plain)
     t = significance.resampled_t(folds, measured.trained, measured.tested)
-    return {"delta_plain": value, "delta_plain_low": low, "delta_plain_high": high, "p_value": significance.p_value(draws),
-            "delta_plain_t_low": t.low, "delta_plain_t_high": t.high, "p_value_t": t.p_value}  # fmt: skip
+    return {
+        "delta_plain": value,
+        "delta_plain_low": low,
+        "delta_plain_high": high,
+        "p_value": significance.p_value(draws),
+        "delta_plain_t_low": t.low,
+        "delta_plain_t_high": t.high,
+        "p_value_t": t.p_value,
+    }
 
 
-def calibration_of(cell: list[FoldScores], y: NDArray[np.int8]) -> dict[str, float]:
-    """How right the probabilities are, over the rows of all folds: a fold has too few positives to tell."""
+def calibration_of(cell: list[FoldScores], y: Labels) -> dict[str, float]:
+    """How right the probabilities are, over the rows of all folds: a fold has too few positives to
+    tell."""
     labels, scores, log_odds = pooled(cell, y)
     result: dict[str, float] = {}
     for side, values in (("", corrections.log_odds(scores)), ("_corrected", log_odds)):
         line = calibration.slope_intercept(labels, values)
         error = calibration.expected_calibration_error(labels, corrections.probability(values))
         found = line.slope, line.intercept, error
-        result |= {f"{name}{side}": float(value) for name, value in zip(CALIBRATION, found, strict=True)}
+        result |= {
+            f"{name}{side}": float(value) for name, value in zip(CALIBRATION, found, strict=True)
+        }
     return result
 
 

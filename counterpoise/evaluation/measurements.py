@@ -1,4 +1,5 @@
-"""Seconds and memory of a dataset's cells, read from what resample and train measured beside their results."""
+"""Seconds and memory of a dataset's cells, read from what resample and train measured beside their
+results."""
 
 from __future__ import annotations
 
@@ -32,13 +33,16 @@ class Measured:
 
 
 def read(dataset: str) -> pd.DataFrame:
-    """One row a cell: seconds summed over folds, memory at its peak; `resample_seconds` belongs to the whole strategy."""
+    """One row a cell: seconds summed over folds, memory at its peak; `resample_seconds` belongs to
+    the whole strategy."""
     found, rows = load(dataset), []
     for strategy in dict.fromkeys(entry["strategy"] for entry in found.fits):
         resampled = [entry for entry in found.resampled if entry["strategy"] == strategy]
         trained = [entry for entry in found.fits if entry["strategy"] == strategy]
         rows += cells(strategy, resampled, trained)
-    return pd.DataFrame(rows, columns=["strategy", "model", *MEASURED]).astype(dict.fromkeys(("peak_bytes",), "Int64"))
+    return pd.DataFrame(rows, columns=["strategy", "model", *MEASURED]).astype(
+        dict.fromkeys(("peak_bytes",), "Int64")
+    )
 
 
 def load(dataset: str) -> Measured:
@@ -46,10 +50,14 @@ def load(dataset: str) -> Measured:
     resampled, trained = (paths.measured(dataset, stage) for stage in ("resample", "train"))
     content = files.read_json(trained) if trained.is_file() else {"fits": [], "made": {}}
     made = {cell: Origin(**of_cell) for cell, of_cell in content["made"].items()}
-    return Measured(content["fits"], files.read_json(resampled) if resampled.is_file() else [], made)
+    return Measured(
+        content["fits"], files.read_json(resampled) if resampled.is_file() else [], made
+    )
 
 
-def cells(strategy: str, resampled: list[dict[str, Any]], trained: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def cells(
+    strategy: str, resampled: list[dict[str, Any]], trained: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Add up one strategy's measurements, model by model."""
     seconds = sum(entry["resample_seconds"] for entry in resampled) if resampled else None
     result = []
@@ -70,15 +78,19 @@ def cells(strategy: str, resampled: list[dict[str, Any]], trained: list[dict[str
 
 
 def beside(board: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
-    """A dataset's leaderboard with its measured columns at the end; a cell without measurements has none."""
+    """A dataset's leaderboard with its measured columns at the end; a cell without measurements has
+    none."""
     return board.merge(measured, on=["strategy", "model"], how="left", validate="one_to_one")
 
 
 def for_page(frame: pd.DataFrame, key: list[str]) -> dict[str, dict[str, float]]:
-    """The content of a page's `<script id="measured">`: what was measured of each cell, by its name."""
+    """The content of a page's `<script id="measured">`: what was measured of each cell, by its
+    name."""
     result = {}
     for row in frame.to_dict("records"):
         values = {name: row[name] for name in MEASURED if pd.notna(row[name])}
         if values:
-            result["/".join(str(row[name]) for name in key)] = {n: round(float(v), 6) for n, v in values.items()}
+            result["/".join(str(row[name]) for name in key)] = {
+                n: round(float(v), 6) for n, v in values.items()
+            }
     return result

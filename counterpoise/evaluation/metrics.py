@@ -1,8 +1,9 @@
 """Metrics of scores, for the rows as they are and for any redrawing of them.
 
-Everything is computed from integer weights of rows: a weight of 1 for every row gives the metric itself, weights drawn
-by a bootstrap give its distribution. A cell's rows are sorted once. Between two positive rows the negatives matter only
-by how many they are, so one sparse product per cell and fold turns a thousand draws into a thousand curves.
+Everything is computed from integer weights of rows: a weight of 1 for every row gives the metric
+itself, weights drawn by a bootstrap give its distribution. A cell's rows are sorted once. Between
+two positive rows the negatives matter only by how many they are, so one sparse product per cell and
+fold turns a thousand draws into a thousand curves.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-Vector = NDArray[np.float64]
+from counterpoise.core.types import Index, Labels, Vector
+
 Weights = NDArray[np.float32]
 
 RANKING = ("average_precision", "roc_auc")
@@ -29,17 +31,18 @@ class Ranking:
     Attributes
     ----------
     sums : sparse matrix of shape (3 k, n)
-        For each of the k distinct scores that a positive row has, from the highest down: which rows are its positives,
-        which negatives lie strictly between it and the one before, and which negatives share it.
+        For each of the k distinct scores that a positive row has, from the highest down: which rows
+        are its positives, which negatives lie strictly between it and the one before, and which
+        negatives share it.
     negatives : ndarray of int
         All negative rows of the fold.
     """
 
     sums: csr_matrix
-    negatives: NDArray[np.int64]
+    negatives: Index
 
     @classmethod
-    def of(cls, rows: NDArray[np.int64], y: NDArray[np.int8], scores: Vector, n: int) -> Ranking:
+    def of(cls, rows: Index, y: Labels, scores: Vector, n: int) -> Ranking:
         """Sort rows by score.
 
         Parameters
@@ -53,7 +56,11 @@ class Ranking:
         """
         order = np.argsort(-scores, kind="stable")
         rows, positive, ordered = rows[order], y[order] == 1, scores[order]
-        starts = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(rows) else np.zeros(0, bool)
+        starts = (
+            np.concatenate([[True], ordered[1:] != ordered[:-1]])
+            if len(rows)
+            else np.zeros(0, bool)
+        )
         group = np.cumsum(starts) - 1
         with_positive = np.unique(group[positive])
         k = len(with_positive)
@@ -85,8 +92,9 @@ class Ranking:
     def metrics(self, weights: Weights) -> tuple[Vector, Vector]:
         """Average precision and area under the ROC curve for each column of weights.
 
-        Average precision is the step-wise sum of precision over recall, as in scikit-learn's `average_precision_score`,
-        not the trapezoid, which is too optimistic (Davis and Goadrich 2006). NaN where the weights leave one class.
+        Average precision is the step-wise sum of precision over recall, as in scikit-learn's
+        `average_precision_score`, not the trapezoid, which is too optimistic (Davis and Goadrich
+        2006). NaN where the weights leave one class.
 
         Parameters
         ----------
@@ -103,7 +111,7 @@ class Ranking:
         return average_precision, roc_auc
 
 
-def losses(y: NDArray[np.int8], scores: Vector) -> tuple[Vector, Vector]:
+def losses(y: Labels, scores: Vector) -> tuple[Vector, Vector]:
     """Each row's squared error (whose mean is the Brier score) and log loss.
 
     Scores are kept a double's rounding error away from 0 and 1, as in scikit-learn's `log_loss`.
@@ -114,13 +122,14 @@ def losses(y: NDArray[np.int8], scores: Vector) -> tuple[Vector, Vector]:
 
 
 def weighted_mean(values: Vector, weights: Weights) -> Vector:
-    """The weighted means of columns of values, shape (draws, columns); NaN where all weights are 0."""
+    """The weighted means of columns of values, shape (draws, columns); NaN where all weights are
+    0."""
     w = weights.astype(np.float64)
     with np.errstate(invalid="ignore"):
         return np.asarray((w.T @ values) / w.sum(axis=0)[:, None])
 
 
-def precision_recall(y: NDArray[np.int8], scores: Vector, grid: Vector) -> Vector:
+def precision_recall(y: Labels, scores: Vector, grid: Vector) -> Vector:
     """The precision at the highest threshold that reaches each recall of a grid."""
     true, false, total, _ = _steps(y, scores)
     recall = true / total
@@ -128,14 +137,14 @@ def precision_recall(y: NDArray[np.int8], scores: Vector, grid: Vector) -> Vecto
     return np.asarray(true[at] / (true + false)[at])
 
 
-def roc(y: NDArray[np.int8], scores: Vector, grid: Vector) -> Vector:
+def roc(y: Labels, scores: Vector, grid: Vector) -> Vector:
     """The true positive rate at each false positive rate of a grid."""
     true, false, total, negatives = _steps(y, scores)
     rates = np.concatenate([[0], false / negatives]), np.concatenate([[0], true / total])
     return np.asarray(np.interp(grid, *rates))
 
 
-def _steps(y: NDArray[np.int8], scores: Vector) -> tuple[Vector, Vector, int, int]:
+def _steps(y: Labels, scores: Vector) -> tuple[Vector, Vector, int, int]:
     """Cumulated true and false positives at each distinct score, from the highest down."""
     order = np.argsort(-scores, kind="stable")
     ordered, positive = scores[order], y[order] == 1

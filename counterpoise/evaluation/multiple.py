@@ -9,7 +9,8 @@ import numpy as np
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values adjusted for being several (Holm 1979); NaN stays NaN and is no comparison."""
-    from statsmodels.stats.multitest import multipletests  # a second of import, which not every use of this room pays
+    # a second of import, which not every use of this room pays
+    from statsmodels.stats.multitest import multipletests
 
     adjusted = np.array(p_values, dtype=np.float64)
     known = ~np.isnan(adjusted)

@@ -1,8 +1,10 @@
-"""A fold's training rows in two dimensions, by what each strategy does to them: kept, repeated, removed or made.
+"""A fold's training rows in two dimensions, by what each strategy does to them: kept, repeated,
+removed or made.
 
-The axes are found once, from the training rows as they were before any remedy, in the space that samplers measure
-distances in. Hence a row lies at the same place in every strategy's picture, and a row that was made between two others
-lies between them there too, since the way into two dimensions is linear.
+The axes are found once, from the training rows as they were before any remedy, in the space that
+samplers measure distances in. Hence a row lies at the same place in every strategy's picture, and a
+row that was made between two others lies between them there too, since the way into two dimensions
+is linear.
 """
 
 from __future__ import annotations
@@ -16,33 +18,37 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterpoise.core.config import seed_for
-from counterpoise.samplers.feature_space import Matrix, SamplingSpace
+from counterpoise.core.types import Index, Labels, Matrix
+from counterpoise.samplers.feature_space import SamplingSpace
 
-Index = NDArray[np.int64]
-Labels = NDArray[np.int8]
 Made = tuple[Index, Matrix, Labels]
-"""Rows kept, synthetic rows and their labels, as `counterpoise.engine.resampling.read_rows` gives them for a fold."""
+"""Rows kept, synthetic rows and their labels, as `counterpoise.engine.resampling.read_rows` gives
+them for a fold."""
 
 KEPT, REPEATED, REMOVED, SYNTHETIC = KINDS = ("kept", "repeated", "removed", "synthetic")
 
 ROWS = ["strategy", "kind", "label", "x", "y", "times", "rows", "copies"]
-"""`times` is how often a row stands among what the strategy hands on. Only a sample is drawn: `rows` is how many rows of
-this strategy, kind and label there are in all, and `copies` the sum of their times."""
+"""`times` is how often a row stands among what the strategy hands on. Only a sample is drawn:
+`rows` is how many rows of this strategy, kind and label there are in all, and `copies` the sum of
+their times."""
 
 MOST = 300
 """Rows of one strategy, kind and label that a picture has room for."""
 
 ENOUGH = 20_000_000
-"""Numbers, rows times columns, from which the axes are found: more would turn them by less than can be seen."""
+"""Numbers, rows times columns, from which the axes are found: more would turn them by less than can
+be seen."""
 
 MOST_SCALED = 50_000_000
-"""Numbers from which the scale of each column is found; of a larger table a sample is taken, which fits into memory."""
+"""Numbers from which the scale of each column is found; of a larger table a sample is taken, which
+fits into memory."""
 
 WIDE = 1_000
 """Columns up to which the covariance of every two of them is looked at."""
 
 NOISE = 1e-12
-"""A variance, of features whose own is 1, or a share of one that is no more than rounding: nothing differs there."""
+"""A variance, of features whose own is 1, or a share of one that is no more than rounding: nothing
+differs there."""
 
 DECIMALS = 4
 
@@ -53,8 +59,8 @@ class Projection(NamedTuple):
     Attributes
     ----------
     points : DataFrame of `ROWS`
-        One line a drawn row, by strategy, label and kind; then in the order of drawing, so that the first few of a kind
-        are a smaller sample.
+        One line a drawn row, by strategy, label and kind; then in the order of drawing, so that the
+        first few of a kind are a smaller sample.
     shares : tuple of (float, float)
         The share of the variance of the training rows that lies along each axis.
     """
@@ -64,13 +70,19 @@ class Projection(NamedTuple):
 
 
 def project(
-    X: Matrix, y: Labels, cardinalities: tuple[int, ...], train: Index, made: Mapping[str, Made], seed: int, *,
+    X: Matrix,
+    y: Labels,
+    cardinalities: tuple[int, ...],
+    train: Index,
+    made: Mapping[str, Made],
+    seed: int,
+    *,
     most: int = MOST,
-) -> Projection:  # fmt: skip
+) -> Projection:
     """Draw rows of every strategy and say where they lie.
 
-    Rows are drawn in one random order for all strategies: what is shown of one is shown of another as far as both have
-    it as the same kind.
+    Rows are drawn in one random order for all strategies: what is shown of one is shown of another
+    as far as both have it as the same kind.
 
     Parameters
     ----------
@@ -82,8 +94,8 @@ def project(
     train : ndarray of int64
         The fold's training rows, in any order.
     made : mapping of strategy to (rows, synthetic, synthetic_y)
-        What each strategy made of this fold, rows as positions in the whole table. One that handed on nothing is left
-        out, as is one that is not named.
+        What each strategy made of this fold, rows as positions in the whole table. One that handed
+        on nothing is left out, as is one that is not named.
     most : int
         Rows drawn of each strategy, kind and label.
     """
@@ -103,14 +115,36 @@ def project(
             dice = np.random.default_rng(seed_for(seed, strategy)).permutation(len(synthetic))
             for label in (0, 1):
                 mine = y[train] == label
-                for kind, those in ((KEPT, times == 1), (REPEATED, times > 1), (REMOVED, times == 0)):
+                for kind, those in (
+                    (KEPT, times == 1),
+                    (REPEATED, times > 1),
+                    (REMOVED, times == 0),
+                ):
                     at = np.flatnonzero(mine & those)
                     shown = _first(at, order, most)
-                    pieces.append(_piece(strategy, kind, label, plane.at(X[train[shown]]), times[shown], times[at]))
+                    pieces.append(
+                        _piece(
+                            strategy,
+                            kind,
+                            label,
+                            plane.at(X[train[shown]]),
+                            times[shown],
+                            times[at],
+                        )
+                    )
                 at = np.flatnonzero(synthetic_y == label)
                 shown = _first(at, dice, most)
                 once = np.ones(len(at), np.int64)
-                pieces.append(_piece(strategy, SYNTHETIC, label, plane.at(synthetic[shown]), once[: len(shown)], once))
+                pieces.append(
+                    _piece(
+                        strategy,
+                        SYNTHETIC,
+                        label,
+                        plane.at(synthetic[shown]),
+                        once[: len(shown)],
+                        once,
+                    )
+                )
     return Projection(_together(pieces), plane.shares)
 
 
@@ -119,8 +153,19 @@ def _first(at: Index, order: Index, most: int) -> Index:
     return np.asarray(at[np.argsort(order[at])][:most])
 
 
-def _piece(strategy: str, kind: str, label: int, places: Matrix, times: Index, all_times: Index) -> pd.DataFrame:
-    content = (strategy, kind, label, places[:, 0], places[:, 1], times, len(all_times), int(all_times.sum()))
+def _piece(
+    strategy: str, kind: str, label: int, places: Matrix, times: Index, all_times: Index
+) -> pd.DataFrame:
+    content = (
+        strategy,
+        kind,
+        label,
+        places[:, 0],
+        places[:, 1],
+        times,
+        len(all_times),
+        int(all_times.sum()),
+    )
     return pd.DataFrame(dict(zip(ROWS, content, strict=True)), columns=ROWS)
 
 
@@ -133,7 +178,8 @@ def _together(pieces: list[pd.DataFrame]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Plane:
-    """The two directions in which training rows differ most: principal components of imputed, scaled features.
+    """The two directions in which training rows differ most: principal components of imputed,
+    scaled features.
 
     Attributes
     ----------
@@ -156,7 +202,9 @@ class Plane:
         from sklearn.decomposition import PCA
 
         if len(train) * X.shape[1] > MOST_SCALED:
-            train = np.sort(np.random.default_rng(seed).choice(train, MOST_SCALED // X.shape[1], replace=False))
+            train = np.sort(
+                np.random.default_rng(seed).choice(train, MOST_SCALED // X.shape[1], replace=False)
+            )
         X = X[train]
         with np.errstate(all="ignore"):
             space = SamplingSpace(cardinalities).fit(X)
@@ -178,13 +226,15 @@ class Plane:
         """Where rows in the table's own units lie: an array of shape (n, 2), rounded."""
         if not len(X):
             return np.empty((0, 2))
-        # not `@`, whose last bits depend on the rows beside a row: a row has one place in all pictures
+        # not `@`, whose last bits depend on the rows beside a row: a row has one place in all
+        # pictures
         places = np.einsum("ij,jk->ik", _scaled(self.space, X) - self.centre, self.directions)
         return np.asarray(places.round(DECIMALS) + 0.0)  # no -0.0, which a CSV would show
 
 
 def _scaled(space: SamplingSpace, X: Matrix) -> Matrix:
-    """Rows in the sampling space; a number too large to be squared, which has no scale, counts as the mean."""
+    """Rows in the sampling space; a number too large to be squared, which has no scale, counts as
+    the mean."""
     with np.errstate(all="ignore"):
         return np.nan_to_num(space.indicators(X), nan=0.0, posinf=0.0, neginf=0.0)
 
@@ -192,8 +242,9 @@ def _scaled(space: SamplingSpace, X: Matrix) -> Matrix:
 def upright(components: Matrix) -> Matrix:
     """The same directions, each turned so that its first loading of some size is above 0.
 
-    A direction and its opposite are equally good, and which of them comes out depends on the machine. The largest loading
-    will not do as a mark: in two scaled features both are equally large.
+    A direction and its opposite are equally good, and which of them comes out depends on the
+    machine. The largest loading will not do as a mark: in two scaled features both are equally
+    large.
     """
     size = np.abs(components)
     first = (size > 0.5 * size.max(axis=1, keepdims=True)).argmax(axis=1)

@@ -1,14 +1,17 @@
-"""Which remedy does better over many datasets: average ranks, tests that take a dataset as one case, and what they say.
+"""Which remedy does better over many datasets: average ranks, tests that take a dataset as one
+case, and what they say.
 
-Ranks, because average precisions of different datasets cannot be averaged. Friedman's test asks whether ranks differ at all,
-Nemenyi's which average ranks do (Demsar 2006). Its answer on two remedies depends on which others were ranked beside them,
-so the verdict on a pair is Wilcoxon's signed-rank test of that pair alone, with Holm's correction for all pairs (Benavoli,
-Corani and Mangili 2016).
+Ranks, because average precisions of different datasets cannot be averaged. Friedman's test asks
+whether ranks differ at all, Nemenyi's which average ranks do (Demsar 2006). Its answer on two
+remedies depends on which others were ranked beside them, so the verdict on a pair is Wilcoxon's
+signed-rank test of that pair alone, with Holm's correction for all pairs (Benavoli, Corani and
+Mangili 2016).
 
 References
 ----------
-J. Demsar, Statistical comparisons of classifiers over multiple data sets, Journal of Machine Learning Research 7, 2006.
-A. Benavoli, G. Corani, F. Mangili, Should we really use post-hoc tests based on mean-ranks?, the same 17, 2016.
+J. Demsar, Statistical comparisons of classifiers over multiple data sets, Journal of Machine
+Learning Research 7, 2006. A. Benavoli, G. Corani, F. Mangili, Should we really use post-hoc tests
+based on mean-ranks?, the same 17, 2016.
 """
 
 from __future__ import annotations
@@ -25,14 +28,15 @@ import pandas as pd
 from counterpoise.core import files
 from counterpoise.core.config import NONE
 from counterpoise.core.outcome import OK
-from counterpoise.evaluation.summary import signed
 from counterpoise.evaluation.multiple import holm
+from counterpoise.evaluation.summary import signed
 
 ALPHA = 0.05
 """The level of every test here, the one of the published tables."""
 
 MINIMUM = 20
-"""Datasets below which nothing is ranked: the tests rest on many cases, and few of them give any ranks at all by chance."""
+"""Datasets below which nothing is ranked: the tests rest on many cases, and few of them give any
+ranks at all by chance."""
 
 FEWEST = 3
 """Remedies below which there is nothing to rank: a pair has its intervals on each dataset."""
@@ -45,7 +49,8 @@ BEST = "best model"
 
 
 class Friedman(NamedTuple):
-    """Friedman's chi-squared with its correction for ties, and what Iman and Davenport make of it, less conservative."""
+    """Friedman's chi-squared with its correction for ties, and what Iman and Davenport make of it,
+    less conservative."""
 
     chi_squared: float
     p_value: float
@@ -60,16 +65,18 @@ class Pair:
     Attributes
     ----------
     wins, ties, losses : int
-        Datasets on which the first has the higher average precision, the same, the lower. Without a result it loses against
-        any result.
+        Datasets on which the first has the higher average precision, the same, the lower. Without a
+        result it loses against any result.
     datasets : int
         On which both have a result: those that the median and Wilcoxon's test take.
     median : float
         Of the differences in average precision.
     share : float
-        Of the sum of Wilcoxon's ranks, what speaks for the first: 1 where it is ahead everywhere, 0.5 where it is even.
+        Of the sum of Wilcoxon's ranks, what speaks for the first: 1 where it is ahead everywhere,
+        0.5 where it is even.
     nemenyi, wilcoxon, adjusted : float
-        P-values: of Nemenyi's test, of Wilcoxon's, and of this with Holm's correction for all pairs.
+        P-values: of Nemenyi's test, of Wilcoxon's, and of this with Holm's correction for all
+        pairs.
     """
 
     first: str
@@ -86,15 +93,27 @@ class Pair:
 
     @property
     def verdict(self) -> Literal["win", "tie", "loss"] | None:
-        """Of the first, by Wilcoxon's test with Holm's correction; None where no dataset has results of both."""
+        """Of the first, by Wilcoxon's test with Holm's correction; None where no dataset has
+        results of both."""
         if math.isnan(self.adjusted):
             return None
         return "tie" if self.adjusted >= ALPHA else "win" if self.share > 0.5 else "loss"
 
     def turned(self) -> Pair:
         """The same seen from the second."""
-        return Pair(self.second, self.first, self.losses, self.ties, self.wins, self.datasets, -self.median,
-                    1 - self.share, self.nemenyi, self.wilcoxon, self.adjusted)  # fmt: skip
+        return Pair(
+            self.second,
+            self.first,
+            self.losses,
+            self.ties,
+            self.wins,
+            self.datasets,
+            -self.median,
+            1 - self.share,
+            self.nemenyi,
+            self.wilcoxon,
+            self.adjusted,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +125,8 @@ class Ranked:
     name : str
         `BEST`, or the model that each remedy was used with.
     scores, ranks : DataFrame
-        Datasets down, remedies across in the order of their average ranks; a score is missing where there is no result.
+        Datasets down, remedies across in the order of their average ranks; a score is missing where
+        there is no result.
     critical_difference : float
         The least difference of two average ranks that Nemenyi's test calls one.
     pairs : list of Pair
@@ -142,8 +162,8 @@ class Ranked:
 def with_best_model(board: pd.DataFrame) -> pd.DataFrame:
     """The average precision of each remedy with its best model: datasets down, remedies across.
 
-    A strategy stands for the plain models that it was used with, so that weights do not count for it; they are remedies of
-    their own.
+    A strategy stands for the plain models that it was used with, so that weights do not count for
+    it; they are remedies of their own.
     """
     names = np.select(
         [board["level"] == "algorithm", board["level"] == "hybrid"],
@@ -154,7 +174,8 @@ def with_best_model(board: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_model(board: pd.DataFrame, model: str) -> pd.DataFrame:
-    """The average precision of each remedy with one plain model, or with what is this model but for the remedy."""
+    """The average precision of each remedy with one plain model, or with what is this model but for
+    the remedy."""
     mine = board[board["plain_model"] == model]
     names = np.select(
         [mine["level"] == "algorithm", mine["level"] == "hybrid"],
@@ -165,10 +186,15 @@ def with_model(board: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def _table(board: pd.DataFrame, remedies: pd.Series[str]) -> pd.DataFrame:
-    """The highest average precision of each remedy on each dataset; a dataset without any is left out."""
+    """The highest average precision of each remedy on each dataset; a dataset without any is left
+    out."""
     known = board["average_precision"].where(board["status"] == OK)
     table = known.groupby([board["dataset"], remedies], sort=False).max().unstack()
-    return table.loc[board["dataset"].unique(), remedies.unique()].dropna(how="all").rename_axis(columns="remedy")
+    return (
+        table.loc[board["dataset"].unique(), remedies.unique()]
+        .dropna(how="all")
+        .rename_axis(columns="remedy")
+    )
 
 
 def plain_models(board: pd.DataFrame) -> list[str]:
@@ -177,7 +203,8 @@ def plain_models(board: pd.DataFrame) -> list[str]:
 
 
 def ranks_of(scores: pd.DataFrame) -> pd.DataFrame:
-    """Ranks within each dataset, 1 the best; equal scores share the mean of their ranks, missing ones that of the last."""
+    """Ranks within each dataset, 1 the best; equal scores share the mean of their ranks, missing
+    ones that of the last."""
     return scores.rank(axis=1, ascending=False, method="average", na_option="bottom")
 
 
@@ -191,7 +218,9 @@ def friedman(ranks: pd.DataFrame) -> Friedman:
     chi_squared, p_value = map(float, stats.friedmanchisquare(*ranks.to_numpy().T))
     left = datasets * (remedies - 1) - chi_squared
     f = (datasets - 1) * chi_squared / left if left > 0 else math.inf
-    return Friedman(chi_squared, p_value, f, float(stats.f.sf(f, remedies - 1, (remedies - 1) * (datasets - 1))))
+    return Friedman(
+        chi_squared, p_value, f, float(stats.f.sf(f, remedies - 1, (remedies - 1) * (datasets - 1)))
+    )
 
 
 def critical_difference(remedies: int, datasets: int, alpha: float = ALPHA) -> float:
@@ -203,7 +232,8 @@ def critical_difference(remedies: int, datasets: int, alpha: float = ALPHA) -> f
 
 
 def signed_rank(differences: pd.Series[float]) -> tuple[float, float]:
-    """Wilcoxon's share of ranks above 0 and two-sided p-value; zeros count half for either side (Demsar 2006, 3.1.3)."""
+    """Wilcoxon's share of ranks above 0 and two-sided p-value; zeros count half for either side
+    (Demsar 2006, 3.1.3)."""
     if differences.empty:
         return math.nan, math.nan
     if (differences == 0).all():
@@ -228,9 +258,22 @@ def pairs_of(scores: pd.DataFrame, ranks: pd.DataFrame) -> list[Pair]:
         ahead = ranks[first] - ranks[second]
         counts = int((ahead < 0).sum()), int((ahead == 0).sum()), int((ahead > 0).sum())
         share, p_value = signed_rank(difference)
-        found.append((first, second, *counts, len(difference), float(difference.median()), share,
-                      float(nemenyi.iloc[i, j]), p_value))  # fmt: skip
-    return [Pair(*one, adjusted) for one, adjusted in zip(found, holm([one[-1] for one in found]), strict=True)]
+        found.append(
+            (
+                first,
+                second,
+                *counts,
+                len(difference),
+                float(difference.median()),
+                share,
+                float(nemenyi.iloc[i, j]),
+                p_value,
+            )
+        )
+    return [
+        Pair(*one, adjusted)
+        for one, adjusted in zip(found, holm([one[-1] for one in found]), strict=True)
+    ]
 
 
 def compared(name: str, scores: pd.DataFrame) -> Ranked:
@@ -247,18 +290,26 @@ def why_not(scores: pd.DataFrame) -> str | None:
     datasets, remedies = scores.shape
     if datasets < MINIMUM:
         return (
-            f"Average ranks, tests over datasets and a critical-difference diagram are left out: they need {MINIMUM} "
-            f"datasets or more, and here {'is 1' if datasets == 1 else f'are {datasets}'}. With so few, ranks are a matter "
-            "of which datasets happen to be among them."
+            "Average ranks, tests over datasets and a critical-difference diagram are left out:"
+            f" they need {MINIMUM} datasets or more, and here"
+            f" {'is 1' if datasets == 1 else f'are {datasets}'}. With so few, ranks are a matter of"
+            " which datasets happen to be among them."
         )
     if remedies < FEWEST:
-        return f"Average ranks are left out: they need {FEWEST} remedies or more, and here are {remedies}."
+        return (
+            f"Average ranks are left out: they need {FEWEST} remedies or more, and here are"
+            f" {remedies}."
+        )
     return None
 
 
 def over_datasets(board: pd.DataFrame) -> Iterator[Ranked]:
-    """The comparisons over the datasets of a leaderboard: with the best model, then with each plain one."""
-    tables = {BEST: with_best_model(board), **{model: with_model(board, model) for model in plain_models(board)}}
+    """The comparisons over the datasets of a leaderboard: with the best model, then with each plain
+    one."""
+    tables = {
+        BEST: with_best_model(board),
+        **{model: with_model(board, model) for model in plain_models(board)},
+    }
     for name, scores in tables.items():
         if why_not(scores) is None:
             yield compared(name, scores)
@@ -271,10 +322,18 @@ def reading(found: Ranked) -> list[str]:
     test = found.friedman
     differ = test.f_p_value < ALPHA
     said = [
-        f"Over {datasets} datasets {average.index[0]} has the best average rank, {average.iloc[0]:.2f} of {remedies}"
-        + (f"; doing nothing has {average[NONE]:.2f}." if NONE in average and average.index[0] != NONE else "."),
-        f"The ranks differ {'more than by chance' if differ else 'no more than by chance'} (Friedman: chi-squared "
-        f"{test.chi_squared:.2f}, {p_of(test.p_value)}; Iman and Davenport: F {test.f:.2f}, {p_of(test.f_p_value)}).",
+        f"Over {datasets} datasets {average.index[0]} has the best average rank,"
+        f" {average.iloc[0]:.2f} of {remedies}"
+        + (
+            f"; doing nothing has {average[NONE]:.2f}."
+            if NONE in average and average.index[0] != NONE
+            else "."
+        ),
+        (
+            f"The ranks differ {'more than by chance' if differ else 'no more than by chance'}"
+            f" (Friedman: chi-squared {test.chi_squared:.2f}, {p_of(test.p_value)}; Iman and"
+            f" Davenport: F {test.f:.2f}, {p_of(test.f_p_value)})."
+        ),
     ]
     if NONE in average:
         said += _against_nothing(found)
@@ -282,8 +341,8 @@ def reading(found: Ranked) -> list[str]:
     if len(gone):
         named = ", ".join(f"{name} on {count}" for name, count in gone.items())
         said.append(
-            f"Without a result: {named}. Such a remedy shares the last ranks of that dataset and loses against each that "
-            "has a result; Wilcoxon's test leaves the dataset out."
+            f"Without a result: {named}. Such a remedy shares the last ranks of that dataset and"
+            " loses against each that has a result; Wilcoxon's test leaves the dataset out."
         )
     return said
 
@@ -292,19 +351,22 @@ def _against_nothing(found: Ranked) -> Iterator[str]:
     """The remedies by their verdict against doing nothing."""
     against = [found.pair(str(name), NONE) for name in found.average.index if name != NONE]
     texts = {"win": "better", "loss": "worse", "tie": "not told apart", None: "not compared"}
-    sides = {told: [pair.first for pair in against if pair.verdict == side] for side, told in texts.items()}
+    sides = {
+        told: [pair.first for pair in against if pair.verdict == side]
+        for side, told in texts.items()
+    }
     told = [f"{side}: {', '.join(names)}" for side, names in sides.items() if names]
     if not sides["better"]:
         told.insert(0, "no remedy is better")
     yield (
-        f"Against doing nothing, by Wilcoxon's test with Holm's correction for all {len(found.pairs)} pairs: "
-        f"{'; '.join(told)}."
+        "Against doing nothing, by Wilcoxon's test with Holm's correction for all"
+        f" {len(found.pairs)} pairs: {'; '.join(told)}."
     )
     best = found.pair(str(found.average.drop(NONE).index[0]), NONE)
     yield (
-        f"The best ranked remedy, {best.first}, has the higher average precision on {best.wins} datasets, the lower on "
-        f"{best.losses}{f', the same on {best.ties}' if best.ties else ''}; the median difference is "
-        f"{signed(best.median)}."
+        f"The best ranked remedy, {best.first}, has the higher average precision on {best.wins}"
+        f" datasets, the lower on {best.losses}{f', the same on {best.ties}' if best.ties else ''};"
+        f" the median difference is {signed(best.median)}."
     )
 
 

@@ -1,8 +1,10 @@
-"""Whether a remedy differs from doing nothing: p-values of the paired bootstrap, Holm's correction, and the verdict.
+"""Whether a remedy differs from doing nothing: p-values of the paired bootstrap, Holm's correction,
+and the verdict.
 
-Two sources of chance stand behind a difference. Which rows happen to be tested: the bootstrap redraws them, and the verdict
-goes by it. Which rows happen to be trained on: the folds tell, and Nadeau and Bengio's interval stands beside the verdict,
-since ten folds that share most of their training rows are too few and too alike to decide by them alone.
+Two sources of chance stand behind a difference. Which rows happen to be tested: the bootstrap
+redraws them, and the verdict goes by it. Which rows happen to be trained on: the folds tell, and
+Nadeau and Bengio's interval stands beside the verdict, since ten folds that share most of their
+training rows are too few and too alike to decide by them alone.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy import stats
 
+from counterpoise.core.types import Vector
 from counterpoise.evaluation.bootstrap import BLOCK, DRAWS, LEVEL
-from counterpoise.evaluation.metrics import Vector
 
 Verdict = Literal["win", "tie", "loss"]
 
@@ -36,18 +38,20 @@ NOTHING = Paired(math.nan, math.nan, math.nan)
 def draws_for(comparisons: int, level: float = LEVEL) -> int:
     """How many draws it takes to tell a difference among so many comparisons.
 
-    A two-sided p-value of `B` draws is at least 2 / (B + 1), and Holm's correction multiplies the smallest by the number of
-    comparisons.
+    A two-sided p-value of `B` draws is at least 2 / (B + 1), and Holm's correction multiplies the
+    smallest by the number of comparisons.
     """
     least = math.ceil(MARGIN * 2 * max(comparisons, 1) / (1 - level))
     return max(DRAWS, BLOCK * math.ceil(round(least, 6) / BLOCK))
 
 
 def p_value(draws: Vector) -> float:
-    """Two-sided p-value of no difference: how often draws of the difference lie on the other side of 0.
+    """Two-sided p-value of no difference: how often draws of the difference lie on the other side
+    of 0.
 
-    The percentile interval inverted (Efron and Tibshirani 1993, section 15.4), with one added to both counts so that it is
-    never 0 (Davison and Hinkley 1997, section 4.4). NaN where no draw is defined.
+    The percentile interval inverted (Efron and Tibshirani 1993, section 15.4), with one added to
+    both counts so that it is never 0 (Davison and Hinkley 1997, section 4.4). NaN where no draw is
+    defined.
 
     Parameters
     ----------
@@ -61,11 +65,14 @@ def p_value(draws: Vector) -> float:
     return min(1.0, 2 * beyond / (len(known) + 1))
 
 
-def verdict(difference: float, low: float, high: float, adjusted: float, level: float = LEVEL) -> Verdict | None:
-    """Win or loss where the adjusted p-value is below 1 - level, else a tie; None where there was nothing to compare.
+def verdict(
+    difference: float, low: float, high: float, adjusted: float, level: float = LEVEL
+) -> Verdict | None:
+    """Win or loss where the adjusted p-value is below 1 - level, else a tie; None where there was
+    nothing to compare.
 
-    A difference whose interval holds 0 is a tie too: interval and p-value are of different numbers of draws, and at the
-    border one of them may say more than the other.
+    A difference whose interval holds 0 is a tie too: interval and p-value are of different numbers
+    of draws, and at the border one of them may say more than the other.
     """
     if math.isnan(difference) or math.isnan(adjusted):
         return None
@@ -77,8 +84,9 @@ def verdict(difference: float, low: float, high: float, adjusted: float, level: 
 def resampled_t(differences: Vector, trained: float, tested: float, level: float = LEVEL) -> Paired:
     """The corrected resampled t interval and test (Nadeau and Bengio 2003, equation 9).
 
-    Folds share training rows, so the plain t-test takes them for more evidence than they are; the variance of the mean is
-    (1 / J + tested / trained) times that of the differences, with J - 1 degrees of freedom.
+    Folds share training rows, so the plain t-test takes them for more evidence than they are; the
+    variance of the mean is (1 / J + tested / trained) times that of the differences, with J - 1
+    degrees of freedom.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""What a dataset's leaderboard says, in sentences and in a handful of numbers, and no more than its intervals allow."""
+"""What a dataset's leaderboard says, in sentences and in a handful of numbers, and no more than its
+intervals allow."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from counterpoise.core.config import NONE
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 
 Side = Literal["above", "holds", "below"]
-"""Where a difference lies, going by its verdict: above doing nothing, not told apart from it, below."""
+"""Where a difference lies, going by its verdict: above doing nothing, not told apart from it,
+below."""
 
 SIDES: dict[str, Side] = {"win": "above", "tie": "holds", "loss": "below"}
 
@@ -28,10 +30,11 @@ class Best:
     Attributes
     ----------
     plain_model : str or None
-        The model that does nothing: this one, or for a remedy at the level of the algorithm the one without the remedy.
+        The model that does nothing: this one, or for a remedy at the level of the algorithm the one
+        without the remedy.
     delta, low, high : float or None
-        The difference from doing nothing at all, strategy `none` with the plain model, and its interval; None where there
-        is nothing to compare with.
+        The difference from doing nothing at all, strategy `none` with the plain model, and its
+        interval; None where there is nothing to compare with.
     verdict, p_adjusted : str and float, or None
         See `counterpoise.evaluation.significance`.
     """
@@ -63,20 +66,38 @@ def missing(value: Any) -> bool:
 
 
 def best(board: pd.DataFrame) -> Best | None:
-    """The best of a leaderboard's rows by average precision, of equal ones the first; None where none has a number."""
+    """The best of a leaderboard's rows by average precision, of equal ones the first; None where
+    none has a number."""
     scored = board[(board["status"] == OK) & board["average_precision"].notna()]
     if scored.empty:
         return None
     row = scored.iloc[int(scored["average_precision"].to_numpy().argmax())]
-    names = ("average_precision_low", "average_precision_high", "delta_plain", "delta_plain_low", "delta_plain_high")
+    names = (
+        "average_precision_low",
+        "average_precision_high",
+        "delta_plain",
+        "delta_plain_low",
+        "delta_plain_high",
+    )
     ap_low, ap_high, delta, low, high, adjusted = (
         None if missing(row[name]) else float(row[name]) for name in (*names, "p_adjusted")
     )
-    plain, verdict = (None if missing(row[name]) else str(row[name]) for name in ("plain_model", "verdict"))
+    plain, verdict = (
+        None if missing(row[name]) else str(row[name]) for name in ("plain_model", "verdict")
+    )
     return Best(
-        str(row["strategy"]), str(row["model"]), plain, float(row["average_precision"]), ap_low, ap_high, delta, low, high,
-        verdict, adjusted,
-    )  # fmt: skip
+        str(row["strategy"]),
+        str(row["model"]),
+        plain,
+        float(row["average_precision"]),
+        ap_low,
+        ap_high,
+        delta,
+        low,
+        high,
+        verdict,
+        adjusted,
+    )
 
 
 def remedies(board: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +121,8 @@ def statuses(board: pd.DataFrame) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Gain:
-    """What a remedy adds to F1 over doing nothing, at the threshold `half` and with both thresholds tuned."""
+    """What a remedy adds to F1 over doing nothing, at the threshold `half` and with both thresholds
+    tuned."""
 
     strategy: str
     model: str
@@ -110,8 +132,12 @@ class Gain:
 
 
 def gains(board: pd.DataFrame, decisions: pd.DataFrame) -> list[Gain]:
-    """The gain of every remedy whose F1, and that of doing nothing, is defined at both thresholds; the largest first."""
-    f1 = {(row["strategy"], row["model"], row["policy"]): row["f1"] for row in decisions.to_dict("records")}
+    """The gain of every remedy whose F1, and that of doing nothing, is defined at both thresholds;
+    the largest first."""
+    f1 = {
+        (row["strategy"], row["model"], row["policy"]): row["f1"]
+        for row in decisions.to_dict("records")
+    }
     found = []
     for row in remedies(board).to_dict("records"):
         strategy, model, plain = row["strategy"], row["model"], row["plain_model"]
@@ -126,37 +152,53 @@ def gains(board: pd.DataFrame, decisions: pd.DataFrame) -> list[Gain]:
 
 
 def remaining(found: list[Gain], half: str) -> list[str]:
-    """How much of the gains in F1 at the threshold `half` remains when both sides tune theirs, in sentences."""
+    """How much of the gains in F1 at the threshold `half` remains when both sides tune theirs, in
+    sentences."""
     gaining = [gain for gain in found if gain.half > 0]
     if not gaining:
         return [f"At the threshold {half}, no remedy has a higher F1 than doing nothing."]
     top = gaining[0]
     share = top.tuned / top.half
     left = (
-        f"the gain is {signed(top.tuned)}" if top.tuned >= top.half
-        else f"{signed(top.tuned)} of it remains ({100 * share:.0f} %)" if top.tuned > 0
-        else f"nothing of it remains ({signed(top.tuned)})"
-    )  # fmt: skip
+        f"the gain is {signed(top.tuned)}"
+        if top.tuned >= top.half
+        else (
+            f"{signed(top.tuned)} of it remains ({100 * share:.0f} %)"
+            if top.tuned > 0
+            else f"nothing of it remains ({signed(top.tuned)})"
+        )
+    )
     still = sum(gain.tuned > 0 for gain in gaining)
     middle = [median(getattr(gain, policy) for gain in gaining) for policy in ("half", "tuned")]
     said = [
-        f"At the threshold {half}, {top.strategy} with {top.model} gains most in F1 over doing nothing with "
-        f"{top.plain_model}: {signed(top.half)}. When both sides tune their thresholds on the validation slice, {left}."
+        f"At the threshold {half}, {top.strategy} with {top.model} gains most in F1 over doing"
+        f" nothing with {top.plain_model}: {signed(top.half)}. When both sides tune their"
+        f" thresholds on the validation slice, {left}."
     ]
     if len(gaining) > 1:
         said.append(
-            f"Of {len(gaining)} remedies with a higher F1 than doing nothing at {half}, {still} still have one when both "
-            f"sides tune theirs; their median gain goes from {signed(middle[0])} to {signed(middle[1])}."
+            f"Of {len(gaining)} remedies with a higher F1 than doing nothing at {half}, {still}"
+            " still have one when both sides tune theirs; their median gain goes from"
+            f" {signed(middle[0])} to {signed(middle[1])}."
         )
     return said
 
 
 def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
-    """What may be said of a dataset's comparison, sentence by sentence; the first says what to use."""
+    """What may be said of a dataset's comparison, sentence by sentence; the first says what to
+    use."""
     level = f"{100 * facts['level']:.0f} %"
-    counts, top, remedy, none = statuses(board), best(board), best(remedies(board)), best(doing_nothing(board))
+    counts, top, remedy, none = (
+        statuses(board),
+        best(board),
+        best(remedies(board)),
+        best(doing_nothing(board)),
+    )
     if top is None:
-        return [f"None of the {len(board)} cells has a result; the table below gives the reason of each."]
+        return [
+            f"None of the {len(board)} cells has a result; the table below gives the reason of"
+            " each."
+        ]
     said = [advice(board)] if sum(sides(board).values()) else []
     if remedy is None:
         said.append("No remedy has a result here, so there is nothing to say about remedies.")
@@ -164,12 +206,16 @@ def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         why = (
             f"there is no strategy {NONE!r} among the strategies"
             if not (board["strategy"] == NONE).any()
-            else f"strategy {NONE!r} has no result with {remedy.plain_model}"
-            if remedy.plain_model is not None
-            else "no model of the grid is the same one without the remedy"
+            else (
+                f"strategy {NONE!r} has no result with {remedy.plain_model}"
+                if remedy.plain_model is not None
+                else "no model of the grid is the same one without the remedy"
+            )
         )
-        said.append(f"The highest average precision of a remedy is {number(remedy.average_precision)}, by {_named(remedy)}; "
-                    f"{why}, so it cannot be compared with doing nothing.")  # fmt: skip
+        said.append(
+            f"The highest average precision of a remedy is {number(remedy.average_precision)}, by"
+            f" {_named(remedy)}; {why}, so it cannot be compared with doing nothing."
+        )
     else:
         said.append(_against_nothing(remedy, level))
     if remedy is not None and none is not None:
@@ -179,10 +225,11 @@ def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
     if total > 1:
         every = round(1 / (1 - facts["level"]))
         said.append(
-            f"Of {total} comparisons with doing nothing, {seen['above']} are won, {seen['below']} lost and {seen['holds']} "
-            f"not told apart, going by p-values of the paired bootstrap with Holm's correction for {total} comparisons. The "
-            f"intervals are not corrected: even where a remedy changes nothing, about 1 in {every} misses 0 by chance, and "
-            "the best of many looks better than it is."
+            f"Of {total} comparisons with doing nothing, {seen['above']} are won, {seen['below']}"
+            f" lost and {seen['holds']} not told apart, going by p-values of the paired bootstrap"
+            f" with Holm's correction for {total} comparisons. The intervals are not corrected:"
+            f" even where a remedy changes nothing, about 1 in {every} misses 0 by chance, and the"
+            " best of many looks better than it is."
         )
     told = {"not_applicable": "not applicable", "failed": "failed"}
     gained = gains(board, decisions)
@@ -190,15 +237,23 @@ def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
     left_out = [f"{counts[name]} {text}" for name, text in told.items() if counts[name]]
     if left_out:
         said.append(
-            f"Of {len(board)} cells, {' and '.join(left_out)}: without a result, they are listed with the reason."
+            f"Of {len(board)} cells, {' and '.join(left_out)}: without a result, they are listed"
+            " with the reason."
         )
-    said.append(f"An average precision of {number(facts['prevalence'])}, the prevalence, is what guessing gives.")
+    said.append(
+        f"An average precision of {number(facts['prevalence'])}, the prevalence, is what guessing"
+        " gives."
+    )
     return said
 
 
 def advised(board: pd.DataFrame) -> Best | None:
-    """The remedy that the advice is about: the highest that wins, unless doing nothing is as high; else the highest."""
-    won, none = best(remedies(board)[remedies(board)["verdict"] == "win"]), best(doing_nothing(board))
+    """The remedy that the advice is about: the highest that wins, unless doing nothing is as high;
+    else the highest."""
+    won, none = (
+        best(remedies(board)[remedies(board)["verdict"] == "win"]),
+        best(doing_nothing(board)),
+    )
     if won is not None and (none is None or none.average_precision < won.average_precision):
         return won
     return best(remedies(board))
@@ -213,26 +268,35 @@ def advice(board: pd.DataFrame) -> str:
     if won is None:
         use = f"Use {none.model} as it is" if none is not None else "Use no remedy"
         left = (
-            f"That proves no remedy useless: {_named(top)}, the highest, may still be up to {signed(top.high)} better than "
-            f"doing nothing with {_plain(top)}."
+            f"That proves no remedy useless: {_named(top)}, the highest, may still be up to"
+            f" {signed(top.high)} better than doing nothing with {_plain(top)}."
             if top is not None and top.high is not None and top.high > 0
             else ""
         )
-        return f"{use}, and choose its threshold: in {among}, nothing is shown to beat doing nothing. {left}".rstrip()
+        return (
+            f"{use}, and choose its threshold: in {among}, nothing is shown to beat doing nothing."
+            f" {left}".rstrip()
+        )
     if none is not None and none.average_precision >= won.average_precision:
         return (
-            f"Use {none.model} as it is: {_count(len(winners), 'remedy beats', 'remedies beat')} doing nothing with the "
-            f"same model, and none of them reaches the {number(none.average_precision)} of {none.model} without a remedy."
+            f"Use {none.model} as it is: {_count(len(winners), 'remedy beats', 'remedies beat')}"
+            " doing nothing with the same model, and none of them reaches the"
+            f" {number(none.average_precision)} of {none.model} without a remedy."
         )
     others = f", the highest of {len(winners)} that win" if len(winners) > 1 else ""
     allowed = "" if total == 1 else f", with all {total} comparisons allowed for"
     row = winners[(winners["strategy"] == won.strategy) & (winners["model"] == won.model)].iloc[0]
     before, after = row.get("training_rows_before"), row.get("training_rows")
-    rows = "" if missing(after) or after == before else f" It trains on {after:,.0f} rows in place of {before:,.0f}."
+    rows = (
+        ""
+        if missing(after) or after == before
+        else f" It trains on {after:,.0f} rows in place of {before:,.0f}."
+    )
     return (
-        f"Use {_named(won)}{others}: on these rows it ranks better than doing nothing with {_plain(won)}, by "
-        f"{signed(won.delta)} ({interval(won.low, won.high, signed)}){allowed} "
-        f"({'' if total == 1 else 'adjusted '}p = {probability(won.p_adjusted)}).{_fits(row)}{rows}"
+        f"Use {_named(won)}{others}: on these rows it ranks better than doing nothing with"
+        f" {_plain(won)}, by {signed(won.delta)} ({interval(won.low, won.high, signed)}){allowed}"
+        f" ({'' if total == 1 else 'adjusted '}p ="
+        f" {probability(won.p_adjusted)}).{_fits(row)}{rows}"
     )
 
 
@@ -242,8 +306,8 @@ def _fits(row: pd.Series[Any]) -> str:
     if missing(low) or missing(high) or low > 0 or high < 0:
         return ""
     return (
-        f" That is of the models as they were fitted: by folds the interval is {interval(low, high, signed)}, so other "
-        "training rows may turn it."
+        " That is of the models as they were fitted: by folds the interval is"
+        f" {interval(low, high, signed)}, so other training rows may turn it."
     )
 
 
@@ -257,12 +321,17 @@ def probability(p: float | None) -> str:
 
 
 def _against_nothing(remedy: Best, level: str) -> str:
-    outside = remedy.low is not None and remedy.high is not None and (remedy.low > 0 or remedy.high < 0)
+    outside = (
+        remedy.low is not None and remedy.high is not None and (remedy.low > 0 or remedy.high < 0)
+    )
     told = {
         "above": "a win",
-        "below": f"a loss: even the best remedy ranks worse than doing nothing with {remedy.plain_model}",
+        "below": (
+            f"a loss: even the best remedy ranks worse than doing nothing with {remedy.plain_model}"
+        ),
         "holds": (
-            "the interval misses 0, but the best of so many comparisons may do so by chance, so it counts as a tie"
+            "the interval misses 0, but the best of so many comparisons may do so by chance, so it"
+            " counts as a tie"
             if outside
             else "the interval holds 0, so these data do not tell whether the remedy helps"
         ),
@@ -271,9 +340,10 @@ def _against_nothing(remedy: Best, level: str) -> str:
     if remedy.delta == 0 and remedy.low == 0 and remedy.high == 0:
         told = "it ranks the rows exactly as doing nothing does"
     return (
-        f"The remedy with the highest average precision is {_named(remedy)}: {number(remedy.average_precision)}, "
-        f"a difference of {signed(remedy.delta)} from doing nothing with {_plain(remedy)} ({level} interval "
-        f"{interval(remedy.low, remedy.high, signed)}); {told}."
+        f"The remedy with the highest average precision is {_named(remedy)}:"
+        f" {number(remedy.average_precision)}, a difference of {signed(remedy.delta)} from doing"
+        f" nothing with {_plain(remedy)} ({level} interval"
+        f" {interval(remedy.low, remedy.high, signed)}); {told}."
     )
 
 
@@ -287,23 +357,27 @@ def _best_of_nothing(remedy: Best, none: Best) -> str:
     higher = (
         "higher than any remedy reaches here"
         if none.average_precision > remedy.average_precision
-        else "the same as the best remedy gets"
-        if none.average_precision == remedy.average_precision
-        else "less than the best remedy gets"
+        else (
+            "the same as the best remedy gets"
+            if none.average_precision == remedy.average_precision
+            else "less than the best remedy gets"
+        )
     )
     return (
-        f"Doing nothing does best with {none.model}: {number(none.average_precision)}, {higher}. Between different models "
-        "no interval is given."
+        f"Doing nothing does best with {none.model}: {number(none.average_precision)}, {higher}."
+        " Between different models no interval is given."
     )
 
 
 def _named(cell: Best) -> str:
-    """A cell in words; a remedy inside the model works on the rows as they are and needs no strategy named."""
+    """A cell in words; a remedy inside the model works on the rows as they are and needs no
+    strategy named."""
     return cell.model if cell.strategy == NONE else f"{cell.strategy} with {cell.model}"
 
 
 def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> dict[str, Any]:
-    """A dataset's headline numbers for `dvc metrics diff`; a number that does not exist is left out."""
+    """A dataset's headline numbers for `dvc metrics diff`; a number that does not exist is left
+    out."""
     counts, seen = statuses(board), sides(board)
     top, remedy, none = best(board), best(remedies(board)), best(doing_nothing(board))
     result: dict[str, Any] = {
@@ -334,7 +408,9 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         result["best_f1_gain_when_tuned"] = gained[0].tuned
     result = {name: value for name, value in result.items() if not missing(value)}
     each = {name: best(mine) for name, mine in board.groupby("strategy", sort=False)}
-    best_of = {str(name): found.average_precision for name, found in each.items() if found is not None}
+    best_of = {
+        str(name): found.average_precision for name, found in each.items() if found is not None
+    }
     return {**result, **({"best_average_precision_of": best_of} if best_of else {})}
 
 
@@ -344,7 +420,8 @@ def number(value: Any) -> str:
 
 
 def signed(value: Any) -> str:
-    """A difference with its sign and three decimals, or more where these would be zeros; 0 has no sign."""
+    """A difference with its sign and three decimals, or more where these would be zeros; 0 has no
+    sign."""
     text = _text(value, 0.001, 0)
     return f"+{text}" if text and float(value) > 0 else text
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from counterpoise.core.config import Thresholds
-from counterpoise.evaluation.costs import CostMatrix
+from counterpoise.core.types import Cell, Labels, Vector
 from counterpoise.evaluation.columns import SWEEP
-from counterpoise.evaluation.metrics import Vector
-from counterpoise.evaluation.fold_scores import Cell, FoldScores
+from counterpoise.evaluation.costs import CostMatrix
+from counterpoise.evaluation.fold_scores import FoldScores
 
 DIGITS = 5
 TAILS = [k / 10**digits for digits in range(3, DIGITS + 1) for k in range(1, 10)]
-"""Between 0 and 0.01: even steps there would skip over all that a model of rare positives decides."""
+"""Between 0 and 0.01: even steps there would skip over all that a model of rare positives
+decides."""
 
 
 def points(rules: Thresholds) -> Vector:
@@ -23,15 +23,19 @@ def points(rules: Thresholds) -> Vector:
     return np.array(sorted({k / 100 for k in range(101)} | tails | {rules.half}))
 
 
-def sweep(cell: Cell, folds: list[FoldScores], y: NDArray[np.int8], *, at: Vector, costs: CostMatrix) -> pd.DataFrame:
-    """The decisions of a cell at each threshold on its scores, counts summed over folds and repeats as in `decisions`."""
+def sweep(
+    cell: Cell, folds: list[FoldScores], y: Labels, *, at: Vector, costs: CostMatrix
+) -> pd.DataFrame:
+    """The decisions of a cell at each threshold on its scores, counts summed over folds and repeats
+    as in `decisions`."""
     rows = np.concatenate([fold.test for fold in folds])
     scores = np.concatenate([fold.test_scores for fold in folds])
     order = np.argsort(scores, kind="stable")
     positive, mine = y[rows[order]] == 1, costs.of(rows[order])
     as_negative = np.where(positive, mine.false_negative, mine.true_negative)
     more = np.where(positive, mine.true_positive, mine.false_positive) - as_negative
-    first = np.searchsorted(scores[order], at, side="left")  # the lowest score that is called positive
+    # the lowest score that is called positive
+    first = np.searchsorted(scores[order], at, side="left")
     fn = np.concatenate([[0], np.cumsum(positive)])[first]
     tn = first - fn
     total = as_negative.sum() + more.sum() - np.concatenate([[0.0], np.cumsum(more)])[first]

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from counterpoise.core.errors import NotApplicable
+from counterpoise.core.types import Labels, Matrix, Vector
 from counterpoise.models.encoder import Encoded
-from counterpoise.samplers.feature_space import Matrix
 
-Labels = NDArray[np.int8]
-Vector = NDArray[np.float64]
 Report = Callable[[int, float], None]
-"""Takes a step and the average precision on the validation slice; a search prunes a trial by raising from in it."""
+"""Takes a step and the average precision on the validation slice; a search prunes a trial by
+raising from in it."""
 
 
 class Rows(NamedTuple):
@@ -55,7 +51,8 @@ class Rows(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """What a fit learned beside its scores: facts, and a learning curve as columns of equal length."""
+    """What a fit learned beside its scores: facts, and a learning curve as columns of equal
+    length."""
 
     facts: dict[str, float]
     history: dict[str, list[float]]
@@ -98,7 +95,8 @@ def xgboost(estimator: Any, rows: Rows) -> Learned:
 
         estimator.set_params(callbacks=[Watch((rows.X_validation, rows.y_validation), rows.report)])
     if stops and estimator.eval_metric is None:
-        # log loss would stop a weighted or resampled fit at once, when its probabilities leave the natural prevalence
+        # log loss would stop a weighted or resampled fit at once, when its probabilities leave the
+        # natural prevalence
         estimator.set_params(eval_metric="aucpr")
     evaluated = [(rows.X_validation, rows.y_validation)] if stops else None
     with in_blocks(estimator):
@@ -106,8 +104,10 @@ def xgboost(estimator: Any, rows: Rows) -> Learned:
     estimator.set_params(callbacks=None)
     if not stops:
         return NOTHING
-    curves = {f"validation_{metric}": list(map(float, curve)) for metric, curve in
-              estimator.evals_result()["validation_0"].items()}  # fmt: skip
+    curves = {
+        f"validation_{metric}": list(map(float, curve))
+        for metric, curve in estimator.evals_result()["validation_0"].items()
+    }
     steps = [float(k + 1) for k in range(len(next(iter(curves.values()))))]
     return Learned({"best_iteration": float(estimator.best_iteration)}, {"step": steps, **curves})
 
@@ -115,7 +115,9 @@ def xgboost(estimator: Any, rows: Rows) -> Learned:
 def net(estimator: Any, rows: Rows) -> Learned:
     """A neural net that ranks rows."""
     _stops(getattr(estimator, "patience", None) is not None, rows)
-    estimator.fit(rows.X.whole(), rows.y, validation=rows.validation, report=rows.report, **_weighted(rows))
+    estimator.fit(
+        rows.X.whole(), rows.y, validation=rows.validation, report=rows.report, **_weighted(rows)
+    )
     return _of_net(estimator)
 
 
@@ -126,8 +128,14 @@ def encoded(estimator: Any, rows: Rows) -> Learned:
 
 
 def _of_net(estimator: Any) -> Learned:
-    facts = {name: float(value) for name in ("steps", "best_step") if (value := getattr(estimator, f"{name}_", None))}
-    return Learned(facts, {name: list(map(float, values)) for name, values in estimator.history_.items()})
+    facts = {
+        name: float(value)
+        for name in ("steps", "best_step")
+        if (value := getattr(estimator, f"{name}_", None))
+    }
+    return Learned(
+        facts, {name: list(map(float, values)) for name, values in estimator.history_.items()}
+    )
 
 
 def _weighted(rows: Rows) -> dict[str, Vector]:
@@ -136,5 +144,7 @@ def _weighted(rows: Rows) -> dict[str, Vector]:
 
 def _stops(asked: bool, rows: Rows) -> bool:
     if asked and not rows.can_validate:
-        raise NotApplicable("early stopping needs a validation slice with both classes; split.validation gives none")
+        raise NotApplicable(
+            "early stopping needs a validation slice with both classes; split.validation gives none"
+        )
     return asked

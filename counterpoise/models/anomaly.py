@@ -1,7 +1,8 @@
-"""Models that rank rows by how unusual they are: positives are rare, and perhaps unlike what is usual.
+"""Models that rank rows by how unusual they are: positives are rare, and perhaps unlike what is
+usual.
 
-Their scores say which of two rows is the more unusual, and no more: they are no probabilities. 0.5 lies where as many of
-the rows fitted on are flagged as are positive.
+Their scores say which of two rows is the more unusual, and no more: they are no probabilities. 0.5
+lies where as many of the rows fitted on are flagged as are positive.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from counterpoise.core.errors import NotApplicable
+from counterpoise.core.types import Floats, Labels
 from counterpoise.models.nets import (
     Autoencoder,
-    Floats,
-    Labels,
     MarginClassifier,
     Report,
     Validation,
@@ -29,14 +29,25 @@ from counterpoise.models.nets import (
     usable,
 )
 
-FIXED = ("n_jobs", "objective", "enable_categorical", "feature_types", "missing", "callbacks", "device")
-"""Parameters of XGBClassifier that are known from what it is used for, or cannot be written down."""
+FIXED = (
+    "n_jobs",
+    "objective",
+    "enable_categorical",
+    "feature_types",
+    "missing",
+    "callbacks",
+    "device",
+)
+"""Parameters of XGBClassifier that are known from what it is used for, or cannot be written
+down."""
 LEAST_ERROR = float(np.finfo(np.float32).eps) ** 2
-"""A squared error below this is the rounding of single precision; it keeps the logarithm of a perfect row finite."""
+"""A squared error below this is the rounding of single precision; it keeps the logarithm of a
+perfect row finite."""
 
 
 def flagging(scores: Floats, count: int) -> float:
-    """The score that just `count` of the rows exceed, where ties allow it: half way between two rows."""
+    """The score that just `count` of the rows exceed, where ties allow it: half way between two
+    rows."""
     ordered = np.sort(scores)
     return float(ordered[-count - 1 : len(ordered) - count + 1].mean())
 
@@ -50,9 +61,10 @@ def spread(scores: Floats) -> float:
 class AutoencoderClassifier(MarginClassifier):
     """An autoencoder that has seen negatives alone; a row that it gives back badly is flagged.
 
-    The score is (log error - log q) / s, where s is the standard deviation of the log errors of the negatives fitted on,
-    and q lies where as many rows fitted on have a larger error as are positive. It is a rank, not a log odds, and
-    `predict_proba` makes it a number between 0 and 1, not a probability.
+    The score is (log error - log q) / s, where s is the standard deviation of the log errors of the
+    negatives fitted on, and q lies where as many rows fitted on have a larger error as are
+    positive. It is a rank, not a log odds, and `predict_proba` makes it a number between 0 and 1,
+    not a probability.
 
     Parameters
     ----------
@@ -70,13 +82,15 @@ class AutoencoderClassifier(MarginClassifier):
     log_threshold_, log_deviation_ : float
         log q and s.
     history_ : dict of str to list of float
-        That of the autoencoder, and `validation_average_precision` where the validation slice has both classes.
+        That of the autoencoder, and `validation_average_precision` where the validation slice has
+        both classes.
     steps_, best_step_
         As in `Autoencoder`.
 
     References
     ----------
-    S. Hawkins, H. He, G. Williams, R. Baxter, "Outlier detection using replicator neural networks", DaWaK 2002.
+    S. Hawkins, H. He, G. Williams, R. Baxter, "Outlier detection using replicator neural networks",
+    DaWaK 2002.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = Autoencoder._parameter_constraints
@@ -111,7 +125,12 @@ class AutoencoderClassifier(MarginClassifier):
         Autoencoder(**self.get_params())._validate_params()
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike, *, validation: Validation = None, report: Report | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        validation: Validation = None,
+        report: Report | None = None,
     ) -> AutoencoderClassifier:
         """Fit on the negatives among rows without missing values.
 
@@ -119,10 +138,11 @@ class AutoencoderClassifier(MarginClassifier):
         ----------
         X, y : array-like of shape (n, p) and (n,)
         validation : (X, y), optional
-            Rows to draw the learning curve and to stop early by; with one class alone it is as if there were none.
+            Rows to draw the learning curve and to stop early by; with one class alone it is as if
+            there were none.
         report : callable, optional
-            Called after each piece with the steps taken and the average precision on the validation slice. What it
-            raises ends the fit.
+            Called after each piece with the steps taken and the average precision on the validation
+            slice. What it raises ends the fit.
 
         Raises
         ------
@@ -146,7 +166,9 @@ class AutoencoderClassifier(MarginClassifier):
         else:
             held_X, held_y = np.asarray(held[0]), held[1]
             self.autoencoder_.fit(
-                negatives, validation=held_X[held_y == 0], report=functools.partial(look, held_X, held_y)
+                negatives,
+                validation=held_X[held_y == 0],
+                report=functools.partial(look, held_X, held_y),
             )
         self.history_ = dict(self.autoencoder_.history_)
         if precisions:
@@ -171,20 +193,23 @@ def log_error(autoencoder: Autoencoder, X: ArrayLike) -> Floats:
 
 
 class AutoencoderXGBClassifier(MarginClassifier):
-    """XGBoost that is given, beside the features, how badly an autoencoder gives a row back, and the row's code.
+    """XGBoost that is given, beside the features, how badly an autoencoder gives a row back, and
+    the row's code.
 
-    The autoencoder sees a random share of the negatives, and XGBoost all rows but these; the negatives left weigh as much
-    as all of them did, so that the log odds keep their prior. In the literature on fraud both mostly learn from the same
-    rows (Du et al. 2023). But a net gives back the rows it was fitted on better than others of their kind, and so among
-    them a larger error would mark what the net has not seen, which is every positive; of new rows it has seen none, and
-    the booster would rely on a difference that is not there: the more so, the larger the net and the fewer the rows.
-    Cross-fitting, which stacking does for the same reason (Wolpert 1992), would spare the rows, but the codes of two
-    autoencoders have no axis in common.
+    The autoencoder sees a random share of the negatives, and XGBoost all rows but these; the
+    negatives left weigh as much as all of them did, so that the log odds keep their prior. In the
+    literature on fraud both mostly learn from the same rows (Du et al. 2023). But a net gives back
+    the rows it was fitted on better than others of their kind, and so among them a larger error
+    would mark what the net has not seen, which is every positive; of new rows it has seen none, and
+    the booster would rely on a difference that is not there: the more so, the larger the net and
+    the fewer the rows. Cross-fitting, which stacking does for the same reason (Wolpert 1992), would
+    spare the rows, but the codes of two autoencoders have no axis in common.
 
     Parameters
     ----------
-    autoencoder_layers, autoencoder_activation, autoencoder_optimizer, autoencoder_learning_rate, autoencoder_batch_size,
-    autoencoder_epochs, autoencoder_steps, autoencoder_chunks, autoencoder_patience
+    autoencoder_layers, autoencoder_activation, autoencoder_optimizer, autoencoder_learning_rate,
+    autoencoder_batch_size, autoencoder_epochs, autoencoder_steps, autoencoder_chunks,
+    autoencoder_patience
         As in `Autoencoder`, without the prefix.
     autoencoder_share : float in (0, 1)
         The share of the negatives that the autoencoder is fitted on.
@@ -210,12 +235,15 @@ class AutoencoderXGBClassifier(MarginClassifier):
 
     References
     ----------
-    H. Du, L. Lv, A. Guo, H. Wang, "AutoEncoder and LightGBM for credit card fraud detection problems", Symmetry 2023.
-    D. H. Wolpert, "Stacked generalization", Neural Networks 1992.
+    H. Du, L. Lv, A. Guo, H. Wang, "AutoEncoder and LightGBM for credit card fraud detection
+    problems", Symmetry 2023. D. H. Wolpert, "Stacked generalization", Neural Networks 1992.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{f"autoencoder_{name}": allowed for name, allowed in Autoencoder._parameter_constraints.items()},
+        **{
+            f"autoencoder_{name}": allowed
+            for name, allowed in Autoencoder._parameter_constraints.items()
+        },
         "autoencoder_share": [Interval(Real, 0, 1, closed="neither")],
         "code": [bool],
         "xgboost": [dict, None],
@@ -262,14 +290,19 @@ class AutoencoderXGBClassifier(MarginClassifier):
         for name in self.xgboost or {}:  # XGBClassifier itself takes whatever it is given
             if name in FIXED or name not in XGBClassifier().get_params():
                 raise ValueError(
-                    f"xgboost takes the parameters of XGBClassifier apart from {', '.join(FIXED)}; found {name!r}"
+                    f"xgboost takes the parameters of XGBClassifier apart from {', '.join(FIXED)};"
+                    f" found {name!r}"
                 )
         from counterpoise.models.focal_xgboost import check_booster
 
         check_booster(self.xgboost or {})
 
     def _autoencoder(self) -> Autoencoder:
-        own = {name: value for name, value in self.get_params().items() if name.startswith("autoencoder_")}
+        own = {
+            name: value
+            for name, value in self.get_params().items()
+            if name.startswith("autoencoder_")
+        }
         own.pop("autoencoder_share")
         given = {name.removeprefix("autoencoder_"): value for name, value in own.items()}
         return Autoencoder(**given, random_state=self.random_state)
@@ -280,7 +313,9 @@ class AutoencoderXGBClassifier(MarginClassifier):
         ours = {"n_jobs": 1, "tree_method": "hist", "random_state": self.random_state}
         return XGBClassifier(**{**ours, **(self.xgboost or {})})
 
-    def fit(self, X: ArrayLike, y: ArrayLike, *, validation: Validation = None) -> AutoencoderXGBClassifier:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, *, validation: Validation = None
+    ) -> AutoencoderXGBClassifier:
         """Fit on rows without missing values.
 
         Parameters
@@ -301,7 +336,8 @@ class AutoencoderXGBClassifier(MarginClassifier):
         stops = self.xgboost_.early_stopping_rounds is not None
         if held is None and (stops or self.autoencoder_patience is not None):
             raise NotApplicable(
-                "early stopping needs a validation slice with both classes; split.validation gives none"
+                "early stopping needs a validation slice with both classes; split.validation gives"
+                " none"
             )
         negatives = np.flatnonzero(labels == 0)
         if len(negatives) < 2:
@@ -310,15 +346,23 @@ class AutoencoderXGBClassifier(MarginClassifier):
         seen = np.random.default_rng(self.random_state).permutation(negatives)[:taken]
 
         self.autoencoder_ = self._autoencoder()
-        self.autoencoder_.fit(rows[seen], validation=None if held is None else np.asarray(held[0])[held[1] == 0])
+        self.autoencoder_.fit(
+            rows[seen], validation=None if held is None else np.asarray(held[0])[held[1] == 0]
+        )
         self.history_ = self.autoencoder_.history_
         self.steps_, self.best_step_ = self.autoencoder_.steps_, self.autoencoder_.best_step_
 
         left = np.setdiff1d(np.arange(len(labels)), seen)
         weights = np.where(labels[left] == 0, len(negatives) / (len(negatives) - taken), 1.0)
-        evaluated = [(self._features(np.asarray(held[0])), held[1])] if stops and held is not None else None
+        evaluated = (
+            [(self._features(np.asarray(held[0])), held[1])] if stops and held is not None else None
+        )
         self.xgboost_.fit(
-            self._features(rows[left]), labels[left], sample_weight=weights, eval_set=evaluated, verbose=False
+            self._features(rows[left]),
+            labels[left],
+            sample_weight=weights,
+            eval_set=evaluated,
+            verbose=False,
         )
         self.best_iteration_ = int(self.xgboost_.best_iteration) if stops else None
         self.classes_ = np.array([0, 1])
@@ -328,7 +372,9 @@ class AutoencoderXGBClassifier(MarginClassifier):
         """The log odds of label 1 for each row."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        return np.asarray(self.xgboost_.predict(self._features(rows), output_margin=True), dtype=np.float64)
+        return np.asarray(
+            self.xgboost_.predict(self._features(rows), output_margin=True), dtype=np.float64
+        )
 
     def _features(self, X: Any) -> Floats:
         """Rows, their log errors and their codes."""
@@ -337,11 +383,12 @@ class AutoencoderXGBClassifier(MarginClassifier):
 
 
 class IsolationForestClassifier(MarginClassifier):
-    """An isolation forest of scikit-learn: a row that few random splits part from the others is flagged.
+    """An isolation forest of scikit-learn: a row that few random splits part from the others is
+    flagged.
 
-    It is fitted on all rows and looks at no label but to learn how many rows to flag. The score is (a - q) / s, where a is
-    the anomaly score of Liu et al., q lies where as many rows fitted on have a larger one as are positive, and s is its
-    standard deviation: a rank, not a log odds.
+    It is fitted on all rows and looks at no label but to learn how many rows to flag. The score is
+    (a - q) / s, where a is the anomaly score of Liu et al., q lies where as many rows fitted on
+    have a larger one as are positive, and s is its standard deviation: a rank, not a log odds.
 
     Parameters
     ----------

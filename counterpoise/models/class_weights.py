@@ -1,9 +1,10 @@
 """Weights of training rows: from a weight of each class, or from what is at stake in each row.
 
-At stake in a row (Elkan 2001, section 1.1) is what the wrong decision costs beyond the right one. `stakes` has two columns:
+At stake in a row (Elkan 2001, section 1.1) is what the wrong decision costs beyond the right one.
+`stakes` has two columns:
 
-    stakes[:, 0]   if the row is negative: the cost of a false positive less that of a true negative (a false alarm)
-    stakes[:, 1]   if the row is positive: the cost of a false negative less that of a true positive (a miss)
+    stakes[:, 0]   negative row: cost of a false positive less that of a true negative (false alarm)
+    stakes[:, 1]   positive row: cost of a false negative less that of a true positive (a miss)
 
 No other difference of the four costs changes a decision.
 """
@@ -17,20 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.core.errors import NotApplicable
+from counterpoise.core.types import Labels, Matrix, Vector
 
-Labels = NDArray[np.int8]
-Stakes = NDArray[np.float64]
-Weights = NDArray[np.float64]
 ClassWeight = Mapping[int, float] | Literal["balanced"] | None
 
 BALANCED = "balanced"
 LEAST, MOST = 1e-9, 1e9
-"""Beyond these a weight is lost in rounding, or all other weights are beside it: libraries reckon in single precision."""
+"""Beyond these a weight is lost in rounding, or all other weights are beside it: libraries reckon
+in single precision."""
 
 
 def is_weight(value: Any) -> bool:
     """Whether it is a number that a class may weigh."""
-    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
+        value, bool
+    )
     return number and LEAST <= value <= MOST
 
 
@@ -43,8 +45,8 @@ def check_class_weight(value: Any) -> None:
         With what it may be and what was found.
     """
     expected = (
-        f"class_weight must be None (no weights), {BALANCED!r} (both classes weigh the same in sum) "
-        "or a weight for each class, {0: weight, 1: weight}"
+        f"class_weight must be None (no weights), {BALANCED!r} (both classes weigh the same in sum)"
+        " or a weight for each class, {0: weight, 1: weight}"
     )
     if value is None or (isinstance(value, str) and value == BALANCED):
         return
@@ -54,15 +56,17 @@ def check_class_weight(value: Any) -> None:
         raise ValueError(f"{expected}; found the keys {list(value)!r}")
     for key in (0, 1):
         if not is_weight(value[key]):
-            raise ValueError(f"{expected}, both from {LEAST:g} to {MOST:g}; found {value[key]!r} for class {key}")
+            raise ValueError(
+                f"{expected}, both from {LEAST:g} to {MOST:g}; found {value[key]!r} for class {key}"
+            )
 
 
 def class_weights(class_weight: ClassWeight, y: Labels) -> tuple[float, float]:
     """The weight of a negative row and of a positive one.
 
-    "balanced" gives each class n / (2 n_c), as in scikit-learn (King and Zeng 2001): in sum both weigh half of the rows,
-    and the mean weight is 1. It is to be computed on the rows that a model is fitted on: where a sampler has balanced the
-    classes, both weights are 1.
+    "balanced" gives each class n / (2 n_c), as in scikit-learn (King and Zeng 2001): in sum both
+    weigh half of the rows, and the mean weight is 1. It is to be computed on the rows that a model
+    is fitted on: where a sampler has balanced the classes, both weights are 1.
 
     Raises
     ------
@@ -78,12 +82,13 @@ def class_weights(class_weight: ClassWeight, y: Labels) -> tuple[float, float]:
     negatives = len(y) - positives
     if not (positives and negatives):
         raise ValueError(
-            f"class_weight {BALANCED!r} needs rows of both classes; found {negatives} negatives and {positives} positives"
+            f"class_weight {BALANCED!r} needs rows of both classes; found {negatives} negatives and"
+            f" {positives} positives"
         )
     return len(y) / (2 * negatives), len(y) / (2 * positives)
 
 
-def check_stakes(stakes: Stakes) -> None:
+def check_stakes(stakes: Matrix) -> None:
     """Hold stakes against Elkan's reasonableness conditions (2001, section 1.1).
 
     No wrong decision may cost less than the right one; it may cost the same (a fraud of amount 0).
@@ -94,23 +99,26 @@ def check_stakes(stakes: Stakes) -> None:
         With the first row that has such a stake, and how many do.
     """
     if stakes.ndim != 2 or stakes.shape[1] != 2:
-        raise ValueError(f"stakes must have two columns, one for each class; found the shape {stakes.shape}")
+        raise ValueError(
+            f"stakes must have two columns, one for each class; found the shape {stakes.shape}"
+        )
     wrong = ~(np.isfinite(stakes) & (stakes >= 0)).all(axis=1)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ValueError(
-            "a wrong decision must cost at least as much as the right one, and a finite amount more; found "
-            f"{stakes[row, 0]:g} more for a false positive and {stakes[row, 1]:g} more for a false negative in row {row}, "
-            f"and {int(wrong.sum())} such rows of {len(stakes)}"
+            "a wrong decision must cost at least as much as the right one, and a finite amount"
+            f" more; found {stakes[row, 0]:g} more for a false positive and {stakes[row, 1]:g} more"
+            f" for a false negative in row {row}, and {int(wrong.sum())} such rows of {len(stakes)}"
         )
 
 
-def threshold(stakes: Stakes) -> NDArray[np.float64]:
-    """For each row the least probability of being positive at which predicting positive costs no more than negative.
+def threshold(stakes: Matrix) -> NDArray[np.float64]:
+    """For each row the least probability of being positive at which predicting positive costs no
+    more than negative.
 
-    With p the probability, predicting positive risks (1 - p) * alarm and predicting negative p * miss, so the threshold is
-    alarm / (alarm + miss) (Elkan 2001, section 1.3). Where nothing is at stake every decision is right, and 0.5 is as good
-    as any.
+    With p the probability, predicting positive risks (1 - p) * alarm and predicting negative p *
+    miss, so the threshold is alarm / (alarm + miss) (Elkan 2001, section 1.3). Where nothing is at
+    stake every decision is right, and 0.5 is as good as any.
 
     Raises
     ------
@@ -125,20 +133,24 @@ def threshold(stakes: Stakes) -> NDArray[np.float64]:
     return np.asarray(np.divide(alarm, total, out=half, where=total > 0))
 
 
-def cost_weights(y: Labels, stakes: Stakes, natural_y: Labels, natural_stakes: Stakes) -> Weights:
-    """Weigh each row fitted on by what is at stake in it, so that a model that ignores costs is taught to heed them.
+def cost_weights(y: Labels, stakes: Matrix, natural_y: Labels, natural_stakes: Matrix) -> Vector:
+    """Weigh each row fitted on by what is at stake in it, so that a model that ignores costs is
+    taught to heed them.
 
-    To minimise the cost under the natural distribution is to minimise errors under a distribution in which each row is
-    as much more frequent as more is at stake in it (Zadrozny et al. 2003, the folk theorem of section 2; Elkan 2001,
-    theorem 1 for stakes that are the same in all rows of a class). So within a class a row's weight is in proportion to
-    the stake of its own class, and
+    To minimise the cost under the natural distribution is to minimise errors under a distribution
+    in which each row is as much more frequent as more is at stake in it (Zadrozny et al. 2003, the
+    folk theorem of section 2; Elkan 2001, theorem 1 for stakes that are the same in all rows of a
+    class). So within a class a row's weight is in proportion to the stake of its own class, and
 
-    - the sum of each class's weights is in proportion to the total stake of the natural rows of that class. What a
-      sampler did to the classes' shares is taken back: a positive row that is there ten times has a tenth of the weight
-      each time, and synthetic rows share what their class has at stake. Nothing is counted twice;
-    - the mean weight is 1, so that penalties and the least weight of a leaf mean what they mean without weights.
+    - the sum of each class's weights is in proportion to the total stake of the natural rows of
+      that class. What a sampler did to the classes' shares is taken back: a positive row that is
+      there ten times has a tenth of the weight each time, and synthetic rows share what their class
+      has at stake. Nothing is counted twice;
+    - the mean weight is 1, so that penalties and the least weight of a leaf mean what they mean
+      without weights.
 
-    A model fitted with these weights decides at 0.5; its scores are no probabilities under the natural distribution.
+    A model fitted with these weights decides at 0.5; its scores are no probabilities under the
+    natural distribution.
 
     Parameters
     ----------
@@ -156,8 +168,8 @@ def cost_weights(y: Labels, stakes: Stakes, natural_y: Labels, natural_stakes: S
 
     References
     ----------
-    B. Zadrozny, J. Langford, N. Abe, "Cost-sensitive learning by cost-proportionate example weighting", ICDM 2003.
-    C. Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
+    B. Zadrozny, J. Langford, N. Abe, "Cost-sensitive learning by cost-proportionate example
+    weighting", ICDM 2003. C. Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
     """
     check_stakes(stakes)
     check_stakes(natural_stakes)
@@ -167,18 +179,20 @@ def cost_weights(y: Labels, stakes: Stakes, natural_y: Labels, natural_stakes: S
         own = stakes[here, label]
         if not (own.sum() > 0 and natural.sum() > 0):
             raise NotApplicable(
-                f"nothing is at stake in the {name} rows: {own.sum():g} in the {len(own)} fitted on, "
-                f"{natural.sum():g} in the {len(natural)} natural ones; they would have no weight"
+                f"nothing is at stake in the {name} rows: {own.sum():g} in the {len(own)} fitted"
+                f" on, {natural.sum():g} in the {len(natural)} natural ones; they would have no"
+                " weight"
             )
         weights[here] = own / own.sum() * natural.sum()
     return np.asarray(weights / weights.mean())
 
 
-def weight_ratio(y: Labels, weights: Weights) -> float:
+def weight_ratio(y: Labels, weights: Vector) -> float:
     """The mean weight of a positive row over the mean weight of a negative one.
 
-    Weighting positives so much more multiplies a model's odds by this ratio, and a correction of the log odds takes its
-    logarithm away (Elkan 2001, theorem 2): exact where all rows of a class weigh the same, else on average.
+    Weighting positives so much more multiplies a model's odds by this ratio, and a correction of
+    the log odds takes its logarithm away (Elkan 2001, theorem 2): exact where all rows of a class
+    weigh the same, else on average.
 
     Raises
     ------
@@ -188,7 +202,8 @@ def weight_ratio(y: Labels, weights: Weights) -> float:
     positive = y == 1
     if not (weights[positive].sum() > 0 and weights[~positive].sum() > 0):
         raise ValueError(
-            f"the weights of two classes are compared, but the {(~positive).sum()} negatives weigh "
-            f"{weights[~positive].sum():g} in sum and the {positive.sum()} positives {weights[positive].sum():g}"
+            f"the weights of two classes are compared, but the {(~positive).sum()} negatives weigh"
+            f" {weights[~positive].sum():g} in sum and the {positive.sum()} positives"
+            f" {weights[positive].sum():g}"
         )
     return float(weights[positive].mean() / weights[~positive].mean())

@@ -17,8 +17,8 @@ from xgboost import XGBClassifier
 from xgboost.collective import Config
 from xgboost.dask import DaskXGBClassifier
 
+from counterpoise.core.types import Matrix
 from counterpoise.models.encoder import Encoded
-from counterpoise.samplers.feature_space import Matrix
 
 TIMEOUT_SECONDS = 60
 """That a worker waits for another one's part of a sum."""
@@ -52,8 +52,12 @@ class PartitionedXGBClassifier(XGBClassifier):  # type: ignore[misc]
         workers = sorted(client.nthreads())
         spread = partial(_in_parts, client, workers)
         # in one part: of several, XGBoost takes the mean of their average precisions
-        evaluated = [tuple(_in_parts(client, workers[:1], rows) for rows in pair) for pair in eval_set or ()]
-        model = DaskXGBClassifier(**self.get_params(), coll_cfg=Config(retry=1, timeout=TIMEOUT_SECONDS))
+        evaluated = [
+            tuple(_in_parts(client, workers[:1], rows) for rows in pair) for pair in eval_set or ()
+        ]
+        model = DaskXGBClassifier(
+            **self.get_params(), coll_cfg=Config(retry=1, timeout=TIMEOUT_SECONDS)
+        )
         model.client = client
         try:
             model.fit(

@@ -1,4 +1,5 @@
-"""From rows in the table's own units to the matrix that a model takes, fitted on training rows only."""
+"""From rows in the table's own units to the matrix that a model takes, fitted on training rows
+only."""
 
 from __future__ import annotations
 
@@ -9,29 +10,29 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.samplers.feature_space import Matrix
-
-Index = NDArray[np.int64]
+from counterpoise.core.types import Index, Matrix
 
 
 @dataclass
 class Encoder:
     """Impute, scale and spread categories, each only where the model needs it.
 
-    It is fitted on the fold's training rows as they were before any resampling: every strategy meets the same encoding,
-    so what differs between two of them is the remedy alone.
+    It is fitted on the fold's training rows as they were before any resampling: every strategy
+    meets the same encoding, so what differs between two of them is the remedy alone.
 
     Parameters
     ----------
     cardinalities : tuple of int, length p
         For each feature the number of its categories, 0 for a number.
     categories : {"indicators", "codes"}
-        One column a label (all 0 where the value is missing), or one column of codes for a model that knows which
-        columns are categories.
+        One column a label (all 0 where the value is missing), or one column of codes for a model
+        that knows which columns are categories.
     impute : bool
-        Put the median in place of a missing number; a model that takes missing values needs no such guess.
+        Put the median in place of a missing number; a model that takes missing values needs no such
+        guess.
     scale : bool or "power"
-        Scale numbers to mean 0 and variance 1; "power" makes each as normal as it can be first (Yeo and Johnson 2000).
+        Scale numbers to mean 0 and variance 1; "power" makes each as normal as it can be first (Yeo
+        and Johnson 2000).
     """
 
     cardinalities: tuple[int, ...]
@@ -53,7 +54,9 @@ class Encoder:
             if some_missing and not missing.all():
                 self._fill[at] = np.nanmedian(column)
             if self.scale is True:
-                self._mean[at], self._deviation[at] = _spread(np.where(missing, self._fill[at], column))
+                self._mean[at], self._deviation[at] = _spread(
+                    np.where(missing, self._fill[at], column)
+                )
         if self.scale == "power":
             from sklearn.preprocessing import PowerTransformer
 
@@ -81,11 +84,13 @@ class Encoder:
             return np.hstack([numbers, codes])
         sizes = [self.cardinalities[k] for k in self._categorical]
         return np.hstack(
-            [numbers, *(codes[:, [k]] == np.arange(size) for k, size in enumerate(sizes))], dtype=np.float64
+            [numbers, *(codes[:, [k]] == np.arange(size) for k, size in enumerate(sizes))],
+            dtype=np.float64,
         )
 
     def _powered(self, numbers: Matrix) -> Matrix:
-        """The power transform; scikit-learn's takes no rows less than one, and no table without a number."""
+        """The power transform; scikit-learn's takes no rows less than one, and no table without a
+        number."""
         return self._power.transform(numbers) if numbers.size else numbers
 
     @property
@@ -115,7 +120,8 @@ def _spread(column: NDArray[np.float64]) -> tuple[float, float]:
 
 
 BLOCK = 1 << 18
-"""Rows that are encoded at once. Fewer rows than that are encoded and scored together, as one matrix."""
+"""Rows that are encoded at once. Fewer rows than that are encoded and scored together, as one
+matrix."""
 
 
 @dataclass(frozen=True)
@@ -166,12 +172,15 @@ class Encoded:
         whole, start = np.empty((0, 0)), 0
         for block in self.blocks():
             if not start:
-                whole = np.empty((len(self), block.shape[1]), order="F" if block.flags.f_contiguous else "C")
+                whole = np.empty(
+                    (len(self), block.shape[1]), order="F" if block.flags.f_contiguous else "C"
+                )
             whole[start : start + len(block)] = block
             start += len(block)
         return whole
 
     def without_values(self) -> Encoded:
-        """The same with 0 in each column that has no value in any row, for a library that refuses such columns."""
+        """The same with 0 in each column that has no value in any row, for a library that refuses
+        such columns."""
         empty = np.logical_and.reduce([np.isnan(block).all(axis=0) for block in self.blocks()])
         return replace(self, constant=tuple(map(int, np.flatnonzero(empty))))

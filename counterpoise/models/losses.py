@@ -1,4 +1,5 @@
-"""Losses that weigh classes and easy rows: balanced cross entropy and focal loss of a score in log odds."""
+"""Losses that weigh classes and easy rows: balanced cross entropy and focal loss of a score in log
+odds."""
 
 from __future__ import annotations
 
@@ -9,63 +10,68 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit
 
+from counterpoise.core.types import Floats
 from counterpoise.models.class_weights import BALANCED
 
-Values = NDArray[np.float64]
-
 MOST_GAMMA = 20
-"""Beyond it a row that the model is unsure of counts less than a millionth, and nothing is learned."""
+"""Beyond it a row that the model is unsure of counts less than a millionth, and nothing is
+learned."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Focal loss of labels 0 and 1 and a margin, the log odds of label 1; with gamma 0 it is balanced cross entropy.
+    """Focal loss of labels 0 and 1 and a margin, the log odds of label 1; with gamma 0 it is
+    balanced cross entropy.
 
-    With p the probability that the margin gives to the row's own class and q = 1 - p, Lin et al. (2017, eq. 3 and 5) have
+    With p the probability that the margin gives to the row's own class and q = 1 - p, Lin et al.
+    (2017, eq. 3 and 5) have
 
         balanced cross entropy   -alpha log p
         focal loss               -alpha q^gamma log p
 
-    where alpha stands for alpha itself in a positive row and for 1 - alpha in a negative one. By the margin z of the row's
-    own class (the margin of a positive row, minus the margin of a negative one) dp/dz = p q and dq/dz = -p q, hence
+    where alpha stands for alpha itself in a positive row and for 1 - alpha in a negative one. By
+    the margin z of the row's own class (the margin of a positive row, minus the margin of a
+    negative one) dp/dz = p q and dq/dz = -p q, hence
 
         first derivative    alpha q^gamma (gamma p log p - q)
         second derivative   alpha q^gamma p (gamma (q - gamma p) log p + (2 gamma + 1) q)
 
-    The two terms of the first derivative are never of different sign. The second derivative is negative where the model is
-    sure and wrong: for gamma 2 where p is below 0.058. Everything is computed from z by way of log p = -log(1 + exp(-z)),
-    so that nothing overflows and no probability is clipped: a row at z = 1000 or -1000 gets what is true of it.
+    The two terms of the first derivative are never of different sign. The second derivative is
+    negative where the model is sure and wrong: for gamma 2 where p is below 0.058. Everything is
+    computed from z by way of log p = -log(1 + exp(-z)), so that nothing overflows and no
+    probability is clipped: a row at z = 1000 or -1000 gets what is true of it.
 
     Parameters
     ----------
     alpha : float in (0, 1) or None
-        Weight of the positive class; the negative class has 1 - alpha. None weighs no class: both have 1.
+        Weight of the positive class; the negative class has 1 - alpha. None weighs no class: both
+        have 1.
     gamma : float, 0 or more
         How much less a row counts that the model already gets right.
 
     References
     ----------
-    T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollar, "Focal loss for dense object detection", ICCV 2017, section 3 and
-    appendix B.
+    T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollar, "Focal loss for dense object detection",
+    ICCV 2017, section 3 and appendix B.
     """
 
     alpha: float | None
     gamma: float
 
-    def value(self, y: ArrayLike, margin: ArrayLike) -> Values:
+    def value(self, y: ArrayLike, margin: ArrayLike) -> Floats:
         """The loss of each row."""
         z = _own(y, margin)
         return np.asarray(self._weight(y) * np.exp(self.gamma * log_expit(-z)) * -log_expit(z))
 
-    def gradient(self, y: ArrayLike, margin: ArrayLike) -> Values:
+    def gradient(self, y: ArrayLike, margin: ArrayLike) -> Floats:
         """The first derivative of each row's loss by its margin."""
         return self.derivatives(y, margin)[0]
 
-    def hessian(self, y: ArrayLike, margin: ArrayLike) -> Values:
+    def hessian(self, y: ArrayLike, margin: ArrayLike) -> Floats:
         """The second derivative of each row's loss by its margin, negative where it is negative."""
         return self.derivatives(y, margin)[1]
 
-    def derivatives(self, y: ArrayLike, margin: ArrayLike) -> tuple[Values, Values]:
+    def derivatives(self, y: ArrayLike, margin: ArrayLike) -> tuple[Floats, Floats]:
         """The first and the second derivative, at little more than the price of one of them."""
         z, gamma = _own(y, margin), self.gamma
         log_p, p, q = log_expit(z), expit(z), expit(-z)
@@ -74,7 +80,7 @@ class Loss:
         second = scale * p * (gamma * (q - gamma * p) * log_p + (2 * gamma + 1) * q)
         return np.where(_positive(y), first, -first), np.asarray(second)
 
-    def _weight(self, y: ArrayLike) -> Values:
+    def _weight(self, y: ArrayLike) -> Floats:
         """The weight of each row's class."""
         if self.alpha is None:
             return np.ones(np.shape(y))
@@ -85,14 +91,15 @@ def _positive(y: ArrayLike) -> NDArray[np.bool_]:
     return np.equal(y, 1)
 
 
-def _own(y: ArrayLike, margin: ArrayLike) -> Values:
+def _own(y: ArrayLike, margin: ArrayLike) -> Floats:
     """The log odds of each row's own class, in double precision whatever a library hands over."""
     odds = np.asarray(margin, dtype=np.float64)
     return np.where(_positive(y), odds, -odds)
 
 
 def balanced_alpha(y: ArrayLike) -> float:
-    """The alpha under which both classes weigh the same in sum: the share of the negatives among the rows fitted on.
+    """The alpha under which both classes weigh the same in sum: the share of the negatives among
+    the rows fitted on.
 
     Where a sampler has balanced the classes it is 0.5, so that nothing is counted twice.
     """
@@ -108,12 +115,17 @@ def positive_share(y: ArrayLike, sample_weight: ArrayLike | None = None) -> floa
         When one class alone has any weight.
     """
     positive = _positive(y)
-    weight = np.ones(positive.shape) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weight = (
+        np.ones(positive.shape)
+        if sample_weight is None
+        else np.asarray(sample_weight, dtype=np.float64)
+    )
     of_positives, of_negatives = float(weight[positive].sum()), float(weight[~positive].sum())
     if not (of_positives > 0 and of_negatives > 0):
         raise ValueError(
-            "a loss of two classes needs rows of both: expected weight above 0 in each, "
-            f"found {of_negatives:g} in {(~positive).sum()} negatives and {of_positives:g} in {positive.sum()} positives"
+            "a loss of two classes needs rows of both: expected weight above 0 in each, found"
+            f" {of_negatives:g} in {(~positive).sum()} negatives and {of_positives:g} in"
+            f" {positive.sum()} positives"
         )
     return of_positives / (of_positives + of_negatives)
 
@@ -128,13 +140,14 @@ def check_loss(alpha: Any, gamma: Any) -> None:
     """
     if not (alpha is None or alpha == BALANCED or (_is_number(alpha) and 0 < alpha < 1)):
         raise ValueError(
-            "loss_alpha, the weight of the positive class, must be a number above 0 and below 1, "
-            f"{BALANCED!r} (the share of the negatives among the rows fitted on) or None (no weights); found {alpha!r}"
+            "loss_alpha, the weight of the positive class, must be a number above 0 and below 1,"
+            f" {BALANCED!r} (the share of the negatives among the rows fitted on) or None (no"
+            f" weights); found {alpha!r}"
         )
     if not (_is_number(gamma) and 0 <= gamma <= MOST_GAMMA):
         raise ValueError(
-            f"loss_gamma, how much less an easy row counts, must be a number from 0 (cross entropy) to {MOST_GAMMA}; "
-            f"found {gamma!r}"
+            "loss_gamma, how much less an easy row counts, must be a number from 0 (cross entropy)"
+            f" to {MOST_GAMMA}; found {gamma!r}"
         )
 
 

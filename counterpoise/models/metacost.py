@@ -1,4 +1,5 @@
-"""MetaCost: teach a model that knows neither weights nor costs by relabelling the rows that it is fitted on."""
+"""MetaCost: teach a model that knows neither weights nor costs by relabelling the rows that it is
+fitted on."""
 
 from __future__ import annotations
 
@@ -12,10 +13,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from counterpoise.core.errors import NotApplicable
-from counterpoise.samplers.feature_space import Matrix
-from counterpoise.models.class_weights import Labels, Stakes, threshold
-
-Scores = NDArray[np.float64]
+from counterpoise.core.types import Labels, Matrix, Vector
+from counterpoise.models.class_weights import threshold
 
 
 class Relabelled(NamedTuple):
@@ -33,20 +32,23 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Fit any classifier on labels of least expected cost (Domingos 1999).
 
     1. Fit copies of the classifier on bootstrap bags of the training rows.
-    2. Give each training row the mean of their probabilities, of those copies alone whose bag does not hold the row; a row
-       that every bag holds gets the mean of all.
-    3. Relabel each row: positive where the probability reaches the row's own threshold, alarm / (alarm + miss).
+    2. Give each training row the mean of their probabilities, of those copies alone whose bag does
+       not hold the row; a row that every bag holds gets the mean of all.
+    3. Relabel each row: positive where the probability reaches the row's own threshold,
+       alarm / (alarm + miss).
     4. Fit the classifier anew, on all rows with these labels.
 
-    Domingos has both choices of step 2. A copy that has seen the row repeats its label: a boosted or fully grown tree
-    gives a positive row a probability near 1 whatever its neighbours are, and almost nothing is relabelled. Hence the rows'
-    out-of-bag estimates. With 10 bags as large as the training part about one row in a hundred is in all of them.
+    Domingos has both choices of step 2. A copy that has seen the row repeats its label: a boosted
+    or fully grown tree gives a positive row a probability near 1 whatever its neighbours are, and
+    almost nothing is relabelled. Hence the rows' out-of-bag estimates. With 10 bags as large as the
+    training part about one row in a hundred is in all of them.
 
-    The bags are stratified: each class is drawn with replacement to its own count. Domingos draws from all rows together,
-    which leaves a bag without a positive where they are few, and a share of positives that varies from bag to bag.
+    The bags are stratified: each class is drawn with replacement to its own count. Domingos draws
+    from all rows together, which leaves a bag without a positive where they are few, and a share of
+    positives that varies from bag to bag.
 
-    The scores are those of the relabelled classes: 0.5 is where costs are least, and no probability of the true class is
-    to be read from them.
+    The scores are those of the relabelled classes: 0.5 is where costs are least, and no probability
+    of the true class is to be read from them.
 
     Parameters
     ----------
@@ -56,7 +58,8 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     max_samples : float in (0, 1], default 1.0
         The share of the rows of each class that is drawn for a bag, at least one row.
     random_state : int, RandomState or None
-        Draws the bags and seeds the copies fitted on them; the classifier of step 4 keeps its own seed.
+        Draws the bags and seeds the copies fitted on them; the classifier of step 4 keeps its own
+        seed.
 
     Attributes
     ----------
@@ -67,18 +70,24 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     References
     ----------
-    P. Domingos, "MetaCost: a general method for making classifiers cost-sensitive", KDD 1999, table 1 and section 3.
+    P. Domingos, "MetaCost: a general method for making classifiers cost-sensitive", KDD 1999, table
+    1 and section 3.
     """
 
     def __init__(
-        self, estimator: Any, *, n_estimators: int = 10, max_samples: float = 1.0, random_state: Any = None
+        self,
+        estimator: Any,
+        *,
+        n_estimators: int = 10,
+        max_samples: float = 1.0,
+        random_state: Any = None,
     ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.max_samples = max_samples
         self.random_state = random_state
 
-    def fit(self, X: Matrix, y: Labels, *, stakes: Stakes) -> MetaCost:
+    def fit(self, X: Matrix, y: Labels, *, stakes: Matrix) -> MetaCost:
         """Relabel the rows and fit on them.
 
         Parameters
@@ -86,7 +95,8 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X : ndarray of shape (n, p)
         y : ndarray of shape (n,), 0 and 1
         stakes : ndarray of shape (n, 2)
-            What is at stake in each row if it is negative and if it is positive; see `counterpoise.models.class_weights`.
+            What is at stake in each row if it is negative and if it is positive; see
+            `counterpoise.models.class_weights`.
 
         Raises
         ------
@@ -97,12 +107,17 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_metacost(self.n_estimators, self.max_samples)
         if len(stakes) != len(y):
-            raise ValueError(f"stakes must have one row for each of the {len(y)} rows fitted on; found {len(stakes)}")
+            raise ValueError(
+                f"stakes must have one row for each of the {len(y)} rows fitted on; found"
+                f" {len(stakes)}"
+            )
         if not 0 < (y == 1).sum() < len(y):
             raise NotApplicable("MetaCost needs rows of both classes, and these have one alone")
         least = threshold(stakes)
         labels = (self._probabilities(X, y) >= least).astype(y.dtype)
-        self.relabelled_ = Relabelled(int(((y == 0) & (labels == 1)).sum()), int(((y == 1) & (labels == 0)).sum()))
+        self.relabelled_ = Relabelled(
+            int(((y == 0) & (labels == 1)).sum()), int(((y == 1) & (labels == 0)).sum())
+        )
         if labels.min() == labels.max():
             raise NotApplicable(
                 f"MetaCost made all {len(y)} rows {'positive' if labels[0] else 'negative'}: "
@@ -114,13 +129,19 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = self.estimator_.classes_
         return self
 
-    def _probabilities(self, X: Matrix, y: Labels) -> Scores:
+    def _probabilities(self, X: Matrix, y: Labels) -> Vector:
         """The probability of being positive that the bags give each row."""
         random = check_random_state(self.random_state)
         classes = [np.flatnonzero(y == label) for label in (0, 1)]
-        every, outside = np.zeros((2, len(y))), np.zeros((2, len(y)))  # sums of probabilities, and how many
+        # sums of probabilities, and how many
+        every, outside = np.zeros((2, len(y))), np.zeros((2, len(y)))
         for _ in range(self.n_estimators):
-            bag = np.concatenate([random.choice(rows, max(1, round(self.max_samples * len(rows)))) for rows in classes])
+            bag = np.concatenate(
+                [
+                    random.choice(rows, max(1, round(self.max_samples * len(rows))))
+                    for rows in classes
+                ]
+            )
             copy = clone(self.estimator)
             _seed(copy, random.randint(np.iinfo(np.int32).max))
             probability = copy.fit(X[bag], y[bag]).predict_proba(X)[:, 1]
@@ -132,17 +153,18 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(total / count)
 
     def predict(self, X: Matrix, **how: Any) -> NDArray[Any]:
-        """The class of least expected cost; `how` is passed on (`output_margin=True` to a model of XGBoost)."""
+        """The class of least expected cost; `how` is passed on (`output_margin=True` to a model of
+        XGBoost)."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict(X, **how))
 
-    def predict_proba(self, X: Matrix) -> Scores:
+    def predict_proba(self, X: Matrix) -> Vector:
         """The classifier's probabilities of the relabelled classes."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict_proba(X))
 
     @available_if(_has_decision_function)  # type: ignore[untyped-decorator]
-    def decision_function(self, X: Matrix) -> Scores:
+    def decision_function(self, X: Matrix) -> Vector:
         """The classifier's log odds of the relabelled classes, where it has them."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.decision_function(X))
@@ -156,17 +178,31 @@ def check_metacost(n_estimators: Any, max_samples: Any) -> None:
     ValueError
         With the parameter's name, what it may be and what was found.
     """
-    if not isinstance(n_estimators, (int, np.integer)) or isinstance(n_estimators, bool) or n_estimators < 1:
-        raise ValueError(f"n_estimators, the number of bags, must be an integer of 1 or more; found {n_estimators!r}")
-    number = isinstance(max_samples, (int, float, np.integer, np.floating)) and not isinstance(max_samples, bool)
+    if (
+        not isinstance(n_estimators, (int, np.integer))
+        or isinstance(n_estimators, bool)
+        or n_estimators < 1
+    ):
+        raise ValueError(
+            "n_estimators, the number of bags, must be an integer of 1 or more; found"
+            f" {n_estimators!r}"
+        )
+    number = isinstance(max_samples, (int, float, np.integer, np.floating)) and not isinstance(
+        max_samples, bool
+    )
     if not (number and 0 < max_samples <= 1):
         raise ValueError(
-            f"max_samples, the share of each class drawn for a bag, must be a number above 0 and at most 1; "
-            f"found {max_samples!r}"
+            "max_samples, the share of each class drawn for a bag, must be a number above 0 and at"
+            f" most 1; found {max_samples!r}"
         )
 
 
 def _seed(estimator: Any, seed: int) -> None:
-    """Give every part of an estimator that draws at random a seed, so that copies differ and reruns do not."""
-    names = [name for name in estimator.get_params() if name == "random_state" or name.endswith("__random_state")]
+    """Give every part of an estimator that draws at random a seed, so that copies differ and reruns
+    do not."""
+    names = [
+        name
+        for name in estimator.get_params()
+        if name == "random_state" or name.endswith("__random_state")
+    ]
     estimator.set_params(**dict.fromkeys(names, seed))

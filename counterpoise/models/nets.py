@@ -1,9 +1,10 @@
 """Neural nets: a multilayer perceptron and an autoencoder, built with Keras and run by JAX.
 
-Nets are compared at equal gradient steps: an epoch of an oversampled table is longer than one of an undersampled table,
-and a net that saw more batches would win for that alone. Keras builds the layers and steps the optimizer by way of its
-stateless functions, which is how it is meant to be run in a loop of one's own on JAX: a net is compiled once in a process
-and not once a fit (0.4 s), and a step costs 0.1 ms where `Model.fit` takes 0.3 ms.
+Nets are compared at equal gradient steps: an epoch of an oversampled table is longer than one of an
+undersampled table, and a net that saw more batches would win for that alone. Keras builds the
+layers and steps the optimizer by way of its stateless functions, which is how it is meant to be run
+in a loop of one's own on JAX: a net is compiled once in a process and not once a fit (0.4 s), and a
+step costs 0.1 ms where `Model.fit` takes 0.3 ms.
 
 Keras and JAX are imported when a net is used, never before.
 """
@@ -33,12 +34,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from counterpoise.core.errors import NotApplicable
 from counterpoise.core.files import write_text
+from counterpoise.core.types import Floats, Index, Labels
+from counterpoise.models.class_weights import (
+    BALANCED,
+    ClassWeight,
+    check_class_weight,
+    class_weights,
+)
 from counterpoise.models.losses import Loss, balanced_alpha, check_loss, positive_share
-from counterpoise.models.class_weights import BALANCED, ClassWeight, check_class_weight, class_weights
 
-Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
-Labels = NDArray[np.int8]
 Validation = tuple[ArrayLike, ArrayLike] | None
 Report = Callable[[int, float], object]
 
@@ -47,7 +52,8 @@ STEPS = 1000
 MEMORY_LIMIT = 2 * 2**30
 """The most bytes that a net may take beside its rows."""
 BLOCK = 1024
-"""Rows that are scored at once; the last block is padded, so that no number of rows needs a compilation of its own."""
+"""Rows that are scored at once; the last block is padded, so that no number of rows needs a
+compilation of its own."""
 SAY_EVERY = 30.0
 """Seconds between two lines on standard error about a fit that takes long."""
 SLOWER = "a smaller learning_rate may help"
@@ -55,11 +61,13 @@ SLOWER = "a smaller learning_rate may help"
 
 @functools.cache
 def keras_on_jax() -> tuple[Any, Any]:
-    """The modules keras and jax, imported at first use and told to compute on one thread of the processor.
+    """The modules keras and jax, imported at first use and told to compute on one thread of the
+    processor.
 
-    Cells run side by side, one thread each, and there is more to it than manners: another number of threads adds up in
-    another order, and the weights come out with other bytes. `PJRT_NPROC` is what jax 0.10 goes by when it first computes;
-    it takes no notice of `--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1` in XLA_FLAGS.
+    Cells run side by side, one thread each, and there is more to it than manners: another number of
+    threads adds up in another order, and the weights come out with other bytes. `PJRT_NPROC` is
+    what jax 0.10 goes by when it first computes; it takes no notice of
+    `--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1` in XLA_FLAGS.
 
     Raises
     ------
@@ -71,7 +79,8 @@ def keras_on_jax() -> tuple[Any, Any]:
     os.environ |= {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PJRT_NPROC": "1"}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        with warnings.catch_warnings():  # what an import has to say is not said of one fit, the first in a process
+        # what an import has to say is not said of one fit, the first in a process
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import jax
             import keras
@@ -83,8 +92,9 @@ def keras_on_jax() -> tuple[Any, Any]:
         ) from error
     if keras.backend.backend() != "jax":
         raise RuntimeError(
-            f"Keras was loaded on the backend {keras.backend.backend()!r} before any net of Counterpoise was used, and its "
-            "nets run on 'jax': set KERAS_BACKEND=jax before keras is imported"
+            f"Keras was loaded on the backend {keras.backend.backend()!r} before any net of"
+            " Counterpoise was used, and its nets run on 'jax': set KERAS_BACKEND=jax before keras"
+            " is imported"
         )
     return keras, jax
 
@@ -93,10 +103,11 @@ def keras_on_jax() -> tuple[Any, Any]:
 
 
 def estimated_bytes(layers: Sequence[int], features: int, batch: int, outputs: int = 1) -> int:
-    """About how many bytes training takes beside the rows themselves, all numbers in single precision.
+    """About how many bytes training takes beside the rows themselves, all numbers in single
+    precision.
 
-    Weights count five times: themselves, their gradients, two slots of the optimizer and the best ones so far; activations
-    twice, going forward and coming back.
+    Weights count five times: themselves, their gradients, two slots of the optimizer and the best
+    ones so far; activations twice, going forward and coming back.
     """
     widths = [int(width) for width in (features, *layers, outputs)]
     weights = sum((before + 1) * after for before, after in itertools.pairwise(widths))
@@ -109,8 +120,9 @@ def _too_large(layers: Sequence[int], features: int, batch: int, outputs: int = 
     if estimate <= MEMORY_LIMIT:
         return None
     return (
-        f"a net with layers {list(layers)} would take about {estimate / 2**30:.1f} GiB ({features} features, batches of "
-        f"{batch}), and the limit is {MEMORY_LIMIT / 2**30:.1f} GiB: make layers narrower, or batch_size smaller"
+        f"a net with layers {list(layers)} would take about {estimate / 2**30:.1f} GiB ({features}"
+        f" features, batches of {batch}), and the limit is {MEMORY_LIMIT / 2**30:.1f} GiB: make"
+        " layers narrower, or batch_size smaller"
     )
 
 
@@ -119,7 +131,8 @@ def _too_large(layers: Sequence[int], features: int, batch: int, outputs: int = 
 
 @dataclass(frozen=True)
 class Design:
-    """A net without its weights: all that XLA compiles, and nothing that differs between two fits of one cell.
+    """A net without its weights: all that XLA compiles, and nothing that differs between two fits
+    of one cell.
 
     Attributes
     ----------
@@ -131,8 +144,8 @@ class Design:
     activation, dropout, optimizer
         As in `KerasMLP`.
     code : int or None
-        Which hidden layer is the code of an autoencoder. It has no activation: a rectified unit that is never on would
-        be lost for good, and there are few of them.
+        Which hidden layer is the code of an autoencoder. It has no activation: a rectified unit
+        that is never on would be lost for good, and there are few of them.
     """
 
     features: int
@@ -144,17 +157,21 @@ class Design:
     code: int | None = None
 
     def build(self, random: np.random.Generator) -> Any:
-        """A Keras model with new weights; its outputs are the code, where there is one, and the last layer.
+        """A Keras model with new weights; its outputs are the code, where there is one, and the
+        last layer.
 
-        The weights are those of Glorot and Bengio (2010), as Keras's own, but drawn by NumPy: Keras's initializers compile
-        anew for each shape, which takes longer than compiling the net.
+        The weights are those of Glorot and Bengio (2010), as Keras's own, but drawn by NumPy:
+        Keras's initializers compile anew for each shape, which takes longer than compiling the net.
         """
         keras, _ = keras_on_jax()
-        # types and seeds are given, since the defaults lie in the user's ~/.keras/keras.json and in global state
+        # types and seeds are given, since the defaults lie in the user's ~/.keras/keras.json and in
+        # global state
         seeds = random.integers(2**31, size=len(self.layers)).tolist()
 
         def dense(width: int, activation: str | None, name: str) -> Any:
-            return keras.layers.Dense(width, activation, kernel_initializer="zeros", dtype="float32", name=name)
+            return keras.layers.Dense(
+                width, activation, kernel_initializer="zeros", dtype="float32", name=name
+            )
 
         inputs = keras.Input((self.features,), dtype="float32", name="features")
         last, outputs = inputs, []
@@ -165,7 +182,9 @@ class Design:
                 continue
             last = dense(width, self.activation, f"hidden_{k + 1}")(last)
             if self.dropout:
-                drop = keras.layers.Dropout(self.dropout, seed=seeds[k], dtype="float32", name=f"dropout_{k + 1}")
+                drop = keras.layers.Dropout(
+                    self.dropout, seed=seeds[k], dtype="float32", name=f"dropout_{k + 1}"
+                )
                 last = drop(last)
         outputs.append(dense(self.outputs, None, "output")(last))
         model = keras.Model(inputs, outputs)
@@ -176,7 +195,8 @@ class Design:
         return model
 
     def row_losses(self, outputs: Sequence[Any], targets: Any, gamma: Any) -> Any:
-        """The loss of each row of a batch: focal where the output is a log odds, else the mean squared error."""
+        """The loss of each row of a batch: focal where the output is a log odds, else the mean
+        squared error."""
         from keras import ops
 
         if self.code is None:
@@ -185,12 +205,14 @@ class Design:
 
 
 def focal(log_odds: Any, labels: Any, gamma: Any) -> Any:
-    """Focal loss, unweighted, of tensors of Keras; with gamma 0 it is cross entropy (see `counterpoise.models.losses.Loss`).
+    """Focal loss, unweighted, of tensors of Keras; with gamma 0 it is cross entropy (see
+    `counterpoise.models.losses.Loss`).
 
-    `keras.losses.BinaryFocalCrossentropy(from_logits=True)` goes by way of a probability that it clips at 1e-7: beyond log
-    odds of 16 its loss stands still and its gradient is gone, so a row that is wrong for sure is never learned from. Log
-    odds need no clipping. With gamma 0 this is what Keras's own BinaryCrossentropy(from_logits=True) computes, so one
-    program serves all losses.
+    `keras.losses.BinaryFocalCrossentropy(from_logits=True)` goes by way of a probability that it
+    clips at 1e-7: beyond log odds of 16 its loss stands still and its gradient is gone, so a row
+    that is wrong for sure is never learned from. Log odds need no clipping. With gamma 0 this is
+    what Keras's own BinaryCrossentropy(from_logits=True) computes, so one program serves all
+    losses.
     """
     from keras import ops
 
@@ -206,10 +228,12 @@ class Program(NamedTuple):
 
 
 _programs: dict[Design, Program] = {}
-"""Programs of this process, so that the folds of a cell compile once; a search over layers makes many."""
+"""Programs of this process, so that the folds of a cell compile once; a search over layers makes
+many."""
 KEPT_PROGRAMS = 16
 KEPT_BYTES = 64 * 2**20
-"""A program holds the weights of the net that it was made from: that of a larger net is not kept."""
+"""A program holds the weights of the net that it was made from: that of a larger net is not
+kept."""
 
 
 def _program(design: Design, model: Any, optimizer: Any) -> Program:
@@ -269,14 +293,25 @@ class Schedule(NamedTuple):
         """From an estimator's parameters and the number of rows that it is fitted on."""
         batch = min(estimator.batch_size, rows)
         if estimator.epochs is not None:
-            return cls("epoch", [math.ceil(rows / batch)] * estimator.epochs, batch, estimator.patience)
+            return cls(
+                "epoch", [math.ceil(rows / batch)] * estimator.epochs, batch, estimator.patience
+            )
         steps = STEPS if estimator.steps is None else estimator.steps
-        edges = [steps * k // min(estimator.chunks, steps) for k in range(min(estimator.chunks, steps) + 1)]
-        return cls("chunk", [end - start for start, end in itertools.pairwise(edges)], batch, estimator.patience)
+        edges = [
+            steps * k // min(estimator.chunks, steps)
+            for k in range(min(estimator.chunks, steps) + 1)
+        ]
+        return cls(
+            "chunk",
+            [end - start for start, end in itertools.pairwise(edges)],
+            batch,
+            estimator.patience,
+        )
 
 
 class Seen(NamedTuple):
-    """What the validation slice says after a piece: columns of the history, and the value that is to grow."""
+    """What the validation slice says after a piece: columns of the history, and the value that is
+    to grow."""
 
     columns: dict[str, float]
     quality: float
@@ -284,7 +319,8 @@ class Seen(NamedTuple):
 
 @dataclass
 class Course:
-    """How a training went: `history` of equally long columns, the steps taken, and the step whose weights were kept."""
+    """How a training went: `history` of equally long columns, the steps taken, and the step whose
+    weights were kept."""
 
     history: dict[str, list[float]] = field(default_factory=dict)
     steps: int = 0
@@ -303,11 +339,17 @@ class Net:
         None for Keras's own.
     """
 
-    def __init__(self, design: Design, random: np.random.Generator, learning_rate: float | None = None) -> None:
+    def __init__(
+        self, design: Design, random: np.random.Generator, learning_rate: float | None = None
+    ) -> None:
         keras, _ = keras_on_jax()
         self.design = design
         self.model = design.build(random)
-        optimizers = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
+        optimizers = {
+            "adam": keras.optimizers.Adam,
+            "rmsprop": keras.optimizers.RMSprop,
+            "sgd": keras.optimizers.SGD,
+        }
         given = {} if learning_rate is None else {"learning_rate": learning_rate}
         self.optimizer = optimizers[design.optimizer](**given)
         self.optimizer.build(self.model.trainable_variables)
@@ -320,16 +362,31 @@ class Net:
         for start in range(0, len(X), BLOCK):
             block = X[start : start + BLOCK]
             padded = np.pad(block, ((0, BLOCK - len(block)), (0, 0)))
-            parts.append([np.asarray(out)[: len(block)] for out in self.program.forward(weights, others, padded)])
+            parts.append(
+                [
+                    np.asarray(out)[: len(block)]
+                    for out in self.program.forward(weights, others, padded)
+                ]
+            )
         return [np.concatenate(part, dtype=np.float64) for part in zip(*parts, strict=True)]
 
     def train(
-        self, X: Singles, targets: Singles, row_weights: Singles, *, schedule: Schedule, random: np.random.Generator,
-        name: str, gamma: float = 0.0, watch: Callable[[int], Seen] | None = None,
-    ) -> Course:  # fmt: skip
-        """Step through batches of the rows; after each piece look at the validation slice by `watch(steps)`.
+        self,
+        X: Singles,
+        targets: Singles,
+        row_weights: Singles,
+        *,
+        schedule: Schedule,
+        random: np.random.Generator,
+        name: str,
+        gamma: float = 0.0,
+        watch: Callable[[int], Seen] | None = None,
+    ) -> Course:
+        """Step through batches of the rows; after each piece look at the validation slice by
+        `watch(steps)`.
 
-        With patience the weights that are kept are those of the best piece, whether or not training stopped early.
+        With patience the weights that are kept are those of the best piece, whether or not training
+        stopped early.
 
         Raises
         ------
@@ -344,7 +401,9 @@ class Net:
             where = f"{schedule.piece} {k} of {len(schedule.lengths)}"
             losses = []
             for rows in itertools.islice(batches, length):
-                state, loss = self.program.step(state, X[rows], targets[rows], row_weights[rows], exponent)
+                state, loss = self.program.step(
+                    state, X[rows], targets[rows], row_weights[rows], exponent
+                )
                 losses.append(float(loss))
                 if time.monotonic() - said > SAY_EVERY:
                     said = time.monotonic()
@@ -367,7 +426,11 @@ class Net:
                 continue
             waited += 1
             if seen.quality > best:
-                best, best_weights, waited = seen.quality, [np.array(weight) for weight in state[0]], 0
+                best, best_weights, waited = (
+                    seen.quality,
+                    [np.array(weight) for weight in state[0]],
+                    0,
+                )
                 course.best_step = course.steps
             if waited >= schedule.patience:
                 break
@@ -382,10 +445,12 @@ class Net:
     def _values(self) -> tuple[list[Any], list[Any]]:
         """Weights, and the states of what drops units out."""
         model = self.model
-        return [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
+        return [v.value for v in model.trainable_variables], [
+            v.value for v in model.non_trainable_variables
+        ]
 
 
-def _batches(rows: int, batch: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+def _batches(rows: int, batch: int, random: np.random.Generator) -> Iterator[Index]:
     """Batches of one size without end: the rows in one random order after another."""
     ahead = np.empty(0, np.int64)
     while True:
@@ -402,7 +467,20 @@ _PIECES = Interval(Integral, 1, 100_000, closed="both")
 """Of a training: each is a point of the learning curve, with a look at the validation slice."""
 TRAINING: dict[str, list[Any]] = {
     "activation": [
-        StrOptions({"elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"})
+        StrOptions(
+            {
+                "elu",
+                "gelu",
+                "leaky_relu",
+                "linear",
+                "relu",
+                "selu",
+                "sigmoid",
+                "silu",
+                "softplus",
+                "tanh",
+            }
+        )
     ],
     "optimizer": [StrOptions({"adam", "rmsprop", "sgd"})],
     "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
@@ -427,17 +505,20 @@ def check_training(estimator: Any) -> None:
             raise ValueError(f"{name} must not be {value!r}: it is no matter of yes or no")  # noqa: TRY004
     if estimator.epochs is not None and estimator.steps is not None:
         raise ValueError(
-            f"epochs and steps both say how long to train: give one of them; found epochs {estimator.epochs} and steps "
-            f"{estimator.steps}"
+            "epochs and steps both say how long to train: give one of them; found epochs"
+            f" {estimator.epochs} and steps {estimator.steps}"
         )
     layers = estimator.layers
     if layers is None:
         return
-    whole = [isinstance(width, Integral) and not isinstance(width, bool) and int(width) >= 1 for width in layers]
+    whole = [
+        isinstance(width, Integral) and not isinstance(width, bool) and int(width) >= 1
+        for width in layers
+    ]
     if not (whole and all(whole)):
         raise ValueError(
-            "layers must be the widths of one hidden layer or more, each a whole number of 1 or more; "
-            f"found {list(layers)!r}"
+            "layers must be the widths of one hidden layer or more, each a whole number of 1 or"
+            f" more; found {list(layers)!r}"
         )
     if (reason := _too_large(layers, 1, estimator.batch_size)) is not None:
         raise ValueError(reason)
@@ -455,13 +536,15 @@ def checked_labels(y: ArrayLike) -> Labels:
     found = np.unique(labels).tolist()
     if labels.ndim != 1 or found != [0, 1]:
         raise ValueError(
-            f"y must be a vector of labels 0 and 1, both among them; found the shape {labels.shape} and {found[:5]}"
+            f"y must be a vector of labels 0 and 1, both among them; found the shape {labels.shape}"
+            f" and {found[:5]}"
         )
     return labels.astype(np.int8)
 
 
 def usable(validation: Validation) -> tuple[ArrayLike, Labels] | None:
-    """A validation slice with its labels, None where it has not both classes: there is nothing to measure on it."""
+    """A validation slice with its labels, None where it has not both classes: there is nothing to
+    measure on it."""
     if validation is None:
         return None
     X, y = validation
@@ -476,21 +559,23 @@ def _singles(estimator: Any, X: ArrayLike, *, reset: bool = False) -> Singles:
 
 
 class MarginClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """What classifiers of labels 0 and 1 have in common that give a row a margin, 0 or more for label 1."""
+    """What classifiers of labels 0 and 1 have in common that give a row a margin, 0 or more for
+    label 1."""
 
-    classes_: NDArray[np.int64]
+    classes_: Index
 
     def decision_function(self, X: ArrayLike) -> Floats:
         raise NotImplementedError
 
     def predict_proba(self, X: ArrayLike) -> Floats:
-        """Two columns that sum to 1, for labels 0 and 1; the margin is read as the log odds of label 1."""
+        """Two columns that sum to 1, for labels 0 and 1; the margin is read as the log odds of
+        label 1."""
         from scipy.special import expit
 
         margin = self.decision_function(X)
         return np.column_stack([expit(-margin), expit(margin)])
 
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+    def predict(self, X: ArrayLike) -> Index:
         """Label 1 where the margin is 0 or more."""
         return self.classes_[(self.decision_function(X) >= 0).astype(int)]  # type: ignore[no-any-return]
 
@@ -498,8 +583,9 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 class KerasMLP(MarginClassifier):
     """A multilayer perceptron for labels 0 and 1, whose output is the log odds of label 1.
 
-    The bias of the last layer starts at the log odds of the positive share of the rows fitted on, by their weights in the
-    loss, so that the first steps are not spent on learning how rare positives are (Lin et al. 2017, section 4.1).
+    The bias of the last layer starts at the log odds of the positive share of the rows fitted on,
+    by their weights in the loss, so that the first steps are not spent on learning how rare
+    positives are (Lin et al. 2017, section 4.1).
 
     Parameters
     ----------
@@ -515,23 +601,26 @@ class KerasMLP(MarginClassifier):
     batch_size : int
         Rows in a gradient step; all of them where there are fewer.
     epochs, steps : int or None
-        How long to train; one of them may be given. An epoch has as many steps as there are batches in the rows. Without
-        either it is 1000 steps whatever the number of rows.
+        How long to train; one of them may be given. An epoch has as many steps as there are batches
+        in the rows. Without either it is 1000 steps whatever the number of rows.
     chunks : int
-        In how many pieces the steps are cut: one point of the learning curve each. With `epochs` each epoch is a piece.
+        In how many pieces the steps are cut: one point of the learning curve each. With `epochs`
+        each epoch is a piece.
     loss : {"cross_entropy", "balanced", "focal"}
-        Balanced cross entropy weighs the classes by `loss_alpha`; focal loss moreover counts a row the less, the surer
-        the net is of it.
+        Balanced cross entropy weighs the classes by `loss_alpha`; focal loss moreover counts a row
+        the less, the surer the net is of it.
     loss_alpha : float in (0, 1), "balanced" or None
-        The weight of a positive row, that of a negative one being 1 - loss_alpha; cross entropy makes no use of it.
-        "balanced" is the share of the negatives among the rows fitted on, under which both classes weigh the same in
-        sum. None, for focal loss alone, weighs no class.
+        The weight of a positive row, that of a negative one being 1 - loss_alpha; cross entropy
+        makes no use of it. "balanced" is the share of the negatives among the rows fitted on, under
+        which both classes weigh the same in sum. None, for focal loss alone, weighs no class.
     loss_gamma : float
         How much less an easy row counts in focal loss.
     class_weight : None, "balanced" or {0: float, 1: float}
-        Weights of the rows of each class; "balanced" as in scikit-learn. Refused beside a loss that weighs the classes.
+        Weights of the rows of each class; "balanced" as in scikit-learn. Refused beside a loss that
+        weighs the classes.
     patience : int or None
-        Stop after so many pieces without a better average precision on the validation slice, and keep the best weights.
+        Stop after so many pieces without a better average precision on the validation slice, and
+        keep the best weights.
     random_state : int or None
 
     Attributes
@@ -541,9 +630,9 @@ class KerasMLP(MarginClassifier):
     n_features_in_ : int
     net_ : Net
     history_ : dict of str to list of float
-        The learning curve, one entry a piece: `step`, the steps taken; `loss`, the mean over the steps of the piece; and
-        where the validation slice has both classes `validation_loss`, with the weights that the classes have in training,
-        and `validation_average_precision`.
+        The learning curve, one entry a piece: `step`, the steps taken; `loss`, the mean over the
+        steps of the piece; and where the validation slice has both classes `validation_loss`, with
+        the weights that the classes have in training, and `validation_average_precision`.
     steps_ : int
         Gradient steps taken.
     best_step_ : int or None
@@ -553,16 +642,17 @@ class KerasMLP(MarginClassifier):
 
     Notes
     -----
-    One seed gives the same bytes of scores on one machine. Averages over a batch are divided by its rows, not by their
-    weights, as Keras does.
+    One seed gives the same bytes of scores on one machine. Averages over a batch are divided by its
+    rows, not by their weights, as Keras does.
 
     References
     ----------
-    T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollar, "Focal loss for dense object detection", ICCV 2017.
-    G. King, L. Zeng, "Logistic regression in rare events data", Political Analysis 2001 (weights of classes).
-    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 2014.
-    X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
-    L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade, 1998.
+    T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollar, "Focal loss for dense object detection",
+    ICCV 2017. G. King, L. Zeng, "Logistic regression in rare events data", Political Analysis 2001
+    (weights of classes). N. Srivastava et al., "Dropout: a simple way to prevent neural networks
+    from overfitting", JMLR 2014. X. Glorot, Y. Bengio, "Understanding the difficulty of training
+    deep feedforward neural networks", AISTATS 2010. L. Prechelt, "Early stopping - but when?", in
+    Neural Networks: Tricks of the Trade, 1998.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -613,11 +703,14 @@ class KerasMLP(MarginClassifier):
         check_loss(self.loss_alpha, self.loss_gamma)
         check_class_weight(self.class_weight)
         if self.loss == BALANCED and self.loss_alpha is None:
-            raise ValueError("loss 'balanced' weighs the classes by loss_alpha, and loss_alpha None weighs none")
+            raise ValueError(
+                "loss 'balanced' weighs the classes by loss_alpha, and loss_alpha None weighs none"
+            )
         if self._asked_alpha is not None and self.class_weight is not None:
             raise ValueError(
-                f"class_weight weighs the classes as loss_alpha does in loss {self.loss!r}: expected one of them alone, "
-                f"found class_weight {self.class_weight!r} and loss_alpha {self.loss_alpha!r}"
+                f"class_weight weighs the classes as loss_alpha does in loss {self.loss!r}:"
+                f" expected one of them alone, found class_weight {self.class_weight!r} and"
+                f" loss_alpha {self.loss_alpha!r}"
             )
 
     def fit(
@@ -637,15 +730,17 @@ class KerasMLP(MarginClassifier):
         sample_weight : array-like of shape (n,), optional
             Multiplied with the weights of the classes.
         validation : (X, y), optional
-            Rows to draw the learning curve and to stop early by; with one class alone it is as if there were none.
+            Rows to draw the learning curve and to stop early by; with one class alone it is as if
+            there were none.
         report : callable, optional
-            Called after each piece with the steps taken and the average precision on the validation slice. What it
-            raises ends the fit.
+            Called after each piece with the steps taken and the average precision on the validation
+            slice. What it raises ends the fit.
 
         Raises
         ------
         NotApplicable
-            When early stopping is asked for and there is no validation slice to stop by, or Keras is not installed.
+            When early stopping is asked for and there is no validation slice to stop by, or Keras
+            is not installed.
         FloatingPointError
             When the training diverges.
         MemoryError
@@ -654,11 +749,14 @@ class KerasMLP(MarginClassifier):
         self._validate_params()
         features, labels = _singles(self, X, reset=True), checked_labels(y)
         if len(features) != len(labels):
-            raise ValueError(f"X and y must have as many rows; found {len(features)} and {len(labels)}")
+            raise ValueError(
+                f"X and y must have as many rows; found {len(features)} and {len(labels)}"
+            )
         held = usable(validation)
         if self.patience is not None and held is None:
             raise NotApplicable(
-                "early stopping needs a validation slice with both classes; split.validation gives none"
+                "early stopping needs a validation slice with both classes; split.validation gives"
+                " none"
             )
         if (reason := _too_large(self.layers, self.n_features_in_, self.batch_size)) is not None:
             raise MemoryError(reason)
@@ -682,7 +780,11 @@ class KerasMLP(MarginClassifier):
             random=random,
             name="mlp",
             gamma=gamma,
-            watch=None if held is None else functools.partial(self._look, *held, of_class, gamma, report),
+            watch=(
+                None
+                if held is None
+                else functools.partial(self._look, *held, of_class, gamma, report)
+            ),
         )
         self.history_, self.steps_, self.best_step_ = course.history, course.steps, course.best_step
         return self
@@ -693,14 +795,18 @@ class KerasMLP(MarginClassifier):
         return self.net_.outputs(_singles(self, X))[-1][:, 0]
 
     def save(self, folder: Path) -> None:
-        """Write the net as `net.keras` and the parameters and what was learned about it as `net.json`."""
+        """Write the net as `net.keras` and the parameters and what was learned about it as
+        `net.json`."""
         check_is_fitted(self)
         folder.mkdir(parents=True, exist_ok=True)
         with _hushed():
             self.net_.model.save(folder / "net.keras")
         learned = {name: getattr(self, name) for name in _LEARNED}
         content = {"params": self.get_params(), "learned": learned}
-        write_text(folder / "net.json", json.dumps(content, indent=2, allow_nan=False, default=_plain) + "\n")
+        write_text(
+            folder / "net.json",
+            json.dumps(content, indent=2, allow_nan=False, default=_plain) + "\n",
+        )
 
     @classmethod
     def load(cls, folder: Path) -> KerasMLP:
@@ -708,7 +814,9 @@ class KerasMLP(MarginClassifier):
         content = json.loads((folder / "net.json").read_text(encoding="utf-8"))
         params = content["params"]
         if isinstance(params["class_weight"], dict):  # JSON has no numbers for keys
-            params["class_weight"] = {int(label): weight for label, weight in params["class_weight"].items()}
+            params["class_weight"] = {
+                int(label): weight for label, weight in params["class_weight"].items()
+            }
         loaded = cls(**params)
         loaded.classes_ = np.array([0, 1])
         for name, value in content["learned"].items():
@@ -716,12 +824,19 @@ class KerasMLP(MarginClassifier):
         keras, _ = keras_on_jax()
         loaded.net_ = Net(loaded._design(), np.random.default_rng(0))
         with _hushed():
-            loaded.net_.model.set_weights(keras.saving.load_model(folder / "net.keras").get_weights())
+            loaded.net_.model.set_weights(
+                keras.saving.load_model(folder / "net.keras").get_weights()
+            )
         return loaded
 
     def _design(self) -> Design:
         return Design(
-            self.n_features_in_, tuple(map(int, self.layers)), 1, self.activation, float(self.dropout), self.optimizer
+            self.n_features_in_,
+            tuple(map(int, self.layers)),
+            1,
+            self.activation,
+            float(self.dropout),
+            self.optimizer,
         )
 
     @property
@@ -729,7 +844,15 @@ class KerasMLP(MarginClassifier):
         """`loss_alpha`, None where the loss makes no use of it."""
         return None if self.loss == "cross_entropy" else self.loss_alpha
 
-    def _look(self, X: ArrayLike, y: Labels, of_class: Floats, gamma: float, report: Report | None, steps: int) -> Seen:
+    def _look(
+        self,
+        X: ArrayLike,
+        y: Labels,
+        of_class: Floats,
+        gamma: float,
+        report: Report | None,
+        steps: int,
+    ) -> Seen:
         """Loss and average precision on the validation slice."""
         log_odds = self.decision_function(X)
         precision = average_precision(y, log_odds)
@@ -753,7 +876,9 @@ def average_precision(y: Labels, scores: Floats) -> float:
     from sklearn.metrics import average_precision_score
 
     if not np.isfinite(scores).all():
-        raise FloatingPointError(f"scores that are not finite came of the validation slice: {SLOWER}")
+        raise FloatingPointError(
+            f"scores that are not finite came of the validation slice: {SLOWER}"
+        )
     return float(average_precision_score(y, scores))
 
 
@@ -784,18 +909,20 @@ def _plain(value: Any) -> Any:
 class Autoencoder(BaseEstimator):  # type: ignore[misc]
     """A net that learns to give back the rows it is shown by way of fewer numbers than they have.
 
-    What it was fitted on it gives back well; rows of another kind less so, and the error says how unusual a row is
-    (Hawkins et al. 2002). With one layer it learns the plane of the first principal components (Baldi and Hornik 1989).
+    What it was fitted on it gives back well; rows of another kind less so, and the error says how
+    unusual a row is (Hawkins et al. 2002). With one layer it learns the plane of the first
+    principal components (Baldi and Hornik 1989).
 
     Parameters
     ----------
     layers : list of int or None
-        Widths from the features to the code; the way back mirrors them. None for half and a quarter of the features,
-        rounded up.
+        Widths from the features to the code; the way back mirrors them. None for half and a quarter
+        of the features, rounded up.
     activation, optimizer, learning_rate, batch_size, epochs, steps, chunks, random_state
         As in `KerasMLP`; the code and the output have no activation.
     patience : int or None
-        Stop after so many pieces without a smaller error on the validation rows, and keep the best weights.
+        Stop after so many pieces without a smaller error on the validation rows, and keep the best
+        weights.
 
     Attributes
     ----------
@@ -808,11 +935,15 @@ class Autoencoder(BaseEstimator):  # type: ignore[misc]
 
     References
     ----------
-    S. Hawkins, H. He, G. Williams, R. Baxter, "Outlier detection using replicator neural networks", DaWaK 2002.
-    P. Baldi, K. Hornik, "Neural networks and principal component analysis", Neural Networks 1989.
+    S. Hawkins, H. He, G. Williams, R. Baxter, "Outlier detection using replicator neural networks",
+    DaWaK 2002. P. Baldi, K. Hornik, "Neural networks and principal component analysis", Neural
+    Networks 1989.
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**TRAINING, "layers": [list, tuple, None]}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TRAINING,
+        "layers": [list, tuple, None],
+    }
 
     def __init__(
         self,
@@ -843,7 +974,9 @@ class Autoencoder(BaseEstimator):  # type: ignore[misc]
         super()._validate_params()
         check_training(self)
 
-    def fit(self, X: ArrayLike, *, validation: ArrayLike | None = None, report: Report | None = None) -> Autoencoder:
+    def fit(
+        self, X: ArrayLike, *, validation: ArrayLike | None = None, report: Report | None = None
+    ) -> Autoencoder:
         """Fit on rows without missing values.
 
         Parameters
@@ -852,24 +985,32 @@ class Autoencoder(BaseEstimator):  # type: ignore[misc]
         validation : array-like of shape (m, p), optional
             Rows to draw the learning curve and to stop early by.
         report : callable, optional
-            Called after each piece with the steps taken and the mean error on the validation rows; `reconstruction_error`
-            and `code` work inside it. What it raises ends the fit.
+            Called after each piece with the steps taken and the mean error on the validation rows;
+            `reconstruction_error` and `code` work inside it. What it raises ends the fit.
 
         Raises
         ------
         NotApplicable
-            When the code is not narrower than the rows, when early stopping is asked for and there are no validation rows,
-            or when Keras is not installed.
+            When the code is not narrower than the rows, when early stopping is asked for and there
+            are no validation rows, or when Keras is not installed.
         FloatingPointError, MemoryError
             As in `KerasMLP`.
         """
         self._validate_params()
         rows = _singles(self, X, reset=True)
         design = self._design()
-        held = None if validation is None or np.shape(validation)[0] == 0 else _singles(self, validation)
+        held = (
+            None
+            if validation is None or np.shape(validation)[0] == 0
+            else _singles(self, validation)
+        )
         if self.patience is not None and held is None:
-            raise NotApplicable("early stopping needs a validation slice; split.validation gives none")
-        if (reason := _too_large(design.layers, design.features, self.batch_size, design.outputs)) is not None:
+            raise NotApplicable(
+                "early stopping needs a validation slice; split.validation gives none"
+            )
+        if (
+            reason := _too_large(design.layers, design.features, self.batch_size, design.outputs)
+        ) is not None:
             raise MemoryError(reason)
 
         random = np.random.default_rng(self.random_state)
@@ -899,14 +1040,20 @@ class Autoencoder(BaseEstimator):  # type: ignore[misc]
 
     def _design(self) -> Design:
         features = self.n_features_in_
-        down = self.layers if self.layers is not None else (math.ceil(features / 2), math.ceil(features / 4))
+        down = (
+            self.layers
+            if self.layers is not None
+            else (math.ceil(features / 2), math.ceil(features / 4))
+        )
         if down[-1] >= features:
             raise NotApplicable(
-                f"an autoencoder must make its rows narrower; its code has a width of {down[-1]}, and the rows have "
-                f"{features} feature{'s' * (features > 1)}"
+                f"an autoencoder must make its rows narrower; its code has a width of {down[-1]},"
+                f" and the rows have {features} feature{'s' * (features > 1)}"
             )
         layers = tuple(map(int, (*down, *reversed(down[:-1]))))
-        return Design(features, layers, features, self.activation, 0.0, self.optimizer, code=len(down) - 1)
+        return Design(
+            features, layers, features, self.activation, 0.0, self.optimizer, code=len(down) - 1
+        )
 
     def _look(self, X: Singles, report: Report | None, steps: int) -> Seen:
         loss = float(self.reconstruction_error(X).mean())

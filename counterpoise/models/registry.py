@@ -1,4 +1,5 @@
-"""Models: from a name in params.yaml to an estimator, what encoding it takes, and how its scores are read."""
+"""Models: from a name in params.yaml to an estimator, what encoding it takes, and how its scores
+are read."""
 
 from __future__ import annotations
 
@@ -8,20 +9,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from counterpoise.core.config import CPU, Choices, Model, NONE, Range, unknown
+from counterpoise.core.config import CPU, NONE, Choices, Model, Range, unknown
 from counterpoise.core.errors import ConfigurationError
+from counterpoise.core.types import Labels, Matrix, Vector
 from counterpoise.models import adapters, class_weights, losses
-from counterpoise.models.encoder import Encoded, Encoder
-from counterpoise.models.adapters import Labels, Learned, Rows, Vector
-from counterpoise.samplers.feature_space import Matrix
+from counterpoise.models.adapters import Learned, Rows
 from counterpoise.models.class_weights import BALANCED
-
-Scores = NDArray[np.float64]
+from counterpoise.models.encoder import Encoded, Encoder
 
 MOST_CODES = 255
-"""The most labels that a histogram of scikit-learn holds; a column with more is spread into indicators."""
+"""The most labels that a histogram of scikit-learn holds; a column with more is spread into
+indicators."""
 RATIO = "ratio"
 """In the space of a search, the strategy's ratio."""
 
@@ -43,10 +42,12 @@ class ModelKind:
     scale : bool
         Whether it needs numbers of one scale.
     margin : {"decision_function", "output_margin"} or None
-        What gives the log odds. Probabilities are made of them in double precision, so that rows with different log odds
-        keep different scores; None where the model gives probabilities alone.
+        What gives the log odds. Probabilities are made of them in double precision, so that rows
+        with different log odds keep different scores; None where the model gives probabilities
+        alone.
     probabilities : bool
-        Whether, fitted on natural rows, it gives probabilities; if not, they are recalibrated on the validation slice.
+        Whether, fitted on natural rows, it gives probabilities; if not, they are recalibrated on
+        the validation slice.
     weighs : bool
         Whether it takes a weight for each row.
     remedies : str
@@ -58,8 +59,8 @@ class ModelKind:
     fixed : dict
         Parameters that it may not, and why.
     ready : callable
-        Imports what the class itself imports at its first use, so that no fit is charged with it; `counterpoise.commands.check` does
-        without. Raises NotApplicable where it is not installed.
+        Imports what the class itself imports at its first use, so that no fit is charged with it;
+        `counterpoise.commands.check` does without. Raises NotApplicable where it is not installed.
     modules : tuple of str
         Modules of ours that a fit of this kind runs and those of other kinds do not.
     """
@@ -126,13 +127,23 @@ def _isolation_forest() -> Any:
     return IsolationForestClassifier
 
 
-_ONE_THREAD = {"n_jobs": (1, "cells run side by side, one thread each (LOKY_MAX_CPU_COUNT limits how many)")}
-_WOULD_STOP_ON_RESAMPLED = "it would be taken from the resampled rows; early stopping uses the natural validation slice"
+_ONE_THREAD = {
+    "n_jobs": (1, "cells run side by side, one thread each (LOKY_MAX_CPU_COUNT limits how many)")
+}
+_WOULD_STOP_ON_RESAMPLED = (
+    "it would be taken from the resampled rows; early stopping uses the natural validation slice"
+)
 _STOPS = ("early_stopping_rounds", "early_stopping", "patience", "autoencoder_patience")
 _RELABELS = "MetaCost relabels rows by their probability at the natural prevalence"
-BOOSTING, NETS, ANOMALY = (f"counterpoise.models.{name}" for name in ("focal_xgboost", "nets", "anomaly"))
+BOOSTING, NETS, ANOMALY = (
+    f"counterpoise.models.{name}" for name in ("focal_xgboost", "nets", "anomaly")
+)
 _XGBOOST = ModelKind(
-    _of("xgboost", "XGBClassifier"), adapters.xgboost, "codes", missing=True, margin="output_margin",
+    _of("xgboost", "XGBClassifier"),
+    adapters.xgboost,
+    "codes",
+    missing=True,
+    margin="output_margin",
     modules=(BOOSTING,),
     defaults={"tree_method": "hist"},
     fixed={
@@ -144,31 +155,52 @@ _XGBOOST = ModelKind(
         "callbacks": (None, "they cannot be written in params.yaml"),
         "device": (None, "`device: cuda` stands beside `params`, not in them"),
     },
-)  # fmt: skip
+)
 _NET = ModelKind(
-    _multilayer_perceptron, adapters.net, scale=True, defaults={"loss": "cross_entropy"}, ready=_keras,
+    _multilayer_perceptron,
+    adapters.net,
+    scale=True,
+    defaults={"loss": "cross_entropy"},
+    ready=_keras,
     modules=(NETS,),
-)  # fmt: skip
+)
 _BALANCED_RANDOM_FOREST = ModelKind(
-    _of("imblearn.ensemble", "BalancedRandomForestClassifier"), margin=None, probabilities=False, weighs=False,
-    remedies="random_forest", alone="it resamples within each of its members",
-    fixed={**_ONE_THREAD, "class_weight": (None, "its members are balanced, and a weight would count that twice")},
-)  # fmt: skip
+    _of("imblearn.ensemble", "BalancedRandomForestClassifier"),
+    margin=None,
+    probabilities=False,
+    weighs=False,
+    remedies="random_forest",
+    alone="it resamples within each of its members",
+    fixed={
+        **_ONE_THREAD,
+        "class_weight": (None, "its members are balanced, and a weight would count that twice"),
+    },
+)
 _BALANCED_ENSEMBLE = replace(_BALANCED_RANDOM_FOREST, remedies="")
 _ANOMALY = ModelKind(
-    _isolation_forest, probabilities=False, weighs=False, remedies="",
-    alone="it learns what is usual, not what tells the classes apart", modules=(ANOMALY,),
-)  # fmt: skip
+    _isolation_forest,
+    probabilities=False,
+    weighs=False,
+    remedies="",
+    alone="it learns what is usual, not what tells the classes apart",
+    modules=(ANOMALY,),
+)
 
 MODELS: dict[str, ModelKind] = {
     "logistic_regression": ModelKind(
-        _of("sklearn.linear_model", "LogisticRegression"), scale=True, defaults={"max_iter": 1000},
+        _of("sklearn.linear_model", "LogisticRegression"), scale=True, defaults={"max_iter": 1000}
     ),
     "nearest_neighbors": ModelKind(
-        _of("sklearn.neighbors", "KNeighborsClassifier"), scale=True, margin=None, weighs=False, fixed=_ONE_THREAD,
+        _of("sklearn.neighbors", "KNeighborsClassifier"),
+        scale=True,
+        margin=None,
+        weighs=False,
+        fixed=_ONE_THREAD,
     ),
     "svm": ModelKind(
-        _of("sklearn.svm", "SVC"), scale=True, probabilities=False,
+        _of("sklearn.svm", "SVC"),
+        scale=True,
+        probabilities=False,
         fixed={
             "probability": (None, "scores are recalibrated on the validation slice"),
             "decision_function_shape": (None, "there are two classes"),
@@ -179,7 +211,10 @@ MODELS: dict[str, ModelKind] = {
         fixed={"n_iter_no_change": (None, _WOULD_STOP_ON_RESAMPLED)},
     ),
     "hist_gradient_boosting": ModelKind(
-        _of("sklearn.ensemble", "HistGradientBoostingClassifier"), adapters.histogram, "codes", missing=True,
+        _of("sklearn.ensemble", "HistGradientBoostingClassifier"),
+        adapters.histogram,
+        "codes",
+        missing=True,
         defaults={"early_stopping": False},
         fixed={
             "categorical_features": (None, "they are known from the table"),
@@ -187,33 +222,58 @@ MODELS: dict[str, ModelKind] = {
         },
     ),
     "random_forest": ModelKind(
-        _of("sklearn.ensemble", "RandomForestClassifier"), missing=True, margin=None, fixed=_ONE_THREAD,
+        _of("sklearn.ensemble", "RandomForestClassifier"),
+        missing=True,
+        margin=None,
+        fixed=_ONE_THREAD,
     ),
     "xgboost": _XGBOOST,
     "xgboost_weighted": replace(
-        _XGBOOST, defaults={**_XGBOOST.defaults, "scale_pos_weight": BALANCED}, remedies="xgboost",
+        _XGBOOST, defaults={**_XGBOOST.defaults, "scale_pos_weight": BALANCED}, remedies="xgboost"
     ),
     "xgboost_focal": replace(
-        _XGBOOST, load=_xgboost_with_a_loss, defaults={**_XGBOOST.defaults, "loss_alpha": 0.25, "loss_gamma": 2.0},
-        fixed={**_XGBOOST.fixed, "objective": (None, "loss_alpha and loss_gamma say it"),
-               "scale_pos_weight": (None, "loss_alpha weighs the classes")}, remedies="xgboost",
+        _XGBOOST,
+        load=_xgboost_with_a_loss,
+        defaults={**_XGBOOST.defaults, "loss_alpha": 0.25, "loss_gamma": 2.0},
+        fixed={
+            **_XGBOOST.fixed,
+            "objective": (None, "loss_alpha and loss_gamma say it"),
+            "scale_pos_weight": (None, "loss_alpha weighs the classes"),
+        },
+        remedies="xgboost",
     ),
     "mlp": _NET,
-    "mlp_weighted": replace(_NET, defaults={**_NET.defaults, "class_weight": BALANCED}, remedies="mlp"),
+    "mlp_weighted": replace(
+        _NET, defaults={**_NET.defaults, "class_weight": BALANCED}, remedies="mlp"
+    ),
     "mlp_focal": replace(_NET, defaults={"loss": "focal", "loss_alpha": 0.25}, remedies="mlp"),
     "balanced_random_forest": _BALANCED_RANDOM_FOREST,
-    "balanced_bagging": replace(_BALANCED_ENSEMBLE, load=_of("imblearn.ensemble", "BalancedBaggingClassifier")),
-    "rus_boost": replace(
-        _BALANCED_ENSEMBLE, load=_of("imblearn.ensemble", "RUSBoostClassifier"), learn=adapters.boosted_under, fixed={},
+    "balanced_bagging": replace(
+        _BALANCED_ENSEMBLE, load=_of("imblearn.ensemble", "BalancedBaggingClassifier")
     ),
-    "easy_ensemble": replace(_BALANCED_ENSEMBLE, load=_of("imblearn.ensemble", "EasyEnsembleClassifier")),
-    "autoencoder": replace(_ANOMALY, load=_autoencoder, learn=adapters.net, scale=True, ready=_keras),
+    "rus_boost": replace(
+        _BALANCED_ENSEMBLE,
+        load=_of("imblearn.ensemble", "RUSBoostClassifier"),
+        learn=adapters.boosted_under,
+        fixed={},
+    ),
+    "easy_ensemble": replace(
+        _BALANCED_ENSEMBLE, load=_of("imblearn.ensemble", "EasyEnsembleClassifier")
+    ),
+    "autoencoder": replace(
+        _ANOMALY, load=_autoencoder, learn=adapters.net, scale=True, ready=_keras
+    ),
     "autoencoder_xgboost": replace(
-        _NET, load=_autoencoder_before_xgboost, learn=adapters.encoded, weighs=False, remedies="xgboost", defaults={},
+        _NET,
+        load=_autoencoder_before_xgboost,
+        learn=adapters.encoded,
+        weighs=False,
+        remedies="xgboost",
+        defaults={},
         modules=(ANOMALY,),
     ),
     "isolation_forest": _ANOMALY,
-}  # fmt: skip
+}
 
 
 def kind_of(key: str, entry: Model) -> ModelKind:
@@ -226,8 +286,13 @@ def kind_of(key: str, entry: Model) -> ModelKind:
     """
     name = entry.model or key
     if name not in MODELS:
-        raise unknown(f"There is no model {name!r}", name, MODELS, where=f"params.yaml: models.{key}",
-                      todo="name one of these as the model's key, or under `model`.")  # fmt: skip
+        raise unknown(
+            f"There is no model {name!r}",
+            name,
+            MODELS,
+            where=f"params.yaml: models.{key}",
+            todo="name one of these as the model's key, or under `model`.",
+        )
     return MODELS[name]
 
 
@@ -247,7 +312,12 @@ def check(key: str, entry: Model) -> None:
             _check_ratio(dimension, entry, f"{where}.search.space.{RATIO}")
             continue
         for value in dimension.ends if isinstance(dimension, Range) else dimension:
-            make(key, entry.model_copy(update={"params": {**entry.params, name: value}}), 0, within="search.space")
+            make(
+                key,
+                entry.model_copy(update={"params": {**entry.params, name: value}}),
+                0,
+                within="search.space",
+            )
     _check_loss_is_used(kind_of(key, entry), entry, where)
 
 
@@ -268,7 +338,8 @@ def can_be_partitioned(key: str, entry: Model) -> bool:
 
 
 def check_strategies(key: str, entry: Model) -> None:
-    """Hold the strategies of an entry against what its kind can run with; cheap, since it imports no library.
+    """Hold the strategies of an entry against what its kind can run with; cheap, since it imports
+    no library.
 
     Raises
     ------
@@ -280,38 +351,55 @@ def check_strategies(key: str, entry: Model) -> None:
             f"{key} runs with strategy {NONE} alone: {alone}.",
             where=f"params.yaml: models.{key}.strategies",
             expected=f"strategies: [{NONE}]",
-            found=f"strategies: {entry.strategies if entry.strategies == 'all' else list(entry.strategies)}",
+            found=(
+                "strategies:"
+                f" {entry.strategies if entry.strategies == 'all' else list(entry.strategies)}"
+            ),
             todo=f"write strategies: [{NONE}].",
         )
 
 
 def _check_ratio(dimension: Range | Choices, entry: Model, where: str) -> None:
     if entry.strategies == (NONE,):
-        raise ConfigurationError("Doing nothing has no ratio to look for.", where=where,
-                                 expected="a strategy that resamples", found=f"strategies: [{NONE}]",
-                                 todo=f"take {RATIO} out of the space, or add a strategy.")  # fmt: skip
+        raise ConfigurationError(
+            "Doing nothing has no ratio to look for.",
+            where=where,
+            expected="a strategy that resamples",
+            found=f"strategies: [{NONE}]",
+            todo=f"take {RATIO} out of the space, or add a strategy.",
+        )
     for value in dimension.ends if isinstance(dimension, Range) else dimension:
         if not (type(value) in (int, float) and 0 < value <= 1):
-            raise ConfigurationError("A ratio of the classes is out of range.", where=where,
-                                     expected="positives / negatives after resampling, above 0 and at most 1",
-                                     found=repr(value), todo="correct the space.")  # fmt: skip
+            raise ConfigurationError(
+                "A ratio of the classes is out of range.",
+                where=where,
+                expected="positives / negatives after resampling, above 0 and at most 1",
+                found=repr(value),
+                todo="correct the space.",
+            )
 
 
 def _check_loss_is_used(kind: ModelKind, entry: Model, where: str) -> None:
-    """A parameter of the loss that no loss asked for has would do nothing, and nobody would be told."""
+    """A parameter of the loss that no loss asked for has would do nothing, and nobody would be
+    told."""
     dimension = None if entry.search is None else entry.search.space.get("loss")
     asked = {**kind.defaults, **entry.params}.get("loss")
     possible = {asked, *(dimension if isinstance(dimension, list) else ())}
     given = [*entry.params, *(() if entry.search is None else entry.search.space)]
     for name, losses_with_it in (("loss_gamma", {"focal"}), ("loss_alpha", {"focal", BALANCED})):
         if asked is not None and name in given and not possible & losses_with_it:
-            raise ConfigurationError(f"{name} says nothing about the loss {asked}.", where=where,
-                                     expected=f"loss: {' or '.join(sorted(losses_with_it))} beside it",
-                                     found=f"loss: {asked}", todo=f"name that loss, or take {name} away.")  # fmt: skip
+            raise ConfigurationError(
+                f"{name} says nothing about the loss {asked}.",
+                where=where,
+                expected=f"loss: {' or '.join(sorted(losses_with_it))} beside it",
+                found=f"loss: {asked}",
+                todo=f"name that loss, or take {name} away.",
+            )
 
 
 def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
-    """The estimator of an entry, not fitted; a `scale_pos_weight` of "balanced" is filled in when rows are known.
+    """The estimator of an entry, not fitted; a `scale_pos_weight` of "balanced" is filled in when
+    rows are known.
 
     Raises
     ------
@@ -325,23 +413,37 @@ def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
     known = sorted(own)
     for name, value in entry.params.items():
         if name in kind.fixed:
-            raise ConfigurationError(f"{name!r} is not for params.yaml to set.", where=where,
-                                     expected=f"no {name}: {kind.fixed[name][1]}",
-                                     found=f"{name}: {value!r}", todo="take it away.")  # fmt: skip
+            raise ConfigurationError(
+                f"{name!r} is not for params.yaml to set.",
+                where=where,
+                expected=f"no {name}: {kind.fixed[name][1]}",
+                found=f"{name}: {value!r}",
+                todo="take it away.",
+            )
         if name not in known:
-            raise unknown(f"{kind.name} takes no parameter {name!r}", name, [k for k in known if k not in kind.fixed],
-                          where=where, expected="the library's own: ",
-                          todo="correct the name, or take it away.")  # fmt: skip
-        if isinstance(value, bool) and type(own[name]) in (int, float):  # true is the number 1 to libraries
+            raise unknown(
+                f"{kind.name} takes no parameter {name!r}",
+                name,
+                [k for k in known if k not in kind.fixed],
+                where=where,
+                expected="the library's own: ",
+                todo="correct the name, or take it away.",
+            )
+        # true is the number 1 to libraries
+        if isinstance(value, bool) and type(own[name]) in (int, float):
             raise _wrong(f"{name} must be a number; found {value!r}", where)
     params = {**kind.defaults, **entry.params}
     _check_weights(params, where)
     _check_costs(kind, entry, params, where)
     _check_device(kind, entry, params, f"params.yaml: models.{key}.device")
     if kind.learn is adapters.histogram and not isinstance(params["early_stopping"], bool):
-        raise ConfigurationError("early_stopping must say yes or no.", where=where, expected="true or false",
-                                 found=repr(params["early_stopping"]),
-                                 todo="say true to stop by the validation slice.")  # fmt: skip
+        raise ConfigurationError(
+            "early_stopping must say yes or no.",
+            where=where,
+            expected="true or false",
+            found=repr(params["early_stopping"]),
+            todo="say true to stop by the validation slice.",
+        )
     fixed = {name: value for name, (value, _) in kind.fixed.items() if value is not None}
     params = {**params, **fixed}
     if "random_state" in known:
@@ -363,7 +465,10 @@ def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
 
 def _wrong(found: str, where: str) -> ConfigurationError:
     return ConfigurationError(
-        "A model's parameter has a wrong value.", where=where, found=found, todo="correct the value."
+        "A model's parameter has a wrong value.",
+        where=where,
+        found=found,
+        todo="correct the value.",
     )
 
 
@@ -376,45 +481,75 @@ def _within(params: dict[str, Any]) -> dict[str, Any]:
 def _check_weights(params: dict[str, Any], where: str) -> None:
     weight = params.get("scale_pos_weight")
     if not (weight is None or weight == BALANCED or class_weights.is_weight(weight)):
-        raise ConfigurationError("scale_pos_weight makes no sense.", where=where,
-                                 expected=f"a number from {class_weights.LEAST:g} to {class_weights.MOST:g}, or balanced (negatives / "
-                                 "positives of the rows fitted on)", found=repr(weight),
-                                 todo="correct the value.")  # fmt: skip
+        raise ConfigurationError(
+            "scale_pos_weight makes no sense.",
+            where=where,
+            expected=(
+                f"a number from {class_weights.LEAST:g} to {class_weights.MOST:g}, or balanced"
+                " (negatives / positives of the rows fitted on)"
+            ),
+            found=repr(weight),
+            todo="correct the value.",
+        )
     if params.get("class_weight") not in (None, BALANCED, "balanced_subsample"):
         try:
             class_weights.check_class_weight(params["class_weight"])
         except ValueError as error:
-            raise ConfigurationError("class_weight makes no sense.", where=where, found=str(error),
-                                     todo="correct the value.") from None  # fmt: skip
+            raise ConfigurationError(
+                "class_weight makes no sense.",
+                where=where,
+                found=str(error),
+                todo="correct the value.",
+            ) from None
 
 
 def _check_costs(kind: ModelKind, entry: Model, params: dict[str, Any], where: str) -> None:
     params = _within(params)
     if entry.costs == "weights" and not kind.weighs:
-        raise ConfigurationError(f"{kind.name} takes no weights.", where=where,
-                                 expected="costs: metacost" if kind.probabilities else "no costs",
-                                 found="costs: weights",
-                                 todo="relabel by the costs instead." if kind.probabilities
-                                 else "take costs away; the threshold policy `cost` heeds them.")  # fmt: skip
+        raise ConfigurationError(
+            f"{kind.name} takes no weights.",
+            where=where,
+            expected="costs: metacost" if kind.probabilities else "no costs",
+            found="costs: weights",
+            todo=(
+                "relabel by the costs instead."
+                if kind.probabilities
+                else "take costs away; the threshold policy `cost` heeds them."
+            ),
+        )
     if entry.costs == "metacost":
         if not kind.probabilities or loss_of(params) == "focal":
-            raise ConfigurationError("MetaCost relabels rows by their probability, and this model estimates none.",
-                                     where=where, expected="a model that estimates probabilities",
-                                     found=kind.name + (" with focal loss" if kind.probabilities else ""),
-                                     todo="take costs away; the threshold policy `cost` heeds them.")  # fmt: skip
+            raise ConfigurationError(
+                "MetaCost relabels rows by their probability, and this model estimates none.",
+                where=where,
+                expected="a model that estimates probabilities",
+                found=kind.name + (" with focal loss" if kind.probabilities else ""),
+                todo="take costs away; the threshold policy `cost` heeds them.",
+            )
         stops = [name for name in _STOPS if params.get(name)]
         if stops:
-            raise ConfigurationError("MetaCost fits on bags of the training rows, which have no validation slice.",
-                                     where=where, expected=f"no {stops[0]}", found=f"{stops[0]}: {params[stops[0]]!r}",
-                                     todo=f"take {stops[0]} away.")  # fmt: skip
+            raise ConfigurationError(
+                "MetaCost fits on bags of the training rows, which have no validation slice.",
+                where=where,
+                expected=f"no {stops[0]}",
+                found=f"{stops[0]}: {params[stops[0]]!r}",
+                todo=f"take {stops[0]} away.",
+            )
     if entry.costs is not None:
-        weighing = ("class_weight", "scale_pos_weight", *(("loss_alpha",) if weighs_by_loss(params) else ()))
+        weighing = (
+            "class_weight",
+            "scale_pos_weight",
+            *(("loss_alpha",) if weighs_by_loss(params) else ()),
+        )
         twice = [name for name in weighing if params.get(name) not in (None, 1)]
         if twice:
-            raise ConfigurationError("The costs would be counted twice.", where=where,
-                                     expected=f"no {twice[0]} beside costs",
-                                     found=f"{twice[0]}: {params[twice[0]]!r}",
-                                     todo=f"take {twice[0]} or costs away.")  # fmt: skip
+            raise ConfigurationError(
+                "The costs would be counted twice.",
+                where=where,
+                expected=f"no {twice[0]} beside costs",
+                found=f"{twice[0]}: {params[twice[0]]!r}",
+                todo=f"take {twice[0]} or costs away.",
+            )
 
 
 _ON_THE_CPU = {"booster": "gblinear", "tree_method": "exact"}
@@ -428,26 +563,38 @@ def _check_device(kind: ModelKind, entry: Model, params: dict[str, Any], where: 
     if kind.learn is not adapters.xgboost:
         alone = [kind.name]
     if alone:
-        raise ConfigurationError(f"{alone[0]} computes on the CPU alone.", where=where, expected=f"device: {CPU}, or none",
-                                 found=f"device: {entry.device}",
-                                 todo="take device away; the models of XGBoost's trees have it.")  # fmt: skip
+        raise ConfigurationError(
+            f"{alone[0]} computes on the CPU alone.",
+            where=where,
+            expected=f"device: {CPU}, or none",
+            found=f"device: {entry.device}",
+            todo="take device away; the models of XGBoost's trees have it.",
+        )
 
 
 def encoder_of(
     kind: ModelKind, cardinalities: tuple[int, ...], scale: bool | Literal["power"] | None = None
 ) -> Encoder:
-    """The encoding that a model takes, not fitted; `scale` stands in place of what its kind needs."""
+    """The encoding that a model takes, not fitted; `scale` stands in place of what its kind
+    needs."""
     coding = kind.categories
-    if coding == "codes" and kind.learn is adapters.histogram and max(cardinalities, default=0) > MOST_CODES:
+    if (
+        coding == "codes"
+        and kind.learn is adapters.histogram
+        and max(cardinalities, default=0) > MOST_CODES
+    ):
         coding = "indicators"
-    return Encoder(cardinalities, coding, impute=not kind.missing, scale=kind.scale if scale is None else scale)
+    return Encoder(
+        cardinalities, coding, impute=not kind.missing, scale=kind.scale if scale is None else scale
+    )
 
 
 def fit(kind: ModelKind, estimator: Any, rows: Rows) -> Learned:
     """Fit an estimator on encoded rows; what it learned beside the scores comes back.
 
-    Weights are computed on the rows that it is fitted on, so that a class that was balanced by repeating rows is not
-    weighted once more. `weight_ratio` among the facts is the weight of a positive row over that of a negative one.
+    Weights are computed on the rows that it is fitted on, so that a class that was balanced by
+    repeating rows is not weighted once more. `weight_ratio` among the facts is the weight of a
+    positive row over that of a negative one.
 
     Raises
     ------
@@ -469,32 +616,41 @@ def fit(kind: ModelKind, estimator: Any, rows: Rows) -> Learned:
 def prepared(kind: ModelKind, estimator: Any, rows: Rows) -> Any:
     """The estimator, told which columns are categories."""
     if kind.learn is adapters.xgboost:
-        estimator.set_params(feature_types=["c" if is_category else "q" for is_category in rows.is_category])
+        estimator.set_params(
+            feature_types=["c" if is_category else "q" for is_category in rows.is_category]
+        )
     elif kind.learn is adapters.histogram:
         estimator.set_params(categorical_features=np.array(rows.is_category))
     return estimator
 
 
 def valued(kind: ModelKind, rows: Encoded) -> Encoded:
-    """Rows to fit on, with 0 in each column that has no value in any of them, for a library that refuses such columns.
+    """Rows to fit on, with 0 in each column that has no value in any of them, for a library that
+    refuses such columns.
 
-    A column that is constant among the rows fitted on is never split on, so that its values in other rows do not matter.
+    A column that is constant among the rows fitted on is never split on, so that its values in
+    other rows do not matter.
     """
     return rows.without_values() if kind.learn is adapters.histogram else rows
 
 
 def weight_ratio(params: dict[str, Any], y: Labels, sample_weights: Vector | None = None) -> float:
-    """The mean weight of a positive row over that of a negative one, as parameters and weights of rows give it."""
+    """The mean weight of a positive row over that of a negative one, as parameters and weights of
+    rows give it."""
     ratio = float(_within(params).get("scale_pos_weight") or 1)
     if params.get("class_weight") is not None:
         asked = params["class_weight"]
-        negative, positive = class_weights.class_weights("balanced" if asked == "balanced_subsample" else asked, y)
+        negative, positive = class_weights.class_weights(
+            "balanced" if asked == "balanced_subsample" else asked, y
+        )
         ratio *= positive / negative
     if balances(params):
         alpha = params["loss_alpha"]
         alpha = float((y == 0).mean()) if alpha == BALANCED else alpha
         ratio *= alpha / (1 - alpha)
-    return ratio if sample_weights is None else ratio * class_weights.weight_ratio(y, sample_weights)
+    return (
+        ratio if sample_weights is None else ratio * class_weights.weight_ratio(y, sample_weights)
+    )
 
 
 def weighs_by_loss(params: dict[str, Any]) -> bool:
@@ -513,8 +669,9 @@ def loss_of(params: dict[str, Any]) -> str:
     return "balanced" if asked == "focal" and params.get("loss_gamma") == 0 else asked
 
 
-def score(kind: ModelKind, estimator: Any, X: Matrix) -> Scores:
-    """The probability of the positive class for each encoded row, as the model gives it, in double precision."""
+def score(kind: ModelKind, estimator: Any, X: Matrix) -> Vector:
+    """The probability of the positive class for each encoded row, as the model gives it, in double
+    precision."""
     if len(X) == 0:
         return np.empty(0)
     if kind.margin is None:
@@ -526,6 +683,7 @@ def score(kind: ModelKind, estimator: Any, X: Matrix) -> Scores:
         margin = estimator.predict(X, output_margin=True)
     else:
         margin = estimator.decision_function(X)
-        if estimator.get_params().get("loss") == "exponential":  # its minimiser is half the log odds
+        # its minimiser is half the log odds
+        if estimator.get_params().get("loss") == "exponential":
             margin = 2 * margin
     return np.asarray(expit(np.asarray(margin, dtype=np.float64)), dtype=np.float64)

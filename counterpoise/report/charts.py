@@ -1,8 +1,9 @@
-"""The pictures of a comparison, drawn without a window: the report page shows them as SVG, MLflow keeps them as PNG.
+"""The pictures of a comparison, drawn without a window: the report page shows them as SVG, MLflow
+keeps them as PNG.
 
-Each function takes results as `evaluate` writes them and returns a matplotlib `Figure`; `png` and `svg` turn it into the
-same bytes every time. Colours come from the palette of Okabe and Ito (2008), which people who see colours differently can
-tell apart, and line styles repeat the difference.
+Each function takes results as `evaluate` writes them and returns a matplotlib `Figure`; `png` and
+`svg` turn it into the same bytes every time. Colours come from the palette of Okabe and Ito (2008),
+which people who see colours differently can tell apart, and line styles repeat the difference.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core.errors import LibraryError
+from counterpoise.core.types import Cell
 
 try:
     import matplotlib.style
-except ModuleNotFoundError as missing:  # before a script's own guard stands: told here, without a traceback
+# before a script's own guard stands: told here, without a traceback
+except ModuleNotFoundError as missing:
     raise SystemExit(f"\nerror: {LibraryError.of(missing)}") from None
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -39,7 +42,8 @@ from counterpoise.core.outcome import OK
 Curve = Literal["precision_recall", "roc"]
 
 INK = "#1b1f24"
-"""Lines and letters; a page shows them in its own colour of text, so that they are seen on dark ground too."""
+"""Lines and letters; a page shows them in its own colour of text, so that they are seen on dark
+ground too."""
 QUIET = "#8b949e"
 BETTER, WORSE = "#0072b2", "#d55e00"
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
@@ -51,7 +55,8 @@ TITLE, LETTER = 11.0, 0.085
 
 STYLE = {
     "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],  # matplotlib brings it along: the same letters on every machine
+    # matplotlib brings it along: the same letters on every machine
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
     "axes.titlesize": 9.5,
     "axes.labelsize": 9.0,
@@ -67,7 +72,9 @@ STYLE = {
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "svg.fonttype": "none",
     "svg.hashsalt": "counterpoise",
-    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
+    ),
 }
 
 DPI, COMPRESS_LEVEL = 144, 3
@@ -79,8 +86,6 @@ CELLS_WITH_RATES = 80
 CHEAPEST = 20
 """Cells that a picture of costs has room for."""
 
-Cell = tuple[str, str]
-"""A strategy and a model."""
 
 Look = dict[str, Any]
 """How a line is drawn: matplotlib's colour, style and width."""
@@ -100,26 +105,36 @@ def png(figure: Figure) -> bytes:
     """The figure as a PNG on white ground."""
     content = io.BytesIO()
     with _style():
-        figure.savefig(content, format="png", dpi=DPI, facecolor="white", metadata={"Software": None},
-                       pil_kwargs={"compress_level": COMPRESS_LEVEL})  # fmt: skip
+        figure.savefig(
+            content,
+            format="png",
+            dpi=DPI,
+            facecolor="white",
+            metadata={"Software": None},
+            pil_kwargs={"compress_level": COMPRESS_LEVEL},
+        )
     return content.getvalue()
 
 
 def svg(figure: Figure) -> str:
-    """The figure as one `<svg>` element that can stand in a page beside others, without date or version.
+    """The figure as one `<svg>` element that can stand in a page beside others, without date or
+    version.
 
-    Identifiers that nothing points to are dropped and the others made the figure's own, since two figures in one page must
-    not share any. What belongs to one strategy says so, for the page's check boxes. The ground is transparent and ink is the
-    page's colour of text.
+    Identifiers that nothing points to are dropped and the others made the figure's own, since two
+    figures in one page must not share any. What belongs to one strategy says so, for the page's
+    check boxes. The ground is transparent and ink is the page's colour of text.
     """
     content = io.StringIO()
     with _style():
-        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(
+            content, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
     text = content.getvalue()
     text = text[text.index("<svg") :].rstrip()
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # it would reach into the whole page
+    # it would reach into the whole page
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r"font-family: [^;\"]*;? ?", "", text.replace(INK, "currentColor"))
     text = re.sub(r' d="[^"]*"', lambda m: _shorter(m[0]), text)
     name = f"f{files.digest(text)[:8]}"
@@ -128,16 +143,27 @@ def svg(figure: Figure) -> str:
     text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
     text = re.sub(r'(url\(|href=")#', lambda m: f"{m[1]}#{name}-", text)
     width, height = (round(float(v), 1) for v in 72 * figure.get_size_inches())
-    head = f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}pt" height="{height:g}pt" role="img" '
-    head += f'aria-label="{html.escape(str(figure.get_label()))}" xmlns="http://www.w3.org/2000/svg" '
-    head += 'xmlns:xlink="http://www.w3.org/1999/xlink" style="font-family: system-ui, \'DejaVu Sans\', sans-serif; '
+    head = (
+        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}pt" height="{height:g}pt"'
+        ' role="img" '
+    )
+    head += (
+        f'aria-label="{html.escape(str(figure.get_label()))}" xmlns="http://www.w3.org/2000/svg" '
+    )
+    head += (
+        'xmlns:xlink="http://www.w3.org/1999/xlink" style="font-family: system-ui, \'DejaVu Sans\','
+        " sans-serif; "
+    )
     head += f'stroke-linejoin: round; stroke-linecap: butt; --natural: {width:g}pt">'
     return re.sub(r"\n\s*", "\n", re.sub(r"<svg[^>]*>", lambda _: head, text, count=1))
 
 
 def _shorter(path: str) -> str:
-    """A path's points to a tenth, which nobody can see, and without the blanks that SVG does not need."""
-    path = re.sub(r"\d+\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), path.replace("\n", ""))
+    """A path's points to a tenth, which nobody can see, and without the blanks that SVG does not
+    need."""
+    path = re.sub(
+        r"\d+\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), path.replace("\n", "")
+    )
     return re.sub(r" ?([MLCQz]) ?", r"\1", path).replace(' d=" ', ' d="')
 
 
@@ -156,7 +182,9 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
     for entry in decisions.to_dict("records"):
         if pd.notna(entry["tn"]):
             four = [entry["tn"], entry["fp"], entry["fn"], entry["tp"]]
-            counts[strategies.index(entry["strategy"]), models.index(entry["model"])] = np.reshape(four, (2, 2))
+            counts[strategies.index(entry["strategy"]), models.index(entry["model"])] = np.reshape(
+                four, (2, 2)
+            )
     with_rates = len(strategies) * len(models) <= CELLS_WITH_RATES
     digits = len(f"{int(np.nanmax(counts)) if not np.isnan(counts).all() else 0:,}")
     # a box is as wide as its longest count, and high enough for one or two lines
@@ -164,7 +192,9 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
     across = 2 * len(models) * box[0] + 0.12 * len(models)
     down = 2 * len(strategies) * box[1] + 0.12 * len(strategies)
     with _style():
-        figure = _figure(max(5.0, across + 0.085 * max(map(len, strategies)) + 0.9), down + 1.7, title)
+        figure = _figure(
+            max(5.0, across + 0.085 * max(map(len, strategies)) + 0.9), down + 1.7, title
+        )
         axes = figure.add_subplot()
         mesh = None
         for s, m in np.ndindex(len(strategies), len(models)):
@@ -174,15 +204,33 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
                 axes.text(m + 0.5, s + 0.5, "\u2013", ha="center", va="center", color=QUIET)
                 continue
             mesh = axes.pcolormesh(
-                edges_x, edges_y, rates, vmin=0, vmax=1, cmap=HEAT, edgecolors="white", linewidth=0.5
+                edges_x,
+                edges_y,
+                rates,
+                vmin=0,
+                vmax=1,
+                cmap=HEAT,
+                edgecolors="white",
+                linewidth=0.5,
             )
             for row, column in np.ndindex(2, 2):
                 rate, count = float(rates[row, column]), int(counts[s, m, row, column])
-                text = f"{count:,}" + (f"\n{_percent(rate)}" if with_rates and not math.isnan(rate) else "")
-                axes.text(m + 0.27 + 0.46 * column, s + 0.27 + 0.46 * row, text, ha="center", va="center",
-                          color=_on_heat(rate), fontsize=6.5, linespacing=1.15)  # fmt: skip
+                text = f"{count:,}" + (
+                    f"\n{_percent(rate)}" if with_rates and not math.isnan(rate) else ""
+                )
+                axes.text(
+                    m + 0.27 + 0.46 * column,
+                    s + 0.27 + 0.46 * row,
+                    text,
+                    ha="center",
+                    va="center",
+                    color=_on_heat(rate),
+                    fontsize=6.5,
+                    linespacing=1.15,
+                )
         axes.set(xlim=(0, len(models)), ylim=(len(strategies), 0))
-        # a long name of a model goes on two lines, or stands on end where a column is still too narrow
+        # a long name of a model goes on two lines, or stands on end where a column is still too
+        # narrow
         labels = [_wrapped(name, int(across / len(models) / 0.09)) for name in models]
         axes.set_xticks(np.arange(len(models)) + 0.5, labels)
         axes.set_yticks(np.arange(len(strategies)) + 0.5, strategies)
@@ -190,7 +238,10 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
         axes.tick_params(length=0)
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        told = ("each matrix: actual negatives above, positives below;", "predicted negative left, positive right")
+        told = (
+            "each matrix: actual negatives above, positives below;",
+            "predicted negative left, positive right",
+        )
         axes.set_xlabel((" " if len(models) > 8 else "\n").join(told), color=QUIET, fontsize=8)
         if mesh is not None:
             _colour_bar(figure, mesh, axes)
@@ -200,8 +251,9 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
 def curves_overlay(curves: pd.DataFrame, curve: Curve, *, title: str, prevalence: float) -> Figure:
     """The mean precision-recall or ROC curves: one panel a model, one colour a strategy.
 
-    The dotted line is what guessing gives: precision equal to prevalence, or the diagonal. Where there are more strategies
-    than colours and dashes can tell apart, the ones that lie highest (and doing nothing) are coloured and the others grey.
+    The dotted line is what guessing gives: precision equal to prevalence, or the diagonal. Where
+    there are more strategies than colours and dashes can tell apart, the ones that lie highest (and
+    doing nothing) are coloured and the others grey.
     """
     mine = curves[curves["curve"] == curve]
     strategies, models = _order(mine, "strategy"), _order(mine, "model")
@@ -217,7 +269,9 @@ def curves_overlay(curves: pd.DataFrame, curve: Curve, *, title: str, prevalence
             for strategy in sorted(strategies, key=lambda name: (name in seen, name == NONE)):
                 if (model, strategy) in groups:
                     group = groups[model, strategy]
-                    panel.plot(group["x"], group["y"], gid=f"of:{strategy}", **seen.get(strategy, OTHER))
+                    panel.plot(
+                        group["x"], group["y"], gid=f"of:{strategy}", **seen.get(strategy, OTHER)
+                    )
         _label(panels, *CURVES[curve])
         _legend_of_strategies(figure, strategies, seen, guessing(curve, prevalence), panels)
         return _settled(figure)
@@ -245,9 +299,11 @@ def guessing(curve: Curve, prevalence: float) -> str:
 
 
 def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title: str) -> Figure:
-    """The reliability curves of one side (raw or corrected) laid over each other: one panel a model, one colour a strategy.
+    """The reliability curves of one side (raw or corrected) laid over each other: one panel a
+    model, one colour a strategy.
 
-    Axes are those of `reliability`, which has the intervals and the numbers of rows that are left out here.
+    Axes are those of `reliability`, which has the intervals and the numbers of rows that are left
+    out here.
 
     Parameters
     ----------
@@ -282,21 +338,26 @@ def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title
 
 
 def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
-    """The difference in average precision of every remedy from doing nothing at all, with its interval.
+    """The difference in average precision of every remedy from doing nothing at all, with its
+    interval.
 
-    One block for each model that does nothing. Blue where the whole interval lies above 0, red-orange where it lies below,
-    grey where it holds 0; the marker says at which level the remedy acts. A difference so far off that the others could
-    not be read beside it is an arrow at the edge with its number.
+    One block for each model that does nothing. Blue where the whole interval lies above 0,
+    red-orange where it lies below, grey where it holds 0; the marker says at which level the remedy
+    acts. A difference so far off that the others could not be read beside it is an arrow at the
+    edge with its number.
 
     Parameters
     ----------
-    leaderboard : DataFrame of strategy, model, level, status, plain_model, delta_plain, delta_plain_low, delta_plain_high
+    leaderboard : DataFrame of strategy, model, level, status, plain_model, delta_plain,
+    delta_plain_low, delta_plain_high
         One dataset.
     """
     board = leaderboard[leaderboard["level"] != NONE]
     if board["delta_plain"].isna().all():
         known = (leaderboard["level"] == NONE).any()
-        return _nothing(title, None if known else "There is no cell that does nothing to compare with.")
+        return _nothing(
+            title, None if known else "There is no cell that does nothing to compare with."
+        )
     blocks = _blocks(board, list(dict.fromkeys(leaderboard["model"])))
     columns = _columns(blocks)
     low, high = _reach(board[["delta_plain_low", "delta_plain_high"]].to_numpy(dtype=np.float64))
@@ -310,8 +371,17 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
         for panel, column in zip(panels, columns, strict=True):
             at, names = 0, {}
             for head, lines in column:
-                panel.annotate(head, (0, at), xytext=(3, 0), xycoords=("axes fraction", "data"), fontsize=8,
-                               textcoords="offset points", va="center", color=INK, style="italic")  # fmt: skip
+                panel.annotate(
+                    head,
+                    (0, at),
+                    xytext=(3, 0),
+                    xycoords=("axes fraction", "data"),
+                    fontsize=8,
+                    textcoords="offset points",
+                    va="center",
+                    color=INK,
+                    style="italic",
+                )
                 panel.vlines(0, at + 0.5, at + len(lines) + 0.5, color=INK, linewidth=0.9)
                 for name, entry in lines:
                     at += 1
@@ -325,22 +395,27 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
             panel.grid(False, axis="y")
         handles = [
             Line2D([], [], color=colour, linewidth=2, label=label)
-            for colour, label in (
-                (BETTER, "win"),
-                (QUIET, "not told apart"),
-                (WORSE, "loss"),
-            )
+            for colour, label in ((BETTER, "win"), (QUIET, "not told apart"), (WORSE, "loss"))
         ]
         handles += [
             Line2D([], [], color=QUIET, marker=marker, markersize=5, linestyle="", label=told)
             for level, (marker, told) in LEVELS.items()
             if (board["level"] == level).any()
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3 if width >= 6.4 else 2, fontsize=8.5)
+        figure.legend(
+            handles=handles,
+            loc="outside lower center",
+            ncols=3 if width >= 6.4 else 2,
+            fontsize=8.5,
+        )
         return _settled(figure)
 
 
-LEVELS = {"data": ("o", "level of the data"), "algorithm": ("s", "level of the algorithm"), "hybrid": ("D", "hybrid")}
+LEVELS = {
+    "data": ("o", "level of the data"),
+    "algorithm": ("s", "level of the algorithm"),
+    "hybrid": ("D", "hybrid"),
+}
 """Marker and name of the level at which a remedy acts."""
 
 Block = tuple[str, list[tuple[str, dict[str, Any]]]]
@@ -350,13 +425,19 @@ Block = tuple[str, list[tuple[str, dict[str, Any]]]]
 def _blocks(board: pd.DataFrame, models: Sequence[str]) -> list[Block]:
     """The remedies by the model that does nothing, those of one level together."""
     order = {level: k for k, level in enumerate(LEVELS)}
-    found: dict[str | None, list[tuple[str, dict[str, Any]]]] = {model: [] for model in [*models, None]}
+    found: dict[str | None, list[tuple[str, dict[str, Any]]]] = {
+        model: [] for model in [*models, None]
+    }
     for row in sorted(board.to_dict("records"), key=lambda row: order[row["level"]]):
         entry = {str(column): value for column, value in row.items()}
         plain = None if pd.isna(entry["plain_model"]) else str(entry["plain_model"])
         found[plain].append((remedy_name(entry), entry))
     heads = {model: f"from doing nothing with {model}" for model in models}
-    return [(heads[m] if m else "without a model that does nothing", lines) for m, lines in found.items() if lines]
+    return [
+        (heads[m] if m else "without a model that does nothing", lines)
+        for m, lines in found.items()
+        if lines
+    ]
 
 
 def remedy_name(entry: Mapping[str, Any]) -> str:
@@ -383,10 +464,23 @@ def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[floa
     middle, least, most = (entry[f"delta_plain{side}"] for side in ("", "_low", "_high"))
     low, high = ends
     if pd.isna(middle):
-        told = "nothing to compare with" if entry["status"] == OK else str(entry["status"]).replace("_", " ")
-        x, side = (0.02, "left") if -low > high else (0.98, "right")  # where the line at 0 strikes no words through
-        panel.annotate(told, (x, at), xycoords=("axes fraction", "data"), ha=side, va="center", color=QUIET, fontsize=7,
-                       style="italic")  # fmt: skip
+        told = (
+            "nothing to compare with"
+            if entry["status"] == OK
+            else str(entry["status"]).replace("_", " ")
+        )
+        # where the line at 0 strikes no words through
+        x, side = (0.02, "left") if -low > high else (0.98, "right")
+        panel.annotate(
+            told,
+            (x, at),
+            xycoords=("axes fraction", "data"),
+            ha=side,
+            va="center",
+            color=QUIET,
+            fontsize=7,
+            style="italic",
+        )
         return
     colour = {"win": BETTER, "loss": WORSE}.get(entry["verdict"], QUIET)
     panel.plot([least, most], [at, at], color=colour, linewidth=2, solid_capstyle="butt")
@@ -397,12 +491,20 @@ def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[floa
     panel.plot([edge], [at], arrow, color=colour, markersize=5, clip_on=False)
     # past what is seen of the interval, or it would strike the number through
     beside = max(edge, most) if edge == low else min(edge, least)
-    panel.annotate(f"{middle:+.2f}".replace("-", "\u2212"), (beside, at), xytext=(shift, 0),
-                   textcoords="offset points", ha=side, va="center", fontsize=7.5)  # fmt: skip
+    panel.annotate(
+        f"{middle:+.2f}".replace("-", "\u2212"),
+        (beside, at),
+        xytext=(shift, 0),
+        textcoords="offset points",
+        ha=side,
+        va="center",
+        fontsize=7.5,
+    )
 
 
 def _reach(intervals: NDArray[np.float64]) -> tuple[float, float]:
-    """How far the axis of differences goes: to the farthest end of an interval, unless that is far from most others."""
+    """How far the axis of differences goes: to the farthest end of an interval, unless that is far
+    from most others."""
     ends = intervals[~np.isnan(intervals)]
     if not len(ends) or not ends.any():
         return -0.1, 0.1
@@ -412,7 +514,8 @@ def _reach(intervals: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
-    """Training rows of each class before (hollow) and after (filled) each strategy, the mean over folds, on a log scale."""
+    """Training rows of each class before (hollow) and after (filled) each strategy, the mean over
+    folds, on a log scale."""
     strategies = _order(counts, "strategy")
     if not strategies:
         return _nothing(title)
@@ -425,14 +528,31 @@ def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
             for label, colour, shift in (("negatives", BETTER, -0.14), ("positives", WORSE, 0.14)):
                 before, after = entry[f"{label}_before"], entry[f"{label}_after"]
                 if pd.notna(after) and pd.notna(before) and min(before, after) > 0:
-                    axes.plot([before, after], [at + shift] * 2, color=colour, linewidth=1.2, alpha=0.6)
+                    axes.plot(
+                        [before, after], [at + shift] * 2, color=colour, linewidth=1.2, alpha=0.6
+                    )
                 if pd.notna(before) and before > 0:
-                    axes.plot([before], [at + shift], "o", color=colour, markerfacecolor="none", markersize=6)
+                    axes.plot(
+                        [before],
+                        [at + shift],
+                        "o",
+                        color=colour,
+                        markerfacecolor="none",
+                        markersize=6,
+                    )
                 if pd.notna(after) and after > 0:
                     axes.plot([after], [at + shift], "o", color=colour, markersize=4.5)
             if pd.isna(entry["negatives_after"]):
-                axes.annotate("did not run", (0.5, at), xycoords=("axes fraction", "data"), ha="center", va="center",
-                              color=QUIET, fontsize=8, style="italic")  # fmt: skip
+                axes.annotate(
+                    "did not run",
+                    (0.5, at),
+                    xycoords=("axes fraction", "data"),
+                    ha="center",
+                    va="center",
+                    color=QUIET,
+                    fontsize=8,
+                    style="italic",
+                )
         axes.set_xscale("log")
         low, high = axes.get_xlim()
         if high / low < 10:  # at least one power of ten, or the axis has no label
@@ -440,17 +560,32 @@ def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
         subs = (1.0,) if high / low > 1e4 else (1.0, 2.0, 5.0)
         axes.xaxis.set_major_locator(LogLocator(subs=subs))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+        axes.xaxis.set_major_formatter(
+            lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"
+        )
         axes.set_yticks(range(len(strategies)), strategies)
-        axes.set(ylim=(len(strategies) - 0.4, -0.6), xlabel="training rows, mean over folds (log scale)")
+        axes.set(
+            ylim=(len(strategies) - 0.4, -0.6), xlabel="training rows, mean over folds (log scale)"
+        )
         axes.grid(False, axis="y")
         handles = [
-            Line2D([], [], color=colour, marker="o", linestyle="", markersize=size, markerfacecolor=face, label=label)
-            for colour, size, face, label in (
-                (BETTER, 6, "none", "negatives before"), (BETTER, 4.5, BETTER, "negatives after"),
-                (WORSE, 6, "none", "positives before"), (WORSE, 4.5, WORSE, "positives after"),
+            Line2D(
+                [],
+                [],
+                color=colour,
+                marker="o",
+                linestyle="",
+                markersize=size,
+                markerfacecolor=face,
+                label=label,
             )
-        ]  # fmt: skip
+            for colour, size, face, label in (
+                (BETTER, 6, "none", "negatives before"),
+                (BETTER, 4.5, BETTER, "negatives after"),
+                (WORSE, 6, "none", "positives before"),
+                (WORSE, 4.5, WORSE, "positives after"),
+            )
+        ]
         figure.legend(handles=handles, loc="outside lower center", ncols=4, handletextpad=0.2)
         return _settled(figure)
 
@@ -466,18 +601,20 @@ SIDES: dict[str, dict[str, Any]] = {
 
 
 def reliability(points: pd.DataFrame, *, title: str) -> Figure:
-    """Reliability diagrams: the share of positives among rows of like probability, raw and corrected in one panel a cell.
+    """Reliability diagrams: the share of positives among rows of like probability, raw and
+    corrected in one panel a cell.
 
-    Both axes are in log odds, on which 0.001 and 0.01 are as far apart as 0.99 and 0.999: with rare positives nearly all
-    rows would else lie in one corner. The dotted diagonal is where probabilities keep their promise; below it they are
-    too high. Bars are the intervals. A bin without a positive row, or with nothing else, is a triangle at the edge, where
-    also lies what would be farther out.
+    Both axes are in log odds, on which 0.001 and 0.01 are as far apart as 0.99 and 0.999: with rare
+    positives nearly all rows would else lie in one corner. The dotted diagonal is where
+    probabilities keep their promise; below it they are too high. Bars are the intervals. A bin
+    without a positive row, or with nothing else, is a triangle at the edge, where also lies what
+    would be farther out.
 
     Parameters
     ----------
     points : DataFrame of strategy, model, side, mean_probability, observed, low, high, rows
-        Side is raw or corrected; the rest as `counterpoise.evaluation.calibration.reliability` gives it. Lines without a
-        probability are left out.
+        Side is raw or corrected; the rest as `counterpoise.evaluation.calibration.reliability`
+        gives it. Lines without a probability are left out.
     """
     known = points[points["mean_probability"].notna() & points["observed"].notna()]
     if known.empty:
@@ -491,7 +628,10 @@ def reliability(points: pd.DataFrame, *, title: str) -> Figure:
         for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
             axes_of_promises(panel, least, most, wide)
             told = promises(
-                panel, {side: groups[*cell, side] for side in SIDES if (*cell, side) in groups}, least, most
+                panel,
+                {side: groups[*cell, side] for side in SIDES if (*cell, side) in groups},
+                least,
+                most,
             )
             _titled(panel, name, told or ["no probabilities"])
         _label(panels, *PROMISES)
@@ -499,8 +639,11 @@ def reliability(points: pd.DataFrame, *, title: str) -> Figure:
         return _settled(figure)
 
 
-def promises(panel: Axes, sides: Mapping[str, pd.DataFrame], least: float, most: float) -> list[str]:
-    """Draw what one cell's probabilities promise; returns how many rows a point stands for, a line a side."""
+def promises(
+    panel: Axes, sides: Mapping[str, pd.DataFrame], least: float, most: float
+) -> list[str]:
+    """Draw what one cell's probabilities promise; returns how many rows a point stands for, a line
+    a side."""
 
     def at(values: Any) -> Any:
         return _logit(np.clip(np.asarray(values, dtype=np.float64), least, most))
@@ -509,13 +652,17 @@ def promises(panel: Axes, sides: Mapping[str, pd.DataFrame], least: float, most:
     for side, group in sides.items():
         look = SIDES[side]
         x, y = at(group["mean_probability"]), at(group["observed"])
-        panel.vlines(x, at(group["low"]), at(group["high"]), color=look["color"], linewidth=1.0, alpha=0.7)
+        panel.vlines(
+            x, at(group["low"]), at(group["high"]), color=look["color"], linewidth=1.0, alpha=0.7
+        )
         observed = group["observed"].to_numpy(dtype=np.float64)
         inside = (observed > 0) & (observed < 1)
         panel.plot(x, np.where(inside, y, np.nan), linewidth=1.2, **{**look, "marker": ""})
         for here, marker in ((observed == 0, "v"), (observed == 1, "^"), (inside, look["marker"])):
             if here.any():
-                panel.plot(x[here], y[here], marker, color=look["color"], markersize=4.5, clip_on=False)
+                panel.plot(
+                    x[here], y[here], marker, color=look["color"], markersize=4.5, clip_on=False
+                )
         told.append(f"{side}: {_span(group['rows'])} rows a point")
     return told
 
@@ -540,12 +687,22 @@ def extremes(points: pd.DataFrame) -> tuple[bool, bool]:
 def handles_of_promises(extreme: tuple[bool, bool]) -> list[Any]:
     """What the legend of promises names."""
     handles: list[Any] = [
-        Line2D([], [], linewidth=1.2, markersize=4.5, label=side, **look) for side, look in SIDES.items()
+        Line2D([], [], linewidth=1.2, markersize=4.5, label=side, **look)
+        for side, look in SIDES.items()
     ]
-    for there, marker, meaning in zip(extreme, "v^", ("no positive row", "no negative row"), strict=True):
+    for there, marker, meaning in zip(
+        extreme, "v^", ("no positive row", "no negative row"), strict=True
+    ):
         if there:
-            handles.append(Line2D([], [], color=QUIET, marker=marker, linestyle="", markersize=4.5, label=meaning))
-    return [*handles, Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label="as promised")]
+            handles.append(
+                Line2D(
+                    [], [], color=QUIET, marker=marker, linestyle="", markersize=4.5, label=meaning
+                )
+            )
+    return [
+        *handles,
+        Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label="as promised"),
+    ]
 
 
 def _logit(p: Any) -> Any:
@@ -553,7 +710,8 @@ def _logit(p: Any) -> Any:
 
 
 def _ends(p: NDArray[np.float64]) -> tuple[float, float]:
-    """Where axes of log odds end: a power of ten off 0 and off 1 that holds the values, at most 1e-5 and 0.999."""
+    """Where axes of log odds end: a power of ten off 0 and off 1 that holds the values, at most
+    1e-5 and 0.999."""
     inside = p[(p > 0) & (p < 1)]
     least, rest = (math.floor(math.log10(min([*values, 0.01]))) for values in (inside, 1 - inside))
     return 10.0 ** max(least, -5), 1 - 10.0 ** max(rest, -3)
@@ -562,7 +720,10 @@ def _ends(p: NDArray[np.float64]) -> tuple[float, float]:
 def _ticks(least: float, most: float) -> list[float]:
     """Probabilities to write at an axis of log odds."""
     tens = [10.0**k for k in range(-5, 0)]
-    ends = [v for v in tens if v >= 0.999 * least], [1 - v for v in reversed(tens) if v >= 0.999 * (1 - most)]
+    ends = (
+        [v for v in tens if v >= 0.999 * least],
+        [1 - v for v in reversed(tens) if v >= 0.999 * (1 - most)],
+    )
     return [*ends[0], 0.5, *ends[1]]
 
 
@@ -572,7 +733,8 @@ def _plain(value: float) -> str:
 
 
 def _apart(ticks: Sequence[float], inches: float) -> list[float]:
-    """Those of the ticks whose numbers do not touch, going outwards from 0.5; inches is the length of one unit."""
+    """Those of the ticks whose numbers do not touch, going outwards from 0.5; inches is the length
+    of one unit."""
     kept = [0.5]
     for side in ([v for v in reversed(ticks) if v < 0.5], [v for v in ticks if v > 0.5]):
         last = 0.5
@@ -589,8 +751,11 @@ def _span(rows: pd.Series) -> str:
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
-def score_distribution(frame: pd.DataFrame, *, title: str, thresholds: pd.DataFrame | None = None) -> Figure:
-    """The scores of negatives and of positives, each class as shares of its own rows, on a log scale.
+def score_distribution(
+    frame: pd.DataFrame, *, title: str, thresholds: pd.DataFrame | None = None
+) -> Figure:
+    """The scores of negatives and of positives, each class as shares of its own rows, on a log
+    scale.
 
     Parameters
     ----------
@@ -610,7 +775,11 @@ def score_distribution(frame: pd.DataFrame, *, title: str, thresholds: pd.DataFr
         figure, panels = _panels(cells, title, width=3.0, height=2.1, legend=2 + len(look))
         for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
             mine = [line for line in lines if (line["strategy"], line["model"]) == cell]
-            _titled(panel, name, shares(panel, {label: groups.get((*cell, label)) for label in CLASSES}, bottom))
+            _titled(
+                panel,
+                name,
+                shares(panel, {label: groups.get((*cell, label)) for label in CLASSES}, bottom),
+            )
             for line in mine:
                 threshold(panel, line, look)
             axes_of_shares(panel, bottom)
@@ -631,8 +800,12 @@ def lowest_share(frame: pd.DataFrame) -> float:
     return max(0.6 * float(frame.loc[frame["share"] > 0, "share"].min()), 1e-7)
 
 
-def _known_lines(thresholds: pd.DataFrame | None, cells: Sequence[Cell]) -> list[dict[Hashable, Any]]:
-    lines = [] if thresholds is None else thresholds[thresholds["threshold"].notna()].to_dict("records")
+def _known_lines(
+    thresholds: pd.DataFrame | None, cells: Sequence[Cell]
+) -> list[dict[Hashable, Any]]:
+    lines = (
+        [] if thresholds is None else thresholds[thresholds["threshold"].notna()].to_dict("records")
+    )
     return [line for line in lines if (line["strategy"], line["model"]) in cells]
 
 
@@ -655,7 +828,9 @@ def shares(panel: Axes, classes: Mapping[int, pd.DataFrame | None], bottom: floa
             continue
         edges = np.append(group["left"].to_numpy(), group["right"].iloc[-1])
         drawn = np.maximum(group["share"].to_numpy(dtype=np.float64), bottom / 10)
-        panel.stairs(drawn, edges, baseline=bottom / 10, fill=True, color=colour, alpha=0.22, linewidth=0)
+        panel.stairs(
+            drawn, edges, baseline=bottom / 10, fill=True, color=colour, alpha=0.22, linewidth=0
+        )
         panel.stairs(drawn, edges, baseline=bottom / 10, color=colour, linewidth=1.1)
     return missing
 
@@ -678,20 +853,24 @@ def axes_of_shares(panel: Axes, bottom: float) -> None:
 def handles_of_shares(look: Mapping[str, Look]) -> list[Any]:
     """What the legend of the distribution of scores names."""
     handles: list[Any] = [
-        Patch(facecolor=(colour, 0.22), edgecolor=colour, label=which) for colour, which in CLASSES.values()
+        Patch(facecolor=(colour, 0.22), edgecolor=colour, label=which)
+        for colour, which in CLASSES.values()
     ]
-    return handles + [Line2D([], [], label=f"threshold {name}", **one) for name, one in look.items()]
+    return handles + [
+        Line2D([], [], label=f"threshold {name}", **one) for name, one in look.items()
+    ]
 
 
 THRESHOLDS: tuple[Any, ...] = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 
 
 def learning_curves(frame: pd.DataFrame, *, title: str) -> Figure:
-    """How a fit went over its steps: the losses above, what is better when larger (average precision) below.
+    """How a fit went over its steps: the losses above, what is better when larger (average
+    precision) below.
 
-    A step is a gradient step of a net or a round of boosting. Lines are means over folds, bands go from low to high. Each
-    cell has its own scale of losses, since losses that weigh rows differently cannot be compared; the lower panels share
-    theirs.
+    A step is a gradient step of a net or a round of boosting. Lines are means over folds, bands go
+    from low to high. Each cell has its own scale of losses, since losses that weigh rows
+    differently cannot be compared; the lower panels share theirs.
 
     Parameters
     ----------
@@ -704,10 +883,16 @@ def learning_curves(frame: pd.DataFrame, *, title: str) -> Figure:
     cells, series = _cells(frame), _order(known, "series")
     losses, others = [s for s in series if "loss" in s], [s for s in series if "loss" not in s]
     kinds = [kind for kind in (losses, others) if kind]
-    colours = {**dict(zip(losses, (PALETTE[1], PALETTE[0], *PALETTE[3:]), strict=False)),
-               **dict(zip(others, PALETTE[2:], strict=False))}  # fmt: skip
+    colours = {
+        **dict(zip(losses, (PALETTE[1], PALETTE[0], *PALETTE[3:]), strict=False)),
+        **dict(zip(others, PALETTE[2:], strict=False)),
+    }
     look: dict[str, Any] = {
-        name: {"color": colours.get(name, QUIET), "linestyle": DASHES[name in losses[:1]], "linewidth": 1.4}
+        name: {
+            "color": colours.get(name, QUIET),
+            "linestyle": DASHES[name in losses[:1]],
+            "linewidth": 1.4,
+        }
         for name in series
     }
     groups = dict(iter(known.groupby(["strategy", "model", "series"], sort=False)))
@@ -718,12 +903,18 @@ def learning_curves(frame: pd.DataFrame, *, title: str) -> Figure:
     with _style():
         heights = [1.9 if kind is losses else 1.3 for kind in kinds]
         figure = _figure(max(4.2, 3.0 * columns), lines * (sum(heights) + 0.3) + 0.9, title)
-        grid = figure.subplots(down * lines, columns, sharex=True, squeeze=False, height_ratios=heights * lines)
+        grid = figure.subplots(
+            down * lines, columns, sharex=True, squeeze=False, height_ratios=heights * lines
+        )
         for panel in grid.flat:
             panel.set_visible(False)
         scores, names = None, _cell_titles(cells, 3.0)
-        score = others[0].removeprefix("validation_").replace("_", " ") if len(others) == 1 else "score"
-        labels = [("loss (log scale)" if log else "loss") if kind is losses else score for kind in kinds]
+        score = (
+            others[0].removeprefix("validation_").replace("_", " ") if len(others) == 1 else "score"
+        )
+        labels = [
+            ("loss (log scale)" if log else "loss") if kind is losses else score for kind in kinds
+        ]
         for k, cell in enumerate(cells):
             for row, kind in enumerate(kinds):
                 panel = grid[k // columns * down + row, k % columns]
@@ -736,18 +927,37 @@ def learning_curves(frame: pd.DataFrame, *, title: str) -> Figure:
                 drawn = [name for name in kind if (*cell, name) in groups]
                 for name in drawn:
                     group = groups[*cell, name].sort_values("step", kind="stable")
-                    low = group["low"].clip(lower=0.2 * group["mean"].min()) if log and kind is losses else group["low"]
+                    low = (
+                        group["low"].clip(lower=0.2 * group["mean"].min())
+                        if log and kind is losses
+                        else group["low"]
+                    )
                     panel.fill_between(
-                        group["step"], low, group["high"], color=look[name]["color"], alpha=0.2, linewidth=0
+                        group["step"],
+                        low,
+                        group["high"],
+                        color=look[name]["color"],
+                        alpha=0.2,
+                        linewidth=0,
                     )
                     panel.plot(group["step"], group["mean"], **look[name])
                 if not drawn:
-                    panel.annotate("nothing recorded", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center",
-                                   color=QUIET, fontsize=8, style="italic")  # fmt: skip
+                    panel.annotate(
+                        "nothing recorded",
+                        (0.5, 0.5),
+                        xycoords="axes fraction",
+                        ha="center",
+                        va="center",
+                        color=QUIET,
+                        fontsize=8,
+                        style="italic",
+                    )
                 if kind is losses and log:
                     panel.set_yscale("log")
                     least, most = panel.get_ylim()
-                    panel.yaxis.set_major_locator(LogLocator(subs=(1.0,) if most > 200 * least else (1.0, 2.0, 5.0)))
+                    panel.yaxis.set_major_locator(
+                        LogLocator(subs=(1.0,) if most > 200 * least else (1.0, 2.0, 5.0))
+                    )
                     panel.yaxis.set_minor_locator(NullLocator())
                     panel.yaxis.set_major_formatter(lambda value, _: _plain(value))
                 else:
@@ -775,12 +985,14 @@ STATES: dict[str, tuple[str, str, str]] = {
 def search_history(frame: pd.DataFrame, *, title: str, value: str = "average precision") -> Figure:
     """What a search tried, trial by trial, and the best it had found until then.
 
-    Each fold searches on its own: its best so far is a light line, the mean of these lines a heavy one. Trials that were
-    pruned or failed are never the best; one without a value is marked at the lower edge.
+    Each fold searches on its own: its best so far is a light line, the mean of these lines a heavy
+    one. Trials that were pruned or failed are never the best; one without a value is marked at the
+    lower edge.
 
     Parameters
     ----------
-    frame : DataFrame of strategy, model, trial, state, value, and where there are several: repeat, fold
+    frame : DataFrame of strategy, model, trial, state, value, and where there are several: repeat,
+    fold
         States are a search's or Optuna's, in any case of letters. Larger values are better.
     value : str
         What the values are.
@@ -788,7 +1000,8 @@ def search_history(frame: pd.DataFrame, *, title: str, value: str = "average pre
     if frame.empty:
         return _nothing(title, "No trial was made.")
     cells = _cells(frame)
-    state = frame["state"].astype(str).str.lower().replace("fail", "failed")  # Optuna's own name of it
+    # Optuna's own name of it
+    state = frame["state"].astype(str).str.lower().replace("fail", "failed")
     frame = frame.assign(state=state.where(state.isin(STATES), "other"))
     each = [name for name in ("repeat", "fold") if name in frame]
     looks = {**STATES, "other": (".", QUIET, "other")}
@@ -804,48 +1017,91 @@ def search_history(frame: pd.DataFrame, *, title: str, value: str = "average pre
                 some = mine[mine["state"] == name]
                 valued = some[some["value"].notna()]
                 size = 3.2 if marker in "ox" else 4
-                panel.plot(valued["trial"], valued["value"], marker, color=colour, alpha=0.45, markersize=size)
+                panel.plot(
+                    valued["trial"],
+                    valued["value"],
+                    marker,
+                    color=colour,
+                    alpha=0.45,
+                    markersize=size,
+                )
                 without = some.loc[some["value"].isna(), "trial"].unique()
-                panel.plot(without, np.full(len(without), 0.04), marker, color=colour, markersize=size,
-                           transform=panel.get_xaxis_transform())  # fmt: skip
+                panel.plot(
+                    without,
+                    np.full(len(without), 0.04),
+                    marker,
+                    color=colour,
+                    markersize=size,
+                    transform=panel.get_xaxis_transform(),
+                )
             if len(best.columns) > 1:
                 for search in best:
-                    panel.step(best.index, best[search], where="post", color=BETTER, linewidth=0.7, alpha=0.5)
+                    panel.step(
+                        best.index,
+                        best[search],
+                        where="post",
+                        color=BETTER,
+                        linewidth=0.7,
+                        alpha=0.5,
+                    )
             if best.notna().any(axis=None):
                 panel.step(best.index, best.mean(axis=1), where="post", color=INK, linewidth=1.7)
             else:
-                panel.annotate("no trial was completed", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center",
-                               color=QUIET, fontsize=8, style="italic")  # fmt: skip
+                panel.annotate(
+                    "no trial was completed",
+                    (0.5, 0.5),
+                    xycoords="axes fraction",
+                    ha="center",
+                    va="center",
+                    color=QUIET,
+                    fontsize=8,
+                    style="italic",
+                )
             panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
             panel.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         if frame["value"].isna().any():  # room at the lower edge for the trials without one
             low, high = panels[0].get_ylim()
             panels[0].set_ylim(low - 0.1 * (high - low), high)
         _label(panels, "trial", value)
-        handles = [Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4, label=told)
-                   for marker, colour, told in (looks[name] for name in seen)]  # fmt: skip
+        handles = [
+            Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4, label=told)
+            for marker, colour, told in (looks[name] for name in seen)
+        ]
         if each:
-            handles.append(Line2D([], [], color=BETTER, linewidth=0.7, alpha=0.7, label="best so far, each fold"))
-        handles.append(Line2D([], [], color=INK, linewidth=1.7, label="best so far" + (", mean" if each else "")))
+            handles.append(
+                Line2D(
+                    [], [], color=BETTER, linewidth=0.7, alpha=0.7, label="best so far, each fold"
+                )
+            )
+        handles.append(
+            Line2D(
+                [], [], color=INK, linewidth=1.7, label="best so far" + (", mean" if each else "")
+            )
+        )
         _legend(figure, handles, panels)
         return _settled(figure)
 
 
 def best_so_far(trials: pd.DataFrame, each: Sequence[str]) -> pd.DataFrame:
-    """The highest value of a completed trial until each trial: one line a trial, one column a search.
+    """The highest value of a completed trial until each trial: one line a trial, one column a
+    search.
 
     A search that has come to its end keeps its best; one that has completed nothing yet has none.
     """
     values = trials["value"].where(trials["state"] == "complete").astype(np.float64)
-    searches = trials.groupby(list(each), sort=True).indices if each else {"": np.arange(len(trials))}
+    searches = (
+        trials.groupby(list(each), sort=True).indices if each else {"": np.arange(len(trials))}
+    )
     index = np.sort(trials["trial"].unique())
     result = {
-        name: pd.Series(values.to_numpy()[at], trials["trial"].to_numpy()[at])
-        .groupby(level=0)
-        .max()
-        .reindex(index)
-        .cummax()
-        .ffill()
+        name: (
+            pd.Series(values.to_numpy()[at], trials["trial"].to_numpy()[at])
+            .groupby(level=0)
+            .max()
+            .reindex(index)
+            .cummax()
+            .ffill()
+        )
         for name, at in searches.items()
     }
     return pd.DataFrame(result, index=index)
@@ -855,20 +1111,25 @@ POLICIES = ("o", "s", "D", "^", "v", "P")
 
 
 def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) -> Figure:
-    """What a decision costs on the mean: a line a cell, a dot a threshold policy, the cheapest cells above.
+    """What a decision costs on the mean: a line a cell, a dot a threshold policy, the cheapest
+    cells above.
 
     Parameters
     ----------
     frame : DataFrame of strategy, model, policy, expected_cost
         Cells are in the order of the cheapest of their policies; the first 20 are shown.
     reference : mapping of name to cost
-        Vertical lines, such as accepting or refusing every row. One that is far off is named in the legend alone, or the
-        cells could not be told apart.
+        Vertical lines, such as accepting or refusing every row. One that is far off is named in the
+        legend alone, or the cells could not be told apart.
     """
     known = frame[np.isfinite(pd.to_numeric(frame["expected_cost"]).to_numpy(dtype=np.float64))]
     if known.empty:
         return _nothing(title)
-    least = known.groupby(["strategy", "model"], sort=False)["expected_cost"].min().sort_values(kind="stable")
+    least = (
+        known.groupby(["strategy", "model"], sort=False)["expected_cost"]
+        .min()
+        .sort_values(kind="stable")
+    )
     cells = [(str(strategy), str(model)) for strategy, model in least.index[:CHEAPEST]]
     line = {cell: k for k, cell in enumerate(cells)}
     policies = _order(frame, "policy")
@@ -879,16 +1140,22 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
     high = low + (usual if above.max() > 2 * usual > 0 else float(above.max()))
     reach = max(high - low, 0.7 * max(abs(low), abs(high))) or 1.0
     reference = {name: value for name, value in reference.items() if math.isfinite(value)}
-    near = {name: value for name, value in reference.items() if low - reach <= value <= high + reach}
+    near = {
+        name: value for name, value in reference.items() if low - reach <= value <= high + reach
+    }
     left, right = min([low, *near.values()]), max([high, *near.values()])
     room = 0.04 * ((right - left) or abs(right) or 1.0)
-    names = [" / ".join(cell) if len(" / ".join(cell)) <= 44 else " /\n".join(cell) for cell in cells]
+    names = [
+        " / ".join(cell) if len(" / ".join(cell)) <= 44 else " /\n".join(cell) for cell in cells
+    ]
     longest = max(len(piece) for name in names for piece in name.split("\n"))
     with _style():
         width = 5.2 + 0.075 * longest
         count = len(policies) + len(reference)
         figure = _figure(
-            width, 1.4 + (0.36 if "\n" in "".join(names) else 0.3) * len(cells) + 0.2 * -(-count // 3), title
+            width,
+            1.4 + (0.36 if "\n" in "".join(names) else 0.3) * len(cells) + 0.2 * -(-count // 3),
+            title,
         )
         axes = figure.add_subplot()
         handles: list[Any] = []
@@ -897,15 +1164,28 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
             shift = 0.4 * ((k + 0.5) / len(policies) - 0.5)
             at = [line[cell] + shift for cell in zip(mine["strategy"], mine["model"], strict=True)]
             colour = PALETTE[k % len(PALETTE)]
-            look: dict[str, Any] = {"color": colour, "marker": POLICIES[k % len(POLICIES)], "linestyle": ""}
+            look: dict[str, Any] = {
+                "color": colour,
+                "marker": POLICIES[k % len(POLICIES)],
+                "linestyle": "",
+            }
             look |= {"markersize": 4.5, "markerfacecolor": colour if k else "none"}
             axes.plot(mine["expected_cost"], at, **look)
             handles.append(Line2D([], [], label=policy, **look))
         far = shown[shown["expected_cost"] > right]
         for cell, group in far.groupby(["strategy", "model"], sort=False):
-            told = ", ".join(f"{row['policy']} {_cost(row['expected_cost'])}" for row in group.to_dict("records"))
-            axes.annotate(f"{told} \u25b8", (1, line[cell[0], cell[1]]), xycoords=("axes fraction", "data"), ha="right",
-                          va="bottom", fontsize=7, color=QUIET)  # fmt: skip
+            told = ", ".join(
+                f"{row['policy']} {_cost(row['expected_cost'])}" for row in group.to_dict("records")
+            )
+            axes.annotate(
+                f"{told} \u25b8",
+                (1, line[cell[0], cell[1]]),
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                va="bottom",
+                fontsize=7,
+                color=QUIET,
+            )
         for k, (name, value) in enumerate(reference.items()):
             look = {"color": INK, "linewidth": 1.2, "linestyle": (*THRESHOLDS, "-")[k % 5]}
             told = f"{name} {_cost(value)}"
@@ -915,7 +1195,10 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
                 told += " (farther left)" if value < left else " (farther right)"
             handles.append(Line2D([], [], label=told, **look))
         # beside the dots there is room for what is too far off for one
-        axes.set(xlim=(left - room, right + (10 * room if len(far) else room)), ylim=(len(cells) - 0.4, -0.6))
+        axes.set(
+            xlim=(left - room, right + (10 * room if len(far) else room)),
+            ylim=(len(cells) - 0.4, -0.6),
+        )
         axes.set_yticks(range(len(cells)), names)
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         label = "expected cost of a decision"
@@ -931,9 +1214,18 @@ def _cost(value: float) -> str:
 
 
 def mean_counts(counts: pd.DataFrame) -> pd.DataFrame:
-    """Each strategy's class counts, the mean over the folds in which it ran; missing where it ran in none."""
-    columns = ["negatives_before", "positives_before", "negatives_after", "positives_after", "synthetic"]
-    numbers = pd.DataFrame({name: pd.to_numeric(counts[name]).astype("float64") for name in columns})
+    """Each strategy's class counts, the mean over the folds in which it ran; missing where it ran
+    in none."""
+    columns = [
+        "negatives_before",
+        "positives_before",
+        "negatives_after",
+        "positives_after",
+        "synthetic",
+    ]
+    numbers = pd.DataFrame(
+        {name: pd.to_numeric(counts[name]).astype("float64") for name in columns}
+    )
     return numbers.groupby(counts["strategy"], sort=False).mean()
 
 
@@ -949,7 +1241,8 @@ def _cells(frame: pd.DataFrame) -> list[Cell]:
 
 
 def _cell_titles(cells: Sequence[Cell], width: float) -> list[str]:
-    """Names of cells above their panels: on one line where each of them fits, else the model below the strategy."""
+    """Names of cells above their panels: on one line where each of them fits, else the model below
+    the strategy."""
     room = int((width - 0.6) / 0.085)
     names = [" / ".join(cell) for cell in cells]
     if max(map(len, names)) <= room:
@@ -958,15 +1251,25 @@ def _cell_titles(cells: Sequence[Cell], width: float) -> list[str]:
 
 
 def _titled(panel: Axes, name: str, below: Sequence[str]) -> None:
-    """A panel's name, and lines in small letters between it and the panel, where nothing is drawn."""
+    """A panel's name, and lines in small letters between it and the panel, where nothing is
+    drawn."""
     panel.set_title(name, pad=6 + 9.5 * len(below) + 2 * bool(below))
     below_title(panel, below)
 
 
 def below_title(panel: Axes, told: Sequence[str]) -> Text:
     """Lines in small letters directly above a panel."""
-    return panel.annotate("\n".join(told), (0.5, 1), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points",
-                          ha="center", va="bottom", fontsize=7, color=QUIET)  # fmt: skip
+    return panel.annotate(
+        "\n".join(told),
+        (0.5, 1),
+        xytext=(0, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=7,
+        color=QUIET,
+    )
 
 
 def _figure(width: float, height: float, title: str) -> Figure:
@@ -977,7 +1280,8 @@ def _figure(width: float, height: float, title: str) -> Figure:
 
 
 def _settled(figure: Figure) -> Figure:
-    """Lay the figure out now and for good: the layout moves with each drawing, and the bytes would with it."""
+    """Lay the figure out now and for good: the layout moves with each drawing, and the bytes would
+    with it."""
     engine = figure.get_layout_engine()
     if engine is not None and figure.axes:
         engine.execute(figure)
@@ -996,8 +1300,11 @@ def _nothing(title: str, why: str | None = None) -> Figure:
         return _settled(figure)
 
 
-def _panels(names: Sequence[Any], title: str, *, width: float, height: float, legend: int) -> tuple[Figure, list[Axes]]:
-    """One panel a name, at most three side by side, sharing their axes, with room for a legend below."""
+def _panels(
+    names: Sequence[Any], title: str, *, width: float, height: float, legend: int
+) -> tuple[Figure, list[Axes]]:
+    """One panel a name, at most three side by side, sharing their axes, with room for a legend
+    below."""
     columns = min(3, len(names))
     lines = -(-len(names) // columns)
     across = max(4.2, width * columns)
@@ -1005,7 +1312,8 @@ def _panels(names: Sequence[Any], title: str, *, width: float, height: float, le
     grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     for panel in grid.flat[len(names) :]:
         panel.set_visible(False)
-    for k in range(len(names) - columns, len(names)):  # the lowest panel of each column keeps its numbers
+    # the lowest panel of each column keeps its numbers
+    for k in range(len(names) - columns, len(names)):
         grid.flat[k].tick_params(labelbottom=True)
     return figure, list(grid.flat[: len(names)])
 
@@ -1026,7 +1334,11 @@ def _legend(figure: Figure, handles: list[Any], panels: Sequence[Axes]) -> None:
 
 
 def _legend_of_strategies(
-    figure: Figure, strategies: Sequence[str], seen: Mapping[str, Look], guess: str, panels: list[Axes]
+    figure: Figure,
+    strategies: Sequence[str],
+    seen: Mapping[str, Look],
+    guess: str,
+    panels: list[Axes],
 ) -> None:
     """Name the lines of strategies, and the dotted one."""
     mine = [name for name in strategies if name in seen]
@@ -1042,7 +1354,8 @@ def _legend_of_strategies(
 
 
 def looks(curves: pd.DataFrame) -> dict[str, Look]:
-    """How each strategy's line looks in all curves; a strategy for which no look of its own is left is not in it."""
+    """How each strategy's line looks in all curves; a strategy for which no look of its own is left
+    is not in it."""
     strategies = _order(curves, "strategy")
     room = len(PALETTE) * len(DASHES)
     remedies = [name for name in strategies if name != NONE]
@@ -1051,7 +1364,11 @@ def looks(curves: pd.DataFrame) -> dict[str, Look]:
         best = sorted(remedies, key=lambda name: (-float(height[name]), name))[: room - 1]
         remedies = [name for name in remedies if name in best]
     found: dict[str, Look] = {
-        name: {"color": PALETTE[k % len(PALETTE)], "linestyle": DASHES[k // len(PALETTE)], "linewidth": 1.3}
+        name: {
+            "color": PALETTE[k % len(PALETTE)],
+            "linestyle": DASHES[k // len(PALETTE)],
+            "linewidth": 1.3,
+        }
         for k, name in enumerate(remedies)
     }
     if NONE in strategies:
@@ -1060,15 +1377,17 @@ def looks(curves: pd.DataFrame) -> dict[str, Look]:
 
 
 def swatch(look: Mapping[str, Any] | None) -> str:
-    """A short piece of a strategy's line as an `<svg>` element, for the check box that stands for it."""
+    """A short piece of a strategy's line as an `<svg>` element, for the check box that stands for
+    it."""
     look = look or OTHER
     style = look.get("linestyle", "-")
     parts = () if style == "-" else style[1]
     dash = f' stroke-dasharray="{" ".join(str(part) for part in parts)}"' if parts else ""
     colour = "currentColor" if look["color"] == INK else look["color"]
     return (
-        f'<svg class="swatch" viewBox="0 0 26 8" width="26" height="8" aria-hidden="true"><path d="M0 4H26" fill="none" '
-        f'stroke="{colour}" stroke-width="{1.3 * look["linewidth"]:g}"{dash}/></svg>'
+        '<svg class="swatch" viewBox="0 0 26 8" width="26" height="8" aria-hidden="true"><path'
+        f' d="M0 4H26" fill="none" stroke="{colour}"'
+        f' stroke-width="{1.3 * look["linewidth"]:g}"{dash}/></svg>'
     )
 
 
@@ -1094,7 +1413,8 @@ def _colour_bar(figure: Figure, mesh: Any, axes: Axes) -> None:
 
 
 def _wrapped(text: str, width: int, at: str = "_") -> str:
-    """Break a text where it may be broken so that no line is longer than a width, where that can be."""
+    """Break a text where it may be broken so that no line is longer than a width, where that can
+    be."""
     lines = [""]
     for piece in re.findall(rf"[^{at}]+{at}?|{at}", text):
         if lines[-1] and len(lines[-1]) + len(piece) > width:

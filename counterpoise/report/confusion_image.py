@@ -20,7 +20,8 @@ NAMES = ("true negatives", "false positives", "false negatives", "true positives
 
 
 def png(counts: tuple[int, int, int, int], title: str, subtitle: str) -> bytes:
-    """Draw a confusion matrix; a box is the darker the larger its share of the rows of that actual class.
+    """Draw a confusion matrix; a box is the darker the larger its share of the rows of that actual
+    class.
 
     Parameters
     ----------
@@ -30,7 +31,9 @@ def png(counts: tuple[int, int, int, int], title: str, subtitle: str) -> bytes:
     image = Image.new("RGB", SIZE, WHITE)
     draw = ImageDraw.Draw(image)
 
-    def text(x: float, y: float, words: str, size: int = 13, ink: tuple[int, int, int] = INK) -> None:
+    def text(
+        x: float, y: float, words: str, size: int = 13, ink: tuple[int, int, int] = INK
+    ) -> None:
         draw.text((x, y), words, ink, _font(size), "mm")
 
     longest = draw.textlength(title, _font(17))

@@ -34,7 +34,8 @@ class Shown(NamedTuple):
 
 
 def counted(content: Mapping[str, Any]) -> str:
-    """How many findings of each severity there are, in words; empty where nothing is worse than a note."""
+    """How many findings of each severity there are, in words; empty where nothing is worse than a
+    note."""
     found = Counter(finding["severity"] for finding in content["findings"])
     told = [(found["serious"], "serious defect"), (found["warning"], "warning")]
     return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in told if count)
@@ -57,6 +58,11 @@ def shown(content: Mapping[str, Any]) -> list[Shown]:
         for f in content["findings"]
     ]
     return found + [
-        Shown("note", TITLES[kind], f"This was not looked for: {reason}.", "Nothing: no other finding depends on it.")
+        Shown(
+            "note",
+            TITLES[kind],
+            f"This was not looked for: {reason}.",
+            "Nothing: no other finding depends on it.",
+        )
         for kind, reason in sorted(content["unchecked"].items())
     ]

@@ -11,21 +11,27 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from counterpoise.core import files, paths
 from counterpoise.engine import parallel
-from counterpoise.core.errors import guarded
 from counterpoise.engine.parallel import Killed
-from counterpoise.engine.stage_inputs import stage
-from counterpoise.evaluation import measurements, summary
-from counterpoise.report import chart_list, charts, page
+from counterpoise.evaluation import summary
 from counterpoise.evaluation.columns import CONFUSION
-from counterpoise.report.chart_list import Drawing
 from counterpoise.evaluation.search_trials import best_trials
+from counterpoise.report import chart_list, charts, page
+from counterpoise.report.chart_list import Drawing
 
 TABLES = (
-    "leaderboard", "decisions", "grouped", "thresholds", "curves", "counts", "reliability", "histograms", "learning",
-    "trials", "rows",
-)  # fmt: skip
+    "leaderboard",
+    "decisions",
+    "grouped",
+    "thresholds",
+    "curves",
+    "counts",
+    "reliability",
+    "histograms",
+    "learning",
+    "trials",
+    "rows",
+)
 """What a page is made of, of what `evaluate` wrote."""
 
 SIDES = {"raw": "probabilities as the models give them", "corrected": "probabilities put right"}
@@ -35,7 +41,9 @@ SIDES = {"raw": "probabilities as the models give them", "corrected": "probabili
 def of_best(board: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """The rows of a table that belong to the best model of each strategy."""
     found = [summary.best(rows) for _, rows in board.groupby("strategy", sort=False)]
-    return chart_list.of_cells(table, [(best.strategy, best.model) for best in found if best is not None])
+    return chart_list.of_cells(
+        table, [(best.strategy, best.model) for best in found if best is not None]
+    )
 
 
 def precision_recall(board: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
@@ -47,20 +55,24 @@ def precision_recall(board: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def reliability(board: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    """For each strategy what the corrected probabilities of its best model promise, and what is observed."""
+    """For each strategy what the corrected probabilities of its best model promise, and what is
+    observed."""
     mine = of_best(board, points[points["side"] == "corrected"])
     return mine[["strategy", "model", "mean_probability", "observed", "rows"]]
 
 
 def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """For each strategy the decisions of its best model, one row a count, at each threshold policy."""
+    """For each strategy the decisions of its best model, one row a count, at each threshold
+    policy."""
     mine = of_best(board, decisions[decisions["tn"].notna()])
     rows: list[dict[str, Any]] = []
     for entry in mine.to_dict("records"):
         cell = f"{entry['strategy']}/{entry['model']}, {entry['policy']}"
         classes = itertools.product(("negative", "positive"), repeat=2)  # in the order of CONFUSION
         for (actual, predicted), name in zip(classes, CONFUSION, strict=True):
-            rows.append({"actual": actual, "predicted": predicted, "count": int(entry[name]), "cell": cell})
+            rows.append(
+                {"actual": actual, "predicted": predicted, "count": int(entry[name]), "cell": cell}
+            )
     return pd.DataFrame(rows, columns=["actual", "predicted", "count", "cell"])
 
 
@@ -80,22 +92,33 @@ def drawn(named: tuple[str, Picture]) -> tuple[str, bytes]:
     return charts.svg(figure) if picture.page else "", charts.png(figure) if picture.file else b""
 
 
-def pictures_of(name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> dict[str, Picture]:
+def pictures_of(
+    name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]
+) -> dict[str, Picture]:
     """The pictures of a dataset, by name."""
     curves, points = tables["curves"], tables["reliability"]
     found = {title: Picture(draw) for title, draw in chart_list.pictures(name, tables, facts)}
     for side, told in SIDES.items():
         mine = points[points["side"] == side]
         if not mine.empty:
-            draw = partial(charts.reliability_overlay, mine, charts.looks(curves), title=f"{name}: {told}")
+            draw = partial(
+                charts.reliability_overlay, mine, charts.looks(curves), title=f"{name}: {told}"
+            )
             found[f"reliability_{side}"] = Picture(draw, file=False)
-    return found | {title: Picture(draw, page=False) for title, draw in chart_list.matrices(name, tables["decisions"])}
+    return found | {
+        title: Picture(draw, page=False)
+        for title, draw in chart_list.matrices(name, tables["decisions"])
+    }
 
 
 def made(
-    name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], seconds: Mapping[str, Any]
+    name: str,
+    tables: Mapping[str, pd.DataFrame],
+    facts: Mapping[str, Any],
+    seconds: Mapping[str, Any],
 ) -> tuple[str, dict[str, bytes]]:
-    """A dataset's page, which says what the results are, with pictures of them; and the pictures for files, by name."""
+    """A dataset's page, which says what the results are, with pictures of them; and the pictures
+    for files, by name."""
     wanted = pictures_of(name, tables, facts)
     done = parallel.side_by_side(drawn, wanted.items())
     bar = tqdm(done, total=len(wanted), desc=f"report {name}", unit="picture", disable=None)

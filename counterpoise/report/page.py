@@ -1,7 +1,8 @@
 """The pages: what a template shows, made of results, and the templates that show it.
 
-A page is one file that needs nothing else, no network either. Texts from data (labels, reasons, notes) are escaped by the
-templates; only figures drawn by `counterpoise.report.charts` go in as they are.
+A page is one file that needs nothing else, no network either. Texts from data (labels, reasons,
+notes) are escaped by the templates; only figures drawn by `counterpoise.report.charts` go in as
+they are.
 """
 
 from __future__ import annotations
@@ -22,37 +23,68 @@ from markupsafe import Markup, escape
 from counterpoise.core.config import NONE
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 from counterpoise.evaluation import summary
-from counterpoise.report import data_checks_section, duplicates_section, page_data
 from counterpoise.evaluation.columns import CONFUSION
-from counterpoise.evaluation.summary import Best, MINUS, interval, missing, number, side, signed
+from counterpoise.evaluation.summary import MINUS, Best, interval, missing, number, side, signed
+from counterpoise.report import data_checks_section, duplicates_section, page_data
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARK = '<meta name="generator" content="Counterpoise">'
 """What tells a page of ours from somebody's own file in reports/."""
 
-SIDES = {"above": "above doing nothing", "holds": "not told apart from doing nothing", "below": "below doing nothing"}
+SIDES = {
+    "above": "above doing nothing",
+    "holds": "not told apart from doing nothing",
+    "below": "below doing nothing",
+}
 MEASURES = {"f1": "F1", "mcc": "Matthews correlation", "g_mean": "G-mean"}
 STATUSES = {OK: "ok", NOT_APPLICABLE: "not applicable", FAILED: "failed"}
 CORRECTIONS = {
-    "none": ("as they are", "the rows came as they are and the model's scores are its probabilities, so there is nothing to "
-             "take back; what the model itself gets wrong stays."),
-    "exact": ("formula", "the remedy multiplied every row's odds by one factor, and the formula divides by it. It holds as "
-              "far as the scores are probabilities of the rows that were fitted: a forest or a booster that learns repeated "
-              "rows by heart is sure of itself for other reasons, and is then corrected too far."),
-    "approximate": ("formula, roughly", "the same formula where the factor holds only about: new rows were made between old "
-                    "ones (SMOTE, ADASYN), or weights differ within a class."),
-    "sigmoid": ("sigmoid", "no formula holds, so two numbers are fitted on the validation slice, which keeps the natural "
-                "prevalence (Platt). They are as uncertain as the slice has few positives, and mend no other shape of "
-                "error; the order of the rows stays."),
-    "isotonic": ("steps", "rising steps are fitted on the validation slice. They mend any shape of error, need many "
-                 "positives, and make ties, so that average precision after them would differ."),
-}  # fmt: skip
+    "none": (
+        "as they are",
+        (
+            "the rows came as they are and the model's scores are its probabilities, so there is"
+            " nothing to take back; what the model itself gets wrong stays."
+        ),
+    ),
+    "exact": (
+        "formula",
+        (
+            "the remedy multiplied every row's odds by one factor, and the formula divides by it."
+            " It holds as far as the scores are probabilities of the rows that were fitted: a"
+            " forest or a booster that learns repeated rows by heart is sure of itself for other"
+            " reasons, and is then corrected too far."
+        ),
+    ),
+    "approximate": (
+        "formula, roughly",
+        (
+            "the same formula where the factor holds only about: new rows were made between old "
+            "ones (SMOTE, ADASYN), or weights differ within a class."
+        ),
+    ),
+    "sigmoid": (
+        "sigmoid",
+        (
+            "no formula holds, so two numbers are fitted on the validation slice, which keeps the"
+            " natural prevalence (Platt). They are as uncertain as the slice has few positives, and"
+            " mend no other shape of error; the order of the rows stays."
+        ),
+    ),
+    "isotonic": (
+        "steps",
+        (
+            "rising steps are fitted on the validation slice. They mend any shape of error, need"
+            " many positives, and make ties, so that average precision after them would differ."
+        ),
+    ),
+}
 """How corrected probabilities came about: in a word or two, and with the limits of it."""
 COSTS = ("false_positive", "false_negative", "true_positive", "true_negative")
 
 
 def environment() -> jinja2.Environment:
-    """The templates, every value escaped (their names end in .j2, which jinja's own choice by name would not escape)."""
+    """The templates, every value escaped (their names end in .j2, which jinja's own choice by name
+    would not escape)."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -74,8 +106,15 @@ def environment() -> jinja2.Environment:
         "coded": coded,
         "row_class": row_class,
     }
-    made.globals |= {"interval": interval, "signed_interval": signed_interval, "SIDES": SIDES, "STATUSES": STATUSES,
-                     "CORRECTIONS": CORRECTIONS, "NONE": NONE, "MARK": Markup(MARK)}  # noqa: S704  # fmt: skip
+    made.globals |= {
+        "interval": interval,
+        "signed_interval": signed_interval,
+        "SIDES": SIDES,
+        "STATUSES": STATUSES,
+        "CORRECTIONS": CORRECTIONS,
+        "NONE": NONE,
+        "MARK": Markup(MARK),  # noqa: S704  # of our own
+    }
     return made
 
 
@@ -100,14 +139,27 @@ def percent(value: Any) -> str:
     if missing(value):
         return ""
     value = 100 * float(value)
-    return f"{value:.1f} %" if value >= 1 or value == 0 else f"{value:.2f} %" if value >= 0.005 else "<0.01 %"
+    return (
+        f"{value:.1f} %"
+        if value >= 1 or value == 0
+        else f"{value:.2f} %"
+        if value >= 0.005
+        else "<0.01 %"
+    )
 
 
 def plain(value: Any) -> str:
-    """A number that somebody chose, as it was written; a cost that depends on the row as the sum that it is."""
+    """A number that somebody chose, as it was written; a cost that depends on the row as the sum
+    that it is."""
     if isinstance(value, Mapping):
         times = "" if value["times"] == 1 else f"{value['times']:g} \u00d7 "
-        plus = f" + {value['plus']:g}" if value["plus"] > 0 else f" {MINUS} {-value['plus']:g}" if value["plus"] else ""
+        plus = (
+            f" + {value['plus']:g}"
+            if value["plus"] > 0
+            else f" {MINUS} {-value['plus']:g}"
+            if value["plus"]
+            else ""
+        )
         return f"{times}{value['column']}{plus}"
     return f"{value:g}"
 
@@ -145,7 +197,9 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def ranked(board: pd.DataFrame) -> list[dict[str, Any]]:
     """Every cell, the highest average precision first and those without a result last."""
-    ordered = board.sort_values("average_precision", ascending=False, kind="stable", na_position="last")
+    ordered = board.sort_values(
+        "average_precision", ascending=False, kind="stable", na_position="last"
+    )
     return [{**row, "side": side(row["verdict"])} for row in records(ordered)]
 
 
@@ -153,16 +207,21 @@ def without(board: pd.DataFrame) -> list[dict[str, Any]]:
     """The cells that have no result, those of one strategy with the same reason together."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for row in records(board[board["status"] != OK]):
-        groups.setdefault((row["strategy"], row["status"], row["reason"] or ""), []).append(row["model"])
+        groups.setdefault((row["strategy"], row["status"], row["reason"] or ""), []).append(
+            row["model"]
+        )
     return [
-        {"strategy": s, "status": status, "reason": r, "models": models} for (s, status, r), models in groups.items()
+        {"strategy": s, "status": status, "reason": r, "models": models}
+        for (s, status, r), models in groups.items()
     ]
 
 
 def guessing(prevalence: float) -> dict[str, float]:
     """The Brier score and the log loss of giving every row the prevalence as its probability."""
     rest = 1 - prevalence
-    log_loss = -prevalence * math.log(prevalence) - rest * math.log(rest) if 0 < prevalence < 1 else 0.0
+    log_loss = (
+        -prevalence * math.log(prevalence) - rest * math.log(rest) if 0 < prevalence < 1 else 0.0
+    )
     return {"brier": prevalence * rest, "log_loss": log_loss}
 
 
@@ -175,28 +234,40 @@ def on_probabilities(board: pd.DataFrame) -> list[str]:
     rows = records(board[board["status"] == OK])
     plain = {row["model"]: row for row in rows if row["level"] == NONE and row["strategy"] == NONE}
     sides = ("log_loss", "log_loss_corrected")
-    pairs = [(row, plain[row["plain_model"]]) for row in rows if row["level"] != NONE and row["plain_model"] in plain]
-    pairs = [pair for pair in pairs if not any(missing(row[name]) for row in pair for name in sides)]
+    pairs = [
+        (row, plain[row["plain_model"]])
+        for row in rows
+        if row["level"] != NONE and row["plain_model"] in plain
+    ]
+    pairs = [
+        pair for pair in pairs if not any(missing(row[name]) for row in pair for name in sides)
+    ]
     said = []
     if pairs:
-        raw, corrected = (sum(one[name] > nothing[name] for one, nothing in pairs) for name in sides)
+        raw, corrected = (
+            sum(one[name] > nothing[name] for one, nothing in pairs) for name in sides
+        )
         middle = [number(median(one[name] for one, _ in pairs)) for name in sides]
         nothing = number(median(nothing[sides[0]] for _, nothing in pairs))
         said.append(
-            f"By its raw scores, {raw} of {len(pairs)} remedies {have(raw)} a higher log loss than doing nothing with the "
-            f"plain model; with probabilities put right, {corrected} still {have(corrected)}. "
-            f"The median log loss is {middle[0]} raw and {middle[1]} put right, where doing nothing has {nothing}."
+            f"By its raw scores, {raw} of {len(pairs)} remedies {have(raw)} a higher log loss than"
+            f" doing nothing with the plain model; with probabilities put right, {corrected} still"
+            f" {have(corrected)}. The median log loss is {middle[0]} raw and {middle[1]} put right,"
+            f" where doing nothing has {nothing}."
         )
     both = [
-        (row["calibration_intercept"], row["calibration_intercept_corrected"]) for row in rows if row["level"] != NONE
+        (row["calibration_intercept"], row["calibration_intercept_corrected"])
+        for row in rows
+        if row["level"] != NONE
     ]
     both = [pair for pair in both if not any(map(missing, pair))]
     if both:
         before, after = (math.exp(median(abs(pair[k]) for pair in both)) for k in (0, 1))
         high = sum(raw < 0 for raw, _ in both)
         said.append(
-            f"On the whole, the odds that {high} of {len(both)} remedies promise are too high; the odds are off by a factor "
-            f"of {before:,.1f} on the median, and of {after:,.1f} when put right."
+            f"On the whole, the odds that {high} of {len(both)} remedies promise are too high; the"
+            f" odds are off by a factor of {before:,.1f} on the median, and of {after:,.1f} when"
+            " put right."
         )
     return said
 
@@ -229,31 +300,47 @@ def heat(row: Mapping[str, Any]) -> Heat | None:
     return Heat(str(row["strategy"]), str(row["model"]), (tn, fp, fn, tp), shares)  # type: ignore[arg-type]
 
 
-def grids(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def grids(
+    board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """For each threshold policy the matrices of all cells, strategies down and models across."""
     models = list(dict.fromkeys(board["model"]))
     status = {(row["strategy"], row["model"]): row["status"] for row in records(board)}
     result = []
     for policy in dict.fromkeys(decisions["policy"]):
         found = {
-            (row["strategy"], row["model"]): heat(row) for row in records(decisions[decisions["policy"] == policy])
+            (row["strategy"], row["model"]): heat(row)
+            for row in records(decisions[decisions["policy"] == policy])
         }
         lines = [
             {
                 "strategy": strategy,
                 "cells": [
-                    {"heat": found.get((strategy, model)), "status": status.get((strategy, model)), "model": model}
+                    {
+                        "heat": found.get((strategy, model)),
+                        "status": status.get((strategy, model)),
+                        "model": model,
+                    }
                     for model in models
                 ],
             }
             for strategy in dict.fromkeys(board["strategy"])
         ]
         rule = facts["thresholds"].get(policy)
-        result.append({"policy": policy, "rule": threshold_rule(policy, rule), "models": models, "lines": lines})
+        result.append(
+            {
+                "policy": policy,
+                "rule": threshold_rule(policy, rule),
+                "models": models,
+                "lines": lines,
+            }
+        )
     return result
 
 
-SLICE = "the validation slice, which no sampler and no fit has seen; the test rows have no say in it."
+SLICE = (
+    "the validation slice, which no sampler and no fit has seen; the test rows have no say in it."
+)
 
 
 def threshold_rule(policy: str, rule: Any) -> str:
@@ -262,13 +349,16 @@ def threshold_rule(policy: str, rule: Any) -> str:
         return f"A row is predicted positive when its score is at least {rule:g}."
     if policy == "cost" and rule == "expected":
         return (
-            "A row is predicted positive where that is cheaper in expectation: where its corrected probability is at least "
-            "what a false alarm would cost, as a share of that and of what a miss would cost (each less the cost of the "
-            "right decision). Costs may differ from row to row, and the threshold with them: the number below is the mean."
+            "A row is predicted positive where that is cheaper in expectation: where its corrected"
+            " probability is at least what a false alarm would cost, as a share of that and of what"
+            " a miss would cost (each less the cost of the right decision). Costs may differ from"
+            " row to row, and the threshold with them: the number below is the mean."
         )
     if policy == "cost":
         return f"In each fold, the one threshold on the scores that costs least on {SLICE}"
-    return f"In each fold, the threshold with the highest {MEASURES.get(rule, label(rule))} on {SLICE}"
+    return (
+        f"In each fold, the threshold with the highest {MEASURES.get(rule, label(rule))} on {SLICE}"
+    )
 
 
 def costs_said(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
@@ -279,24 +369,33 @@ def costs_said(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
     said = [told[0].upper() + told[1:]]
     if any(isinstance(cost, Mapping) for cost in costs.values()):
         said[0] += " Names are columns: such a cost is the row's own."
-    no_row, every_row, oracle = (number(known[name]) for name in ("no_row_positive", "every_row_positive", "oracle"))
+    no_row, every_row, oracle = (
+        number(known[name]) for name in ("no_row_positive", "every_row_positive", "oracle")
+    )
     said.append(
-        f"Without a model, a decision costs {no_row} on the mean when no row is called positive and {every_row} when every "
-        f"row is; perfect knowledge would cost {oracle}."
+        f"Without a model, a decision costs {no_row} on the mean when no row is called positive and"
+        f" {every_row} when every row is; perfect knowledge would cost {oracle}."
     )
     found = decisions[decisions["expected_cost"].notna()]
     if not found.empty:
         row = found.iloc[int(found["expected_cost"].to_numpy(dtype="float64").argmin())]
-        cheap, idle = float(row["expected_cost"]), min(known["no_row_positive"], known["every_row_positive"])
+        cheap, idle = (
+            float(row["expected_cost"]),
+            min(known["no_row_positive"], known["every_row_positive"]),
+        )
         named = f"{row['strategy']} with {row['model']} at the threshold {row['policy']}"
         if cheap < idle:
             share = (idle - cheap) / (idle - known["oracle"])
             said.append(
-                f"The cheapest decisions are those of {named}: {number(cheap)}, which is {percent(share)} of the way from "
-                "the cheaper of the two to perfect knowledge. The lowest of many costs looks better than it is."
+                f"The cheapest decisions are those of {named}: {number(cheap)}, which is"
+                f" {percent(share)} of the way from the cheaper of the two to perfect knowledge."
+                " The lowest of many costs looks better than it is."
             )
         else:
-            said.append(f"No model decides more cheaply than that: the lowest cost is {number(cheap)}, of {named}.")
+            said.append(
+                f"No model decides more cheaply than that: the lowest cost is {number(cheap)}, of"
+                f" {named}."
+            )
     return said
 
 
@@ -327,17 +426,21 @@ def searches(trials: pd.DataFrame, best: Sequence[Mapping[str, Any]]) -> list[di
 
 
 def _summed_up(params: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """The parameters that several searches found: numbers by their median and range, choices by how often."""
+    """The parameters that several searches found: numbers by their median and range, choices by how
+    often."""
     result = []
     for name in sorted({name for one in params for name in one}):
         values = [one[name] for one in params if name in one]
         if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
             low, high = min(values), max(values)
-            told = f"{low:.3g}" if low == high else f"{median(values):.3g} ({low:.3g} to {high:.3g})"
+            told = (
+                f"{low:.3g}" if low == high else f"{median(values):.3g} ({low:.3g} to {high:.3g})"
+            )
         else:
             counted = Counter(_told("", value) for value in values).most_common()
             told = ", ".join(
-                f"{text} ({times} of {len(values)})" if len(counted) > 1 else text for text, times in counted
+                f"{text} ({times} of {len(values)})" if len(counted) > 1 else text
+                for text, times in counted
             )
         result.append((name, told))
     return result
@@ -356,25 +459,42 @@ def split_sentence(split: Mapping[str, Any], folds: int) -> str:
     if scheme == "holdout":
         said = f"one test part of {chosen(split['test_size'])} of the rows"
     elif scheme == "temporal":
-        said = "one test on what follows the training rows in time" if folds == 1 else f"{folds} {what}"
+        said = (
+            "one test on what follows the training rows in time"
+            if folds == 1
+            else f"{folds} {what}"
+        )
     elif scheme == "prequential":
         said = (
-            f"{folds} test{'' if folds == 1 else 's'} on {split['test_days']} days that follow {split['train_days']} of "
-            f"training and {split['delay_days']} of waiting"
+            f"{folds} test{'' if folds == 1 else 's'} on {split['test_days']} days that follow"
+            f" {split['train_days']} of training and {split['delay_days']} of waiting"
         )
     else:
         said = f"{folds // repeats} {what}" + (f", {repeats} times over" if repeats > 1 else "")
-    return f"{said}; {chosen(split['validation'])} of each training part is kept for the choice of thresholds"
+    return (
+        f"{said}; {chosen(split['validation'])} of each training part is kept for the choice of"
+        " thresholds"
+    )
 
 
 FACTS = {
-    "rows": "rows", "positives": "positive rows", "prevalence": "prevalence", "target": "target column",
-    "positive": "positive label", "features": "features", "categorical": "categorical features",
-    "missing_values": "missing values", "sentinels_replaced": "sentinels read as missing", "constant": "constant features",
-    "no_features": "columns that are no features", "draws": "draws of the intervals",
-    "level": "level of the intervals", "folds": "test parts",
-}  # fmt: skip
-"""Facts of a dataset in the order in which a page tells them; others follow under their own names."""
+    "rows": "rows",
+    "positives": "positive rows",
+    "prevalence": "prevalence",
+    "target": "target column",
+    "positive": "positive label",
+    "features": "features",
+    "categorical": "categorical features",
+    "missing_values": "missing values",
+    "sentinels_replaced": "sentinels read as missing",
+    "constant": "constant features",
+    "no_features": "columns that are no features",
+    "draws": "draws of the intervals",
+    "level": "level of the intervals",
+    "folds": "test parts",
+}
+"""Facts of a dataset in the order in which a page tells them; others follow under their own
+names."""
 
 
 def told_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -390,7 +510,10 @@ def told_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         "grouped_by",
         "axes",
     }
-    names = [*(name for name in FACTS if name in facts), *sorted(set(facts) - set(FACTS) - elsewhere)]
+    names = [
+        *(name for name in FACTS if name in facts),
+        *sorted(set(facts) - set(FACTS) - elsewhere),
+    ]
     return [(FACTS.get(name, label(name)), _told(name, facts[name])) for name in names]
 
 
@@ -429,25 +552,38 @@ def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any])
 
 
 def best_of(boards: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """Strategies down, datasets across: the best cell of each on each dataset, doing nothing apart from mere weights."""
-    strategies = list(dict.fromkeys(name for board in boards.values() for name in board["strategy"]))
+    """Strategies down, datasets across: the best cell of each on each dataset, doing nothing apart
+    from mere weights."""
+    strategies = list(
+        dict.fromkeys(name for board in boards.values() for name in board["strategy"])
+    )
     lines: list[dict[str, Any]] = []
     for strategy in strategies:
         mine = {name: board[board["strategy"] == strategy] for name, board in boards.items()}
         parts = (True, False) if strategy == NONE else (None,)
         for nothing in parts:
-            kept = {n: b if nothing is None else b[(b["level"] == NONE) == nothing] for n, b in mine.items()}
+            kept = {
+                n: b if nothing is None else b[(b["level"] == NONE) == nothing]
+                for n, b in mine.items()
+            }
             if any(len(board) for board in kept.values()):
-                cells: list[tuple[str, Best | None]] = [(name, summary.best(board)) for name, board in kept.items()]
+                cells: list[tuple[str, Best | None]] = [
+                    (name, summary.best(board)) for name, board in kept.items()
+                ]
                 name = "algorithm alone" if nothing is False else strategy
                 lines.append({"strategy": name, "nothing": bool(nothing), "cells": cells})
     return lines
 
 
 def of_dataset(
-    tables: Mapping[str, pd.DataFrame], mean_counts: pd.DataFrame, best: Sequence[Mapping[str, Any]],
-    facts: Mapping[str, Any], measured: Mapping[str, Any], figures: Mapping[str, str], toggles: Mapping[str, str],
-) -> str:  # fmt: skip
+    tables: Mapping[str, pd.DataFrame],
+    mean_counts: pd.DataFrame,
+    best: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, Any],
+    measured: Mapping[str, Any],
+    figures: Mapping[str, str],
+    toggles: Mapping[str, str],
+) -> str:
     """The page of one dataset.
 
     Parameters
@@ -466,56 +602,74 @@ def of_dataset(
         The strategies with curves, and a piece of the line of each.
     """
     board, decisions, counts = (tables[name] for name in ("leaderboard", "decisions", "counts"))
-    reasons = counts[counts["status"] != OK].groupby("strategy", sort=False)["reason"].first().to_dict()
+    reasons = (
+        counts[counts["status"] != OK].groupby("strategy", sort=False)["reason"].first().to_dict()
+    )
     remedy = summary.advised(board)
     cells = ranked(board)
     levels = {(row["strategy"], row["model"]): row["level"] for row in cells}
-    return environment().get_template("dataset.html.j2").render(
-        title=facts["dataset"],
-        facts=facts,
-        told_facts=told_facts(facts),
-        split=split_sentence(facts["split"], int(facts["folds"])),
-        reading=summary.reading(board, decisions, dict(facts)),
-        side=remedy.side if remedy else None,
-        statuses=summary.statuses(board),
-        cells=cells,
-        corrections=[kind for kind in CORRECTIONS if (board["correction"] == kind).any()],
-        hybrids=int((board["level"] == "hybrid").sum()),
-        on_probabilities=on_probabilities(board),
-        not_put_right=not_put_right(board),
-        without=without(board),
-        guessing=guessing(float(facts["prevalence"])),
-        grids=grids(board, decisions, facts),
-        decisions=[{**row, "level": levels.get((row["strategy"], row["model"]))} for row in records(decisions)],
-        costs_said=costs_said(decisions, facts),
-        learned=len(tables["learning"][["strategy", "model"]].drop_duplicates()),
-        searches=searches(tables["trials"], best),
-        repeats=int(facts["split"].get("repeats") or 1),
-        counts=[{"strategy": name, **row, "reason": reasons.get(name)}
-                for name, row in zip(mean_counts.index, records(mean_counts), strict=True)],
-        measured=measured,
-        figures=defaultdict(str, {name: Markup(figure) for name, figure in figures.items()}),  # noqa: S704  # drawn by us, labels escaped
-        toggles={name: Markup(swatch) for name, swatch in toggles.items()},  # noqa: S704  # drawn by us, without texts
-        results=page_data.content(tables["thresholds"], decisions, board),
-        defects=data_checks_section.shown(facts["defects"]),
-        counted=data_checks_section.counted(facts["defects"]),
-        alike=duplicates_section.summary(board, tables["grouped"], facts),
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("dataset.html.j2")
+        .render(
+            title=facts["dataset"],
+            facts=facts,
+            told_facts=told_facts(facts),
+            split=split_sentence(facts["split"], int(facts["folds"])),
+            reading=summary.reading(board, decisions, dict(facts)),
+            side=remedy.side if remedy else None,
+            statuses=summary.statuses(board),
+            cells=cells,
+            corrections=[kind for kind in CORRECTIONS if (board["correction"] == kind).any()],
+            hybrids=int((board["level"] == "hybrid").sum()),
+            on_probabilities=on_probabilities(board),
+            not_put_right=not_put_right(board),
+            without=without(board),
+            guessing=guessing(float(facts["prevalence"])),
+            grids=grids(board, decisions, facts),
+            decisions=[
+                {**row, "level": levels.get((row["strategy"], row["model"]))}
+                for row in records(decisions)
+            ],
+            costs_said=costs_said(decisions, facts),
+            learned=len(tables["learning"][["strategy", "model"]].drop_duplicates()),
+            searches=searches(tables["trials"], best),
+            repeats=int(facts["split"].get("repeats") or 1),
+            counts=[
+                {"strategy": name, **row, "reason": reasons.get(name)}
+                for name, row in zip(mean_counts.index, records(mean_counts), strict=True)
+            ],
+            measured=measured,
+            figures=defaultdict(str, {name: Markup(figure) for name, figure in figures.items()}),  # noqa: S704  # drawn by us, labels escaped
+            toggles={name: Markup(swatch) for name, swatch in toggles.items()},  # noqa: S704  # drawn by us, without texts
+            results=page_data.content(tables["thresholds"], decisions, board),
+            defects=data_checks_section.shown(facts["defects"]),
+            counted=data_checks_section.counted(facts["defects"]),
+            alike=duplicates_section.summary(board, tables["grouped"], facts),
+        )
+    )
 
 
 def of_all(
-    boards: Mapping[str, pd.DataFrame], decisions: Sequence[pd.DataFrame], facts: Sequence[Mapping[str, Any]],
-    measured: Mapping[str, Any], ranks: Mapping[str, Any] | None = None,
-) -> str:  # fmt: skip
+    boards: Mapping[str, pd.DataFrame],
+    decisions: Sequence[pd.DataFrame],
+    facts: Sequence[Mapping[str, Any]],
+    measured: Mapping[str, Any],
+    ranks: Mapping[str, Any] | None = None,
+) -> str:
     """The page of all datasets; `ranks` is the section of `counterpoise.report.ranks_section`."""
     cells = [row for board in boards.values() for row in ranked(board)]
-    return environment().get_template("index.html.j2").render(
-        title="Counterpoise",
-        cards=[card(*one) for one in zip(boards.values(), decisions, facts, strict=True)],
-        datasets=list(boards),
-        best_of=best_of(boards),
-        ranks=ranks,
-        level=facts[0]["level"],
-        cells=cells,
-        measured=measured,
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("index.html.j2")
+        .render(
+            title="Counterpoise",
+            cards=[card(*one) for one in zip(boards.values(), decisions, facts, strict=True)],
+            datasets=list(boards),
+            best_of=best_of(boards),
+            ranks=ranks,
+            level=facts[0]["level"],
+            cells=cells,
+            measured=measured,
+        )
+    )

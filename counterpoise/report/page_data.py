@@ -1,4 +1,5 @@
-"""What a page's scripts know of the results, as one compact piece of JSON: counts at every threshold, gains, policies."""
+"""What a page's scripts know of the results, as one compact piece of JSON: counts at every
+threshold, gains, policies."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ SCALE = 1_000_000
 
 
 def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -> dict[str, Any]:
-    """The cells that have a result, each with its counts and costs by threshold and the thresholds of its policies.
+    """The cells that have a result, each with its counts and costs by threshold and the thresholds
+    of its policies.
 
     Every cell is tested on the same rows, so that two counts tell the other two.
 
@@ -33,7 +35,9 @@ def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -
     cells = []
     for (strategy, model), mine in swept.groupby(["strategy", "model"], sort=False):
         entry = known[strategy, model]
-        policies: list[Any] = decided[strategy, model].to_dict("records") if (strategy, model) in decided else []
+        policies: list[Any] = (
+            decided[strategy, model].to_dict("records") if (strategy, model) in decided else []
+        )
         cells.append(
             {
                 "strategy": strategy,
@@ -45,7 +49,10 @@ def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -
                 "fp": mine["fp"].astype(int).tolist(),
                 "fn": mine["fn"].astype(int).tolist(),
                 "cost": [round(float(value) * SCALE) for value in mine["expected_cost"]],
-                "policies": [[row["policy"], position(mine, row), float(row["threshold"])] for row in policies],
+                "policies": [
+                    [row["policy"], position(mine, row), float(row["threshold"])]
+                    for row in policies
+                ],
             }
         )
     totals = swept[CONFUSION].iloc[0] if len(swept) else dict.fromkeys(CONFUSION, 0)
@@ -68,11 +75,14 @@ def gain(entry: Mapping[str, Any]) -> float | None:
 
 
 def position(swept: pd.DataFrame, decided: Mapping[str, Any]) -> int:
-    """Which threshold on the scores decides most like a policy: as many rows positive, of several the nearest threshold.
+    """Which threshold on the scores decides most like a policy: as many rows positive, of several
+    the nearest threshold.
 
-    A policy may have a threshold for each fold, or for each row and on corrected probabilities; no one threshold on the
-    scores is the same then. `half` is one and is met exactly.
+    A policy may have a threshold for each fold, or for each row and on corrected probabilities; no
+    one threshold on the scores is the same then. `half` is one and is met exactly.
     """
-    called = (swept["fp"] + swept["tp"] - decided["fp"] - decided["tp"]).abs().to_numpy(dtype=np.float64)
+    called = (
+        (swept["fp"] + swept["tp"] - decided["fp"] - decided["tp"]).abs().to_numpy(dtype=np.float64)
+    )
     far = (swept["threshold"] - decided["threshold"]).abs().to_numpy(dtype=np.float64)
     return int(np.lexsort((far, called))[0])

@@ -1,4 +1,5 @@
-"""The critical-difference diagram: average ranks on a line, and which remedies the tests do not tell apart (Demsar 2006)."""
+"""The critical-difference diagram: average ranks on a line, and which remedies the tests do not
+tell apart (Demsar 2006)."""
 
 from __future__ import annotations
 
@@ -8,28 +9,36 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from counterpoise.core.config import NONE
-from counterpoise.report.charts import BETTER, INK, QUIET, _figure, _settled, _style
 from counterpoise.evaluation.ranks import ALPHA, Ranked
+from counterpoise.report.charts import BETTER, INK, QUIET, _figure, _settled, _style
 
 
 def critical_difference(found: Ranked, *, title: str) -> Figure:
-    """Average ranks, the best left; a line joins the remedies, a dot for each, that Wilcoxon's test does not tell apart.
+    """Average ranks, the best left; a line joins the remedies, a dot for each, that Wilcoxon's test
+    does not tell apart.
 
     The bar above the axis is as long as Nemenyi's critical difference.
     """
-    from scikit_posthocs import critical_difference_diagram  # seconds of import that few datasets need not pay
+    # seconds of import that few datasets need not pay
+    from scikit_posthocs import critical_difference_diagram
 
     average, names = found.average, [str(name) for name in found.average.index]
     half, span = -(-len(names) // 2), len(names) - 1
     with _style():
         figure = _figure(8.4, 2, title)
         axes = figure.add_subplot()
-        # numbers for names, since the library keeps names in sets, whose order differs from run to run
+        # numbers for names, since the library keeps names in sets, whose order differs from run to
+        # run
         drawn = critical_difference_diagram(
-            pd.Series(average.to_numpy()), _p_values(found), alpha=ALPHA, ax=axes, text_h_margin=0.03 * span,
-            elbow_props={"color": QUIET, "linewidth": 0.9}, marker_props={"color": INK, "s": 14},
+            pd.Series(average.to_numpy()),
+            _p_values(found),
+            alpha=ALPHA,
+            ax=axes,
+            text_h_margin=0.03 * span,
+            elbow_props={"color": QUIET, "linewidth": 0.9},
+            marker_props={"color": INK, "s": 14},
             crossbar_props={"color": BETTER, "linewidth": 2, "marker": "o", "markersize": 3.5},
-        )  # fmt: skip
+        )
         order = [*range(half), *reversed(range(half, len(names)))]
         for k, label in zip(order, drawn["labels"], strict=True):
             told = (names[k], f"{average.iloc[k]:.2f}")
@@ -40,9 +49,17 @@ def critical_difference(found: Ranked, *, title: str) -> Figure:
             line.set_data(sorted(line.get_xdata()), line.get_ydata())
         levels = -min((line.get_ydata()[0] for (line,) in drawn["crossbars"]), default=0)
         start, size = float(average.iloc[0]), found.critical_difference
-        axes.errorbar(start + size / 2, 1.6, xerr=size / 2, color=INK, linewidth=1.2, capsize=3, capthick=1.2)
-        axes.annotate(f"critical difference {size:.2f}", (start + size, 1.6), xytext=(6, 0), textcoords="offset points",
-                      va="center", fontsize=8)  # fmt: skip
+        axes.errorbar(
+            start + size / 2, 1.6, xerr=size / 2, color=INK, linewidth=1.2, capsize=3, capthick=1.2
+        )
+        axes.annotate(
+            f"critical difference {size:.2f}",
+            (start + size, 1.6),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
         lowest = -levels - half - 0.6
         axes.set(xlim=(1, len(names)), ylim=(lowest, 2.1))
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))

@@ -1,4 +1,5 @@
-"""What the page of all datasets shows of the comparison over them: ranks, diagrams and who beats whom how often."""
+"""What the page of all datasets shows of the comparison over them: ranks, diagrams and who beats
+whom how often."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from counterpoise.evaluation.ranks import BEST, Pair, Ranked
 
 
 def section(board: pd.DataFrame) -> dict[str, Any]:
-    """The comparisons over the datasets of a leaderboard, or the sentence that says why there are none."""
+    """The comparisons over the datasets of a leaderboard, or the sentence that says why there are
+    none."""
     return {
         "why_not": ranks.why_not(ranks.with_best_model(board)),
         "comparisons": [shown(found) for found in ranks.over_datasets(board)],
@@ -33,7 +35,10 @@ def shown(found: Ranked) -> dict[str, Any]:
         "reading": ranks.reading(found),
         "lines": lines(found),
         "remedies": remedies,
-        "matrix": [[found.pair(one, other) if one != other else None for other in remedies] for one in remedies],
+        "matrix": [
+            [found.pair(one, other) if one != other else None for other in remedies]
+            for one in remedies
+        ],
         "diagram": Markup(charts.svg(diagram)),  # noqa: S704  # drawn by us, labels escaped
     }
 
@@ -41,23 +46,49 @@ def shown(found: Ranked) -> dict[str, Any]:
 def lines(found: Ranked) -> list[dict[str, Any]]:
     """Each remedy with its average rank, and beside doing nothing."""
     remedies = [str(name) for name in found.average.index]
-    against = {name: found.pair(name, NONE) for name in remedies if name != NONE} if NONE in remedies else {}
+    against = (
+        {name: found.pair(name, NONE) for name in remedies if name != NONE}
+        if NONE in remedies
+        else {}
+    )
     return [
-        {"remedy": name, "rank": float(found.average[name]), "missing": int(found.missing[name]), "none": name == NONE,
-         **_against(against.get(name))}
+        {
+            "remedy": name,
+            "rank": float(found.average[name]),
+            "missing": int(found.missing[name]),
+            "none": name == NONE,
+            **_against(against.get(name)),
+        }
         for name in remedies
-    ]  # fmt: skip
+    ]
 
 
 def title(found: Ranked) -> str:
     """What a comparison is called above its table and its diagram."""
-    what = "each remedy with its best model" if found.name == BEST else f"each remedy with {found.name}"
+    what = (
+        "each remedy with its best model"
+        if found.name == BEST
+        else f"each remedy with {found.name}"
+    )
     return f"{what}, {len(found.ranks)} datasets"
 
 
 def _against(pair: Pair | None) -> dict[str, Any]:
     """A remedy beside doing nothing; empty for doing nothing itself."""
     if pair is None:
-        return {"wins": None, "ties": None, "losses": None, "median": None, "adjusted": "", "side": None}
-    return {"wins": pair.wins, "ties": pair.ties, "losses": pair.losses, "median": pair.median,
-            "adjusted": summary.probability(pair.adjusted), "side": summary.side(pair.verdict)}  # fmt: skip
+        return {
+            "wins": None,
+            "ties": None,
+            "losses": None,
+            "median": None,
+            "adjusted": "",
+            "side": None,
+        }
+    return {
+        "wins": pair.wins,
+        "ties": pair.ties,
+        "losses": pair.losses,
+        "median": pair.median,
+        "adjusted": summary.probability(pair.adjusted),
+        "side": summary.side(pair.verdict),
+    }

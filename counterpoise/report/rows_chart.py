@@ -1,7 +1,9 @@
-"""The rows that each strategy works on, in two dimensions: which it keeps, repeats and removes, and where it makes new ones.
+"""The rows that each strategy works on, in two dimensions: which it keeps, repeats and removes, and
+where it makes new ones.
 
-Thousands of marks in a page have to be small. All marks of a kind, class and size are therefore one path of short lines,
-of which a round end makes a dot, instead of an element each: a quarter of the bytes, and the same picture.
+Thousands of marks in a page have to be small. All marks of a kind, class and size are therefore one
+path of short lines, of which a round end makes a dot, instead of an element each: a quarter of the
+bytes, and the same picture.
 """
 
 from __future__ import annotations
@@ -18,12 +20,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from counterpoise.report import charts
 from counterpoise.report.charts import BETTER, PALETTE, QUIET, WORSE
 
-Matrix = NDArray[np.float64]
 Limits = tuple[tuple[float, float], tuple[float, float]]
 """The ends of the axis across and of the axis upwards."""
 
@@ -34,7 +34,8 @@ ROOM = 4_800
 """Rows that a picture has room for: more would make a page heavy, and hide each other."""
 
 OUTERMOST = 0.01
-"""The share of a class's original rows that may lie farther out than an axis goes, at either end."""
+"""The share of a class's original rows that may lie farther out than an axis goes, at either
+end."""
 
 CLASSES = ("negatives", "positives")
 
@@ -64,7 +65,8 @@ def _shape(size: float, codes: Sequence[np.uint8], *ends: tuple[float, float]) -
 
 
 START, LINE, CLOSE = Path.MOVETO, Path.LINETO, Path.CLOSEPOLY
-DOT = _shape(0.01, (START, LINE), (-1, 0), (1, 0))  # a line of no length would not be drawn in a PNG
+# a line of no length would not be drawn in a PNG
+DOT = _shape(0.01, (START, LINE), (-1, 0), (1, 0))
 CROSS = _shape(1.4, (START, LINE) * 2, (-1, -1), (1, 1), (-1, 1), (1, -1))
 TRIANGLE = _shape(1.6, (START, LINE, LINE, CLOSE), (-1, -0.75), (0, 1), (1, -0.75), (-1, -0.75))
 LIGHTER = (PALETTE[5], PALETTE[1])
@@ -81,13 +83,15 @@ MARKS = {
 def rows_overlay(points: pd.DataFrame, *, title: str, shares: Sequence[float] = ()) -> Figure:
     """Rows kept, repeated, removed and made: one panel a strategy, on the same axes.
 
-    The axes hold nearly all original rows of either class; what lies farther out is drawn at their ends. Below a
-    strategy's name stands how many rows it changes in all, of which the picture shows some.
+    The axes hold nearly all original rows of either class; what lies farther out is drawn at their
+    ends. Below a strategy's name stands how many rows it changes in all, of which the picture shows
+    some.
 
     Parameters
     ----------
     points : DataFrame of strategy, kind, label, x, y, times, rows, copies
-        As `counterpoise.evaluation.projection.project` gives them; of more than 12 strategies the first are shown.
+        As `counterpoise.evaluation.projection.project` gives them; of more than 12 strategies the
+        first are shown.
     shares : sequence of two float, optional
         The share of the variance along each axis.
     """
@@ -100,59 +104,95 @@ def rows_overlay(points: pd.DataFrame, *, title: str, shares: Sequence[float] = 
     groups = {str(strategy): mine for strategy, mine in drawn.groupby("strategy", sort=False)}
     changes = {strategy: _changes(mine) for strategy, mine in groups.items()}
     lines = max(map(len, changes.values()))
-    looks = [(kind, label) for label in (0, 1) for kind in MARKS
-             if ((drawn["kind"] == kind) & (drawn["label"] == label)).any()]  # fmt: skip
+    looks = [
+        (kind, label)
+        for label in (0, 1)
+        for kind in MARKS
+        if ((drawn["kind"] == kind) & (drawn["label"] == label)).any()
+    ]
     across = max(4.2, 3.0 * min(3, len(groups)))
-    notes = charts._wrapped(" ".join(_notes(drawn, limits, len(strategies))), int(across / 0.062), " ")
+    notes = charts._wrapped(
+        " ".join(_notes(drawn, limits, len(strategies))), int(across / 0.062), " "
+    )
     with charts._style():
         figure, panels = charts._panels(
-            list(groups), title, width=3.0, height=2.5 + 0.13 * lines, legend=len(looks) + 3 * (1 + notes.count("\n"))
+            list(groups),
+            title,
+            width=3.0,
+            height=2.5 + 0.13 * lines,
+            legend=len(looks) + 3 * (1 + notes.count("\n")),
         )
         for panel, (strategy, told) in zip(panels, changes.items(), strict=True):
             charts._titled(panel, charts._wrapped(strategy, 30), told + [""] * (lines - len(told)))
             panel.set(xlim=limits[0], ylim=limits[1])
             panel.xaxis.set_major_locator(MaxNLocator(5))
             panel.yaxis.set_major_locator(MaxNLocator(5))
-        charts._label(panels, *(_axis(which, k, shares) for k, which in enumerate(("first", "second"))))
+        charts._label(
+            panels, *(_axis(which, k, shares) for k, which in enumerate(("first", "second")))
+        )
         charts._legend(figure, [_handle(*look) for look in looks], panels)
         (legend,) = figure.legends
         legend.set_title(notes, prop=FontProperties(size=7.5))
         legend.get_title().set(color=QUIET, multialignment="center")
-        charts._settled(figure)  # marks are in points, so that it has to be known how large a panel is
+        # marks are in points, so that it has to be known how large a panel is
+        charts._settled(figure)
         for panel, mine in zip(panels, groups.values(), strict=True):
             _draw(panel, mine, figure.dpi)
         return figure
 
 
 def _limits(points: pd.DataFrame) -> Limits:
-    """The ends of the axes: those of the original rows of each class, the outermost of them left aside."""
+    """The ends of the axes: those of the original rows of each class, the outermost of them left
+    aside."""
     rows = points[points["kind"] != "synthetic"]
     rows = (rows if len(rows) else points)[["label", "x", "y"]].drop_duplicates()
     found = []
     for axis in ("x", "y"):
-        ends = [mine.quantile(at) for _, mine in rows.groupby("label")[axis] for at in (OUTERMOST, 1 - OUTERMOST)]
+        ends = [
+            mine.quantile(at)
+            for _, mine in rows.groupby("label")[axis]
+            for at in (OUTERMOST, 1 - OUTERMOST)
+        ]
         room = 0.06 * (max(ends) - min(ends)) or 1.0
         found.append((float(min(ends) - room), float(max(ends) + room)))
     return found[0], found[1]
 
 
 def _some(points: pd.DataFrame) -> pd.DataFrame:
-    """As many rows of each strategy, kind and class as there is room for; those that were drawn first."""
+    """As many rows of each strategy, kind and class as there is room for; those that were drawn
+    first."""
     groups = points.groupby(["strategy", "kind", "label"], sort=False)
     sizes = groups.size().to_numpy()
-    most = next(most for most in range(int(sizes.max()), 0, -1) if np.minimum(sizes, most).sum() <= ROOM)
+    most = next(
+        most for most in range(int(sizes.max()), 0, -1) if np.minimum(sizes, most).sum() <= ROOM
+    )
     return points[groups.cumcount() < most]
 
 
 def _changes(points: pd.DataFrame) -> list[str]:
-    """How many rows a strategy takes away and adds, in short lines; where it changes none, how many there are."""
+    """How many rows a strategy takes away and adds, in short lines; where it changes none, how many
+    there are."""
     total = {
         (row["kind"], row["label"]): (row["rows"], row["copies"] - row["rows"])
-        for row in points.drop_duplicates(["kind", "label"]).sort_values("label", kind="stable").to_dict("records")
+        for row in (
+            points.drop_duplicates(["kind", "label"])
+            .sort_values("label", kind="stable")
+            .to_dict("records")
+        )
     }
-    removed = [f"\u2212{_named(rows, c)}" for (kind, c), (rows, _) in total.items() if kind == "removed"]
-    added = [f"+{_named(more, c, 'copied')}" for (kind, c), (_, more) in total.items() if kind == "repeated"]
-    added += [f"+{_named(rows, c, 'synthetic')}" for (kind, c), (rows, _) in total.items() if kind == "synthetic"]
+    removed = [
+        f"\u2212{_named(rows, c)}" for (kind, c), (rows, _) in total.items() if kind == "removed"
+    ]
+    added = [
+        f"+{_named(more, c, 'copied')}"
+        for (kind, c), (_, more) in total.items()
+        if kind == "repeated"
+    ]
+    added += [
+        f"+{_named(rows, c, 'synthetic')}"
+        for (kind, c), (rows, _) in total.items()
+        if kind == "synthetic"
+    ]
     if not removed and not added:
         return [", ".join(_named(rows, c) for (_, c), (rows, _) in total.items())]
     return [", ".join(removed)] * bool(removed) + added
@@ -170,8 +210,12 @@ def _notes(points: pd.DataFrame, limits: Limits, strategies: int) -> list[str]:
         notes.append(f"The first {MOST} of {strategies} strategies are shown.")
     sizes = points.groupby(["strategy", "kind", "label"], sort=False)["rows"].agg(["size", "first"])
     if (sizes["size"] < sizes["first"]).any():
-        notes.append(f"At most {sizes['size'].max():,} rows of a strategy, kind and class are drawn.")
-    halo = ", a halo the more often a row is repeated" if (points["kind"] == "repeated").any() else ""
+        notes.append(
+            f"At most {sizes['size'].max():,} rows of a strategy, kind and class are drawn."
+        )
+    halo = (
+        ", a halo the more often a row is repeated" if (points["kind"] == "repeated").any() else ""
+    )
     notes.append(f"A dot is larger where several rows lie{halo}.")
     (left, right), (low, high) = limits
     if not (points["x"].between(left, right) & points["y"].between(low, high)).all():
@@ -205,17 +249,36 @@ def _draw(panel: Axes, points: pd.DataFrame, dpi: float) -> None:
 
 def _patch(path: Path, mark: Mark, label: int, width: float) -> PathPatch:
     return PathPatch(
-        path, fill=False, edgecolor=mark.colours[label], alpha=mark.alpha, linewidth=width, capstyle="round", snap=False,
-        clip_on=False, zorder=2 + 0.1 * mark.layer + 0.05 * label,
-    )  # fmt: skip
+        path,
+        fill=False,
+        edgecolor=mark.colours[label],
+        alpha=mark.alpha,
+        linewidth=width,
+        capstyle="round",
+        snap=False,
+        clip_on=False,
+        zorder=2 + 0.1 * mark.layer + 0.05 * label,
+    )
 
 
 def _handle(kind: str, label: int) -> Line2D:
     colour = MARKS[kind][0].colours[label]
     looks: dict[str, dict[str, Any]] = {
         "kept": {"marker": "o", "markersize": 3.5, "alpha": 0.75},
-        "repeated": {"marker": "o", "markersize": 6.5, "markeredgewidth": 3, "markeredgecolor": (colour, 0.3)},
+        "repeated": {
+            "marker": "o",
+            "markersize": 6.5,
+            "markeredgewidth": 3,
+            "markeredgecolor": (colour, 0.3),
+        },
         "removed": {"marker": "x", "markersize": 4, "markeredgewidth": 0.7, "alpha": 0.7},
-        "synthetic": {"marker": "^", "markersize": 4.5, "markeredgewidth": 0.8, "markerfacecolor": "none"},
+        "synthetic": {
+            "marker": "^",
+            "markersize": 4.5,
+            "markeredgewidth": 0.8,
+            "markerfacecolor": "none",
+        },
     }
-    return Line2D([], [], linestyle="", color=colour, label=f"{kind} {CLASSES[label]}", **looks[kind])
+    return Line2D(
+        [], [], linestyle="", color=colour, label=f"{kind} {CLASSES[label]}", **looks[kind]
+    )

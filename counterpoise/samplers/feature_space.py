@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
-Index = NDArray[np.int64]
+from counterpoise.core.types import Index, Matrix
 
 GATHERED = 8 * 2**20
 """Bytes of columns that are gathered at a time to fit a space; one column at least."""
@@ -21,14 +19,15 @@ READ = 2**16
 class SamplingSpace:
     """Imputed, scaled numbers beside categories, fitted on training rows only.
 
-    Numbers are imputed by the median and scaled to unit variance; categories are imputed by the most frequent one. There
-    are two codings of a category. `codes` keeps one column of codes, for samplers that know which columns are categories
-    (SMOTENC). `indicators` has one column a category, scaled so that two rows that differ in one category are as far apart
-    as two that differ by one standard deviation in one number; it serves every sampler that knows distances alone, and
-    its way back takes the category with the largest indicator.
+    Numbers are imputed by the median and scaled to unit variance; categories are imputed by the
+    most frequent one. There are two codings of a category. `codes` keeps one column of codes, for
+    samplers that know which columns are categories (SMOTENC). `indicators` has one column a
+    category, scaled so that two rows that differ in one category are as far apart as two that
+    differ by one standard deviation in one number; it serves every sampler that knows distances
+    alone, and its way back takes the category with the largest indicator.
 
-    The numbers are those of scikit-learn's SimpleImputer and StandardScaler, to the last bit, found one column at a time;
-    rows are coded alone, in the table's own type (float32 stays float32).
+    The numbers are those of scikit-learn's SimpleImputer and StandardScaler, to the last bit, found
+    one column at a time; rows are coded alone, in the table's own type (float32 stays float32).
 
     Parameters
     ----------
@@ -67,9 +66,11 @@ class SamplingSpace:
         return self
 
     def codes(self, X: Matrix, rows: Index | None = None) -> Matrix:
-        """Rows, or those at `rows`, as scaled numbers followed by one column of codes a category."""
+        """Rows, or those at `rows`, as scaled numbers followed by one column of codes a
+        category."""
         n = len(X) if rows is None else len(rows)
-        Z = np.empty((n, X.shape[1]), X.dtype, order="F")  # column by column, as scikit-learn leaves it
+        # column by column, as scikit-learn leaves it
+        Z = np.empty((n, X.shape[1]), X.dtype, order="F")
         for place, k in enumerate([*self.numeric, *self.categorical]):
             column = Z[:, place]
             column[:] = X[:, k] if rows is None else X[rows, k]
@@ -85,7 +86,8 @@ class SamplingSpace:
         return list(range(len(self.numeric), len(self.numeric) + len(self.categorical)))
 
     def indicators(self, X: Matrix, rows: Index | None = None) -> Matrix:
-        """Rows, or those at `rows`, as scaled numbers followed by one column for each label of each category."""
+        """Rows, or those at `rows`, as scaled numbers followed by one column for each label of each
+        category."""
         return self.spread(self.codes(X, rows))
 
     def spread(self, Z: Matrix) -> Matrix:
@@ -157,12 +159,16 @@ class Coded:
         """A block of the rows, coded."""
         part = slice(start, stop)
         X, rows = (self.X[part], None) if self.rows is None else (self.X, self.rows[part])
-        return np.ascontiguousarray((self.space.indicators if self.indicators else self.space.codes)(X, rows))
+        return np.ascontiguousarray(
+            (self.space.indicators if self.indicators else self.space.codes)(X, rows)
+        )
 
     def at(self, positions: Index) -> Matrix:
         """The rows at these positions, coded."""
         rows = positions if self.rows is None else self.rows[positions]
-        return np.ascontiguousarray((self.space.indicators if self.indicators else self.space.codes)(self.X, rows))
+        return np.ascontiguousarray(
+            (self.space.indicators if self.indicators else self.space.codes)(self.X, rows)
+        )
 
     def back(self, Z: Matrix) -> Matrix:
         """From the coding to the table's own units."""
@@ -170,7 +176,8 @@ class Coded:
 
 
 def _columns(X: Matrix, rows: Index | None) -> Iterator[Matrix]:
-    """Each column of a table, or of some of its rows, as an array of its own that may be written to."""
+    """Each column of a table, or of some of its rows, as an array of its own that may be written
+    to."""
     n = len(X) if rows is None else len(rows)
     many = max(1, GATHERED // max(1, n * X.itemsize))
     for first in range(0, X.shape[1], many):

@@ -1,8 +1,9 @@
 """Remedies at the data level: from a sampler's name to rows kept, rows repeated and rows made.
 
-A sampler of imbalanced-learn hands back arrays. What the pipeline needs is where each row came from, so every kind of
-sampler has its reading of provenance: a selection of rows, rows followed by new ones, both in turn, or new centres. For
-some of those that only add rows, `counterpoise.samplers.smote` makes these alone.
+A sampler of imbalanced-learn hands back arrays. What the pipeline needs is where each row came
+from, so every kind of sampler has its reading of provenance: a selection of rows, rows followed by
+new ones, both in turn, or new centres. For some of those that only add rows,
+`counterpoise.samplers.smote` makes these alone.
 """
 
 from __future__ import annotations
@@ -15,15 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from counterpoise.core.config import NONE, Strategy, unknown
 from counterpoise.core.errors import ConfigurationError, NotApplicable
+from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.samplers import smote as oversampling
-from counterpoise.samplers.feature_space import Coded, Matrix, READ, SamplingSpace
+from counterpoise.samplers.feature_space import READ, Coded, SamplingSpace
 
-Labels = NDArray[np.int8]
-Index = NDArray[np.int64]
 Rows = TypeVar("Rows", Matrix, Coded)
 Result = TypeVar("Result")
 
@@ -34,7 +33,8 @@ class Resampled(NamedTuple):
     Attributes
     ----------
     rows : ndarray of shape (kept,), int64
-        Positions of the rows kept, in the sampler's order; a row that is repeated stands several times.
+        Positions of the rows kept, in the sampler's order; a row that is repeated stands several
+        times.
     synthetic : ndarray of shape (made, p), of the table's type
         New rows in the table's own units, categories as codes.
     synthetic_y : ndarray of shape (made,), int8
@@ -68,12 +68,15 @@ class SamplerKind:
         Whether the sampler aims at a ratio of the classes; cleaning does not.
     reads_features : bool
         False for samplers that draw rows whatever they hold.
-    adds : callable of (sampler, coded, y) to (ndarray of shape (made, p), ndarray of shape (made,)), optional
-        For samplers that keep every row: makes the new ones alone, in the table's own units, without a copy of the table.
+    adds : callable of (sampler, coded, y) to (ndarray of shape (made, p), ndarray of shape
+    (made,)), optional
+        For samplers that keep every row: makes the new ones alone, in the table's own units,
+        without a copy of the table.
     shift : {"exact", "approximate", None}
-        Whether all that it does to probabilities is to multiply the odds by one factor: exactly so where rows are drawn
-        whatever they hold, about so where new rows follow the old ones' distribution, not at all where rows are chosen by
-        where they lie (see `counterpoise.evaluation.corrections`).
+        Whether all that it does to probabilities is to multiply the odds by one factor: exactly so
+        where rows are drawn whatever they hold, about so where new rows follow the old ones'
+        distribution, not at all where rows are chosen by where they lie (see
+        `counterpoise.evaluation.corrections`).
     modules : tuple of str
         Modules of ours that this kind runs and others do not.
     """
@@ -89,12 +92,14 @@ class SamplerKind:
 
 
 def _of(module: str, name: str) -> Callable[[], type]:
-    """A class of imbalanced-learn, imported when asked for: the import takes a second that `none` need not pay."""
+    """A class of imbalanced-learn, imported when asked for: the import takes a second that `none`
+    need not pay."""
     return lambda: getattr(importlib.import_module(f"imblearn.{module}"), name)
 
 
 def _cleaner_of(name: str) -> Callable[[], type]:
-    """imbalanced-learn's cleaning class of a name, in our version that keeps the same rows and is faster."""
+    """imbalanced-learn's cleaning class of a name, in our version that keeps the same rows and is
+    faster."""
 
     def load() -> type:
         from counterpoise.samplers.fast_cleaning import cleaning
@@ -106,8 +111,8 @@ def _cleaner_of(name: str) -> Callable[[], type]:
 
 
 def _selected(sampler: Any, Z: Matrix, y: Labels) -> Raw:
-    """Rows are kept, dropped or repeated; the sampler says which. A sampler that shrinks or shifts what it repeats
-    (RandomOverSampler with `shrinkage`) makes new rows of the repeated ones."""
+    """Rows are kept, dropped or repeated; the sampler says which. A sampler that shrinks or shifts
+    what it repeats (RandomOverSampler with `shrinkage`) makes new rows of the repeated ones."""
     made, made_y = sampler.fit_resample(Z, y)
     rows = sampler.sample_indices_.astype(np.int64)
     if getattr(sampler, "shrinkage", None) is None:
@@ -119,7 +124,9 @@ def _appended(sampler: Any, Z: Matrix, y: Labels) -> Raw:
     """Every row is kept and the new ones follow."""
     made, made_y = sampler.fit_resample(Z, y)
     first = made[: len(y)]
-    if not all(np.array_equal(first[at : at + READ], Z[at : at + READ]) for at in range(0, len(y), READ)):
+    if not all(
+        np.array_equal(first[at : at + READ], Z[at : at + READ]) for at in range(0, len(y), READ)
+    ):
         raise AssertionError(f"{type(sampler).__name__} no longer puts the original rows first")
     return Raw(np.arange(len(y)), made[len(y) :], made_y[len(y) :])
 
@@ -144,11 +151,18 @@ def _centres(sampler: Any, Z: Matrix, y: Labels) -> Raw:
     return Raw(np.flatnonzero(~np.isin(y, replaced)), made[new], made_y[new])
 
 
-OVERSAMPLING, CLEANING = "counterpoise.samplers.smote", "counterpoise.samplers.fast_cleaning.cleaning"
+OVERSAMPLING, CLEANING = (
+    "counterpoise.samplers.smote",
+    "counterpoise.samplers.fast_cleaning.cleaning",
+)
 
 SAMPLERS: dict[str, SamplerKind] = {
     "random_over": SamplerKind(
-        _of("over_sampling", "RandomOverSampler"), _selected, {}, reads_features=False, shift="exact"
+        _of("over_sampling", "RandomOverSampler"),
+        _selected,
+        {},
+        reads_features=False,
+        shift="exact",
     ),
     "smote": SamplerKind(
         _of("over_sampling", "SMOTE"),
@@ -176,27 +190,65 @@ SAMPLERS: dict[str, SamplerKind] = {
         modules=(OVERSAMPLING,),
     ),
     "random_under": SamplerKind(
-        _of("under_sampling", "RandomUnderSampler"), _selected, {}, reads_features=False, shift="exact"
+        _of("under_sampling", "RandomUnderSampler"),
+        _selected,
+        {},
+        reads_features=False,
+        shift="exact",
     ),
     "near_miss_1": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 1}),
     "near_miss_2": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 2}),
     "near_miss_3": SamplerKind(_of("under_sampling", "NearMiss"), _selected, {"version": 3}),
-    "tomek_links": SamplerKind(_cleaner_of("TomekLinks"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
-    "enn": SamplerKind(_cleaner_of("EditedNearestNeighbours"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
-    "renn": SamplerKind(
-        _cleaner_of("RepeatedEditedNearestNeighbours"), _selected, {}, has_ratio=False, modules=(CLEANING,)
+    "tomek_links": SamplerKind(
+        _cleaner_of("TomekLinks"), _selected, {}, has_ratio=False, modules=(CLEANING,)
     ),
-    "all_knn": SamplerKind(_cleaner_of("AllKNN"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
-    "ncr": SamplerKind(_cleaner_of("NeighbourhoodCleaningRule"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
-    "cnn": SamplerKind(_cleaner_of("CondensedNearestNeighbour"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
-    "oss": SamplerKind(_cleaner_of("OneSidedSelection"), _selected, {}, has_ratio=False, modules=(CLEANING,)),
+    "enn": SamplerKind(
+        _cleaner_of("EditedNearestNeighbours"), _selected, {}, has_ratio=False, modules=(CLEANING,)
+    ),
+    "renn": SamplerKind(
+        _cleaner_of("RepeatedEditedNearestNeighbours"),
+        _selected,
+        {},
+        has_ratio=False,
+        modules=(CLEANING,),
+    ),
+    "all_knn": SamplerKind(
+        _cleaner_of("AllKNN"), _selected, {}, has_ratio=False, modules=(CLEANING,)
+    ),
+    "ncr": SamplerKind(
+        _cleaner_of("NeighbourhoodCleaningRule"),
+        _selected,
+        {},
+        has_ratio=False,
+        modules=(CLEANING,),
+    ),
+    "cnn": SamplerKind(
+        _cleaner_of("CondensedNearestNeighbour"),
+        _selected,
+        {},
+        has_ratio=False,
+        modules=(CLEANING,),
+    ),
+    "oss": SamplerKind(
+        _cleaner_of("OneSidedSelection"), _selected, {}, has_ratio=False, modules=(CLEANING,)
+    ),
     "cluster_centroids": SamplerKind(_of("under_sampling", "ClusterCentroids"), _centres, {}),
-    "smote_tomek": SamplerKind(_cleaner_of("SMOTETomek"), _cleaned_after("tomek_"), {}, modules=(CLEANING,)),
-    "smote_enn": SamplerKind(_cleaner_of("SMOTEENN"), _cleaned_after("enn_"), {}, modules=(CLEANING,)),
+    "smote_tomek": SamplerKind(
+        _cleaner_of("SMOTETomek"), _cleaned_after("tomek_"), {}, modules=(CLEANING,)
+    ),
+    "smote_enn": SamplerKind(
+        _cleaner_of("SMOTEENN"), _cleaned_after("enn_"), {}, modules=(CLEANING,)
+    ),
 }
 
-NESTED = {"smote": "smote", "tomek": "tomek_links", "enn": "enn", "edited_nearest_neighbours": "enn"}
-"""Parameters of a combined sampler that are samplers themselves, given in params.yaml as a mapping of parameters."""
+NESTED = {
+    "smote": "smote",
+    "tomek": "tomek_links",
+    "enn": "enn",
+    "edited_nearest_neighbours": "enn",
+}
+"""Parameters of a combined sampler that are samplers themselves, given in params.yaml as a mapping
+of parameters."""
 
 
 def kind_of(key: str, strategy: Strategy) -> SamplerKind | None:
@@ -211,8 +263,13 @@ def kind_of(key: str, strategy: Strategy) -> SamplerKind | None:
     if name == NONE:
         return None
     if name not in SAMPLERS:
-        raise unknown(f"There is no sampler {name!r}", name, [NONE, *SAMPLERS], where=f"params.yaml: strategies.{key}",
-                      todo="name one of these as the strategy's key, or under `sampler`.")  # fmt: skip
+        raise unknown(
+            f"There is no sampler {name!r}",
+            name,
+            [NONE, *SAMPLERS],
+            where=f"params.yaml: strategies.{key}",
+            todo="name one of these as the strategy's key, or under `sampler`.",
+        )
     return SAMPLERS[name]
 
 
@@ -227,14 +284,27 @@ def make(key: str, strategy: Strategy, seed: int) -> Any:
     kind = kind_of(key, strategy)
     where = f"params.yaml: strategies.{key}"
     if key == NONE and kind is not None:
-        raise ConfigurationError(f"The strategy {NONE} is what every other one is weighed against: it does nothing.",
-                                 where=where, expected=f"{NONE}: {{}}", found=f"sampler: {strategy.sampler}",
-                                 todo="give the sampler a key of its own.")  # fmt: skip
+        raise ConfigurationError(
+            f"The strategy {NONE} is what every other one is weighed against: it does nothing.",
+            where=where,
+            expected=f"{NONE}: {{}}",
+            found=f"sampler: {strategy.sampler}",
+            todo="give the sampler a key of its own.",
+        )
     if kind is None:
-        given = [name for name, value in (("ratio", strategy.ratio), ("params", strategy.params)) if value]
+        given = [
+            name
+            for name, value in (("ratio", strategy.ratio), ("params", strategy.params))
+            if value
+        ]
         if given:
-            raise ConfigurationError(f"Doing nothing takes no {given[0]}.", where=where, expected=f"{key}: {{}}",
-                                     found=", ".join(given), todo="name a `sampler`, or take it away.")  # fmt: skip
+            raise ConfigurationError(
+                f"Doing nothing takes no {given[0]}.",
+                where=where,
+                expected=f"{key}: {{}}",
+                found=", ".join(given),
+                todo="name a `sampler`, or take it away.",
+            )
         return None
     if strategy.ratio is not None and not kind.has_ratio:
         raise ConfigurationError(
@@ -244,11 +314,19 @@ def make(key: str, strategy: Strategy, seed: int) -> Any:
             found=str(strategy.ratio),
             todo="take `ratio` away, or choose a sampler that over- or undersamples.",
         )
-    smote = {} if strategy.ratio is None else {"sampling_strategy": strategy.ratio}  # what a nested SMOTE aims at
+    # what a nested SMOTE aims at
+    smote = {} if strategy.ratio is None else {"sampling_strategy": strategy.ratio}
     params = {
-        name: _build(NESTED[name], {**(smote if name == "smote" else {}), **value}, seed, f"{where}.params.{name}")
-        if name in NESTED and isinstance(value, dict)
-        else value
+        name: (
+            _build(
+                NESTED[name],
+                {**(smote if name == "smote" else {}), **value},
+                seed,
+                f"{where}.params.{name}",
+            )
+            if name in NESTED and isinstance(value, dict)
+            else value
+        )
         for name, value in strategy.params.items()
     }
     if strategy.ratio is not None:
@@ -266,8 +344,14 @@ def _instance(kind: SamplerKind, params: dict[str, Any], seed: int, where: str) 
     allowed = [name for name in known if name not in kind.fixed]
     for name in params:
         if name not in allowed:
-            raise unknown(f"{cls.__name__} takes no parameter {name!r} here", name, allowed, where=f"{where}.params",
-                          expected="imbalanced-learn's own: ", todo="correct the name, or take it away.")  # fmt: skip
+            raise unknown(
+                f"{cls.__name__} takes no parameter {name!r} here",
+                name,
+                allowed,
+                where=f"{where}.params",
+                expected="imbalanced-learn's own: ",
+                todo="correct the name, or take it away.",
+            )
     arguments = {**kind.fixed, **params}
     if "random_state" in known:
         arguments.setdefault("random_state", seed)
@@ -275,8 +359,12 @@ def _instance(kind: SamplerKind, params: dict[str, Any], seed: int, where: str) 
     try:
         sampler._validate_params()
     except ValueError as error:
-        raise ConfigurationError("A sampler's parameter has a wrong value.", where=f"{where}.params",
-                                 found=str(error), todo="correct the value.") from None  # fmt: skip
+        raise ConfigurationError(
+            "A sampler's parameter has a wrong value.",
+            where=f"{where}.params",
+            found=str(error),
+            todo="correct the value.",
+        ) from None
     return sampler
 
 
@@ -294,15 +382,16 @@ def resample(
     Parameters
     ----------
     X : ndarray of shape (n, p), float64 or float32
-        A table in its own units; NaN where a value is missing. It may be a view or a memory map: a sampler that needs a few
-        of its rows reads these alone.
+        A table in its own units; NaN where a value is missing. It may be a view or a memory map: a
+        sampler that needs a few of its rows reads these alone.
     y : ndarray of shape (n,), int8
     cardinalities : tuple of int, length p
         For each feature the number of its categories, 0 for a number.
     seed : int
         For samplers that draw, unless the strategy's `params` hold a `random_state`.
     rows : ndarray of int64, optional
-        The training rows; all, if left out. What is handed back are positions in the table either way.
+        The training rows; all, if left out. What is handed back are positions in the table either
+        way.
 
     Raises
     ------
@@ -318,7 +407,9 @@ def resample(
     left = np.concatenate([labels[result.rows], result.synthetic_y])
     if not 0 < left.sum() < len(left):
         missing = "negative" if left.any() else "positive"
-        raise NotApplicable(f"{type(sampler).__name__} leaves no {missing} row of the {len(labels)} training rows")
+        raise NotApplicable(
+            f"{type(sampler).__name__} leaves no {missing} row of the {len(labels)} training rows"
+        )
     return result if rows is None else result._replace(rows=rows[result.rows])
 
 
@@ -329,7 +420,8 @@ def _none(X: Matrix) -> Matrix:
 def _resample(
     kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels, rows: Index | None
 ) -> Resampled:
-    """The same, where `y` is that of the training rows, and what is handed back are positions among them."""
+    """The same, where `y` is that of the training rows, and what is handed back are positions among
+    them."""
     if not kind.reads_features and getattr(sampler, "shrinkage", None) is None:
         raw = _run(kind.provenance, sampler, np.zeros((len(y), 1)), y)
         return Resampled(raw.rows, _none(X), y[:0])
@@ -343,7 +435,10 @@ def _resample(
 
 
 def _added(
-    adds: Callable[[Any, Coded, Labels], tuple[Matrix, Labels]], sampler: Any, coded: Coded, y: Labels
+    adds: Callable[[Any, Coded, Labels], tuple[Matrix, Labels]],
+    sampler: Any,
+    coded: Coded,
+    y: Labels,
 ) -> Resampled:
     return Resampled(np.arange(len(y)), *_run(adds, sampler, coded, y))
 
@@ -351,15 +446,17 @@ def _added(
 def _with_categories(
     kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels, rows: Index | None
 ) -> Resampled:
-    """SMOTE, alone or before cleaning, becomes SMOTENC (SMOTEN where nothing is a number); every other sampler measures
-    distances over indicators."""
+    """SMOTE, alone or before cleaning, becomes SMOTENC (SMOTEN where nothing is a number); every
+    other sampler measures distances over indicators."""
     name = type(sampler).__name__
     if name not in {"SMOTE", "SMOTETomek", "SMOTEENN"}:
         if kind.adds is not None:
             return _added(kind.adds, sampler, Coded(space, X, rows, indicators=True), y)
         raw = _run(kind.provenance, sampler, space.indicators(X, rows), y)
         return Resampled(raw.rows, space.from_indicators(raw.made), raw.made_y)
-    smote = _nominal(sampler if name == "SMOTE" else (sampler.smote or _plain_smote(sampler)), space)
+    smote = _nominal(
+        sampler if name == "SMOTE" else (sampler.smote or _plain_smote(sampler)), space
+    )
     if name == "SMOTE" and len(space.numeric):
         return _added(oversampling.nominal, smote, Coded(space, X, rows), y)
     codes = space.codes(X, rows)
@@ -382,7 +479,9 @@ def _plain_smote(combined: Any) -> Any:
 def _nominal(smote: Any, space: SamplingSpace) -> Any:
     from imblearn.over_sampling import SMOTEN, SMOTENC
 
-    shared = {name: getattr(smote, name) for name in ("sampling_strategy", "random_state", "k_neighbors")}
+    shared = {
+        name: getattr(smote, name) for name in ("sampling_strategy", "random_state", "k_neighbors")
+    }
     if len(space.numeric):
         return SMOTENC(categorical_features=space.code_columns, **shared)
     return SMOTEN(**shared)
@@ -396,8 +495,11 @@ def _cleaner(combined: Any) -> Any:
     return combined.enn or EditedNearestNeighbours(sampling_strategy="all")
 
 
-def _run(provenance: Callable[[Any, Rows, Labels], Result], sampler: Any, Z: Rows, y: Labels) -> Result:
-    """Run a sampler; its refusal is a reason, and so is k-means with fewer clusters than it was asked for."""
+def _run(
+    provenance: Callable[[Any, Rows, Labels], Result], sampler: Any, Z: Rows, y: Labels
+) -> Result:
+    """Run a sampler; its refusal is a reason, and so is k-means with fewer clusters than it was
+    asked for."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
@@ -406,4 +508,6 @@ def _run(provenance: Callable[[Any, Rows, Labels], Result], sampler: Any, Z: Row
         try:
             return provenance(sampler, Z, y)
         except (ValueError, RuntimeError, ConvergenceWarning) as error:
-            raise NotApplicable(f"{type(sampler).__name__}: {' '.join(str(error).split())}") from error
+            raise NotApplicable(
+                f"{type(sampler).__name__}: {' '.join(str(error).split())}"
+            ) from error

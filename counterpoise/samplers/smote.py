@@ -1,21 +1,23 @@
-"""Oversampling that makes new rows and nothing else: SMOTE, borderline SMOTE and ADASYN without a copy of the majority.
+"""Oversampling that makes new rows and nothing else: SMOTE, borderline SMOTE and ADASYN without a
+copy of the majority.
 
-imbalanced-learn's samplers hand back the whole table with the new rows below it, and copy the table several times on the
-way. A new row lies on the line between two rows of its class, so all that is needed are these rows, where on which line,
-and, for borderline SMOTE and ADASYN, how many neighbours of another class each of them has. The functions here find this
-with imbalanced-learn's own parameters, in the order in which its classes draw, and give the same rows to the last bit:
+imbalanced-learn's samplers hand back the whole table with the new rows below it, and copy the table
+several times on the way. A new row lies on the line between two rows of its class, so all that is
+needed are these rows, where on which line, and, for borderline SMOTE and ADASYN, how many
+neighbours of another class each of them has. The functions here find this with imbalanced-learn's
+own parameters, in the order in which its classes draw, and give the same rows to the last bit:
 
-============================ ======================================================================================
-SMOTE                        codes the rows of the oversampled class and no other
-ADASYN, borderline-1         search the whole table by blocks; where a tie could decide, at once, in one coded copy
-borderline-2                 draws neighbours from the whole table: one coded copy
-SMOTENC                      is imbalanced-learn's, run on the oversampled class and a row for each category
-SVMSMOTE, KMeansSMOTE        are imbalanced-learn's: a support vector machine and k-means are fitted to all rows
-SMOTEN                       is imbalanced-learn's: its distance between categories counts all rows
-============================ ======================================================================================
+- SMOTE codes the rows of the oversampled class and no other.
+- ADASYN and borderline-1 search the whole table by blocks; where a tie could decide, at once, in
+  one coded copy.
+- borderline-2 draws neighbours from the whole table: one coded copy.
+- SMOTENC is imbalanced-learn's, run on the oversampled class and a row for each category.
+- SVMSMOTE and KMeansSMOTE are imbalanced-learn's: a support vector machine and k-means are fitted
+  to all rows.
+- SMOTEN is imbalanced-learn's: its distance between categories counts all rows.
 
-The new rows are made in blocks, in the type of the table. As in imbalanced-learn, a place on a line is reckoned in float64
-and then rounded to that type.
+The new rows are made in blocks, in the type of the table. As in imbalanced-learn, a place on a line
+is reckoned in float64 and then rounded to that type.
 """
 
 from __future__ import annotations
@@ -26,9 +28,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.samplers.feature_space import Coded, Index, Matrix
+from counterpoise.core.types import Index, Labels, Matrix
+from counterpoise.samplers.feature_space import Coded
 
-Labels = NDArray[np.int8]
 Wanted = dict[int, int]
 """For each class how many rows it lacks."""
 
@@ -42,8 +44,8 @@ SEARCHED = 32 * 2**20
 """Bytes of a coded table that are searched at a time, where it is larger."""
 
 SLACK = 1e-12
-"""Squared distances that differ by less than this share of the squared lengths behind them count as equal: rounding, at
-about 1e-15, could turn them round."""
+"""Squared distances that differ by less than this share of the squared lengths behind them count as
+equal: rounding, at about 1e-15, could turn them round."""
 
 
 class Lines(NamedTuple):
@@ -91,7 +93,8 @@ Made = tuple[Matrix, Labels]
 
 
 def oversampled(maker: Maker) -> Callable[[Any, Coded, Labels], Made]:
-    """What a sampler adds, found by `maker`: new rows in the table's own units and type, and their labels.
+    """What a sampler adds, found by `maker`: new rows in the table's own units and type, and their
+    labels.
 
     Raises
     ------
@@ -117,7 +120,9 @@ def oversampled(maker: Maker) -> Callable[[Any, Coded, Labels], Made]:
 def _wanted(sampler: Any, y: Labels) -> Wanted:
     from imblearn.utils import check_sampling_strategy
 
-    sampler.sampling_strategy_ = check_sampling_strategy(sampler.sampling_strategy, y, sampler._sampling_type)
+    sampler.sampling_strategy_ = check_sampling_strategy(
+        sampler.sampling_strategy, y, sampler._sampling_type
+    )
     return {label: count for label, count in sampler.sampling_strategy_.items() if count}
 
 
@@ -130,21 +135,29 @@ def smote(sampler: Any, coded: Coded, y: Labels, wanted: Wanted) -> Iterator[Lin
 
 
 def borderline(sampler: Any, coded: Coded, y: Labels, wanted: Wanted) -> Iterator[Lines]:
-    """Borderline SMOTE (Han and others, 2005): lines from rows that have many, yet not only, neighbours of another class."""
+    """Borderline SMOTE (Han and others, 2005): lines from rows that have many, yet not only,
+    neighbours of another class."""
     from sklearn.utils import check_random_state
 
     sampler._validate_estimator()
     for label, count in wanted.items():
         own = coded.at(np.flatnonzero(y == label))
-        others, all_of_them = _others(sampler.nn_m_, coded, y, label, own), sampler.nn_m_.n_neighbors - 1
+        others, all_of_them = (
+            _others(sampler.nn_m_, coded, y, label, own),
+            sampler.nn_m_.n_neighbors - 1,
+        )
         starts = own[(others >= all_of_them / 2) & (others < all_of_them)]
         if not len(starts):
             continue
         if sampler.kind == "borderline-1":
-            yield _drawn(sampler, label, starts, own, _neighbours(sampler.nn_k_, own, starts), count)
+            yield _drawn(
+                sampler, label, starts, own, _neighbours(sampler.nn_k_, own, starts), count
+            )
             continue
         ends = coded.all()
-        lines = _drawn(sampler, label, starts, ends, _neighbours(sampler.nn_k_, ends, starts), count)
+        lines = _drawn(
+            sampler, label, starts, ends, _neighbours(sampler.nn_k_, ends, starts), count
+        )
         foreign = y[lines.near.ravel()[lines.drawn]] != label
         shrunk = np.ones(count)
         random = check_random_state(sampler.random_state)
@@ -153,7 +166,8 @@ def borderline(sampler: Any, coded: Coded, y: Labels, wanted: Wanted) -> Iterato
 
 
 def adasyn(sampler: Any, coded: Coded, y: Labels, wanted: Wanted) -> Iterator[Lines]:
-    """ADASYN (He and others, 2008): as SMOTE, with more lines from rows that have more neighbours of another class."""
+    """ADASYN (He and others, 2008): as SMOTE, with more lines from rows that have more neighbours
+    of another class."""
     from sklearn.utils import check_random_state
 
     sampler._validate_estimator()
@@ -163,8 +177,9 @@ def adasyn(sampler: Any, coded: Coded, y: Labels, wanted: Wanted) -> Iterator[Li
         share = _others(sampler.nn_, coded, y, label, own) / k
         if not share.sum():  # the texts are imbalanced-learn's
             raise RuntimeError(
-                "Not any neigbours belong to the majority class. This case will induce a NaN case with a division by zero. "
-                "ADASYN is not suited for this specific dataset. Use SMOTE instead."
+                "Not any neigbours belong to the majority class. This case will induce a NaN case"
+                " with a division by zero. ADASYN is not suited for this specific dataset. Use"
+                " SMOTE instead."
             )
         share /= share.sum()
         times = np.rint(share * count).astype(np.int64)
@@ -177,7 +192,8 @@ def adasyn(sampler: Any, coded: Coded, y: Labels, wanted: Wanted) -> Iterator[Li
 
 
 def nominal(sampler: Any, coded: Coded, y: Labels) -> Made:
-    """What SMOTENC adds: it is run on the oversampled classes, beside a row of another class for each category."""
+    """What SMOTENC adds: it is run on the oversampled classes, beside a row of another class for
+    each category."""
     from sklearn.base import clone
 
     wanted = _wanted(sampler, y)
@@ -188,7 +204,9 @@ def nominal(sampler: Any, coded: Coded, y: Labels) -> Made:
     seen = [rest[_firsts(coded, rest, column)] for column in coded.space.code_columns]
     taken = np.concatenate([np.flatnonzero(lacking), np.unique(np.concatenate(seen))])
     aims = {label: int((y == label).sum()) + count for label, count in wanted.items()}
-    made, made_y = clone(sampler).set_params(sampling_strategy=aims).fit_resample(coded.at(taken), y[taken])
+    made, made_y = (
+        clone(sampler).set_params(sampling_strategy=aims).fit_resample(coded.at(taken), y[taken])
+    )
     return coded.back(made[len(taken) :]), made_y[len(taken) :]
 
 
@@ -206,7 +224,9 @@ def _neighbours(nn: Any, among: Matrix, of: Matrix) -> Index:
     return np.asarray(nn.fit(among).kneighbors(of, return_distance=False)[:, 1:])
 
 
-def _drawn(sampler: Any, label: int, starts: Matrix, ends: Matrix, near: Index, count: int) -> Lines:
+def _drawn(
+    sampler: Any, label: int, starts: Matrix, ends: Matrix, near: Index, count: int
+) -> Lines:
     """Lines drawn as imbalanced-learn draws them: first all lines, then all places."""
     from sklearn.utils import check_random_state
 
@@ -216,7 +236,8 @@ def _drawn(sampler: Any, label: int, starts: Matrix, ends: Matrix, near: Index, 
 
 
 def _others(nn: Any, coded: Coded, y: Labels, label: int, own: Matrix) -> Index:
-    """For each row of a class how many of its nearest neighbours, itself left out, are of another class."""
+    """For each row of a class how many of its nearest neighbours, itself left out, are of another
+    class."""
     if len(coded) * coded.width * coded.X.itemsize > AT_ONCE:
         found = _others_by_blocks(nn, coded, y, label, own)
         if found is not None:
@@ -225,8 +246,9 @@ def _others(nn: Any, coded: Coded, y: Labels, label: int, own: Matrix) -> Index:
 
 
 def _others_by_blocks(nn: Any, coded: Coded, y: Labels, label: int, own: Matrix) -> Index | None:
-    """The same, from the nearest of every block of the table; None where rows as far apart as each other leave it to the
-    search which of them it names, so that a search of all at once might count otherwise."""
+    """The same, from the nearest of every block of the table; None where rows as far apart as each
+    other leave it to the search which of them it names, so that a search of all at once might count
+    otherwise."""
     from sklearn.base import clone
 
     k = nn.n_neighbors  # with the row itself
@@ -239,12 +261,15 @@ def _others_by_blocks(nn: Any, coded: Coded, y: Labels, label: int, own: Matrix)
         distances = np.hstack([distances, far])
         other = np.hstack([other, y[start : start + rows][near] != label])
         nearest = np.argsort(distances, axis=1, kind="stable")[:, : k + 1]
-        distances, other = (np.take_along_axis(both, nearest, axis=1) for both in (distances, other))
+        distances, other = (
+            np.take_along_axis(both, nearest, axis=1) for both in (distances, other)
+        )
     lengths = np.sqrt(np.einsum("ij,ij->i", own, own, dtype=np.float64))[:, None]
     slack = SLACK * (lengths + distances[:, -1:]) ** 2
     squared = distances**2
     last = squared[:, -1:] - squared[:, -2:-1] <= slack  # which is the k-th, and so counts
-    first = squared - squared[:, :1] <= slack  # which is taken for the row itself, and so does not count
+    # which is taken for the row itself, and so does not count
+    first = squared - squared[:, :1] <= slack
     if last.any() or (first & (other != other[:, :1])).any():
         return None
     return np.asarray(other[:, 1:k].sum(axis=1))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from counterpoise.core.revision import Origin
     from counterpoise.tracking.items import Item, Results
 
-# pandas, pydantic and mlflow take seconds to import, and most often there is nothing to publish: what needs them is
-# imported where it is needed
+# pandas, pydantic and mlflow take seconds to import, and most often there is nothing to publish:
+# what needs them is imported where it is needed
 
 
 def publish(made: RunManifest, target: Store) -> str:
@@ -38,9 +38,12 @@ def publish(made: RunManifest, target: Store) -> str:
         if found.publish:
             results = items.results(made.dataset, made.params)
             for key in tqdm(found.publish, desc=f"track {made.dataset}", unit="run", disable=None):
-                # the comparison, and a cell without rows to be fitted on, are of whoever ran `evaluate`
+                # the comparison, and a cell without rows to be fitted on, are of whoever ran
+                # `evaluate`
                 origin = results.measured.made.get(names[key], made.made)
-                publisher.publish(names[key], key, content(made, results, names[key], origin), origin.at)
+                publisher.publish(
+                    names[key], key, content(made, results, names[key], origin), origin.at
+                )
         # without anything to do there was no turn to wait for, and another may be writing by now
         last = found if found.empty else publisher.settle()
     counts = {
@@ -49,11 +52,17 @@ def publish(made: RunManifest, target: Store) -> str:
         "current now": len(last.mark),
         "no longer current": len(last.unmark),
     }
-    message = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to publish"
+    message = (
+        ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        or "nothing to publish"
+    )
     message = f"{made.dataset}: {message}; {len(made.wanted)} runs at {target.shown}"
     if publisher.newer is not None:
         at = f"{_time(publisher.newer.made):%Y-%m-%d %H:%M UTC}"
-        message += f"\n  current are newer results there, made {at} (the tags of the run `comparison` say by whom)"
+        message += (
+            f"\n  current are newer results there, made {at} (the tags of the run `comparison` say"
+            " by whom)"
+        )
     return message
 
 

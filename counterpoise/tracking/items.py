@@ -1,7 +1,8 @@
 """What a run holds, as typed items made from results on disk; nothing here knows MLflow.
 
-`results` reads a dataset's results, and `items` turns what belongs to one run into parameters, metrics, tags and files. A
-number that is not defined makes no metric: the tag `not_defined` says which and why.
+`results` reads a dataset's results, and `items` turns what belongs to one run into parameters,
+metrics, tags and files. A number that is not defined makes no metric: the tag `not_defined` says
+which and why.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ import pandas as pd
 from counterpoise.core import files, paths
 from counterpoise.core.config import CPU, NONE, Params
 from counterpoise.core.outcome import OK
-from counterpoise.tracking.runs import COMPARISON
 from counterpoise.evaluation import measurements
-from counterpoise.report import confusion_image
 from counterpoise.evaluation.columns import COUNTED
-from counterpoise.evaluation.summary import advice, missing
 from counterpoise.evaluation.measurements import Measured
 from counterpoise.evaluation.search_trials import best_trials
+from counterpoise.evaluation.summary import advice, missing
+from counterpoise.report import confusion_image
+from counterpoise.tracking.runs import COMPARISON
 
 CELLS = "cells.json"
 """The artifact of the comparison that has the key of every cell."""
@@ -73,7 +74,8 @@ class Input:
     Attributes
     ----------
     digest : str
-        DVC's md5 of the table: runs of the same bytes have the same one. MLflow takes at most 36 characters.
+        DVC's md5 of the table: runs of the same bytes have the same one. MLflow takes at most 36
+        characters.
     source : str
         The file that the dataset's entry names.
     profile : str
@@ -135,12 +137,26 @@ class Results:
         counts = self.tables["counts"]
         board = {str(name): value for name, value in mine.pop("leaderboard").iloc[0].items()}
         mine["counts"] = counts[counts["strategy"] == strategy]
-        fits = pd.DataFrame([fit for fit in self.measured.fits if (fit["strategy"], fit["model"]) == (strategy, model)])
-        sampled = pd.DataFrame([fold for fold in self.measured.resampled if fold["strategy"] == strategy])
+        fits = pd.DataFrame(
+            [
+                fit
+                for fit in self.measured.fits
+                if (fit["strategy"], fit["model"]) == (strategy, model)
+            ]
+        )
+        sampled = pd.DataFrame(
+            [fold for fold in self.measured.resampled if fold["strategy"] == strategy]
+        )
         if not (fits.empty or sampled.empty):
-            fits = fits.merge(sampled, on=["strategy", "repeat", "fold"], how="left", validate="1:1")
-        seconds = (sampled if fits.empty else fits).drop(columns=["strategy", "model"], errors="ignore")
-        return CellResults(self.params, self.dataset, strategy, model, self.facts, board, mine, seconds)
+            fits = fits.merge(
+                sampled, on=["strategy", "repeat", "fold"], how="left", validate="1:1"
+            )
+        seconds = (sampled if fits.empty else fits).drop(
+            columns=["strategy", "model"], errors="ignore"
+        )
+        return CellResults(
+            self.params, self.dataset, strategy, model, self.facts, board, mine, seconds
+        )
 
 
 TABLES = ("leaderboard", "decisions", "grouped", "folds", "curves", "counts", "learning", "trials")
@@ -151,7 +167,13 @@ def results(dataset: str, params: Params) -> Results:
     """Read a dataset's results."""
     folder = paths.evaluation(dataset)
     tables = {name: files.read_csv(folder / f"{name}.csv") for name in TABLES}
-    return Results(params, dataset, files.read_json(folder / "dataset.json"), tables, measurements.load(dataset))
+    return Results(
+        params,
+        dataset,
+        files.read_json(folder / "dataset.json"),
+        tables,
+        measurements.load(dataset),
+    )
 
 
 def dataset_input(results: Results, digest: str) -> Input:
@@ -167,7 +189,8 @@ def cells(names: Mapping[str, str]) -> Artifact:
 
 
 def items(results: Results, name: str) -> list[Item]:
-    """Everything that the run of a cell "strategy/model" or the comparison holds, apart from where it was made."""
+    """Everything that the run of a cell "strategy/model" or the comparison holds, apart from where
+    it was made."""
     return list(_comparison(results) if name == COMPARISON else _cell(results.cell(name)))
 
 
@@ -201,7 +224,11 @@ def _settings(cell: CellResults) -> Iterator[Param]:
         "split": params.split_of(dataset).model_dump(),
         "thresholds": params.thresholds_of(dataset).model_dump(),
         "costs": params.costs_of(dataset).model_dump(),
-        "data": {name: cell.facts[name] for name in ("rows", "positives", "features") if name in cell.facts},
+        "data": {
+            name: cell.facts[name]
+            for name in ("rows", "positives", "features")
+            if name in cell.facts
+        },
     }
     yield Param("seed", str(params.seed))
     for group, settings in groups.items():
@@ -219,13 +246,23 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 RENAMED = {"delta_low": "delta_average_precision_low", "delta_high": "delta_average_precision_high"}
-NO_METRIC = {"rows", "folds", "trials", "training_rows", "training_rows_before", "p_value", "p_adjusted"}
-"""Numbers of the leaderboard that are no result, stand among the class counts, or depend on which other cells there are."""
+NO_METRIC = {
+    "rows",
+    "folds",
+    "trials",
+    "training_rows",
+    "training_rows_before",
+    "p_value",
+    "p_adjusted",
+}
+"""Numbers of the leaderboard that are no result, stand among the class counts, or depend on which
+other cells there are."""
 
 
 def _numbers(cell: CellResults) -> Iterator[Metric]:
     """What evaluate found, what the folds found (as steps), the class counts, and what it cost."""
-    # MLflow compares runs by the first metric unless told otherwise, and the prevalence is the same for all
+    # MLflow compares runs by the first metric unless told otherwise, and the prevalence is the same
+    # for all
     for column, value in sorted(cell.board.items(), key=lambda item: item[0] == "prevalence"):
         if column not in NO_METRIC and _is_number(value):
             yield Metric(RENAMED.get(column, column), float(value))
@@ -241,14 +278,21 @@ def _numbers(cell: CellResults) -> Iterator[Metric]:
         if cell.tables["counts"][column].notna().all():
             yield Metric(f"train.{column}", float(cell.tables["counts"][column].mean()))
     for metric, group in (
-        cell.tables["folds"].sort_values(["repeat", "fold"], kind="stable").groupby("metric", sort=False)
+        cell.tables["folds"]
+        .sort_values(["repeat", "fold"], kind="stable")
+        .groupby("metric", sort=False)
     ):
         yield from _steps(f"fold.{metric}", group["value"])
     if cell.board["status"] == OK:
         for column in cell.measured.columns.difference(["repeat", "fold"]):
-            values = pd.to_numeric(cell.measured.sort_values(["repeat", "fold"], kind="stable")[column])
+            values = pd.to_numeric(
+                cell.measured.sort_values(["repeat", "fold"], kind="stable")[column]
+            )
             if values.notna().all():
-                yield Metric(str(column), float(values.max() if str(column).endswith("_bytes") else values.sum()))
+                yield Metric(
+                    str(column),
+                    float(values.max() if str(column).endswith("_bytes") else values.sum()),
+                )
             yield from _steps(f"fold.{column}", values)
 
 
@@ -276,13 +320,28 @@ def _confusion(cell: CellResults) -> Iterator[Artifact]:
             policies[rule] = {"reason": row["reason"]}
             continue
         tn, fp, fn, tp = (int(row[name]) for name in COUNTS)
-        policies[rule] = {"threshold": float(row["threshold"]), "tn": tn, "fp": fp, "fn": fn, "tp": tp}
+        policies[rule] = {
+            "threshold": float(row["threshold"]),
+            "tn": tn,
+            "fp": fp,
+            "fn": fn,
+            "tp": tp,
+        }
         subtitle = f"threshold {rule}: {float(row['threshold']):.3g}"
-        yield Artifact(f"confusion_matrix_{rule}.png", confusion_image.png((tn, fp, fn, tp), cell.title, subtitle))
-    yield _json("confusion_matrix.json", {
-        "dataset": cell.dataset, "strategy": cell.strategy, "model": cell.model, "policies": policies,
-        "counts": "summed over folds and repeats; the positive class is the one that matters",
-    })  # fmt: skip
+        yield Artifact(
+            f"confusion_matrix_{rule}.png",
+            confusion_image.png((tn, fp, fn, tp), cell.title, subtitle),
+        )
+    yield _json(
+        "confusion_matrix.json",
+        {
+            "dataset": cell.dataset,
+            "strategy": cell.strategy,
+            "model": cell.model,
+            "policies": policies,
+            "counts": "summed over folds and repeats; the positive class is the one that matters",
+        },
+    )
 
 
 AXES = {
@@ -294,7 +353,9 @@ AXES = {
 def _curves(cell: CellResults) -> Iterator[Artifact]:
     curves = cell.tables["curves"]
     for curve, axes in AXES.items():
-        yield _csv(f"{curve}.csv", curves.loc[curves["curve"] == curve, ["x", "y"]].rename(columns=axes))
+        yield _csv(
+            f"{curve}.csv", curves.loc[curves["curve"] == curve, ["x", "y"]].rename(columns=axes)
+        )
 
 
 def _learning(cell: CellResults) -> Iterator[Metric]:
@@ -310,7 +371,10 @@ def _search(cell: CellResults) -> Iterator[Artifact]:
     if trials.empty:
         return
     yield _csv("trials.csv", trials.drop(columns=["strategy", "model"]))
-    best = [{k: v for k, v in one.items() if k not in ("strategy", "model")} for one in best_trials(trials)]
+    best = [
+        {k: v for k, v in one.items() if k not in ("strategy", "model")}
+        for one in best_trials(trials)
+    ]
     yield _json("best_trials.json", best)
 
 
@@ -329,11 +393,15 @@ def _comparison(all_of_it: Results) -> Iterator[Item]:
 
 
 def _defects(content: dict[str, Any]) -> Iterator[Item]:
-    """What is wrong with the dataset: a tag for each kind with its severity and count, and the whole as a file."""
+    """What is wrong with the dataset: a tag for each kind with its severity and count, and the
+    whole as a file."""
     for severity in ("serious", "warning", "note"):
-        kinds = [finding["kind"] for finding in content["findings"] if finding["severity"] == severity]
+        kinds = [
+            finding["kind"] for finding in content["findings"] if finding["severity"] == severity
+        ]
         yield Tag(f"defects.{severity}", str(len(kinds)))
-    told: dict[str, list[str]] = {}  # a kind may have several, one for each number that stands for a missing value, say
+    # a kind may have several, one for each number that stands for a missing value, say
+    told: dict[str, list[str]] = {}
     for finding in content["findings"]:
         text = f"{finding['severity']}: {finding['count']} of {finding['of']}"
         told.setdefault(finding["kind"], []).append(text)
@@ -348,46 +416,66 @@ DELTA_PLAIN = ("delta_plain", "delta_plain")
 """Columns of the leaderboard: the number, and what the names of its interval begin with."""
 
 LEGEND = (
-    "Steps of `fold.*` are the test folds, repeat after repeat. `train.*` are mean counts of training rows. Seconds are "
-    "sums over folds, `peak_bytes` is the largest of them."
+    "Steps of `fold.*` are the test folds, repeat after repeat. `train.*` are mean counts of"
+    " training rows. Seconds are sums over folds, `peak_bytes` is the largest of them."
 )
 
 
 def _cell_note(cell: CellResults) -> str:
     """A run's description, in Markdown."""
     board = cell.board
-    head = f"**{cell.strategy} / {cell.model}** on {cell.dataset} (prevalence {float(cell.facts['prevalence']):.2%})"
+    head = (
+        f"**{cell.strategy} / {cell.model}** on {cell.dataset} (prevalence"
+        f" {float(cell.facts['prevalence']):.2%})"
+    )
     if board["status"] != OK:
         return f"{head}: no result.\n\n`{board['status']}`: {board['reason']}"
     level = f"{float(cell.facts.get('level', 0.95)):.0%}"
     lines = [
-        f"{head}: average precision {_with_interval(board, *AVERAGE_PRECISION)}, in brackets the {level} interval."
+        f"{head}: average precision {_with_interval(board, *AVERAGE_PRECISION)}, in brackets the"
+        f" {level} interval."
     ]
     if board["level"] != NONE and not missing(board["delta_plain"]):
-        plain = "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
+        plain = (
+            "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
+        )
         lines.append(
-            f"Against doing nothing with {plain}: {_with_interval(board, *DELTA_PLAIN, sign='+')}. The verdict, which "
-            f"depends on how many remedies are compared, is in the run `{COMPARISON}`."
+            f"Against doing nothing with {plain}: {_with_interval(board, *DELTA_PLAIN, sign='+')}."
+            " The verdict, which depends on how many remedies are compared, is in the run"
+            f" `{COMPARISON}`."
         )
     if board["plain_model"] != cell.model and not missing(board["delta_average_precision"]):
-        lines.append(f"Against `{NONE}` with the same model: {_with_interval(board, *DELTA, sign='+')}.")
-    table = ["| threshold | precision | recall | F1 | false positives | false negatives |", "|---|---|---|---|---|---|"]
+        lines.append(
+            f"Against `{NONE}` with the same model: {_with_interval(board, *DELTA, sign='+')}."
+        )
+    table = [
+        "| threshold | precision | recall | F1 | false positives | false negatives |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in cell.tables["decisions"].to_dict("records"):
         rates = " | ".join(_shown(row[name]) for name in ("precision", "recall", "f1"))
-        counts = " | ".join("not defined" if missing(row[name]) else f"{int(row[name]):,}" for name in ("fp", "fn"))
+        counts = " | ".join(
+            "not defined" if missing(row[name]) else f"{int(row[name]):,}" for name in ("fp", "fn")
+        )
         table.append(f"| {row['policy']} ({_shown(row['threshold'])}) | {rates} | {counts} |")
     return "\n\n".join([" ".join(lines), "\n".join(table), LEGEND])
 
 
 def _comparison_note(all_of_it: Results) -> str:
     board = all_of_it.tables["leaderboard"]
-    done = board[board["status"] == OK].sort_values("average_precision", ascending=False, kind="stable")
-    head = f"**{all_of_it.dataset}**, all cells side by side: {len(done)} of {len(board)} have results."
+    done = board[board["status"] == OK].sort_values(
+        "average_precision", ascending=False, kind="stable"
+    )
+    head = (
+        f"**{all_of_it.dataset}**, all cells side by side: {len(done)} of {len(board)} have"
+        " results."
+    )
     if done.empty:
         return head
     rows = [
-        f"| {row['strategy']} | {row['model']} | {_with_interval(row, *AVERAGE_PRECISION)} "
-        f"| {_with_interval(row, *DELTA_PLAIN, sign='+')} | {'' if missing(row['verdict']) else row['verdict']} |"
+        f"| {row['strategy']} | {row['model']} | {_with_interval(row, *AVERAGE_PRECISION)} |"
+        f" {_with_interval(row, *DELTA_PLAIN, sign='+')} |"
+        f" {'' if missing(row['verdict']) else row['verdict']} |"
         for row in done.head(5).to_dict("records")
     ]
     table = [
@@ -399,7 +487,9 @@ def _comparison_note(all_of_it: Results) -> str:
     return f"{head}\n\n{said}The highest average precisions:\n\n" + "\n".join(table)
 
 
-def _with_interval(row: dict[str, Any] | dict[Any, Any], name: str, bounds: str, sign: str = "") -> str:
+def _with_interval(
+    row: dict[str, Any] | dict[Any, Any], name: str, bounds: str, sign: str = ""
+) -> str:
     if missing(row[name]):
         return ""
     low, high = row[f"{bounds}_low"], row[f"{bounds}_high"]
@@ -416,7 +506,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _json(name: str, content: Any) -> Artifact:
-    text = json.dumps(files.rounded(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(
+        files.rounded(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False
+    )
     return Artifact(name, f"{text}\n".encode())
 
 

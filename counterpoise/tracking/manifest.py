@@ -1,7 +1,9 @@
-"""The manifest of a dataset's results: what they were made with, and the key of each run that shows them.
+"""The manifest of a dataset's results: what they were made with, and the key of each run that shows
+them.
 
-`evaluate` writes it beside the results, so that both are always of the same run of the stage. Nothing heavy is imported
-here: `track` reads the keys to find out in a moment that there is nothing to publish.
+`evaluate` writes it beside the results, so that both are always of the same run of the stage.
+Nothing heavy is imported here: `track` reads the keys to find out in a moment that there is nothing
+to publish.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 NAME = "manifest.json"
 PAIRS = "[pairs]"
-"""The key under which a mapping stands whose keys are no texts, such as `class_weight: {0: 1, 1: 5}`."""
+"""The key under which a mapping stands whose keys are no texts, such as `class_weight: {0: 1, 1:
+5}`."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,11 @@ class RunManifest:
     requirements : str
         The SHA-256 of requirements.lock.
     keys : mapping of "strategy/model" to str
-        What made a cell's numbers, as one hash; other cells have no part in it but the baselines it is compared with.
+        What made a cell's numbers, as one hash; other cells have no part in it but the baselines it
+        is compared with.
     comparison : str
-        The key of the run that shows the cells side by side: a hash of the results themselves and of the cells' keys.
+        The key of the run that shows the cells side by side: a hash of the results themselves and
+        of the cells' keys.
     """
 
     dataset: str
@@ -61,7 +66,8 @@ class RunManifest:
 
     @cached_property
     def made(self) -> Origin:
-        """Who made the results: whoever ran `evaluate`, or where that is not known, made the newest cell."""
+        """Who made the results: whoever ran `evaluate`, or where that is not known, made the newest
+        cell."""
         from counterpoise.evaluation import measurements
 
         place = paths.made(self.dataset)
@@ -69,11 +75,14 @@ class RunManifest:
             noted = files.read_json(place)
             if noted.pop("comparison") == self.comparison:
                 return Origin(**noted)
-        return max(measurements.load(self.dataset).made.values(), key=lambda one: one.at, default=Origin())
+        return max(
+            measurements.load(self.dataset).made.values(), key=lambda one: one.at, default=Origin()
+        )
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The keys of the runs that should be there; the comparison is last, since it says that the cells are complete."""
+        """The keys of the runs that should be there; the comparison is last, since it says that the
+        cells are complete."""
         return (*self.keys.values(), self.comparison)
 
 
@@ -92,7 +101,9 @@ def read(dataset: str) -> RunManifest:
     """
     try:
         text = path(dataset).read_text(encoding="utf-8")
-        content = json.loads(text, object_hook=lambda found: dict(found[PAIRS]) if PAIRS in found else found)
+        content = json.loads(
+            text, object_hook=lambda found: dict(found[PAIRS]) if PAIRS in found else found
+        )
         return RunManifest(settings=content.pop("params"), **content)
     except FileNotFoundError:
         found = "no such file"
@@ -103,12 +114,16 @@ def read(dataset: str) -> RunManifest:
         where=str(path(dataset)),
         expected="the file in which the stage `evaluate` says what the results were made with",
         found=found,
-        todo=f"`dvc repro track@{dataset}` makes the results and publishes them, `dvc pull` brings those of others.",
+        todo=(
+            f"`dvc repro track@{dataset}` makes the results and publishes them, `dvc pull` brings"
+            " those of others."
+        ),
     )
 
 
 def write(dataset: str, params: Params, stored: Mapping[str, Any]) -> None:
-    """Write the manifest beside results that are written, and who made them into a file apart from the results.
+    """Write the manifest beside results that are written, and who made them into a file apart from
+    the results.
 
     Parameters
     ----------
@@ -120,14 +135,17 @@ def write(dataset: str, params: Params, stored: Mapping[str, Any]) -> None:
     manifest = content(dataset, params, stored)
     text = json.dumps(_with_pairs(manifest), indent=1, ensure_ascii=False)
     files.write_text(path(dataset), text + "\n")
-    files.write_json(paths.made(dataset), {"comparison": manifest["comparison"], **asdict(origin())})
+    files.write_json(
+        paths.made(dataset), {"comparison": manifest["comparison"], **asdict(origin())}
+    )
 
 
 def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a manifest; see `RunManifest`.
 
-    The key of a cell is made of the keys of its fits and of those that it is compared with, and of what `evaluate` adds:
-    thresholds, costs, split, seed and code. Entries of params.yaml are among it, since a run shows them.
+    The key of a cell is made of the keys of its fits and of those that it is compared with, and of
+    what `evaluate` adds: thresholds, costs, split, seed and code. Entries of params.yaml are among
+    it, since a run shows them.
     """
     from counterpoise.core.config import NONE
     from counterpoise.engine.fingerprint import code_digest
@@ -148,9 +166,13 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
     }
     plain, keys = plain_of(params.models), {}
     for strategy, model in params.cells:
-        compared = [(NONE, name) for name in (model, plain[model]) if name and (NONE, name) in params.cells]
+        compared = [
+            (NONE, name) for name in (model, plain[model]) if name and (NONE, name) in params.cells
+        ]
         own = {
-            "fits": [stored[one]["models"][other]["key"] for one, other in ((strategy, model), *compared)],
+            "fits": [
+                stored[one]["models"][other]["key"] for one, other in ((strategy, model), *compared)
+            ],
             "strategy": [strategy, params.strategies[strategy].model_dump()],
             "model": [model, params.models[model].model_dump(exclude={"strategies", "device"})],
             "plain": plain[model],
@@ -158,7 +180,9 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
         keys[f"{strategy}/{model}"] = files.digest(files.canonical(shared | own))
     folder = paths.evaluation(dataset)
     results = {one.name: files.sha256(one) for one in folder.iterdir() if one.name != NAME}
-    settings = params.model_dump(exclude={"datasets"}) | {"datasets": {dataset: params.dataset(dataset).model_dump()}}
+    settings = params.model_dump(exclude={"datasets"}) | {
+        "datasets": {dataset: params.dataset(dataset).model_dump()}
+    }
     return {
         "dataset": dataset,
         "params": settings,
@@ -170,7 +194,8 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
 
 
 def _with_pairs(value: Any) -> Any:
-    """The same content as JSON can hold it: a mapping whose keys are no texts becomes a list of pairs."""
+    """The same content as JSON can hold it: a mapping whose keys are no texts becomes a list of
+    pairs."""
     if isinstance(value, Mapping):
         inner = {key: _with_pairs(one) for key, one in value.items()}
         return inner if all(isinstance(key, str) for key in inner) else {PAIRS: list(inner.items())}

@@ -1,4 +1,5 @@
-"""The runs of `track` in MLflow: what is missing is written, what is doubled or left half-written removed."""
+"""The runs of `track` in MLflow: what is missing is written, what is doubled or left half-written
+removed."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from typing import Any
 
 from counterpoise.tracking import sqlite_index
 from counterpoise.tracking.connection import Connection
-from counterpoise.tracking.items import Artifact, CELLS, Input, Item, Metric, Param, Tag
+from counterpoise.tracking.items import CELLS, Artifact, Input, Item, Metric, Param, Tag
 from counterpoise.tracking.runs import (
     CURRENT,
     FINISHED,
@@ -71,7 +72,8 @@ class Publisher(Connection):
 
     @contextmanager
     def opened(self) -> Iterator[Plan]:
-        """Connect, and wait for the turn to write where there is anything to do; gives what there is to do then."""
+        """Connect, and wait for the turn to write where there is anything to do; gives what there
+        is to do then."""
         with self._connected():
             found = self._plan()
             if found.empty or self.store.database is not None:  # a file has one user at a time
@@ -83,18 +85,24 @@ class Publisher(Connection):
                 yield self._plan()
 
     def publish(self, name: str, key: str, items: Iterable[Item], made: int) -> None:
-        """Write one run; it is visible as finished only when all of it is there, and becomes current by `settle`.
+        """Write one run; it is visible as finished only when all of it is there, and becomes
+        current by `settle`.
 
         Parameters
         ----------
         made : int
-            When the results that it shows were made: runs are listed in this order, whenever they are published.
+            When the results that it shows were made: runs are listed in this order, whenever they
+            are published.
         """
         from mlflow import entities
 
         content = list(items)
         at = made or int(time.time() * 1000)
-        metrics = [entities.Metric(one.name, one.value, at, one.step) for one in content if isinstance(one, Metric)]
+        metrics = [
+            entities.Metric(one.name, one.value, at, one.step)
+            for one in content
+            if isinstance(one, Metric)
+        ]
         params = [entities.Param(one.name, one.value) for one in content if isinstance(one, Param)]
         tags = [entities.RunTag(one.name, one.value) for one in content if isinstance(one, Tag)]
         inputs = [_dataset_input(one) for one in content if isinstance(one, Input)]
@@ -112,9 +120,13 @@ class Publisher(Connection):
                 MADE: str(made),
             }
             start = made or begun  # where nobody knows when they were made
-            run = self._client.create_run(self._experiment, start_time=start, tags=known, run_name=name).info.run_id
+            run = self._client.create_run(
+                self._experiment, start_time=start, tags=known, run_name=name
+            ).info.run_id
             while metrics or params or tags:
-                self._client.log_batch(run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE])
+                self._client.log_batch(
+                    run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
+                )
                 del metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
             if inputs:
                 self._client.log_inputs(run, inputs)
@@ -127,10 +139,11 @@ class Publisher(Connection):
         self.missing -= 1
 
     def settle(self) -> Plan:
-        """Remove what is doubled, mark the runs of the newest results as current and no others; gives what was done.
+        """Remove what is doubled, mark the runs of the newest results as current and no others;
+        gives what was done.
 
-        An SQLite file is one person's and shows the working tree. On a server the results made last are the current ones,
-        and a publisher with older ones leaves them so.
+        An SQLite file is one person's and shows the working tree. On a server the results made last
+        are the current ones, and a publisher with older ones leaves them so.
         """
         found = self._plan()
         self.remove(found)
@@ -150,18 +163,22 @@ class Publisher(Connection):
         with self._failures():
             records = self._records()
             self.newer = self._newer(records)
-            found = plan(records, self.wanted, None if self.newer is None else self._cells_of(self.newer))
+            found = plan(
+                records, self.wanted, None if self.newer is None else self._cells_of(self.newer)
+            )
         self._asked, self.missing = True, len(found.publish)
         return found
 
     def _newer(self, records: list[RunRecord]) -> RunRecord | None:
-        """The comparison of newer results; None where these are the newest, or the store is one person's."""
+        """The comparison of newer results; None where these are the newest, or the store is one
+        person's."""
         if self.store.database is not None:
             return None
         mine = self.wanted[-1]
         for at, run in enumerate(records):
             if run.key == mine and run.status == FINISHED and run.made < self.made:
-                self._client.set_tag(run.run_id, MADE, str(self.made))  # the same results again, made after others
+                # the same results again, made after others
+                self._client.set_tag(run.run_id, MADE, str(self.made))
                 records[at] = replace(run, made=self.made)
         for run in newest_first(records):
             if run.key == mine or run.made < self.made:
@@ -171,7 +188,8 @@ class Publisher(Connection):
         return None
 
     def _cells_of(self, comparison: RunRecord) -> tuple[str, ...]:
-        """The keys of a comparison's runs, its own among them; none where it does not tell, as older ones do not."""
+        """The keys of a comparison's runs, its own among them; none where it does not tell, as
+        older ones do not."""
         if CELLS not in {entry.path for entry in self._client.list_artifacts(comparison.run_id)}:
             return ()
         with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
@@ -180,7 +198,8 @@ class Publisher(Connection):
         return (*cells.values(), comparison.key)
 
     def _records(self) -> list[RunRecord]:
-        """Our runs; those that a person made in the same experiment have no key and are left alone."""
+        """Our runs; those that a person made in the same experiment have no key and are left
+        alone."""
         if self.store.database is not None:  # MLflow would read all metrics of all runs
             return sqlite_index.records(self.store.database, self.dataset)
         records: dict[
@@ -193,7 +212,9 @@ class Publisher(Connection):
             )
             for run in page:
                 info = run.info
-                records[info.run_id] = RunRecord.of(info.run_id, info.status, info.start_time or 0, run.data.tags)
+                records[info.run_id] = RunRecord.of(
+                    info.run_id, info.status, info.start_time or 0, run.data.tags
+                )
             token = page.token
             if not token:
                 return list(records.values())
@@ -207,18 +228,29 @@ class Publisher(Connection):
         try:
             self._client.set_experiment_tag(self._experiment, TAG, value)
         except MlflowException as error:
-            if "UniqueViolation" not in str(error):  # of two who set it for the first time, a database refuses one
+            # of two who set it for the first time, a database refuses one
+            if "UniqueViolation" not in str(error):
                 raise
 
     def _undone(self) -> tuple[str, str]:
         what = f"The {len(self.wanted)} runs of {self.dataset} could not be published."
         if self._asked:
-            what = f"{self.missing} of the {len(self.wanted)} runs of {self.dataset} are not published."
+            what = (
+                f"{self.missing} of the {len(self.wanted)} runs of {self.dataset} are not"
+                " published."
+            )
         if not self.missing:
-            what = f"The runs of {self.dataset} are published, but which of them are current could not be settled."
-        return what, (
-            f"nothing is lost, the results do not need it: once the store answers, `dvc repro track@{self.dataset}` "
-            "completes it. COUNTERPOISE_TRACK_STRICT=1 makes this a failure, and"
+            what = (
+                f"The runs of {self.dataset} are published, but which of them are current could not"
+                " be settled."
+            )
+        return (
+            what,
+            (
+                "nothing is lost, the results do not need it: once the store answers, `dvc repro"
+                f" track@{self.dataset}` completes it. COUNTERPOISE_TRACK_STRICT=1 makes this a"
+                " failure, and"
+            ),
         )
 
 

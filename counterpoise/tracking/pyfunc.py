@@ -1,6 +1,7 @@
 """How MLflow loads a champion and asks it: `mlflow models serve`, or `mlflow.pyfunc.load_model`.
 
-MLflow imports this module, with the files that it stands on, from the folder of the model: no repository has to be there.
+MLflow imports this module, with the files that it stands on, from the folder of the model: no
+repository has to be there.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Served:
             raise MlflowException.invalid_parameter_value(str(error)) from None
         for told in noted.told:
             logging.getLogger("counterpoise").warning("%s", told)
-        return pd.DataFrame({"probability": scored.probability, "decision": scored.decision.astype("int64")})
+        return pd.DataFrame(
+            {"probability": scored.probability, "decision": scored.decision.astype("int64")}
+        )
 
 
 def _load_pyfunc(path: str) -> Served:

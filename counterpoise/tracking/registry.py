@@ -1,4 +1,5 @@
-"""MLflow's registry of models: the present champion of a dataset, and how another one takes its place."""
+"""MLflow's registry of models: the present champion of a dataset, and how another one takes its
+place."""
 
 from __future__ import annotations
 
@@ -17,15 +18,15 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.core import environment, paths, yaml12
 from counterpoise.champion.bundle import CHAMPION, Champion
 from counterpoise.champion.estimators import FORMATS
 from counterpoise.champion.schema import Schema
+from counterpoise.core import environment, paths, yaml12
 from counterpoise.core.errors import CounterpoiseError, ResultError, StorageError
 from counterpoise.engine.fingerprint import closure
-from counterpoise.tracking.connection import Connection, SETTINGS, short
+from counterpoise.tracking.connection import SETTINGS, Connection, short
 from counterpoise.tracking.items import NOTE
-from counterpoise.tracking.store import Store, VARIABLE
+from counterpoise.tracking.store import VARIABLE, Store
 
 ALIAS = "champion"
 LOADER = "counterpoise.tracking.pyfunc"
@@ -35,8 +36,16 @@ ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 MOST_TEXT = 5000
 """Characters that a description may have; the whole card is a file of the run."""
 SHARED = (
-    "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "ruamel-yaml", "scikit-learn", "scipy", "threadpoolctl",
-)  # fmt: skip
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "ruamel-yaml",
+    "scikit-learn",
+    "scipy",
+    "threadpoolctl",
+)
 """What any champion needs to score."""
 
 
@@ -99,7 +108,8 @@ class Registry(Connection):
     def present(self) -> Version | None:
         """The version that bears the alias.
 
-        It is looked for, not asked for: a server with users forbids to ask for a model that does not exist.
+        It is looked for, not asked for: a server with users forbids to ask for a model that does
+        not exist.
         """
         with self._failures():
             for model in self._client.search_registered_models(f"name = '{self.name}'"):
@@ -111,10 +121,13 @@ class Registry(Connection):
     def champion(self, version: Version) -> Champion:
         """Read a version."""
         with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
-            return Champion.load(_fetched(f"models:/{version.name}/{version.version}", self.store, Path(folder)))
+            return Champion.load(
+                _fetched(f"models:/{version.name}/{version.version}", self.store, Path(folder))
+            )
 
     def register(self, entry: Entry) -> Version:
-        """Write a run with the model, make a version of it and give it the alias, which comes last."""
+        """Write a run with the model, make a version of it and give it the alias, which comes
+        last."""
         import mlflow
         from mlflow.models import ModelSignature
 
@@ -123,7 +136,9 @@ class Registry(Connection):
             mlflow.set_tracking_uri(self.store.uri)
             mlflow.set_registry_uri(self.store.uri)
             tags = {**entry.tags, "kind": ALIAS, NOTE: _cut(entry.card)}
-            run = self._client.create_run(self._experiment, tags=tags, run_name=f"{ALIAS} {identity.cell}").info.run_id
+            run = self._client.create_run(
+                self._experiment, tags=tags, run_name=f"{ALIAS} {identity.cell}"
+            ).info.run_id
             with mlflow.start_run(run_id=run), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # MLflow's own, about its use of pandas
                 for name, value in entry.metrics.items():
@@ -141,9 +156,13 @@ class Registry(Connection):
                 )
             self._named(info, run, entry)
             version = self._client.create_model_version(
-                self.name, info.model_uri, run, tags=dict(entry.tags), description=_cut(entry.card),
+                self.name,
+                info.model_uri,
+                run,
+                tags=dict(entry.tags),
+                description=_cut(entry.card),
                 model_id=info.model_id,
-            )  # fmt: skip
+            )
             self._client.set_registered_model_alias(self.name, ALIAS, version.version)
         return Version(self.name, str(version.version), str(run))
 
@@ -152,7 +171,10 @@ class Registry(Connection):
         from mlflow.exceptions import MlflowException
 
         identity = entry.champion.identity
-        told = f"The champion of {identity.dataset}: the probability that {identity.target} is {identity.positive}."
+        told = (
+            f"The champion of {identity.dataset}: the probability that {identity.target} is"
+            f" {identity.positive}."
+        )
         try:
             self._client.create_registered_model(self.name, description=told)
         except MlflowException as error:
@@ -162,12 +184,16 @@ class Registry(Connection):
     def _undone(self) -> tuple[str, str]:
         return (
             f"The champion of {self.dataset} could not be asked for or registered.",
-            "run it again once the store answers: a champion changes only when its version is complete.",
+            (
+                "run it again once the store answers: a champion changes only when its version is"
+                " complete."
+            ),
         )
 
 
 def fetch(uri: str, store: Store, folder: Path) -> Path:
-    """Bring a registered model (`models:/NAME@ALIAS`, `models:/NAME/VERSION`) into a folder; where the champion lies in it.
+    """Bring a registered model (`models:/NAME@ALIAS`, `models:/NAME/VERSION`) into a folder; where
+    the champion lies in it.
 
     Raises
     ------
@@ -189,12 +215,17 @@ def fetch(uri: str, store: Store, folder: Path) -> Path:
         raise
     except Exception as error:
         # a server with users forbids to ask for a model that does not exist
-        if isinstance(error, MlflowException) and (error.error_code in ABSENT or "error code 403" in str(error)):
+        if isinstance(error, MlflowException) and (
+            error.error_code in ABSENT or "error code 403" in str(error)
+        ):
             raise _no_model(uri, store, short(error)) from None
         raise StorageError(
-            "The champion cannot be fetched.", where=store.shown, expected="an MLflow store that answers",
-            found=short(error), todo=f"try again once it does; {VARIABLE} says which store. A folder needs none.",
-        ) from error  # fmt: skip
+            "The champion cannot be fetched.",
+            where=store.shown,
+            expected="an MLflow store that answers",
+            found=short(error),
+            todo=f"try again once it does; {VARIABLE} says which store. A folder needs none.",
+        ) from error
 
 
 def _no_model(uri: str, store: Store, found: str) -> ResultError:
@@ -231,10 +262,17 @@ def inside(folder: Path) -> Path:
         flavors = yaml12.load(described.read_text(encoding="utf-8")).get("flavors", {})
         if flavors.get("python_function", {}).get("loader_module") == LOADER:
             return folder / str(flavors["python_function"]["data"])
-    raise ResultError("There is no champion in this folder.", where=str(folder),
-                      expected=f"{CHAMPION}, or an MLmodel of Counterpoise's",
-                      found=", ".join(sorted(p.name for p in folder.iterdir())[:10]) if folder.is_dir() else "no folder",
-                      todo="`python -m counterpoise promote DATASET` makes one.")  # fmt: skip
+    raise ResultError(
+        "There is no champion in this folder.",
+        where=str(folder),
+        expected=f"{CHAMPION}, or an MLmodel of Counterpoise's",
+        found=(
+            ", ".join(sorted(p.name for p in folder.iterdir())[:10])
+            if folder.is_dir()
+            else "no folder"
+        ),
+        todo="`python -m counterpoise promote DATASET` makes one.",
+    )
 
 
 def signature(schema: Schema) -> tuple[Any, Any]:
@@ -246,21 +284,30 @@ def signature(schema: Schema) -> tuple[Any, Any]:
     from mlflow.types import Schema as Columns
 
     texts = set(schema.texts)
-    kinds = [ColSpec(DataType.string if name in texts else DataType.double, name) for name in schema.names]
-    return Columns(kinds), Columns([ColSpec(DataType.double, "probability"), ColSpec(DataType.long, "decision")])
+    kinds = [
+        ColSpec(DataType.string if name in texts else DataType.double, name)
+        for name in schema.names
+    ]
+    return Columns(kinds), Columns(
+        [ColSpec(DataType.double, "probability"), ColSpec(DataType.long, "decision")]
+    )
 
 
 def requirements(champion: Champion) -> list[str]:
-    """What scoring takes, in the versions of requirements.lock, each for the platforms that it is for."""
+    """What scoring takes, in the versions of requirements.lock, each for the platforms that it is
+    for."""
     needed = {*SHARED, *FORMATS[champion.format].needs}
     if type(champion.estimator).__module__.startswith("imblearn"):
         needed.add("imbalanced-learn")
-    pinned = re.findall(r"^(([a-z0-9][a-z0-9._-]*)==[^\\\n]+?) *\\?$", environment.requirements(), re.MULTILINE)
+    pinned = re.findall(
+        r"^(([a-z0-9][a-z0-9._-]*)==[^\\\n]+?) *\\?$", environment.requirements(), re.MULTILINE
+    )
     return [line for line, name in pinned if name in needed]
 
 
 def with_code(folder: Path) -> Path:
-    """Put the source files that scoring stands on into a folder, as the package `counterpoise`; returns that of the package."""
+    """Put the source files that scoring stands on into a folder, as the package `counterpoise`;
+    returns that of the package."""
     for path in closure(LOADER):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(paths.REPOSITORY / path, folder / path)
@@ -268,4 +315,8 @@ def with_code(folder: Path) -> Path:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 100] + f"\n\n... (the whole is in {CARD})"
+    return (
+        text
+        if len(text) <= MOST_TEXT
+        else text[: MOST_TEXT - 100] + f"\n\n... (the whole is in {CARD})"
+    )

@@ -1,7 +1,8 @@
 """Which runs a store should hold, against those it holds: what to publish, to mark and to remove.
 
-One publisher at a time writes the runs of a dataset (`counterpoise.tracking.turn`). Everything here is a function of the runs
-that are there and of nothing else, so that a publisher goes on where a killed one stopped.
+One publisher at a time writes the runs of a dataset (`counterpoise.tracking.turn`). Everything here
+is a function of the runs that are there and of nothing else, so that a publisher goes on where a
+killed one stopped.
 """
 
 from __future__ import annotations
@@ -39,10 +40,13 @@ class RunRecord:
     made: int = 0
 
     @classmethod
-    def of(cls, run_id: str, status: str, started: int, tags: Mapping[str, str | None]) -> RunRecord:
+    def of(
+        cls, run_id: str, status: str, started: int, tags: Mapping[str, str | None]
+    ) -> RunRecord:
         """A run as a store has it; one without times of ours has the time at which it started."""
         published, made = (
-            int(text) if (text := tags.get(name) or "").isdecimal() else started for name in (PUBLISHED, MADE)
+            int(text) if (text := tags.get(name) or "").isdecimal() else started
+            for name in (PUBLISHED, MADE)
         )
         current = tags.get(CURRENT) == "true"
         return cls(run_id, tags[KEY] or "", status, current, published, tags.get(KIND) or "", made)
@@ -70,11 +74,14 @@ class Plan:
         return not (self.publish or self.remove or self.mark or self.unmark)
 
 
-def plan(records: Sequence[RunRecord], wanted: Sequence[str], current: Sequence[str] | None = None) -> Plan:
+def plan(
+    records: Sequence[RunRecord], wanted: Sequence[str], current: Sequence[str] | None = None
+) -> Plan:
     """Compare the runs that are there with the keys that should be there.
 
-    A run that is not finished is one that its publisher did not live to finish. Of the finished runs with the same key the
-    one that was begun first stays, of those the one with the smallest id.
+    A run that is not finished is one that its publisher did not live to finish. Of the finished
+    runs with the same key the one that was begun first stays, of those the one with the smallest
+    id.
 
     Parameters
     ----------
@@ -98,9 +105,13 @@ def plan(records: Sequence[RunRecord], wanted: Sequence[str], current: Sequence[
 
 
 def newest_first(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """The comparisons by when their results were made: on a server that people share, the first one's cells are current.
+    """The comparisons by when their results were made: on a server that people share, the first
+    one's cells are current.
 
-    It does not matter when they were published, so that work done without a network takes nothing from newer work.
+    It does not matter when they were published, so that work done without a network takes nothing
+    from newer work.
     """
     finished = [run for run in records if run.kind == COMPARISON and run.status == FINISHED]
-    return sorted(finished, key=lambda run: (run.made, run.key, -run.published, run.run_id), reverse=True)
+    return sorted(
+        finished, key=lambda run: (run.made, run.key, -run.published, run.run_id), reverse=True
+    )

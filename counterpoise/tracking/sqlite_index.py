@@ -1,4 +1,5 @@
-"""A look into an SQLite store without MLflow, whose import alone takes seconds: most often there is nothing to publish."""
+"""A look into an SQLite store without MLflow, whose import alone takes seconds: most often there is
+nothing to publish."""
 
 from __future__ import annotations
 
@@ -11,12 +12,16 @@ from counterpoise.tracking.runs import CURRENT, KEY, KIND, MADE, PUBLISHED, RunR
 from counterpoise.tracking.store import Store
 
 TAGS = (CURRENT, PUBLISHED, KIND, MADE)
+VALUES = ", ".join(f"t{n}.value" for n in range(len(TAGS)))
+JOINS = "\n".join(
+    f"LEFT JOIN tags t{n} ON t{n}.run_uuid = r.run_uuid AND t{n}.key = ?" for n in range(len(TAGS))
+)
 QUERY = f"""
-SELECT r.run_uuid, r.status, r.start_time, k.value, {", ".join(f"t{n}.value" for n in range(len(TAGS)))}
+SELECT r.run_uuid, r.status, r.start_time, k.value, {VALUES}
 FROM experiments e
 JOIN runs r ON r.experiment_id = e.experiment_id
 JOIN tags k ON k.run_uuid = r.run_uuid AND k.key = ?
-{"".join(f"LEFT JOIN tags t{n} ON t{n}.run_uuid = r.run_uuid AND t{n}.key = ? " for n in range(len(TAGS)))}
+{JOINS}
 WHERE e.name = ? AND e.lifecycle_stage = 'active' AND r.lifecycle_stage = 'active'
 """  # noqa: S608 (names of our own)
 
@@ -53,7 +58,9 @@ def records(database: Path, dataset: str) -> list[RunRecord]:
     with closing(_read_only(database)) as connection:
         rows = connection.execute(QUERY, (KEY, *TAGS, dataset)).fetchall()
     return [
-        RunRecord.of(run_id, status, started or 0, {KEY: key, **dict(zip(TAGS, values, strict=True))})
+        RunRecord.of(
+            run_id, status, started or 0, {KEY: key, **dict(zip(TAGS, values, strict=True))}
+        )
         for run_id, status, started, key, *values in rows
     ]
 
@@ -63,11 +70,22 @@ def damage(database: Path) -> str:
     try:
         with closing(_read_only(database)) as connection:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            tables = {
+                name
+                for (name,) in connection.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'table'"
+                )
+            }
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return "" if "locked" in str(error) else f"{type(error).__name__}: {error}"
     lacking = ", ".join(sorted(TABLES - tables))
-    return str(found) if found != "ok" else f"a half-made one, without the tables {lacking}" if lacking else ""
+    return (
+        str(found)
+        if found != "ok"
+        else f"a half-made one, without the tables {lacking}"
+        if lacking
+        else ""
+    )
 
 
 def _read_only(database: Path) -> sqlite3.Connection:

@@ -1,4 +1,5 @@
-"""Which MLflow store is meant: the one that MLFLOW_TRACKING_URI names, or mlflow.db beside the code."""
+"""Which MLflow store is meant: the one that MLFLOW_TRACKING_URI names, or mlflow.db beside the
+code."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class Store:
     uri : str
         As MLflow takes it.
     database : Path or None
-        The file, when the store is an SQLite database; artifacts then lie beside it. A server decides itself.
+        The file, when the store is an SQLite database; artifacts then lie beside it. A server
+        decides itself.
     """
 
     uri: str
@@ -38,11 +40,14 @@ class Store:
 
     def artifacts(self, dataset: str) -> str | None:
         """The address of a new experiment's artifacts; None where the server decides."""
-        return None if self.database is None else (self.database.parent / ARTIFACTS / dataset).as_uri()
+        return (
+            None if self.database is None else (self.database.parent / ARTIFACTS / dataset).as_uri()
+        )
 
 
 def address(database: Path) -> str:
-    """The address of an SQLite file, in which `?` would begin the options and `%` escapes a letter."""
+    """The address of an SQLite file, in which `?` would begin the options and `%` escapes a
+    letter."""
     return SQLITE + database.as_posix().replace("%", "%25").replace("?", "%3F")
 
 
@@ -79,5 +84,8 @@ def unusable(uri: str, found: str) -> ConfigurationError:
         where=f"the environment variable {VARIABLE}",
         expected="http(s)://HOST:PORT of a tracking server, or sqlite:////PATH/mlflow.db",
         found=f"{masked(uri)!r}: {found}",
-        todo=f"mend it, or unset it: then runs go to {paths.tracking_root() / DATABASE}. Every result is there already.",
+        todo=(
+            f"mend it, or unset it: then runs go to {paths.tracking_root() / DATABASE}. Every"
+            " result is there already."
+        ),
     )

@@ -1,8 +1,10 @@
-"""One publisher at a time writes the runs of a dataset on a server: who has the turn is a tag of the experiment.
+"""One publisher at a time writes the runs of a dataset on a server: who has the turn is a tag of
+the experiment.
 
-MLflow can set a tag but not compare and set one. So a publisher sets it, waits for longer than a request takes, and has the
-turn if the tag still bears its name (Lamport 1987, "A fast mutual exclusion algorithm", after Fischer). Were two to write
-all the same, the last of them to finish removes what is there twice.
+MLflow can set a tag but not compare and set one. So a publisher sets it, waits for longer than a
+request takes, and has the turn if the tag still bears its name (Lamport 1987, "A fast mutual
+exclusion algorithm", after Fischer). Were two to write all the same, the last of them to finish
+removes what is there twice.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ SETTLE_SECONDS = 2.0
 POLL_SECONDS = 1.0
 RENEW_SECONDS = 30.0
 STALE_SECONDS = 300.0
-"""A turn that was not renewed for so long is taken over: its publisher was killed on another machine."""
+"""A turn that was not renewed for so long is taken over: its publisher was killed on another
+machine."""
 WAIT_SECONDS = 600.0
 """To wait for others at the most, on a server and for an SQLite file."""
 
@@ -53,7 +56,9 @@ class Turn:
         try:
             while not self._take():
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"{self._read()} has been publishing for {WAIT_SECONDS:.0f} s")
+                    raise TimeoutError(
+                        f"{self._read()} has been publishing for {WAIT_SECONDS:.0f} s"
+                    )
                 time.sleep(POLL_SECONDS)
             yield
         finally:
@@ -93,7 +98,8 @@ def publisher() -> str:
 
 
 def machine() -> str:
-    """Where process numbers mean what they mean here: the host, and on Linux its start and the container."""
+    """Where process numbers mean what they mean here: the host, and on Linux its start and the
+    container."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8])
@@ -102,7 +108,8 @@ def machine() -> str:
 
 
 def _another_lives(process: int) -> bool:
-    if process == os.getpid():  # a container gives every publisher the same number; this one has no turn yet
+    # a container gives every publisher the same number; this one has no turn yet
+    if process == os.getpid():
         return False
     if os.name == "nt":  # where asking a process with signal 0 ends it
         return True

@@ -1,15 +1,18 @@
 """imbalanced-learn's cleaning samplers: the same rows, in a fraction of the time.
 
-Each class is imbalanced-learn's own, with its parameters, checks, messages and attributes; what differs is how the rows
-are found whose neighbours matter (`counterpoise.samplers.fast_cleaning.neighbours`). Where that knows no shortcut (a metric other than the
-Euclidean, a sparse matrix, a table of ties, few columns without a rare class), the class does what imbalanced-learn does.
+Each class is imbalanced-learn's own, with its parameters, checks, messages and attributes; what
+differs is how the rows are found whose neighbours matter
+(`counterpoise.samplers.fast_cleaning.neighbours`). Where that knows no shortcut (a metric other
+than the Euclidean, a sparse matrix, a table of ties, few columns without a rare class), the class
+does what imbalanced-learn does.
 
-Sources: I. Tomek, "Two modifications of CNN" (1976) and "An experiment with the edited nearest-neighbor rule" (1976);
-D. Wilson, "Asymptotic properties of nearest neighbor rules using edited data" (1972); P. Hart, "The condensed nearest
-neighbor rule" (1968); J. Laurikkala, "Improving identification of difficult small classes by balancing class
-distribution" (2001); M. Kubat and S. Matwin, "Addressing the curse of imbalanced training sets: one-sided selection"
-(1997); G. Batista, R. Prati and M. Monard, "A study of the behavior of several methods for balancing machine learning
-training data" (2004).
+Sources: I. Tomek, "Two modifications of CNN" (1976) and "An experiment with the edited
+nearest-neighbor rule" (1976); D. Wilson, "Asymptotic properties of nearest neighbor rules using
+edited data" (1972); P. Hart, "The condensed nearest neighbor rule" (1968); J. Laurikkala,
+"Improving identification of difficult small classes by balancing class distribution" (2001); M.
+Kubat and S. Matwin, "Addressing the curse of imbalanced training sets: one-sided selection" (1997);
+G. Batista, R. Prati and M. Monard, "A study of the behavior of several methods for balancing
+machine learning training data" (2004).
 """
 
 from __future__ import annotations
@@ -27,24 +30,33 @@ from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.utils import _safe_indexing, check_random_state
 
-from counterpoise.samplers.fast_cleaning.neighbours import Flags, Floats, Index, Space, Tied, agrees, asked, partners
+from counterpoise.core.types import Flags, Floats, Index
+from counterpoise.samplers.fast_cleaning.neighbours import Space, Tied, agrees, asked, partners
 
 FEW = 4096
 """Rows of a class that may as well have their nearest sought at once."""
 
 
 def _shortcut(X: Any, searcher: Any, needed: int, others: int) -> bool:
-    """Whether distances can be bounded as scikit-learn computes them, and whether that gains anything."""
+    """Whether distances can be bounded as scikit-learn computes them, and whether that gains
+    anything."""
     if type(searcher) is not NearestNeighbors or searcher.effective_metric_ != "euclidean":
         return False
-    if not isinstance(X, np.ndarray) or X.dtype.kind not in "iuf" or X.dtype.itemsize > 8 or len(X) < needed:
+    if (
+        not isinstance(X, np.ndarray)
+        or X.dtype.kind not in "iuf"
+        or X.dtype.itemsize > 8
+        or len(X) < needed
+    ):
         return False
     largest = float(np.abs(X.astype(np.float64)).max())
-    if X.dtype.kind in "iu":  # which scikit-learn computes all at once: no rounding, no company that matters
+    # which scikit-learn computes all at once: no rounding, no company that matters
+    if X.dtype.kind in "iu":
         exact = 8 * X.shape[1] * largest**2 < 2.0**53
     else:
         exact = X.dtype in (np.float32, np.float64) and get_config()["enable_cython_pairwise_dist"]
-    by_tree = 50 * 2.0 ** X.shape[1]  # rows screened while a tree, which few dimensions have, answers one query
+    # rows screened while a tree, which few dimensions have, answers one query
+    by_tree = 50 * 2.0 ** X.shape[1]
     gain = X.shape[1] > 15 or searcher.algorithm == "brute" or others < by_tree
     return bool(exact and 1e-100 < largest < 1e100 and gain)
 
@@ -54,7 +66,8 @@ def _search(searcher: Any) -> Callable[[NDArray[Any]], Index]:
 
 
 def _rarest(y: Any) -> Any:
-    """The label of the fewest rows; of several the one that comes first in the table, as imbalanced-learn has it."""
+    """The label of the fewest rows; of several the one that comes first in the table, as
+    imbalanced-learn has it."""
     labels, first, sizes = np.unique(y, return_index=True, return_counts=True)
     return labels[np.lexsort((first, sizes))[0]]
 
@@ -67,9 +80,11 @@ def _single_threaded() -> Any:
 
 
 class TomekLinks(imblearn.under_sampling.TomekLinks):  # type: ignore[misc]
-    """`imblearn.under_sampling.TomekLinks`: drop the rows whose nearest is of another class and has them for its nearest.
+    """`imblearn.under_sampling.TomekLinks`: drop the rows whose nearest is of another class and has
+    them for its nearest.
 
-    One of the two is outside of the largest class, so that only rows there, and their partners, have their nearest sought.
+    One of the two is outside of the largest class, so that only rows there, and their partners,
+    have their nearest sought.
     """
 
     def _fit_resample(self, X: Any, y: Any) -> Any:
@@ -99,7 +114,9 @@ def _links(X: Any, y: Any, searcher: Any) -> Index | None:
 
     try:
         with _single_threaded():
-            alone = [_candidates(space, classes, c) for c in range(len(sizes)) if c != sizes.argmax()]
+            alone = [
+                _candidates(space, classes, c) for c in range(len(sizes)) if c != sizes.argmax()
+            ]
             rows = np.concatenate([np.zeros(0, np.int64), *alone])
             theirs = partner(rows)
             rows, theirs = rows[theirs >= 0], theirs[theirs >= 0]
@@ -118,7 +135,8 @@ def _candidates(space: Space, classes: Index, c: int) -> Index:
 
 
 class EditedNearestNeighbours(imblearn.under_sampling.EditedNearestNeighbours):  # type: ignore[misc]
-    """`imblearn.under_sampling.EditedNearestNeighbours`: drop the rows that any or most of their k nearest disagree with."""
+    """`imblearn.under_sampling.EditedNearestNeighbours`: drop the rows that any or most of their k
+    nearest disagree with."""
 
     def _fit_resample(self, X: Any, y: Any) -> Any:
         self._validate_estimator()
@@ -126,18 +144,22 @@ class EditedNearestNeighbours(imblearn.under_sampling.EditedNearestNeighbours): 
         kept = _agreeing(X, y, self.nn_, self.kind_sel, list(self.sampling_strategy_))
         if kept is None:
             return super()._fit_resample(X, y)
-        self.sample_indices_ = np.concatenate([np.flatnonzero((y == label) & kept) for label in np.unique(y)])
+        self.sample_indices_ = np.concatenate(
+            [np.flatnonzero((y == label) & kept) for label in np.unique(y)]
+        )
         return _safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
 
 
 def _agreeing(X: Any, y: Any, searcher: Any, kind: str, targets: list[Any]) -> Flags | None:
-    """Which rows stay: all outside of the target classes, and those that their neighbours agree with; None as above."""
+    """Which rows stay: all outside of the target classes, and those that their neighbours agree
+    with; None as above."""
     labels, classes, sizes = np.unique(y, return_inverse=True, return_counts=True)
     k = searcher.n_neighbors - 1
     if k < 1 or not _shortcut(X, searcher, k + 2, len(y) - sizes.max()):
         return None
     space = Space(X.astype(np.float64))
-    rank = 1 if kind == "all" else (k + 1) // 2  # as many of another class among k would make no majority, less one
+    # as many of another class among k would make no majority, less one
+    rank = 1 if kind == "all" else (k + 1) // 2
     kept = np.ones(len(y), bool)
     bounds: dict[int, Floats] = {}
     try:
@@ -147,7 +169,8 @@ def _agreeing(X: Any, y: Any, searcher: Any, kind: str, targets: list[Any]) -> F
                 rows = own
                 if len(own) > FEW:
                     others = np.flatnonzero(classes != c)
-                    if c not in bounds and rank == 1 and len(labels) == 2:  # one pass serves both classes
+                    # one pass serves both classes
+                    if c not in bounds and rank == 1 and len(labels) == 2:
                         bounds[c], bounds[1 - c] = space.between(own, others)
                     bound = bounds[c] if c in bounds else space.to_others(own, others, rank)
                     rows = own[space.unsettled(own, bound, k - rank + 1)]
@@ -155,7 +178,9 @@ def _agreeing(X: Any, y: Any, searcher: Any, kind: str, targets: list[Any]) -> F
                 kept[rows] = answer.value
                 open_ = rows[~answer.known]
                 if len(open_):
-                    near = classes[asked(_search(searcher), X[own], np.searchsorted(own, open_))[:, 1:]]
+                    near = classes[
+                        asked(_search(searcher), X[own], np.searchsorted(own, open_))[:, 1:]
+                    ]
                     votes = (near[:, :, None] == np.arange(len(labels))).sum(axis=1)
                     kept[open_] = votes[:, c] == k if kind == "all" else votes.argmax(axis=1) == c
     except Tied:
@@ -173,7 +198,9 @@ class _Editing:
         self.enn_ = EditedNearestNeighbours(**self.enn_.get_params(deep=False))
 
 
-class RepeatedEditedNearestNeighbours(_Editing, imblearn.under_sampling.RepeatedEditedNearestNeighbours):  # type: ignore[misc]
+class RepeatedEditedNearestNeighbours(
+    _Editing, imblearn.under_sampling.RepeatedEditedNearestNeighbours
+):  # type: ignore[misc]
     """`imblearn.under_sampling.RepeatedEditedNearestNeighbours`."""
 
 
@@ -194,14 +221,19 @@ class NeighbourhoodCleaningRule(imblearn.under_sampling.NeighbourhoodCleaningRul
 
 
 class CondensedNearestNeighbour(imblearn.under_sampling.CondensedNearestNeighbour):  # type: ignore[misc]
-    """`imblearn.under_sampling.CondensedNearestNeighbour`: choose the rows that the nearest chosen so far gets wrong.
+    """`imblearn.under_sampling.CondensedNearestNeighbour`: choose the rows that the nearest chosen
+    so far gets wrong.
 
-    A row once nearer to its own class than to the rare one remains so; only the others are compared with each row chosen.
+    A row once nearer to its own class than to the rare one remains so; only the others are compared
+    with each row chosen.
     """
 
     def _fit_resample(self, X: Any, y: Any) -> Any:
         estimator = self._validate_estimator()
-        plain = KNeighborsClassifier(n_neighbors=1).get_params() == {**estimator.get_params(), "n_jobs": None}
+        plain = KNeighborsClassifier(n_neighbors=1).get_params() == {
+            **estimator.get_params(),
+            "n_jobs": None,
+        }
         if not plain or not _shortcut(X, NearestNeighbors().fit(X), 1, 0):
             return super()._fit_resample(X, y)
         random, rarest = check_random_state(self.random_state), np.flatnonzero(y == _rarest(y))
@@ -219,8 +251,11 @@ class CondensedNearestNeighbour(imblearn.under_sampling.CondensedNearestNeighbou
         return _safe_indexing(X, self.sample_indices_), _safe_indexing(y, self.sample_indices_)
 
 
-def _condensed(X: Any, y: Any, space: Space, rarest: Index, seeds: Index, own: Index, estimator: Any) -> Index:
-    """The rows of a class that are chosen, seeds first; leaves the estimator fitted on them and the rarest class."""
+def _condensed(
+    X: Any, y: Any, space: Space, rarest: Index, seeds: Index, own: Index, estimator: Any
+) -> Index:
+    """The rows of a class that are chosen, seeds first; leaves the estimator fitted on them and the
+    rarest class."""
     S, label = X[own], y[own[0]]
 
     def bounds(rows: Index, others: Index) -> tuple[Floats, Floats]:
@@ -236,12 +271,15 @@ def _condensed(X: Any, y: Any, space: Space, rarest: Index, seeds: Index, own: I
     other_low, other_high = bounds(own, rarest)
     own_low, own_high = bounds(own, seeds)
     alone = label == y[rarest[0]]  # of one class nothing is got wrong
-    open_ = np.flatnonzero((own_high >= other_low) & ~alone)  # positions in the class that may yet be got wrong
+    # positions in the class that may yet be got wrong
+    open_ = np.flatnonzero((own_high >= other_low) & ~alone)
     while len(open_):
         at, open_ = int(open_[0]), open_[1:]
-        if at in chosen:  # imbalanced-learn compares positions in the class with positions in the table: so do we
+        # imbalanced-learn compares positions in the class with positions in the table: so do we
+        if at in chosen:
             continue
-        if own_low[at] <= other_high[at]:  # too near to tell: imbalanced-learn asks of all after a choice, then of one
+        # too near to tell: imbalanced-learn asks of all after a choice, then of one
+        if own_low[at] <= other_high[at]:
             if fitted != len(chosen):
                 fit()
                 fitted = len(chosen)
@@ -251,14 +289,18 @@ def _condensed(X: Any, y: Any, space: Space, rarest: Index, seeds: Index, own: I
                 continue
         chosen = np.append(chosen, own[at])
         low, high = bounds(own[open_], own[[at]]) if len(open_) else (own_low[:0], own_high[:0])
-        own_low[open_], own_high[open_] = np.minimum(own_low[open_], low), np.minimum(own_high[open_], high)
+        own_low[open_], own_high[open_] = (
+            np.minimum(own_low[open_], low),
+            np.minimum(own_high[open_], high),
+        )
         open_ = open_[own_high[open_] >= other_low[open_]]
     fit()
     return chosen
 
 
 class OneSidedSelection(imblearn.under_sampling.OneSidedSelection):  # type: ignore[misc]
-    """`imblearn.under_sampling.OneSidedSelection`: choose what the rare class and a seed get wrong, less Tomek links."""
+    """`imblearn.under_sampling.OneSidedSelection`: choose what the rare class and a seed get wrong,
+    less Tomek links."""
 
     def _fit_resample(self, X: Any, y: Any) -> Any:
         estimator, random = self._validate_estimator(), check_random_state(self.random_state)

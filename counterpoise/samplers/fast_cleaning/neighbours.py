@@ -1,15 +1,19 @@
-"""Which rows have rows of another class among their nearest, found without finding everybody's nearest.
+"""Which rows have rows of another class among their nearest, found without finding everybody's
+nearest.
 
-scikit-learn looks for the k nearest of every row. Cleaning asks for less: whether another class is among them. The distances
-to the other classes come first, and few they are where those are rare. A row whose own class has k rows nearer than the
-nearest of any other is settled, and a growing sample of its class shows so long before the whole class has been looked at.
-Only what is left has its nearest sought among all.
+scikit-learn looks for the k nearest of every row. Cleaning asks for less: whether another class is
+among them. The distances to the other classes come first, and few they are where those are rare. A
+row whose own class has k rows nearer than the nearest of any other is settled, and a growing sample
+of its class shows so long before the whole class has been looked at. Only what is left has its
+nearest sought among all.
 
-Nothing rests on luck or on rounding. Every squared distance is an interval that holds the one scikit-learn computes, with
-whatever rounding it has (|x|^2 - 2 x y + |y|^2 in double precision; its trees round less). Single precision screens, double
-precision decides, and a row of which these intervals leave two answers (ties, duplicates) is for scikit-learn itself to say.
+Nothing rests on luck or on rounding. Every squared distance is an interval that holds the one
+scikit-learn computes, with whatever rounding it has (|x|^2 - 2 x y + |y|^2 in double precision; its
+trees round less). Single precision screens, double precision decides, and a row of which these
+intervals leave two answers (ties, duplicates) is for scikit-learn itself to say.
 
-It takes blocks of 4 MiB of distances, one copy of the rows in double precision and up to two in single.
+It takes blocks of 4 MiB of distances, one copy of the rows in double precision and up to two in
+single.
 """
 
 from __future__ import annotations
@@ -21,10 +25,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from counterpoise.core.types import Flags, Floats, Index
+
 Singles = NDArray[np.float32]
-Index = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 ROWS, COLUMNS = 256, 4096
 """A block of distances: 4 MiB in single precision, which stay in a processor's cache."""
@@ -33,10 +36,12 @@ SAMPLE = 512
 """Rows of the first sample of a class; each further one doubles what has been looked at."""
 
 MOST_PAIRS = 1_000_000
-"""Pairs of one block of rows that may be within reach of the k nearest; more are a table of ties."""
+"""Pairs of one block of rows that may be within reach of the k nearest; more are a table of
+ties."""
 
 CHUNK = 256
-"""Queries that scikit-learn computes together: rounding, and with it ties, may depend on company within a chunk only."""
+"""Queries that scikit-learn computes together: rounding, and with it ties, may depend on company
+within a chunk only."""
 
 
 class Tied(Exception):
@@ -45,7 +50,8 @@ class Tied(Exception):
 
 @dataclass(frozen=True)
 class Near:
-    """Every row that may be among the k + 1 nearest of each row asked for, itself one of them: pairs, sorted by `asked`.
+    """Every row that may be among the k + 1 nearest of each row asked for, itself one of them:
+    pairs, sorted by `asked`.
 
     Attributes
     ----------
@@ -56,7 +62,8 @@ class Near:
     sure : ndarray of shape (pairs,), bool
         Whether it is so for certain.
     first : ndarray of shape (pairs,), bool
-        Whether it may be the very nearest, which scikit-learn puts first and cleaning takes for the row itself.
+        Whether it may be the very nearest, which scikit-learn puts first and cleaning takes for the
+        row itself.
     """
 
     asked: Index
@@ -71,7 +78,8 @@ class Space:
     Parameters
     ----------
     X : ndarray of shape (n, p), float64
-        Finite, the largest absolute value between 1e-100 and 1e100, so that no square leaves the range of a double.
+        Finite, the largest absolute value between 1e-100 and 1e100, so that no square leaves the
+        range of a double.
     """
 
     def __init__(self, X: Floats) -> None:
@@ -83,24 +91,38 @@ class Space:
         self.slack = theirs + 1e-35  # of a squared distance: the part of one of the two rows
         slack = self.slack + (4 * p + 32) * 2.0**-24 * length
         self.to_itself = 2 * slack  # at most
-        self.low, self.high = (length - slack).astype(np.float32), (length + slack).astype(np.float32)
+        self.low, self.high = (
+            (length - slack).astype(np.float32),
+            (length + slack).astype(np.float32),
+        )
         self.single = self.rows.astype(np.float32)
 
     def _left(self, rows: Index, bound: Singles) -> Singles:
-        return np.hstack([-2 * self.single[rows], bound[rows, None], np.ones((len(rows), 1), np.float32)])
+        return np.hstack(
+            [-2 * self.single[rows], bound[rows, None], np.ones((len(rows), 1), np.float32)]
+        )
 
     def _right(self, rows: Index, bound: Singles) -> Singles:
-        """What makes `left @ right.T` squared distances, lower or upper bounds of them as `bound` is `low` or `high`."""
-        return np.hstack([self.single[rows], np.ones((len(rows), 1), np.float32), bound[rows, None]])
+        """What makes `left @ right.T` squared distances, lower or upper bounds of them as `bound`
+        is `low` or `high`."""
+        return np.hstack(
+            [self.single[rows], np.ones((len(rows), 1), np.float32), bound[rows, None]]
+        )
 
     def bounds(self, rows: Index, others: Index) -> tuple[Floats, Floats]:
-        """Lower and upper bounds, as narrow as can be, of all squared distances between some rows and a few others."""
-        squared = self.length[rows, None] + self.length[others] - 2 * (self.rows[rows] @ self.rows[others].T)
+        """Lower and upper bounds, as narrow as can be, of all squared distances between some rows
+        and a few others."""
+        squared = (
+            self.length[rows, None]
+            + self.length[others]
+            - 2 * (self.rows[rows] @ self.rows[others].T)
+        )
         slack = self.slack[rows, None] + self.slack[others]
         return squared - slack, squared + slack
 
     def between(self, rows: Index, others: Index) -> tuple[Floats, Floats]:
-        """Lower bounds of squared distances: of each row to the nearest of the others, of each other to the nearest row."""
+        """Lower bounds of squared distances: of each row to the nearest of the others, of each
+        other to the nearest row."""
         one, two = np.full(len(rows), np.inf), np.full(len(others), np.inf)
         for at, to, block in _products(self._left(rows, self.low), self._right(others, self.low)):
             np.minimum(one[at], block.min(axis=1), out=one[at])
@@ -108,7 +130,8 @@ class Space:
         return one, two
 
     def to_others(self, rows: Index, others: Index, rank: int) -> Floats:
-        """Lower bounds of the squared distance of each row to the `rank`-th nearest of the others."""
+        """Lower bounds of the squared distance of each row to the `rank`-th nearest of the
+        others."""
         if rank == 1:
             return self.between(rows, others)[0]
         best = np.full((len(rows), rank), np.inf, np.float32)
@@ -138,18 +161,23 @@ class Space:
         ndarray of shape (m,), bool
             All that have too few, and some that half of the class was too small a sample for.
         """
-        order = np.random.default_rng(0).permutation(len(own))  # chance decides how long it takes, and nothing else
+        # chance decides how long it takes, and nothing else
+        order = np.random.default_rng(0).permutation(len(own))
         place = np.argsort(order)
         open_ = np.ones(len(own), bool)
-        left = np.flatnonzero(bound > self.to_itself[own])  # of the others not even the row itself is nearer
+        # of the others not even the row itself is nearer
+        left = np.flatnonzero(bound > self.to_itself[own])
         count = np.zeros(len(own), np.int64)
         start, stop = 0, SAMPLE
         while len(left) and start < len(own) / 2:
             nearer = bound[left, None].astype(np.float32)
-            products = _products(self._left(own[left], self.high), self._right(own[order[start:stop]], self.high))
+            products = _products(
+                self._left(own[left], self.high), self._right(own[order[start:stop]], self.high)
+            )
             for at, _, block in products:
                 count[left[at]] += np.count_nonzero(block < nearer[at], axis=1)
-            settled = count[left] - (place[left] < stop) >= needed  # a row in the sample has counted itself
+            # a row in the sample has counted itself
+            settled = count[left] - (place[left] < stop) >= needed
             open_[left[settled]] = False
             left = left[~settled]
             start, stop = stop, 2 * stop
@@ -166,12 +194,18 @@ class Space:
         sample = np.random.default_rng(0).permutation(n)[: max(COLUMNS, n // 64, k + 1)]
         far = self._right(sample, self.high)
         everyone = self._right(np.arange(n), self.low)
-        parts = [self._nearest(rows[at : at + ROWS], k, far, everyone) for at in range(0, len(rows), ROWS)]
+        parts = [
+            self._nearest(rows[at : at + ROWS], k, far, everyone)
+            for at in range(0, len(rows), ROWS)
+        ]
         asked = [part.asked + at for part, at in zip(parts, range(0, len(rows), ROWS), strict=True)]
         none = np.zeros(0, np.int64)
-        return Near(np.concatenate([none, *asked]), np.concatenate([none, *(part.found for part in parts)]),
-                    np.concatenate([none.astype(bool), *(part.sure for part in parts)]),
-                    np.concatenate([none.astype(bool), *(part.first for part in parts)]))  # fmt: skip
+        return Near(
+            np.concatenate([none, *asked]),
+            np.concatenate([none, *(part.found for part in parts)]),
+            np.concatenate([none.astype(bool), *(part.sure for part in parts)]),
+            np.concatenate([none.astype(bool), *(part.first for part in parts)]),
+        )
 
     def _nearest(self, rows: Index, k: int, far: Singles, everyone: Singles) -> Near:
         reach = np.partition(self._left(rows, self.high) @ far.T, k, axis=1)[:, k, None]
@@ -187,11 +221,15 @@ class Space:
 
     def _sorted(self, rows: Index, k: int, asked: Index, found: Index) -> Near:
         """Of pairs that hold the nearest of every row those that may be among them."""
-        squared = np.concatenate([
-            np.einsum("ij,ij->i", gap, gap)
-            for at in range(0, len(asked), 2**16)
-            for gap in [self.rows[rows[asked[at : at + 2**16]]] - self.rows[found[at : at + 2**16]]]
-        ])  # fmt: skip
+        squared = np.concatenate(
+            [
+                np.einsum("ij,ij->i", gap, gap)
+                for at in range(0, len(asked), 2**16)
+                for gap in [
+                    self.rows[rows[asked[at : at + 2**16]]] - self.rows[found[at : at + 2**16]]
+                ]
+            ]
+        )
         slack = self.slack[rows[asked]] + self.slack[found]
         high = squared + slack
         order = np.lexsort((high, asked))
@@ -241,8 +279,12 @@ def agrees(near: Near, classes: Index, rows: Index, k: int, kind: str) -> Answer
     """
     found, own = classes[near.found], classes[rows]
     width = int(classes.max()) + 1
-    counts = np.bincount(near.asked * width + found, minlength=len(rows) * width).reshape(len(rows), width)
-    first = np.bincount((near.asked * width + found)[near.first], minlength=len(rows) * width).reshape(len(rows), width)
+    counts = np.bincount(near.asked * width + found, minlength=len(rows) * width).reshape(
+        len(rows), width
+    )
+    first = np.bincount(
+        (near.asked * width + found)[near.first], minlength=len(rows) * width
+    ).reshape(len(rows), width)
     line = np.arange(len(rows))
     alone = counts[line, own] == counts.sum(axis=1)
     known = (counts.sum(axis=1) == k + 1) & (np.count_nonzero(first, axis=1) == 1)
@@ -255,24 +297,34 @@ def agrees(near: Near, classes: Index, rows: Index, k: int, kind: str) -> Answer
 
 
 def partners(near: Near, classes: Index, rows: Index) -> Answer:
-    """The nearest other row of each (`near` with k = 1); -1 where it is of the row's own class or the row itself."""
+    """The nearest other row of each (`near` with k = 1); -1 where it is of the row's own class or
+    the row itself."""
     value = np.full(len(rows), -1)
     other = classes[near.found] != classes[rows][near.asked]
     foreign = np.bincount(near.asked[other], minlength=len(rows))
-    plain = (np.bincount(near.asked, minlength=len(rows)) == 2) & (np.bincount(near.asked[near.first]) == 1)
+    plain = (np.bincount(near.asked, minlength=len(rows)) == 2) & (
+        np.bincount(near.asked[near.first]) == 1
+    )
     value[near.asked[other]] = near.found[other]
     return Answer(value, plain | (foreign == 0))
 
 
-def asked(ask: Callable[[NDArray[Any]], NDArray[Any]], X: NDArray[Any], positions: Index) -> NDArray[Any]:
-    """`ask(X)[positions]` of a fitted searcher or classifier of scikit-learn, the same to the last tie.
+def asked(
+    ask: Callable[[NDArray[Any]], NDArray[Any]], X: NDArray[Any], positions: Index
+) -> NDArray[Any]:
+    """`ask(X)[positions]` of a fitted searcher or classifier of scikit-learn, the same to the last
+    tie.
 
-    Whole chunks are asked about, in their order, and enough of them for scikit-learn to go through them as through all.
+    Whole chunks are asked about, in their order, and enough of them for scikit-learn to go through
+    them as through all.
     """
     from threadpoolctl import threadpool_info
 
-    threads = max((one["num_threads"] for one in threadpool_info() if one["user_api"] == "openmp"), default=1)
-    few = 4 * CHUNK * threads  # of so many queries or fewer scikit-learn shares out the rows searched, not the queries
+    threads = max(
+        (one["num_threads"] for one in threadpool_info() if one["user_api"] == "openmp"), default=1
+    )
+    # of so many queries or fewer scikit-learn shares out the rows searched, not the queries
+    few = 4 * CHUNK * threads
     if len(X) <= few:
         return ask(X)[positions]
     wanted = np.unique(positions // CHUNK)

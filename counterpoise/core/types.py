@@ -1,0 +1,27 @@
+"""The shapes that modules share, each declared once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Cell = tuple[str, str]
+"""A combination: the keys of its strategy and of its model."""
+
+Labels = NDArray[np.int8]
+"""Shape (n,): 1 for a positive row, 0 for a negative one."""
+
+Matrix = NDArray[np.float64]
+"""Shape (n, k): a row of the table in each row."""
+
+Vector = NDArray[np.float64]
+"""Shape (n,): a number for each row, each fold or each draw."""
+
+Index = NDArray[np.int64]
+"""Shape (n,): numbers of rows, from 0."""
+
+Flags = NDArray[np.bool_]
+"""Shape (n,): whether something holds for each row."""
+
+Floats = NDArray[np.float64]
+"""Numbers in whatever shape."""
