@@ -10,36 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.commands import check
 from counterpoise.core import config, yaml12
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.engine import fingerprint
 from counterpoise.models.registry import MODELS
 from counterpoise.samplers.registry import SAMPLERS
+from stages import check
 
 PIPELINE = yaml12.load((REPOSITORY / "dvc.yaml").read_text())["stages"]
-LEAVES = {
-    REPOSITORY / "stages" / f"{name}.py"
-    for name in (
-        "__init__",
-        "addresses",
-        "config",
-        "errors",
-        "files",
-        "fingerprint",
-        "lifetime",
-        "parallel",
-        "paths",
-        "revision",
-        "yaml12",
-    )
-}
-OF_SCRIPTS = {REPOSITORY / "stages" / f"{name}.py" for name in ("stage_inputs", "validation")}
-"""What scripts share; no script themselves."""
-
-SCRIPTS = sorted(
-    path for path in (REPOSITORY / "stages").glob("*.py") if path not in LEAVES | OF_SCRIPTS
-)
+SCRIPTS = [path for path in sorted((REPOSITORY / "stages").glob("*.py")) if path.stem != "__init__"]
 OF_DATASETS = [stage for stage in PIPELINE if stage not in ("check", "compare")]
 
 
@@ -57,20 +36,6 @@ def code_file(stage: str) -> str:
 
 def sources(stage: str) -> set[str]:
     return set(fingerprint.sources(f"stages.{stage}"))
-
-
-def imports(path: Path) -> set[Path]:
-    """The files of the project that one imports, and the packages that they lie in."""
-    found = set()
-    for name in fingerprint.syntax(path.read_bytes()).imports:
-        base = REPOSITORY.joinpath(*name.split("."))
-        package = base.parent / "__init__.py"
-        found |= {
-            file
-            for file in (base.with_suffix(".py"), base / "__init__.py", package)
-            if file.is_file()
-        }
-    return found
 
 
 def test_the_stages_are_check_those_of_each_dataset_and_compare() -> None:
@@ -92,18 +57,20 @@ def test_the_stages_are_check_those_of_each_dataset_and_compare() -> None:
 def test_a_stage_depends_on_the_list_of_its_own_sources_and_on_no_other_code() -> None:
     assert set(check.STAGES) == set(PIPELINE) - {"check", "track"}
     assert PIPELINE["check"]["outs"] == [code_file(stage) for stage in check.STAGES]
-    assert "stages" in PIPELINE["check"]["deps"]
+    assert set(fingerprint.PACKAGES) <= set(PIPELINE["check"]["deps"])
     for stage in check.STAGES:
         named = [
             path
             for path in paths_of(definition(stage)["deps"])
-            if path.startswith(("stages", "data/code"))
+            if path.startswith((*fingerprint.PACKAGES, "data/code"))
         ]
         assert [path for path in named if path != "counterpoise/report/templates"] == [
             code_file(stage)
         ]
     # the code of track makes no result
-    assert not {"stages", code_file("track")} & set(paths_of(PIPELINE["track"]["deps"]))
+    assert not {*fingerprint.PACKAGES, code_file("track")} & set(
+        paths_of(PIPELINE["track"]["deps"])
+    )
 
 
 def test_check_runs_before_every_other_stage_and_whenever_params_yaml_changes() -> None:
@@ -119,7 +86,7 @@ def test_the_list_of_sources_is_what_the_stage_imports_when_it_runs(stage: str) 
     listed = sources(stage)
     script = (
         f"import sys, stages.{stage}; "
-        "print(*(m.__file__ for name, m in sys.modules.items() if name.split('.')[0] == 'stages'))"
+        "print(*(m.__file__ for name, m in sys.modules.items() if name.split('.')[0] in ('counterpoise', 'stages')))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
@@ -156,7 +123,7 @@ def test_another_sum_of_one_file_changes_the_lists_that_hold_it_alone() -> None:
 
 @pytest.mark.parametrize("stage", PIPELINE)
 def test_a_stage_runs_the_script_of_its_name(stage: str) -> None:
-    given = {"check": "--stage", "fetch": "${key}", "compare": ""}.get(stage, "${item.dataset}")
+    given = {"check": "", "fetch": "${key}", "compare": ""}.get(stage, "${item.dataset}")
     assert definition(stage)["cmd"] == f"python -m stages.{stage} {given}".strip()
     assert (REPOSITORY / "stages" / f"{stage}.py").is_file()
 
@@ -204,72 +171,34 @@ def test_what_was_measured_reaches_pages_alone() -> None:
     assert reading == {"report", "compare", "track"}
 
 
-def room(path: Path) -> str:
-    if path in LEAVES:
-        return "leaf"
-    if path in OF_SCRIPTS:
-        return "of scripts"
-    inside = path.relative_to(REPOSITORY / "stages")
-    return inside.parts[0] if len(inside.parts) > 1 else "script"
+def test_imports_point_one_way() -> None:
+    """The contracts stand in pyproject.toml, for import-linter."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize(
-    "path",
-    sorted((REPOSITORY / "stages").rglob("*.py")),
-    ids=lambda p: p.relative_to(REPOSITORY).as_posix(),
-)
-def test_imports_point_from_scripts_to_rooms_to_leaves(path: Path) -> None:
-    allowed = {
-        "leaf": {"leaf"},
-        "data": {"leaf", "data"},
-        "remedies": {"leaf", "data", "remedies"},
-        "verdict": {"leaf", "data", "remedies", "verdict"},
-        "champion": {"leaf", "data", "remedies", "verdict", "champion"},
-        "tracking": {"leaf", "data", "remedies", "verdict", "champion", "tracking"},
-        "sharing": {"leaf", "sharing"},
-        "of scripts": {"leaf", "data", "remedies"},
-        "script": {
-            "leaf",
-            "of scripts",
-            "data",
-            "remedies",
-            "verdict",
-            "champion",
-            "tracking",
-            "sharing",
-        },
-    }[room(path)]
-    wrong = {found for found in imports(path) - {path} if room(found) not in allowed}
-    assert not wrong
-
-
-def test_imports_go_round_in_no_circle() -> None:
-    graph = {
-        p: imports(p) - {p}
-        for p in (REPOSITORY / "stages").rglob("*.py")
-        if p.name != "__init__.py"
-    }
-    done: set[Path] = set()
-    while graph:
-        free = [
-            p
-            for p, needs in graph.items()
-            if not {n for n in needs if n.name != "__init__.py"} - done
-        ]
-        assert free, f"a circle among {sorted(p.name for p in graph)}"
-        done |= set(free)
-        graph = {p: needs for p, needs in graph.items() if p not in done}
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_reads_calls_and_writes_and_no_more(path: Path) -> None:
+    assert path.stem in PIPELINE
+    assert len(path.read_text().splitlines()) <= 80
 
 
 def test_nothing_but_the_room_of_tracking_imports_mlflow() -> None:
     pattern = re.compile(r"^\s*(import|from) mlflow", re.MULTILINE)
     found = {
         p.relative_to(REPOSITORY).as_posix()
-        for p in (REPOSITORY / "stages").rglob("*.py")
+        for folder in fingerprint.PACKAGES
+        for p in (REPOSITORY / folder).rglob("*.py")
         if pattern.search(p.read_text())
     }
     assert found == {
-        f"stages/tracking/{name}.py" for name in ("client", "connection", "registry", "served")
+        f"counterpoise/tracking/{name}.py"
+        for name in ("connection", "publisher", "pyfunc", "registry")
     }
 
 

@@ -1,0 +1,143 @@
+"""YAML is read and written as DVC does, so that what DVC writes into dvc.lock is what params.yaml
+has."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.serialize import YAMLError, dumps_yaml, parse_yaml
+
+from counterpoise.core import config, yaml12
+from tests.core.test_config import SMALLEST
+
+WORDS: dict[str, Any] = {
+    "yes": "yes",
+    "Yes": "Yes",
+    "no": "no",
+    "No": "No",
+    "NO": "NO",
+    "on": "on",
+    "Off": "Off",
+    "y": "y",
+    "n": "n",
+    "true": True,
+    "True": True,
+    "FALSE": False,
+    "~": None,
+    "null": None,
+    "": None,
+    "none": "none",
+    "nan": "nan",
+    "1e-3": 0.001,
+    "1e5": 100000.0,
+    "1.5E+3": 1500.0,
+    "5e-05": 0.00005,
+    ".5": 0.5,
+    "1_000": 1000,
+    "0o7": 7,
+    "010": 10,
+    "0b1": 1,
+    "0x1F": 31,
+    ".inf": math.inf,
+    "-.inf": -math.inf,
+    "12:30": "12:30",
+    "1:30:00": "1:30:00",
+    "'No'": "No",
+    '"1e-3"': "1e-3",
+    "'~'": "~",
+}
+"""What stands in params.yaml, and what it is."""
+
+VALID = [
+    *(f"word: {word}\n" for word in WORDS),
+    *(f"{word}: 1\n" for word in ("yes", "No", "12:30", "1e-3", "2018-08-15")),
+    "day: 2018-08-15\n",
+    "time: 2018-08-15T10:00:00\n",
+    "time: 2018-08-15 10:00\n",
+    "a:\tb\n",
+    "base: &base {x: 1, y: 2}\nother:\n  <<: *base\n  x: 3\n",
+    "base: &base {x: 1}\nother: {x: 3, <<: *base}\n",
+    "one: &one [1, 2]\ntwo: *one\n",
+    "[a, b]: 1\n",
+    'urls: ["https://example.org/a.csv"]\n',
+    "%YAML 1.1\n---\na: yes\n",
+    "\ufeffa: año\n",
+]
+REFUSED = [
+    "a:\n\tb: 1\n",
+    "two: *one\n",
+    "one: &one 1\ntwo: &one 2\n",
+    "a: 1\na: 2\n",
+    "a: {b: 1, b: 2}\n",
+    "1: a\n1.0: b\n",
+    "{a: 1}: 2\n",
+    "a: 1\n<<: 2\n",
+    "urls: [https://example.org/a.csv]\n",
+    "a: @b\n",
+    "a: b: c\n",
+    "a: 'b\n",
+    "a: !odd 1\n",
+    "a: <<\n",
+    "a\n---\nb\n",
+]
+
+
+@pytest.mark.parametrize(("word", "value"), WORDS.items())
+def test_a_word_is_what_yaml_1_2_says(word: str, value: Any) -> None:
+    found = yaml12.load(f"word: {word}\n")["word"]
+    assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize("text", VALID)
+def test_a_text_holds_the_values_and_types_that_dvc_finds_in_it(text: str) -> None:
+    assert repr(yaml12.load(text)) == repr(parse_yaml(text, "params.yaml"))
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_a_text_that_dvc_refuses_is_refused(text: str) -> None:
+    with pytest.raises(YAMLError):
+        parse_yaml(text, "params.yaml")
+    with pytest.raises(yaml12.InvalidYaml):
+        yaml12.load(text)
+
+
+CONTENT = {
+    "words": {f"k{k}": value for k, value in enumerate(WORDS.values())},
+    "texts": list(WORDS),
+    "empty": [{}, []],
+}
+
+
+def test_what_is_written_is_what_dvc_writes_and_comes_back() -> None:
+    written = yaml12.dump(CONTENT)
+    assert written == dumps_yaml(CONTENT)
+    assert repr(yaml12.load(written)) == repr(CONTENT)
+
+
+@pytest.mark.parametrize(
+    "positive", ["yes", "Yes", "no", "No", "on", "12:30", "1e-3", "true", "~", True, 1]
+)
+def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(
+    workplace: Path, positive: Any
+) -> None:
+    """A column called No, and a label that YAML 1.1 reads as something else, through a dvc.lock of
+    DVC's own."""
+    entry = {"path": "data/orders.csv", "target": "churned", "positive": positive, "drop": ["No"]}
+    Path("params.yaml").write_text(yaml12.dump({**SMALLEST, "datasets": {"orders": entry}}))
+    asked = config.load()
+    values = {key: value for key, value in SMALLEST.items() if key != "datasets"} | {
+        "datasets.orders": entry
+    }
+    locked = yaml12.load(
+        dumps_yaml(
+            {"schema": "2.0", "stages": {"evaluate@orders": {"params": {"params.yaml": values}}}}
+        )
+    )
+    content = dict(locked["stages"]["evaluate@orders"]["params"]["params.yaml"])
+    content["datasets"] = {"orders": content.pop("datasets.orders")}
+    found = config.parse(content)
+    assert found == asked
+    assert type(found.datasets["orders"].positive) is type(positive)

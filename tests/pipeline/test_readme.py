@@ -1,0 +1,206 @@
+"""The README is a test: its commands are the ones that CI runs, and each of them works in a fresh
+clone."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from counterpoise.core import config, files, yaml12
+from counterpoise.core.paths import REPOSITORY
+from counterpoise.data import readers
+from tests.helpers.project import Project
+
+README = (REPOSITORY / "README.md").read_text()
+COMMANDS = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line
+]
+
+
+def test_the_first_two_commands_are_the_run_and_the_tests() -> None:
+    assert COMMANDS[0].endswith("pip install -r requirements.lock && dvc repro track@digits")
+    assert COMMANDS[1].endswith("pip install -q -r requirements-dev.lock && pytest")
+
+
+def test_ci_calls_the_same_test_command_as_the_readme() -> None:
+    assert COMMANDS[1] in (REPOSITORY / ".ci" / "run").read_text().splitlines()
+
+
+def test_no_command_stands_in_the_readme_untested() -> None:
+    """Every command of the README is known here; a new one needs a test."""
+    known = {
+        COMMANDS[0],
+        COMMANDS[1],
+        "mlflow ui --backend-store-uri sqlite:///mlflow.db",
+        "dvc repro",
+        "python -m counterpoise check",
+        "dvc add data/mine.csv",
+        "dvc metrics diff",
+        "dvc plots show",
+        "COUNTERPOISE_MIRROR=/path/to/files dvc repro",
+        # tests/services/test_remotes.py, tests/pipeline/test_merge.py and tests/services/test_team.py
+        "export COUNTERPOISE_STORE=/srv/counterpoise-store",
+        "dvc push --run-cache",
+        "dvc pull --run-cache --allow-missing",
+        "dvc repro --pull",
+        "deploy/server.sh start",
+        # below, and tests/champion/test_scoring.py
+        "python -m counterpoise promote digits",
+        "python -m counterpoise score digits new.csv scored.csv",
+        "mlflow models serve -m models:/counterpoise-digits@champion --env-manager local",
+    }
+    assert set(COMMANDS) <= known
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A fresh clone with no mirror, and a proxy at which nothing listens in front of every host."""
+    nowhere = "http://127.0.0.1:9"
+    return Project.copied(
+        tmp_path_factory.mktemp("fresh"),
+        http_proxy=nowhere,
+        https_proxy=nowhere,
+        no_proxy="127.0.0.1",
+    )
+
+
+def test_the_first_command_runs_without_a_network(fresh: Project) -> None:
+    """The part after the environment is made; the committed dvc.lock names results that are in no
+    public remote."""
+    command = COMMANDS[0].split(" && ")[-1]
+    outcome = fresh.run(*shlex.split(command))
+    assert outcome.status == 0, outcome.text
+    assert (fresh.folder / "reports" / "digits.html").stat().st_size > 10_000
+    params = config.load(REPOSITORY / "params.yaml")
+    runs = [
+        name
+        for experiment, name, status in fresh.current_runs()
+        if experiment == "digits" and status == "FINISHED"
+    ]
+    assert len([name for name in runs if name != "comparison"]) == len(params.cells)
+    split = params.split_of("digits")
+    # a fold in which tomek_links removes nothing has the same inputs as doing nothing, and is
+    # fitted once
+    fitted, kept = outcome.fits["digits"]
+    assert fitted + kept == split.folds * split.repeats * len(params.cells)
+    assert fitted > kept
+
+
+def test_without_a_network_the_message_says_what_to_do(fresh: Project) -> None:
+    outcome = fresh.dvc("repro", "fetch@mammography")
+    assert outcome.status != 0
+    assert "COUNTERPOISE_MIRROR" in outcome.text
+    assert "dvc repro track@digits" in outcome.text
+    assert "Traceback" not in outcome.text
+    assert not list((fresh.folder / "data").rglob("*.part"))
+
+
+def test_the_ui_opens_on_the_runs(fresh: Project) -> None:
+    command = next(c for c in COMMANDS if c.startswith("mlflow ui"))
+    program = shutil.which("mlflow", path=str(Path(sys.executable).parent))
+    assert program
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/search",
+        data=b'{"max_results": 10}',
+        headers={"Content-Type": "application/json"},
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    server = subprocess.Popen(
+        [program, *shlex.split(command)[1:], "--port", str(port), "--workers", "1"],
+        cwd=fresh.folder,
+        env=fresh.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(300):
+            try:
+                with direct.open(request, timeout=60) as answer:
+                    assert b'"digits"' in answer.read()
+                break
+            except urllib.error.URLError:
+                assert server.poll() is None, "the server has ended"
+                time.sleep(0.2)
+        else:
+            pytest.fail("the server did not answer within a minute")
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def test_the_champion_of_the_first_command_scores_a_file(fresh: Project) -> None:
+    readers.digits().to_csv(fresh.folder / "new.csv", index=False)
+    for command in COMMANDS:
+        if command.startswith(("python -m counterpoise promote", "python -m counterpoise score")):
+            outcome = fresh.run(*shlex.split(command))
+            assert outcome.status == 0, outcome.text
+    scored = files.read_csv(fresh.folder / "scored.csv")
+    assert list(scored.columns) == ["probability", "decision"]
+    assert (scored["decision"] == (readers.digits()["digit"] == 8)).mean() > 0.95
+
+
+def test_check_passes_on_what_is_committed(fresh: Project) -> None:
+    outcome = fresh.stage("check")
+    assert outcome.status == 0, outcome.text
+    assert "params.yaml: OK, 4 datasets x 61 combinations" in outcome.text
+
+
+def test_the_readmes_table_shows_the_committed_results() -> None:
+    from docs.make_figures import END, START, table
+
+    reports = REPOSITORY / "reports"
+    shown = README.partition(START)[2].partition(END)[0].strip()
+    assert shown == table(
+        files.read_csv(reports / "leaderboard.csv"), files.read_csv(reports / "decisions.csv")
+    )
+    assert (REPOSITORY / "docs" / "mammography.png").stat().st_size > 10_000
+
+
+def test_the_committed_results_come_from_the_committed_parameters() -> None:
+    """Every cell that params.yaml names is in the committed leaderboard, and dvc.lock knows every
+    stage."""
+    params = config.load(REPOSITORY / "params.yaml")
+    board = files.read_csv(REPOSITORY / "reports" / "leaderboard.csv")
+    found = list(board[["dataset", "strategy", "model"]].itertuples(index=False, name=None))
+    assert found == [(dataset, *cell) for dataset in params.datasets for cell in params.cells]
+    locked = yaml12.load((REPOSITORY / "dvc.lock").read_text())["stages"]
+    wanted = {"check", "compare"}
+    for dataset in params.datasets:
+        names = ("fetch", "split", "audit", "resample", "train", "evaluate", "report", "track")
+        wanted |= {f"{stage}@{dataset}" for stage in names}
+    assert set(locked) == wanted
+    by_name = {
+        entry["path"]: entry["md5"]
+        for entry in locked["compare"]["outs"]
+        if entry["path"].endswith((".csv", ".json"))
+    }
+    assert len(by_name) == 3
+    import hashlib
+
+    for path, md5 in by_name.items():
+        assert hashlib.md5((REPOSITORY / path).read_bytes()).hexdigest() == md5, path
+
+
+def test_the_readmes_eight_lines_are_a_valid_dataset() -> None:
+    text = re.search(r"```yaml\n(datasets:\n.*?)```", README, re.DOTALL)
+    assert text is not None
+    lines = [line for line in text[1].splitlines() if line.strip()]
+    assert len(lines) - 2 <= 8, "eight lines suffice"
+    entry = yaml12.load(text[1])["datasets"]["mine"]
+    assert config.Dataset.model_validate(entry).positive == "yes"
