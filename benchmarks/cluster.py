@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from counterpoise.core.config import Model, StratifiedKFold, seed_for
+from counterpoise.core.config import Model, StratifiedKFold
 from counterpoise.core.outcome import attempted
+from counterpoise.core.seeds import seed_for
 from counterpoise.data import splitters
 from counterpoise.data.tables import Table
 from counterpoise.engine import dask_cluster

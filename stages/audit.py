@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from counterpoise.core import files, paths
 from counterpoise.core.errors import guarded
-from counterpoise.data import data_checks, tables
 from counterpoise.data import folds as splits
+from counterpoise.data import tables
+from counterpoise.data.checks import all_checks
 from counterpoise.engine.stage_inputs import stage
 
 
 def main() -> None:
     with stage("audit", __doc__) as (params, name):
         table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
-        report = data_checks.find(
+        report = all_checks.find(
             table, parts.compared, params.split_of(name).scheme, params.seed, name
         )
         files.write_json(paths.audit(name), report.content())  # also of a table that is refused
         for finding in report.findings:
             print(f"{name}: {finding.severity}: {finding.sentence}")
         if report.serious and params.dataset(name).defects == "fail":
-            raise data_checks.refusal(name, report)
+            raise all_checks.refusal(name, report)
 
 
 if __name__ == "__main__":

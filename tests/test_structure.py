@@ -86,7 +86,8 @@ def test_the_list_of_sources_is_what_the_stage_imports_when_it_runs(stage: str) 
     listed = sources(stage)
     script = (
         f"import sys, stages.{stage}; "
-        "print(*(m.__file__ for name, m in sys.modules.items() if name.split('.')[0] in ('counterpoise', 'stages')))"
+        "print(*(m.__file__ for name, m in sys.modules.items()"
+        " if name.split('.')[0] in ('counterpoise', 'stages')))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True

@@ -12,7 +12,8 @@ import numpy as np
 
 from benchmarks.speed import given
 from counterpoise.core import config, files, paths, yaml12
-from counterpoise.core.config import Params, seed_for
+from counterpoise.core.config import Params
+from counterpoise.core.seeds import seed_for
 from counterpoise.data import datasets, sources, splitters
 from counterpoise.data.folds import TEST, TRAIN, Parts
 from counterpoise.data.tables import Table

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from counterpoise.core.config import CPU, AnySplit, Params, seed_for
+from counterpoise.core.config import CPU, AnySplit, Params
 from counterpoise.core.errors import NotApplicable, ResultError
 from counterpoise.core.outcome import one_line, reason_of
+from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Index, Vector
 from counterpoise.data.splitters import groups_of
 from counterpoise.data.tables import Table

@@ -18,8 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
 
-from counterpoise.core.config import Dataset, did_you_mean
-from counterpoise.core.errors import TableError
+from counterpoise.core.config import Dataset
+from counterpoise.core.errors import TableError, did_you_mean
 from counterpoise.core.types import Matrix
 from counterpoise.data.readers import MISSING
 from counterpoise.data.tables import Table

@@ -18,8 +18,7 @@ from tqdm import tqdm
 from counterpoise.champion.bundle import Champion
 from counterpoise.champion.schema import Noted, Schema
 from counterpoise.core import files
-from counterpoise.core.config import did_you_mean
-from counterpoise.core.errors import ConfigurationError, TableError
+from counterpoise.core.errors import ConfigurationError, TableError, did_you_mean
 from counterpoise.data.readers import MISSING, header, refuse_short
 
 OUT = ("probability", "decision")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from counterpoise.core.config import unknown
-from counterpoise.core.errors import ConfigurationError, ResultError
+from counterpoise.core.errors import ConfigurationError, ResultError, unknown
 from counterpoise.core.outcome import OK
 from counterpoise.core.types import Cell
 from counterpoise.evaluation.summary import best, doing_nothing, remedies

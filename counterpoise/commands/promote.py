@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoise.core import config, files, paths
-from counterpoise.core.config import Params, seed_for
+from counterpoise.core.config import Params
 from counterpoise.core.errors import ResultError
 from counterpoise.core.revision import revision
+from counterpoise.core.seeds import seed_for
 from counterpoise.data import tables
 from counterpoise.tracking import manifest, store
 from counterpoise.tracking.manifest import RunManifest

@@ -8,7 +8,8 @@ from pathlib import Path
 from counterpoise.core import config, paths
 from counterpoise.core.config import Params
 from counterpoise.core.errors import ConfigurationError, CounterpoiseError, DeviceError
-from counterpoise.data import data_checks, sources, splitters
+from counterpoise.data import sources, splitters
+from counterpoise.data.checks import all_checks
 from counterpoise.data.datasets import fetch
 from counterpoise.engine import devices
 from counterpoise.evaluation import costs, levels
@@ -104,8 +105,8 @@ def _dataset(params: Params, name: str) -> None:
     parts = splitters.split(table, params.split_of(name), params.seed, name)
     costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
     if entry.defects == "fail":
-        report = data_checks.find(
+        report = all_checks.find(
             table, parts.compared, params.split_of(name).scheme, params.seed, name, labels=False
         )
         if report.serious:
-            raise data_checks.refusal(name, report)
+            raise all_checks.refusal(name, report)

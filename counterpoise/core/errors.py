@@ -17,10 +17,12 @@ Every message says what is wrong, where, what was expected, what was found, and 
 
 from __future__ import annotations
 
+import difflib
 import errno
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from counterpoise import INTERRUPTED
 
@@ -162,3 +164,23 @@ def guarded(main: Callable[[], int | None], *, bring_back: bool = True) -> Calla
         return 1
 
     return run
+
+
+def unknown(
+    what: str, word: str, known: Iterable[str], *, where: str, todo: str, expected: str = "one of: "
+) -> ConfigurationError:
+    """The message for a name that does not exist, with a hint at the closest one that does."""
+    known = list(known)
+    return ConfigurationError(
+        f"{what}{did_you_mean(word, known)}.",
+        where=where,
+        expected=expected + ", ".join(known),
+        found=repr(word),
+        todo=todo,
+    )
+
+
+def did_you_mean(word: str, known: Any) -> str:
+    """A hint at the known word that is closest, or nothing."""
+    close = difflib.get_close_matches(word, [str(k) for k in known], n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

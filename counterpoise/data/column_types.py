@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
 
-from counterpoise.core.config import Dataset, Label, Rows, did_you_mean
-from counterpoise.core.errors import TableError
+from counterpoise.core.config import Dataset, Label, Rows
+from counterpoise.core.errors import TableError, did_you_mean
 from counterpoise.core.types import Labels
 from counterpoise.data.tables import COST, ROLE, TARGET, Table
 

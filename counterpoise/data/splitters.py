@@ -19,8 +19,8 @@ from sklearn.model_selection import (
 )
 
 from counterpoise.core import config
-from counterpoise.core.config import seed_for
 from counterpoise.core.errors import SplitError
+from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels
 from counterpoise.data import prequential
 from counterpoise.data.folds import TEST, TRAIN, UNUSED, VALIDATION, Parts

@@ -15,9 +15,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from counterpoise.core import files
-from counterpoise.core.config import Params, Strategy, seed_for
+from counterpoise.core.config import Params, Strategy
 from counterpoise.core.errors import NotApplicable
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
+from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.data.folds import Fold, Parts
 from counterpoise.data.tables import ROLE, TARGET, Table, frame_of, read_matrix

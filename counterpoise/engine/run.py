@@ -14,9 +14,10 @@ import numpy as np
 from tqdm import tqdm
 
 from counterpoise.core import paths
-from counterpoise.core.config import Params, seed_for
+from counterpoise.core.config import Params
 from counterpoise.core.outcome import FAILED, OK, attempted
 from counterpoise.core.revision import origin
+from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels, Matrix, Vector
 from counterpoise.data.folds import Fold, Parts
 from counterpoise.data.tables import Table, in_file

@@ -21,9 +21,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from counterpoise.core.config import Range, seed_for
+from counterpoise.core.config import Range
 from counterpoise.core.errors import CounterpoiseError, NotApplicable
 from counterpoise.core.outcome import reason_of
+from counterpoise.core.seeds import seed_for
 from counterpoise.models.adapters import Report
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core import files, paths
-from counterpoise.core.config import CPU, Params, Thresholds, seed_for
+from counterpoise.core.config import CPU, Params, Thresholds
 from counterpoise.core.outcome import OK
+from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Labels, Vector
 from counterpoise.data import folds as splits
 from counterpoise.data import tables

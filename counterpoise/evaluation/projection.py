@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from counterpoise.core.config import seed_for
+from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.samplers.feature_space import SamplingSpace
 

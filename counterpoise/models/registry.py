@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from counterpoise.core.config import CPU, NONE, Choices, Model, Range, unknown
-from counterpoise.core.errors import ConfigurationError
+from counterpoise.core.config import CPU, NONE, Choices, Model, Range
+from counterpoise.core.errors import ConfigurationError, unknown
 from counterpoise.core.types import Labels, Matrix, Vector
 from counterpoise.models import adapters, class_weights, losses
 from counterpoise.models.adapters import Learned, Rows

@@ -17,8 +17,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from counterpoise.core.config import NONE, Strategy, unknown
-from counterpoise.core.errors import ConfigurationError, NotApplicable
+from counterpoise.core.config import NONE, Strategy
+from counterpoise.core.errors import ConfigurationError, NotApplicable, unknown
 from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.samplers import smote as oversampling
 from counterpoise.samplers.feature_space import READ, Coded, SamplingSpace

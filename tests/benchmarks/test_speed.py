@@ -17,9 +17,9 @@ from sklearn.metrics import average_precision_score
 from benchmarks.speed import bare, environments, given, report, repro, timed, work
 from benchmarks.speed.timed import Line
 from counterpoise.core import config, yaml12
-from counterpoise.core.config import seed_for
 from counterpoise.core.errors import LibraryError, ResultError
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.core.seeds import seed_for
 from counterpoise.data import datasets, splitters
 from counterpoise.engine.fit import Work, fit
 from counterpoise.engine.resampling import resample

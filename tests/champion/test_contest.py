@@ -30,8 +30,9 @@ from counterpoise.champion.schema import Column, Noted, Schema
 from counterpoise.champion.selection import chosen
 from counterpoise.commands import promote
 from counterpoise.core import config, files, paths
-from counterpoise.core.config import Costs, Thresholds, seed_for
+from counterpoise.core.config import Costs, Thresholds
 from counterpoise.core.errors import ResultError, TableError, guarded
+from counterpoise.core.seeds import seed_for
 from counterpoise.data import folds as splits
 from counterpoise.data import tables
 from counterpoise.data.tables import COST, Table

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from counterpoise.core import config, yaml12
 from counterpoise.core.errors import ConfigurationError
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.core.seeds import seed_for
 
 SMALLEST: dict[str, Any] = {
     "seed": 1,
@@ -605,14 +606,14 @@ def test_parameters_cannot_be_changed_afterwards() -> None:
 
 
 def test_a_derived_seed_is_the_same_on_every_machine_and_another_for_every_name() -> None:
-    assert config.seed_for(20211, "digits", "split", 0) == 1096174028
+    assert seed_for(20211, "digits", "split", 0) == 1096174028
     names = [
         ("digits", "split", 0),
         ("digits", "split", 1),
         ("digits", "validation", 0),
         ("mammography", "split", 0),
     ]
-    assert len({config.seed_for(seed, *name) for seed in (1, 2) for name in names}) == 8
+    assert len({seed_for(seed, *name) for seed in (1, 2) for name in names}) == 8
 
 
 def test_the_committed_parameters_are_valid() -> None:

@@ -159,7 +159,9 @@ def copied(folder: Path) -> None:
 
 def test_a_damaged_list_of_known_sources_is_made_again(tmp_path: Path) -> None:
     copied(tmp_path)
-    script = "from counterpoise.engine import fingerprint; print(fingerprint.code_digest('stages.split'))"
+    script = (
+        "from counterpoise.engine import fingerprint;print(fingerprint.code_digest('stages.split'))"
+    )
 
     def found() -> str:
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

@@ -19,8 +19,8 @@ from sklearn.metrics import (
 )
 
 from counterpoise.core import config, files, paths
-from counterpoise.core.config import seed_for
 from counterpoise.core.errors import ResultError
+from counterpoise.core.seeds import seed_for
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters, tables
 from counterpoise.data.folds import Parts

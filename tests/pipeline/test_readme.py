@@ -51,7 +51,7 @@ def test_no_command_stands_in_the_readme_untested() -> None:
         "dvc metrics diff",
         "dvc plots show",
         "COUNTERPOISE_MIRROR=/path/to/files dvc repro",
-        # tests/services/test_remotes.py, tests/pipeline/test_merge.py and tests/services/test_team.py
+        # tests/services/test_remotes.py, test_team.py and tests/pipeline/test_merge.py
         "export COUNTERPOISE_STORE=/srv/counterpoise-store",
         "dvc push --run-cache",
         "dvc pull --run-cache --allow-missing",

@@ -83,7 +83,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tables(results: Path) -> dict[str, pd.DataFrame]:
     folder = results / "data" / "evaluations" / "digits"
-    return {name: files.read_csv(folder / f"{name}.csv") for name in report.TABLES}
+    return {name: files.read_csv(folder / f"{name}.csv") for name in dataset_page.TABLES}
 
 
 @pytest.fixture(scope="module")

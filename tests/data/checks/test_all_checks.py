@@ -20,8 +20,10 @@ from counterpoise.commands import check
 from counterpoise.core import config, files, paths, yaml12
 from counterpoise.core.errors import ConfigurationError, TableError, guarded
 from counterpoise.core.paths import REPOSITORY
-from counterpoise.data import data_checks, label_noise, splitters
-from counterpoise.data.data_checks import Finding, Report
+from counterpoise.data import splitters
+from counterpoise.data.checks import all_checks, duplicates, label_suspects, leakage, sentinels
+from counterpoise.data.checks.all_checks import Report
+from counterpoise.data.checks.finding import SEVERITIES, SHOWN, Finding
 from counterpoise.data.datasets import fetch
 from counterpoise.data.folds import Parts
 from counterpoise.data.tables import Table
@@ -38,7 +40,7 @@ def split_of(table: Table, scheme: Any = FOLDS) -> Parts:
 
 
 def look(table: Table, scheme: Any = FOLDS, **options: bool) -> Report:
-    return data_checks.find(table, split_of(table, scheme), scheme.scheme, 1, "mine", **options)
+    return all_checks.find(table, split_of(table, scheme), scheme.scheme, 1, "mine", **options)
 
 
 def of_kind(report: Report, kind: str) -> list[Finding]:
@@ -74,7 +76,7 @@ def committed(mirror_of_session: Path) -> dict[str, tuple[Table, Report]]:
         table, _ = fetch(name, params.dataset(name), download=False)
         scheme = params.split_of(name)
         parts = splitters.split(table, scheme, params.seed, name)
-        found[name] = table, data_checks.find(table, parts, scheme.scheme, params.seed, name)
+        found[name] = table, all_checks.find(table, parts, scheme.scheme, params.seed, name)
     return found
 
 
@@ -277,7 +279,7 @@ def test_a_strong_feature_is_no_leak() -> None:
     table = numeric_table(2_000, 100)
     random = np.random.default_rng(2)
     strong = table.y * 3 + random.normal(size=2_000)
-    assert 0.97 < roc_auc_score(table.y, strong) < data_checks.LEAK
+    assert 0.97 < roc_auc_score(table.y, strong) < leakage.LEAK
     assert not of_kind(look(with_column(table, "strong", strong), labels=False), "leak")
 
 
@@ -331,7 +333,7 @@ def test_several_sentinels_at_both_ends() -> None:
     values, counts = np.unique(
         np.r_[np.linspace(0, 90, 500), [-999] * 20, [-998] * 10, [9999] * 30], return_counts=True
     )
-    assert data_checks.suspicious(values, counts) == [-999, -998, 9999]
+    assert sentinels.suspicious(values, counts) == [-999, -998, 9999]
 
 
 HONEST = {
@@ -353,7 +355,7 @@ HONEST = {
 @given(st.sampled_from(sorted(HONEST)), st.integers(0, 10_000), st.integers(50, 3_000))
 def test_honest_columns_hold_no_sentinel(kind: str, seed: int, rows: int) -> None:
     values, counts = np.unique(HONEST[kind](np.random.default_rng(seed), rows), return_counts=True)
-    assert data_checks.suspicious(values.astype(float), counts) == []
+    assert sentinels.suspicious(values.astype(float), counts) == []
 
 
 def test_a_random_split_of_what_has_a_time_says_how_the_positive_share_moves() -> None:
@@ -383,7 +385,7 @@ def test_flipped_labels_are_the_suspects(committed: dict[str, tuple[Table, Repor
     y = table.y.copy()
     y[flipped] = 1 - y[flipped]
     noisy = replace(table, y=y)
-    found = label_noise.suspects(noisy, data_checks.alike(noisy.X), 1)
+    found = label_suspects.suspects(noisy, duplicates.alike(noisy.X), 1)
     hits = np.isin(found.rows, flipped)
     assert hits.sum() >= 18
     assert hits.mean() >= 0.75
@@ -406,25 +408,25 @@ def test_a_model_that_cannot_tell_the_classes_apart_contradicts_no_label() -> No
 
 def test_a_large_table_is_sampled_and_keeps_its_positives() -> None:
     y = labels(60_000, 400, np.random.default_rng(8))
-    rows = label_noise.sample(y, 1)
-    assert len(rows) == len(set(rows)) == label_noise.AT_MOST
+    rows = label_suspects.sample(y, 1)
+    assert len(rows) == len(set(rows)) == label_suspects.AT_MOST
     assert y[rows].sum() == 400
-    assert np.array_equal(rows, label_noise.sample(y, 1))
-    assert not np.array_equal(rows, label_noise.sample(y, 2))
+    assert np.array_equal(rows, label_suspects.sample(y, 1))
+    assert not np.array_equal(rows, label_suspects.sample(y, 2))
 
 
 def test_a_wide_table_is_looked_at_in_the_same_features_each_time() -> None:
     table = numeric_table(400, 60)
     wide = replace(table, features=tuple(f"f{k}" for k in range(600)), X=np.tile(table.X, 200))
-    found = [label_noise.suspects(wide, data_checks.alike(wide.X), 1) for _ in range(2)]
+    found = [label_suspects.suspects(wide, duplicates.alike(wide.X), 1) for _ in range(2)]
     assert np.array_equal(found[0].rows, found[1].rows)
     assert len(found[0].looked_at) == 400
 
 
 def test_a_row_is_never_judged_by_its_copy(committed: dict[str, tuple[Table, Report]]) -> None:
     table, _ = committed["mammography"]
-    groups = data_checks.alike(table.X)
-    folds = label_noise._folds(groups, table.y, 1)
+    groups = duplicates.alike(table.X)
+    folds = label_suspects._folds(groups, table.y, 1)
     assert pd.Series(folds).groupby(groups).nunique().eq(1).all()
     assert np.bincount(folds, weights=table.y).min() > 40
 
@@ -440,9 +442,9 @@ small = arrays.arrays(
 
 @given(small)
 def test_rows_are_alike_as_pandas_says(X: np.ndarray) -> None:
-    groups = data_checks.alike(X)
+    groups = duplicates.alike(X)
     again = pd.DataFrame(X + 0.0).duplicated().to_numpy()
-    assert np.array_equal(data_checks._repeated(groups), again)
+    assert np.array_equal(duplicates._repeated(groups), again)
 
 
 @given(small, st.integers(0, 99), st.booleans())
@@ -461,11 +463,11 @@ def test_every_finding_counts_within_bounds_and_names_rows_and_columns_that_exis
         assert 0 < finding.count <= finding.of
         assert set(finding.columns) <= set(names)
         assert all(1 <= row <= len(X) for row in finding.rows)
-        assert len(finding.rows) == len(set(finding.rows)) <= data_checks.SHOWN
+        assert len(finding.rows) == len(set(finding.rows)) <= SHOWN
         assert finding.sentence.endswith(".")
         assert finding.todo.endswith(".")
         assert finding.kind in TITLES
-    severities = [data_checks.SEVERITIES.index(finding.severity) for finding in report.findings]
+    severities = [SEVERITIES.index(finding.severity) for finding in report.findings]
     assert severities == sorted(severities)
     assert len(shown(report.content())) == len(report.findings) + len(report.unchecked)
     assert look(table) == report
@@ -495,7 +497,7 @@ def test_the_order_of_the_rows_changes_no_count_of_rows(X: np.ndarray, seed: int
 def test_a_ranking_by_steps_is_that_of_scikit_learn(rows: list[tuple[int, bool]]) -> None:
     score, y = np.array([score for score, _ in rows]), np.array([label for _, label in rows])
     positive, all_rows = np.bincount(score, weights=y, minlength=7), np.bincount(score, minlength=7)
-    auc, precision = data_checks.ranked(positive, all_rows - positive)
+    auc, precision = leakage.ranked(positive, all_rows - positive)
     assert auc == pytest.approx(roc_auc_score(y, score))
     assert precision == pytest.approx(average_precision_score(y, score))
 
@@ -512,7 +514,7 @@ def test_a_suspect_is_likelier_of_the_other_class_than_what_is_usual_there(
         np.array([p for p, _ in rows]),
         np.array([label for _, label in rows]).astype(np.int8),
     )
-    found = label_noise.confident(positive, y)
+    found = label_suspects.confident(positive, y)
     own = np.where(y == 1, positive, 1 - positive)
     assert list(own[found]) == sorted(own[found])
     usual = [own[y == 0].mean(), own[y == 1].mean()]
@@ -624,9 +626,7 @@ def test_defects_takes_two_words(place: Path) -> None:
 
 def test_several_serious_defects_are_all_told() -> None:
     finding = Finding("leak", "serious", 1, 2, ("a",), (), "One sentence.", "Do this.")
-    error = data_checks.refusal(
-        "mine", Report((finding, replace(finding, sentence="Another.")), {})
-    )
+    error = all_checks.refusal("mine", Report((finding, replace(finding, sentence="Another.")), {}))
     assert isinstance(error, TableError)
     assert "2 serious defects" in str(error)
     assert "One sentence.\n            Another." in str(error)

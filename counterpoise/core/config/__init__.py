@@ -1,0 +1,54 @@
+"""params.yaml as a frozen, typed model: what it may hold, read once and checked whole.
+
+The model knows the shape of the parameters. What the name of a sampler or a model means is known by
+the registries in `counterpoise.samplers` and `counterpoise.models`; `python -m counterpoise check`
+asks both.
+"""
+
+from __future__ import annotations
+
+from counterpoise.core.config.costs import Cost, CostOf, Costs, Thresholds
+from counterpoise.core.config.datasets import Dataset, File, Rows, Source
+from counterpoise.core.config.loading import load, parse
+from counterpoise.core.config.models import AUTO, CPU, CUDA, Choices, Model, Range, Search
+from counterpoise.core.config.params import Params
+from counterpoise.core.config.splits import (
+    AnySplit,
+    Grouped,
+    Holdout,
+    Prequential,
+    StratifiedKFold,
+    Temporal,
+)
+from counterpoise.core.config.strategies import NONE, Strategy
+from counterpoise.core.config.values import Label
+
+__all__ = [
+    "AUTO",
+    "CPU",
+    "CUDA",
+    "NONE",
+    "AnySplit",
+    "Choices",
+    "Cost",
+    "CostOf",
+    "Costs",
+    "Dataset",
+    "File",
+    "Grouped",
+    "Holdout",
+    "Label",
+    "Model",
+    "Params",
+    "Prequential",
+    "Range",
+    "Rows",
+    "Search",
+    "Source",
+    "Strategy",
+    "StratifiedKFold",
+    "Temporal",
+    "Thresholds",
+    "load",
+    "parse",
+]

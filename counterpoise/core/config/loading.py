@@ -1,0 +1,124 @@
+"""From the text of params.yaml to its model, with a message for every mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from counterpoise.core import paths, yaml12
+from counterpoise.core.config.params import Params
+from counterpoise.core.config.splits import AnySplit
+from counterpoise.core.errors import ConfigurationError
+
+
+def load(path: Path | None = None) -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming every key that is wrong, what was found and what is allowed.
+    """
+    path = paths.PARAMS if path is None else path
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "There is no params.yaml here.",
+            where=str(path.resolve()),
+            expected="the file that says which datasets, strategies and models to compare",
+            found="no such file",
+            todo="run from the folder that holds dvc.yaml and params.yaml.",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            "params.yaml is no text.",
+            where=str(path),
+            expected="UTF-8",
+            found=str(error),
+            todo="save it as UTF-8.",
+        ) from None
+    try:
+        content = yaml12.load(text)
+    except yaml12.InvalidYaml as error:
+        raise ConfigurationError(
+            "params.yaml is not valid YAML.",
+            where=f"{path}, {error.place}" if error.place else str(path),
+            expected="key: value lines, indented by spaces",
+            found=error.problem,
+            todo=(
+                "mend that line (a text with a colon, a quote or a leading @ needs quotes around"
+                " it)."
+            ),
+        ) from None
+    return parse(content, str(path))
+
+
+def parse(content: Any, where: str = "params.yaml") -> Params:
+    """Check the content of params.yaml; see `load`."""
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            "params.yaml holds no mapping.",
+            where=where,
+            expected="the keys " + ", ".join(Params.model_fields),
+            found="an empty file" if content is None else type(content).__name__,
+            todo="`git checkout -- params.yaml` brings back the committed one.",
+        )
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        raise ConfigurationError(
+            "params.yaml has "
+            + ("an error." if len(problems) == 1 else f"{len(problems)} errors."),
+            where=where,
+            found="\n".join(
+                f"{'' if k == 0 else ' ' * 12}{_told(problem)}"
+                for k, problem in enumerate(problems)
+            ),
+            todo=(
+                "mend what is named; `python -m counterpoise check` tells whether all is well,"
+                " without touching any result."
+            ),
+        ) from None
+
+
+def _told(problem: Any) -> str:
+    """One validation error as `key: what is allowed, what was found`."""
+    schemes = {
+        name
+        for kind in get_args(AnySplit)
+        for name in get_args(kind.model_fields["scheme"].annotation)
+    }
+    tags = {*schemes, "number", "amount", "range", "choices", "[key]"}
+    place = ".".join(str(part) for part in problem["loc"] if part not in tags)
+    message, kind = problem["msg"], problem["type"]
+    if kind == "string_pattern_mismatch" and problem["loc"][-1] == "[key]":
+        message = (
+            "a key may hold lower-case letters, digits and _ alone, since DVC makes stage names"
+            " of it"
+        )
+    elif kind == "string_type" and problem["loc"][-1] == "[key]":
+        message = "a key must be a text; put quotes around it"
+    elif kind == "union_tag_invalid":
+        message = f"unknown scheme; the schemes are: {', '.join(sorted(schemes))}"
+    elif kind == "union_tag_not_found":
+        message = f"the key scheme is missing; the schemes are: {', '.join(sorted(schemes))}"
+    elif kind == "missing":
+        return f"{place}: this key is required and missing"
+    if kind in {
+        "unknown_key",
+        "unknown_strategy",
+        "taken",
+        "sums",
+        "rows",
+        "source",
+        "costs",
+        "trials",
+        "range",
+    }:
+        return f"{place}: {message}" if place else message
+    found = repr(problem["input"])
+    return f"{place}: {message}, found {found if len(found) <= 80 else found[:77] + '...'}"

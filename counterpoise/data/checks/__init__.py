@@ -1,0 +1,1 @@
+"""Data checks, a file a check."""

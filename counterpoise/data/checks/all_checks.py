@@ -1,0 +1,93 @@
+"""All data checks of a table, one after the other.
+
+Each check is a function from the table to findings. A finding counts, gives examples, says in one
+sentence what is there, and in one what to do. Nothing here changes a row: what is a defect and what
+is nature a person decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from counterpoise.core.errors import NotApplicable, TableError
+from counterpoise.core.seeds import seed_for
+from counterpoise.data.checks import label_suspects
+from counterpoise.data.checks.columns import Columns
+from counterpoise.data.checks.constants import constants
+from counterpoise.data.checks.duplicates import (
+    alike,
+    contradictions,
+    distinct_rows,
+    duplicates,
+    twins,
+)
+from counterpoise.data.checks.finding import SEVERITIES, Finding
+from counterpoise.data.checks.identifiers import identifiers
+from counterpoise.data.checks.label_noise import noise
+from counterpoise.data.checks.leakage import leaks
+from counterpoise.data.checks.sentinels import sentinels
+from counterpoise.data.checks.time_order import time_order
+from counterpoise.data.folds import Parts
+from counterpoise.data.tables import Table
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings, the serious ones first, what distinct rows there are, and what could not be
+    looked at and why."""
+
+    findings: tuple[Finding, ...]
+    distinct: dict[str, Any]
+    unchecked: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def serious(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity == "serious")
+
+    def content(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def find(
+    table: Table, parts: Parts, scheme: str, seed: int, dataset: str, *, labels: bool = True
+) -> Report:
+    """Look at everything; without `labels` at everything but suspects of label noise, which takes a
+    model."""
+    seed = seed_for(seed, dataset, "defects")
+    groups = alike(table.X)
+    columns = Columns(table)
+    found = [
+        *duplicates(table, groups),
+        *twins(table, parts, groups, scheme),
+        *contradictions(table, groups),
+        *leaks(columns, table.y, seed),
+        *identifiers(columns),
+        *constants(columns),
+        *sentinels(columns),
+        *time_order(table, parts, scheme),
+    ]
+    unchecked = {}
+    if labels:
+        try:
+            found += noise(label_suspects.suspects(table, groups, seed), table.y)
+        except NotApplicable as reason:
+            unchecked["label_noise"] = str(reason)
+    found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    return Report(tuple(found), distinct_rows(table.y, groups), unchecked)
+
+
+def refusal(dataset: str, report: Report) -> TableError:
+    """The error of a dataset that asks to be refused when something serious is found in it."""
+    return TableError(
+        (
+            f"The table of {dataset} has a serious defect."
+            if len(report.serious) == 1
+            else f"The table of {dataset} has {len(report.serious)} serious defects."
+        ),
+        where=f"params.yaml: datasets.{dataset}, which asks for `defects: fail`",
+        expected="a table without a serious defect; nothing was trained on this one",
+        found="\n            ".join(finding.sentence for finding in report.serious),
+        todo=" ".join(dict.fromkeys(finding.todo for finding in report.serious))
+        + " Or go on as it is with `defects: warn`.",
+    )

@@ -1,0 +1,64 @@
+"""Columns with one value, or nearly so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from counterpoise.data.checks.columns import Column
+from counterpoise.data.checks.finding import Finding, examples, has, many, percent, quoted
+
+NEARLY = 0.999
+"""From this share of rows with one value on, a column is nearly constant."""
+
+
+def constants(columns: Sequence[Column]) -> Iterator[Finding]:
+    """Columns without any value, and those in which all rows, or nearly all, have one; a missing
+    one counts as a value."""
+    empty, same, nearly, odd = [], [], [], np.zeros(len(columns[0].codes), bool)
+    for column in columns:
+        often = np.append(column.counts, column.missing)
+        if column.missing == len(odd):
+            empty.append(column.name)
+        elif often.max() == len(odd):
+            same.append(column.name)
+        elif often.max() >= NEARLY * len(odd):
+            nearly.append(column.name)
+            odd |= column.codes != (-1 if often[-1] == often.max() else int(often.argmax()))
+    if empty:
+        yield Finding(
+            "empty",
+            "warning",
+            len(empty),
+            len(columns),
+            tuple(empty),
+            (),
+            f"{many(len(empty), 'column')} {has(len(empty), 'has', 'have')} no value in any row: "
+            f"{quoted(empty)}.",
+            "List it under `drop`: it tells nothing, and every fit pays for it.",
+        )
+    if same:
+        yield Finding(
+            "constant",
+            "note",
+            len(same),
+            len(columns),
+            tuple(same),
+            (),
+            f"{many(len(same), 'column')} {has(len(same), 'has', 'have')} one value in all rows: "
+            f"{quoted(same)}.",
+            "List it under `drop`, or find out why it was not filled in.",
+        )
+    if nearly:
+        yield Finding(
+            "nearly_constant",
+            "note",
+            len(nearly),
+            len(columns),
+            tuple(nearly),
+            examples(odd),
+            f"{many(len(nearly), 'column')} {has(len(nearly), 'has', 'have')} another value than"
+            f" the usual one in {percent(1 - NEARLY, 1)} of the rows at most: {quoted(nearly)}.",
+            "List it under `drop` unless the rare value matters: some folds may lack it.",
+        )

@@ -1,0 +1,84 @@
+"""Numbers that stand for missing values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from counterpoise.core.types import Index
+from counterpoise.data.checks.columns import Column
+from counterpoise.data.checks.finding import FEWEST, Finding, examples, quoted, times
+
+CODES = frozenset(-(10.0**k - 1) for k in range(1, 8)) | {-1.0}
+"""What people write for a missing value where all values are at least 0: -1, -9, -99, -999 and so
+on."""
+
+
+def sentinels(columns: Sequence[Column]) -> Iterator[Finding]:
+    """Numbers that seem to stand for a missing value, each with the columns that hold it."""
+    held: dict[float, list[int]] = {}
+    for k, column in enumerate(columns):
+        if not column.category:
+            for value in suspicious(column.values, column.counts):
+                held.setdefault(value, []).append(k)
+    for value, places in sorted(held.items()):
+        hit = np.zeros(len(columns[0].codes), bool)
+        count, names = 0, []
+        for column in map(columns.__getitem__, places):
+            code = int(np.searchsorted(column.values, value))
+            hit |= column.codes == code
+            count += int(column.counts[code])
+            names.append(column.name)
+        yield Finding(
+            "sentinel",
+            "warning",
+            count,
+            len(hit) * len(names),
+            tuple(names),
+            examples(hit),
+            f"{value:g} stands {times(count)} in {quoted(names)}, apart from all other values: it"
+            " may stand for a missing one.",
+            f"If it does, add {value:g} to `sentinels`, so that it is treated as missing.",
+        )
+
+
+def suspicious(values: NDArray[np.float64], counts: Index) -> list[float]:
+    """Values at an end of a column that occur often and lie apart: farther from the rest than the
+    rest is wide.
+
+    Several codes may stand at one end (-999 and -998). A column with few other values is left
+    alone, since there any value lies apart. The only negative value is taken for one too when it is
+    -1, -9, -99 and so on; -1 has to be far more frequent than 0 and 1, since counts may well begin
+    at -1.
+    """
+    lowest, highest, found = 0, len(values), []
+    often = max(FEWEST, counts.sum() / 1000)
+    for _ in range(2):  # what lies apart at one end hides what does at the other
+        for end in (-1, 1):
+            rest, seen = values[lowest:highest], counts[lowest:highest]
+            for k in range(1, 4):
+                at, inner = (
+                    (slice(0, k), slice(k, None)) if end < 0 else (slice(-k, None), slice(0, -k))
+                )
+                others = rest[inner]
+                if len(others) < 2 * FEWEST or (seen[at] < often).any():
+                    break
+                gap = others[0] - rest[k - 1] if end < 0 else rest[-k] - others[-1]
+                if gap > others[-1] - others[0] or (
+                    k == 1 and end < 0 and _alone_below_zero(rest, seen)
+                ):
+                    found += [float(value) for value in rest[at]]
+                    lowest, highest = (lowest + k, highest) if end < 0 else (lowest, highest - k)
+                    break
+    return sorted(found)
+
+
+def _alone_below_zero(values: NDArray[np.float64], counts: Index) -> bool:
+    """Whether the least value is a usual code for a missing one, and the only one below 0."""
+    if values[0] not in CODES or values[1] < 0:
+        return False
+    return bool(
+        values[0] < -1 or (len(values) > 4 * FEWEST and counts[0] > FEWEST * counts[1:3].max())
+    )

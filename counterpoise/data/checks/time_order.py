@@ -1,0 +1,53 @@
+"""Whether the share of positives moves with time, and a split that ignores time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from counterpoise.data.checks.finding import Finding, many, percent
+from counterpoise.data.folds import Parts
+from counterpoise.data.tables import Table
+
+BLOCKS = 10
+"""Into so many parts of equal size is time divided to see whether the share of positives moves."""
+
+CHANCE = 0.001
+"""A difference that chance makes more rarely than this is taken for one."""
+
+
+def time_order(table: Table, parts: Parts, scheme: str) -> Iterator[Finding]:
+    """Rows tested by models that had seen the future, and how much the share of positives moves
+    meanwhile."""
+    if "time" not in table.roles or scheme in {"temporal", "prequential"}:
+        return
+    from scipy.stats import chi2_contingency
+
+    moment = np.unique(table.roles["time"], return_inverse=True)[1].reshape(-1)
+    early = tested = 0
+    for fold in parts:
+        early += int((moment[fold.test] < moment[fold.train].max()).sum())
+        tested += len(fold.test)
+    if not early:
+        return
+    # rows of one moment stay in one block
+    block = np.searchsorted(np.sort(moment), moment, side="left") * BLOCKS // len(moment)
+    blocks, rows = np.unique(block, return_counts=True)
+    positives = np.bincount(block, weights=table.y, minlength=BLOCKS)[blocks]
+    moves = len(blocks) > 1 and chi2_contingency([positives, rows - positives]).pvalue < CHANCE
+    share = positives / rows
+    yield Finding(
+        "time_order",
+        "warning" if moves else "note",
+        early,
+        tested,
+        (),
+        (),
+        f"{early:,} of {tested:,} tests ({percent(early / tested, 0)}) are of rows older than some"
+        f" training row, since the scheme is {scheme}; over time, in {many(len(blocks), 'part')}"
+        f" of about equal size, the share of positives lies between {percent(share.min(), 2)} and"
+        f" {percent(share.max(), 2)}, which is {'more than' if moves else 'what'} chance would"
+        f" make of {percent(table.y.mean(), 2)}.",
+        "Compare under `split: {scheme: temporal}` as well: in use a model never knows the future.",
+    )
