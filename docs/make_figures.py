@@ -28,7 +28,7 @@ def table(board: pd.DataFrame, decisions: pd.DataFrame) -> str:
     f1 = mine.pivot(index="strategy", columns="policy", values="f1")
     lines = [
         (
-            f"| strategy ({MODEL}) | average precision, 95 % interval | difference to doing nothing"
+            f"| strategy ({MODEL}) | average precision, 95 % interval | difference to the baseline"
             " | F1 at 0.5 | F1, tuned |"
         ),
         "|---|---|---|---|---|",
@@ -65,10 +65,7 @@ def main() -> None:
     after = rest.partition(END)[2]
     files.write_text(readme, f"{before}{START}\n{table(board, decisions)}\n{END}{after}")
     mine = board[board["dataset"] == DATASET]
-    figure = charts.forest(
-        mine,
-        title=f"{DATASET}: what each remedy changes, against doing nothing with the plain model",
-    )
+    figure = charts.forest(mine, title=f"{DATASET}: what each remedy changes, against the baseline")
     with files.replacing(REPOSITORY / "docs" / f"{DATASET}.png") as file:
         file.write(charts.png(figure))
 

@@ -13,9 +13,8 @@ from counterpoise.engine.stage_inputs import stage
 def main() -> None:
     with stage("audit", __doc__) as (params, name):
         table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
-        report = all_checks.find(
-            table, parts.compared, params.split_of(name).scheme, params.seed, name
-        )
+        scheme = params.split_of(name).scheme
+        report = all_checks.find(table, parts.compared, scheme, params.seed, name)
         files.write_json(paths.audit(name), report.content())  # also of a table that is refused
         for finding in report.findings:
             print(f"{name}: {finding.severity}: {finding.sentence}")

@@ -6,7 +6,8 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,11 +31,61 @@ FIRST = ("test_team", "test_readme", "test_pipeline", "test_merge", "test_remote
 """Files that begin first: they take minutes each, so that no worker has one to itself at the
 end."""
 
+OF_FOLDERS = {"services": "services", "pipeline": "slow"}
+OF_FIXTURES = {"mirror": "public", "ssh": "services", "s3": "services"}
+"""The markers of tests in a folder of tests/, and of tests that use a fixture."""
 
+MARKERS = ("exhaustive", "services", "public", "slow")
+
+PACKAGES = "apt-get install chromium curl openssh-server postgresql python3-swift"
+"""What the tests marked `services` need beyond Python."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest looks at the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
+        names = [OF_FOLDERS.get(folder), *map(OF_FIXTURES.get, item.fixturenames)]
+        for name in filter(None, names):
+            item.add_marker(name)
     items.sort(
         key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST)
     )
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One process for one file, which is done before a second one has started."""
+    return 0 if len(config.args) == 1 and ".py" in config.args[0] else None
+
+
+LEFT_OUT: Counter[str] = Counter()
+"""How many tests each marker left out."""
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        names = {mark.name for mark in item.iter_markers()}
+        LEFT_OUT[next((name for name in MARKERS if name in names), "")] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(LEFT_OUT)
+
+
+def pytest_testnodedown(node: Any) -> None:
+    if not LEFT_OUT:  # every worker collects all tests
+        LEFT_OUT.update(getattr(node, "workeroutput", {}).get("left_out", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, and the command that brings it in."""
+    if found := {name: LEFT_OUT[name] for name in MARKERS if LEFT_OUT[name]}:
+        counts = ", ".join(f"{count} {name}" for name, count in found.items())
+        terminalreporter.write_line(
+            f"left out: {counts} (`pytest --markers` says what these are). All but the exhaustive"
+            f" ones:\n  {PACKAGES} && pytest -m 'not exhaustive'"
+        )
 
 
 @pytest.fixture(scope="session")

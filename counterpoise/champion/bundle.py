@@ -18,13 +18,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterpoise.champion import estimators
-from counterpoise.champion.rules import PutRight, Rule
+from counterpoise.champion.rules import Rule
 from counterpoise.champion.schema import Noted, Schema
 from counterpoise.core import files
 from counterpoise.core.config import Model
 from counterpoise.core.errors import ResultError
 from counterpoise.core.types import Labels, Matrix, Vector
 from counterpoise.evaluation import corrections
+from counterpoise.evaluation.calibrator import Calibrator
 from counterpoise.models import registry as models
 from counterpoise.models.encoder import Encoder
 from counterpoise.models.registry import ModelKind
@@ -97,7 +98,7 @@ class Champion:
     kind: str
     encoder: Encoder
     estimator: Any
-    put_right: PutRight
+    calibrator: Calibrator
     rule: Rule
     heldout: pd.DataFrame
     rows: NDArray[np.uint64]
@@ -131,7 +132,7 @@ class Champion:
                 found=self.identity.cell,
                 todo="look for values far beyond those that it was fitted on.",
             )
-        log_odds = self.put_right.log_odds(scores)
+        log_odds = self.calibrator.log_odds(scores)
         place = where if first == 0 else f"{where}, after {first:,} rows"
         decided = self.rule.decide(scores, log_odds, rows.amounts, place)
         return Scored(scores, corrections.probability(log_odds), decided)
@@ -153,7 +154,7 @@ class Champion:
             "kind": self.kind,
             "format": form,
             "encoder": _encoder_state(self.encoder),
-            "put_right": asdict(self.put_right),
+            "calibrator": asdict(self.calibrator),
             "rule": self.rule.asdict(),
         }
         # not rounded, as results are: a threshold has to be the very number that it was
@@ -190,15 +191,16 @@ class Champion:
                 found=str(content.get("version")),
                 todo="promote it again, or use the version that made it.",
             )
-        put_right = content["put_right"]
-        put_right["steps"] = tuple(map(tuple, put_right["steps"]))
+        # before version 0.2 it was called put_right
+        calibrator = content.get("calibrator") or content["put_right"]
+        calibrator["steps"] = tuple(map(tuple, calibrator["steps"]))
         return cls(
             identity=Identity(**content["identity"]),
             schema=Schema.read(content["schema"]),
             kind=content["kind"],
             encoder=_encoder(content["encoder"]),
             estimator=estimators.load(content["format"], folder / ESTIMATOR),
-            put_right=PutRight(**put_right),
+            calibrator=Calibrator(**calibrator),
             rule=Rule(**content["rule"]),
             # a champion of an earlier version has no digests
             heldout=files.read_parquet(folder / HELDOUT, verify=False),
@@ -214,7 +216,7 @@ class Champion:
         if self.rule.threshold is None:
             return None
         return float(
-            corrections.probability(self.put_right.log_odds(np.array([self.rule.threshold])))[0]
+            corrections.probability(self.calibrator.log_odds(np.array([self.rule.threshold])))[0]
         )
 
     @property
@@ -224,12 +226,12 @@ class Champion:
 
 def _encoder_state(encoder: Encoder) -> dict[str, Any]:
     """The numbers of a fitted encoder."""
-    learned: dict[str, Any] = {"fill": encoder._fill.tolist()}
+    learned: dict[str, Any] = {"fill": encoder.fill_.tolist()}
     if encoder.scale:
-        learned |= {"mean": encoder._mean.tolist(), "deviation": encoder._deviation.tolist()}
-    if encoder.scale == "power" and hasattr(encoder._power, "lambdas_"):
-        learned["lambdas"] = encoder._power.lambdas_.tolist()
-    return {**asdict(encoder), "learned": learned}
+        learned |= {"mean": encoder.mean_.tolist(), "deviation": encoder.deviation_.tolist()}
+    if encoder.scale == "power" and hasattr(encoder.power_, "lambdas_"):
+        learned["lambdas"] = encoder.power_.lambdas_.tolist()
+    return {**encoder.get_params(), "learned": learned}
 
 
 def _encoder(content: dict[str, Any]) -> Encoder:
@@ -237,14 +239,14 @@ def _encoder(content: dict[str, Any]) -> Encoder:
     encoder = Encoder(
         tuple(content["cardinalities"]), content["categories"], content["impute"], content["scale"]
     )
-    encoder._fill = learned["fill"]
+    encoder.fill_ = learned["fill"]
     if "mean" in learned:
-        encoder._mean, encoder._deviation = learned["mean"], learned["deviation"]
+        encoder.mean_, encoder.deviation_ = learned["mean"], learned["deviation"]
     if "lambdas" in learned:
         from sklearn.preprocessing import PowerTransformer
 
-        encoder._power = PowerTransformer(standardize=False)
-        encoder._power.lambdas_, encoder._power.n_features_in_ = (
+        encoder.power_ = PowerTransformer(standardize=False)
+        encoder.power_.lambdas_, encoder.power_.n_features_in_ = (
             learned["lambdas"],
             len(learned["lambdas"]),
         )

@@ -200,7 +200,7 @@ def _fitted(made: Made) -> str:
 
 
 def _corrected(made: Made) -> str:
-    right = made.champion.put_right
+    right = made.champion.calibrator
     return {
         "none": (
             "The probability is the model's own score: nothing was done to its rows or weights."

@@ -11,12 +11,13 @@ import numpy as np
 from counterpoise.champion.bundle import Champion, Identity, digests
 from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.refit import on_all_rows
-from counterpoise.champion.rules import Policy, PutRight, Rule
+from counterpoise.champion.rules import Policy, Rule
 from counterpoise.champion.schema import Noted, Schema
 from counterpoise.core.config import Params
-from counterpoise.core.errors import ResultError
+from counterpoise.core.errors import NotApplicable, ResultError
 from counterpoise.data.tables import COST, Table, frame_of
 from counterpoise.evaluation import levels
+from counterpoise.evaluation.calibrator import Calibrator
 from counterpoise.evaluation.costs import CostMatrix
 
 
@@ -51,8 +52,8 @@ def make(
     Raises
     ------
     ResultError
-        When the cell cannot be fitted on all rows, its probabilities not put right, or no threshold
-        chosen.
+        When the combination cannot be fitted on all rows, its probabilities not recalibrated, or no
+        threshold chosen.
     """
     dataset, cell = identity.dataset, (identity.strategy, identity.model)
     strategy, model = params.strategies[cell[0]], params.models[cell[1]]
@@ -62,9 +63,16 @@ def make(
     )
     refitted, validation = on_all_rows(params, dataset, cell, table, matrix.stakes)
     trained = refitted.trained
-    put_right = PutRight.fit(
-        levels.correction(cell[0], strategy, cell[1], model), y, scores, refitted.factor
-    )
+    kind = levels.correction(cell[0], strategy, cell[1], model)
+    try:
+        calibrator = Calibrator.fit(kind, y, scores, refitted.factor)
+    except NotApplicable as reason:
+        raise ResultError(
+            "The champion's probabilities cannot be recalibrated.",
+            where="the held-out scores of the combination",
+            found=str(reason),
+            todo="name another combination with --strategy and --model.",
+        ) from None
     facts = {name: float(value) for name, value in trained.facts.items()}
     champion = Champion(
         replace(identity, params={**identity.params, "found": trained.params}, facts=facts),
@@ -72,7 +80,7 @@ def make(
         model.model or cell[1],
         trained.encoder,
         trained.estimator,
-        put_right,
+        calibrator,
         rule,
         evidence.frame,
         digests(table.X, table.y),

@@ -114,7 +114,7 @@ def refit(
 
 def factor(before: Counts, facts: dict[str, float]) -> float:
     """By how much a fit's resampling and weights multiplied the odds, as
-    `counterpoise.evaluation.fold_scores.put_right` reckons it."""
+    `counterpoise.evaluation.fold_scores.recalibrate` reckons it."""
     positives = facts["positives_fitted"]
     after = facts["rows_fitted"] - positives, positives
     return corrections.odds_factor(before, after, facts.get("weight_ratio", 1.0))

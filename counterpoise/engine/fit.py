@@ -163,7 +163,8 @@ def train(work: Work) -> Trained:
         When the model cannot be fitted on these rows, with the reason.
     """
     kind = models.kind_of(work.key, work.entry)
-    encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale).fit(work.X, work.train)
+    encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale)
+    encoder.fit(work.X, rows=work.train)
     validation = Encoded(encoder, work.X, work.validation, work.X[:0]).whole()
     found = _search(work, kind, encoder, validation)
     rows = _rows(work, encoder, validation, found.params.get(models.RATIO))

@@ -1,18 +1,35 @@
-"""Probabilities after a remedy: wrong by construction, and how they are put right.
+"""Probabilities after a remedy: wrong by construction, and the parts of which `Calibrator` is made.
 
 A model fitted on rows that were resampled or weighted estimates the probability of a positive among
 those rows, not among the rows as they come. Where the remedy multiplies the odds of every row by
-one factor, a formula takes the factor out again; any other remedy is recalibrated on the validation
-slice, which keeps the natural prevalence.
+one factor w, a formula takes the factor out again:
+
+    log odds = log(p / (1 - p)) - log(w)
+
+This is both papers' formula: positives weighted or repeated w times give p / (p + w (1 - p))
+(Elkan 2001, theorem 2), and undersampling that keeps a share b of the negatives gives b p / (b p -
+p + 1) (Dal Pozzolo et al. 2015), where w is 1 / b. It is its own inverse with 1 / w.
+
+It is exact when the rows of a class were drawn, repeated or weighted without regard to their
+features, and as far as the model estimates probabilities among the rows it was given. A logistic
+regression does. A forest of full trees knows repeated rows by heart, so that repeating them moves
+its probabilities of other rows far less than by w, and the shift then goes too far: the calibration
+intercept shows it, and a recalibration corrects it. A probability of exactly 0 or 1 stays what it
+is, however large the shift. Any other remedy is recalibrated on the validation rows, which keep the
+natural prevalence.
 
 Everything is handed on as log odds: a shift of them is a sum, and a probability near 1 has no
 digits left for what a shift does to it. `probability` is the way back.
+
+References
+----------
+C. Elkan (2001). The foundations of cost-sensitive learning. IJCAI. A. Dal Pozzolo, O. Caelen, R. A.
+Johnson and G. Bontempi (2015). Calibrating probability with undersampling for unbalanced
+classification. IEEE SSCI.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -22,11 +39,11 @@ from counterpoise.core.errors import NotApplicable
 from counterpoise.core.types import Labels, Vector
 
 Correction = Literal["none", "exact", "approximate", "sigmoid", "isotonic"]
-"""How a cell's probabilities are put right.
+"""How a combination's probabilities are recalibrated.
 
-none: the rows came as they are, and nothing is corrected. exact: `prior_shift`, for rows that were
-drawn, repeated or weighted by class and by nothing else. approximate: the same formula where it
-holds only roughly, for rows that were made (SMOTE, ADASYN). sigmoid, isotonic: `Recalibration`, for
+none: the rows came as they are, and nothing is corrected. exact: the shift by the factor, for rows
+that were drawn, repeated or weighted by class and by nothing else. approximate: the same formula
+where it holds only roughly, for rows that were made (SMOTE, ADASYN). sigmoid, isotonic: `Calibrator`, for
 everything else (NearMiss, ENN, Tomek links, focal loss).
 """
 
@@ -41,7 +58,7 @@ def log_odds(p: Vector) -> Vector:
     """The logarithm of p / (1 - p): -inf at 0, inf at 1, NaN outside of [0, 1].
 
     It rises with p but, being rounded, not strictly: 1e-10 and the next larger double share their
-    log odds. Where the order of rows must survive, `prior_shift` and `Recalibration` see to it.
+    log odds. Where the order of rows must survive, `in_order_of` sees to it.
     """
     return np.asarray(logit(np.asarray(p, dtype=np.float64)))
 
@@ -74,45 +91,7 @@ def odds_factor(before: Counts, after: Counts, weight_ratio: float = 1.0) -> flo
     return float((after[1] / after[0]) / (before[1] / before[0]) * weight_ratio)
 
 
-def prior_shift(p: Vector, w: float) -> Vector:
-    """Log odds among the rows as they come, from probabilities of a model whose training multiplied
-    the odds by w.
-
-        log odds = log(p / (1 - p)) - log(w)
-
-    which is both papers' formula: positives weighted or repeated w times give p / (p + w (1 - p))
-    (Elkan 2001, theorem 2), and undersampling that keeps a share b of the negatives gives b p / (b
-    p - p + 1) (Dal Pozzolo et al. 2015), where w is 1 / b. It is its own inverse with 1 / w.
-
-    It is exact when the rows of a class were drawn, repeated or weighted without regard to their
-    features, and as far as the model estimates probabilities among the rows it was given. A
-    logistic regression does. A forest of full trees knows repeated rows by heart, so that repeating
-    them moves its probabilities of other rows far less than by w, and the shift then goes too far:
-    the calibration intercept tells, and a recalibration mends it. A probability of exactly 0 or 1
-    stays what it is, however large the shift.
-
-    The order of the rows is kept strictly, so that no ranking metric moves: scores that differ in
-    their last bits alone would share their log odds, and are moved apart by the least step there
-    is.
-
-    Parameters
-    ----------
-    p : ndarray of float64
-    w : float
-        The factor, above 0 and finite (`odds_factor`).
-
-    References
-    ----------
-    C. Elkan (2001). The foundations of cost-sensitive learning. IJCAI. A. Dal Pozzolo, O. Caelen,
-    R. A. Johnson and G. Bontempi (2015). Calibrating probability with undersampling for unbalanced
-    classification. IEEE SSCI.
-    """
-    if not 0 < w < np.inf:
-        raise ValueError(f"the factor of the odds must be above 0 and finite, got {w}")
-    return _in_order_of(p, log_odds(p) - np.log(w))
-
-
-def _in_order_of(p: Vector, values: Vector) -> Vector:
+def in_order_of(p: Vector, values: Vector) -> Vector:
     """The values of a rising function of p, with what rounding made equal moved apart by the least
     steps there are.
 
@@ -216,7 +195,7 @@ def smoothed(y: Labels) -> tuple[float, float]:
 
 
 def fit_sigmoid(y: Labels, values: Vector) -> tuple[float, float]:
-    """Slope and intercept of Platt's sigmoid: log odds put right = slope * log odds + intercept.
+    """Slope and intercept of Platt's sigmoid: recalibrated log odds = slope * log odds + intercept.
 
     Platt fits 1 / (1 + exp(A f + B)) to the smoothed targets (`smoothed`), so that A is minus the
     slope and B minus the intercept; f here is the log odds, with which the sigmoid holds the
@@ -234,7 +213,7 @@ def fit_sigmoid(y: Labels, values: Vector) -> tuple[float, float]:
     J. C. Platt (1999). Probabilistic outputs for support vector machines and comparisons to
     regularized likelihood methods. Advances in Large Margin Classifiers, MIT Press.
     """
-    _both_classes(y)
+    check_both_classes(y)
     if values.min() == values.max():
         raise NotApplicable(
             "every validation row has the same score, so there is nothing to fit a sigmoid to"
@@ -249,113 +228,10 @@ def fit_sigmoid(y: Labels, values: Vector) -> tuple[float, float]:
     return slope, intercept
 
 
-def _both_classes(y: Labels) -> None:
+def check_both_classes(y: Labels) -> None:
     positives = int((y == 1).sum())
     if not 0 < positives < len(y):
         raise NotApplicable(
             "a recalibration needs both classes among the validation rows, and they hold"
             f" {positives:,} positives and {len(y) - positives:,} negatives"
         )
-
-
-@dataclass(frozen=True)
-class Recalibration:
-    """A map from a model's probabilities to log odds, fitted on validation rows of natural
-    prevalence.
-
-    The sigmoid (Platt 1999) has two numbers to fit and keeps the order of the rows strictly.
-    Isotonic regression (Zadrozny and Elkan 2002) takes the best of all rising steps: it needs many
-    more positives, and it makes ties, so that average precision and the area under the ROC curve
-    move. Its steps are kept off 0 and 1 by Platt's targets, since a step without a positive among a
-    few hundred rows does not show that there are none.
-
-    Log odds beyond those of the validation rows, and the infinite ones of probabilities of exactly
-    0 or 1, are drawn in first (`drawn_in`): a sigmoid has seen nothing out there, and the isotonic
-    steps end there anyway.
-
-    Attributes
-    ----------
-    low, high : float
-        The lowest and highest finite log odds of the validation rows.
-    line : callable
-        From log odds that are drawn in to log odds put right.
-    keeps_order : bool
-        Whether the line rises strictly.
-
-    References
-    ----------
-    B. Zadrozny and C. Elkan (2002). Transforming classifier scores into accurate multiclass
-    probability estimates. KDD.
-    """
-
-    low: float
-    high: float
-    line: Callable[[Vector], Vector]
-    keeps_order: bool
-
-    @classmethod
-    def fit(cls, kind: Literal["sigmoid", "isotonic"], y: Labels, scores: Vector) -> Recalibration:
-        """Fit on the labels and probabilities of validation rows.
-
-        Raises
-        ------
-        NotApplicable
-            Where one class stands alone, or a sigmoid is not possible (`fit_sigmoid`).
-        """
-        _both_classes(y)
-        values = log_odds(scores)
-        low, high = finite_range(values)
-        values = drawn_in(values, low, high)
-        if kind == "sigmoid":
-            slope, intercept = fit_sigmoid(y, values)
-            return cls(low, high, lambda x: slope * x + intercept, keeps_order=True)
-        from sklearn.isotonic import IsotonicRegression
-
-        least, most = smoothed(y)
-        steps = IsotonicRegression(y_min=least, y_max=most, out_of_bounds="clip").fit(values, y)
-        return cls(low, high, lambda x: log_odds(steps.predict(x)), keeps_order=False)
-
-    def __call__(self, scores: Vector) -> Vector:
-        """Log odds, put right, of a model's probabilities."""
-        if not len(scores):
-            return np.empty(0)
-        values = self.line(drawn_in(log_odds(scores), self.low, self.high))
-        return _in_order_of(scores, values) if self.keeps_order else np.asarray(values)
-
-
-def corrected(
-    kind: Correction, scores: Vector, y_validation: Labels, validation_scores: Vector, factor: float
-) -> tuple[Vector, str]:
-    """The log odds of test rows, put right the way that a cell's remedy asks for.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (rows,), float64
-        The model's probabilities of the test rows.
-    y_validation, validation_scores : ndarray
-        Of the validation slice of the same fold; read by sigmoid and isotonic alone.
-    factor : float
-        By how much the remedy multiplied the odds (`odds_factor`); read by exact and approximate
-        alone.
-
-    Returns
-    -------
-    values : ndarray of shape (rows,)
-        NaN in every row where the correction is not possible.
-    reason : str
-        Why it is not possible; empty where it is.
-    """
-    if kind == "none":
-        return prior_shift(scores, 1.0), ""
-    if kind == "sigmoid" or kind == "isotonic":
-        try:
-            return Recalibration.fit(kind, y_validation, validation_scores)(scores), ""
-        except NotApplicable as not_possible:
-            return np.full(len(scores), np.nan), str(not_possible)
-    if 0 < factor < np.inf:
-        return prior_shift(scores, factor), ""
-    told = (
-        "the factor by which the remedy multiplied the odds of a positive is not known (it is"
-        f" {factor:g})"
-    )
-    return np.full(len(scores), np.nan), told

@@ -48,7 +48,7 @@ from counterpoise.evaluation.columns import (
 )
 from counterpoise.evaluation.costs import CostMatrix
 from counterpoise.evaluation.decisions import POLICIES, Called, decisions, differences
-from counterpoise.evaluation.fold_scores import FoldScores, fold_scores, pooled, put_right
+from counterpoise.evaluation.fold_scores import FoldScores, fold_scores, pooled, recalibrate
 from counterpoise.evaluation.leaderboard import Entry, compared, leaderboard
 from counterpoise.evaluation.metrics import METRICS
 from counterpoise.evaluation.projection import Projection, project
@@ -264,7 +264,7 @@ def recalibrated(
 ) -> list[FoldScores]:
     """A cell's scores with recalibrated log odds."""
     made = stored[cell[0]]
-    return put_right(
+    return recalibrate(
         mine, grid[cell].correction, y, made["counts"], made["models"][cell[1]]["folds"]
     )
 

@@ -1,4 +1,4 @@
-"""A cell's scores by fold, as they are and put right, held against the split that they belong
+"""A cell's scores by fold, raw and recalibrated, held against the split that they belong
 to."""
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from counterpoise.core.types import Index, Labels, Vector
 from counterpoise.data import folds as splits
 from counterpoise.data.folds import Parts
 from counterpoise.evaluation import corrections
+from counterpoise.evaluation.calibrator import recalibrated
 from counterpoise.evaluation.corrections import Correction
 
 
@@ -28,7 +29,7 @@ class FoldScores:
     test_scores, validation_scores : ndarray of float64
         The model's own.
     log_odds : ndarray of float64
-        Of the test rows, put right; NaN where that was not possible, for the `reason`.
+        Of the test rows, recalibrated; NaN where that was not possible, for the `reason`.
     """
 
     test: Index
@@ -46,7 +47,7 @@ class FoldScores:
 
 def fold_scores(stored: pd.DataFrame, parts: Parts, where: str) -> list[FoldScores]:
     """A cell's stored scores by fold, held against the split: every row of a part has one score.
-    Not put right yet."""
+    Not recalibrated yet."""
     groups: Any = stored.groupby(["repeat", "fold", "part"], sort=True).indices
     rows, scores = stored["row"].to_numpy(dtype=np.int64), stored["score"].to_numpy()
     nothing = np.empty(0, np.int64)
@@ -74,14 +75,14 @@ def fold_scores(stored: pd.DataFrame, parts: Parts, where: str) -> list[FoldScor
     return result
 
 
-def put_right(
+def recalibrate(
     cell: list[FoldScores],
     kind: Correction,
     y: Labels,
     counts: list[dict[str, Any]],
     facts: list[dict[str, Any]],
 ) -> list[FoldScores]:
-    """The same scores with their corrected log odds.
+    """The same scores with recalibrated log odds.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def put_right(
             (fact["rows_fitted"] - positives, positives),
             fact.get("weight_ratio", 1.0),
         )
-        log_odds, reason = corrections.corrected(
+        log_odds, reason = recalibrated(
             kind, fold.test_scores, y[fold.validation], fold.validation_scores, factor
         )
         result.append(replace(fold, log_odds=log_odds, reason=reason))

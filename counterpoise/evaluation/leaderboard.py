@@ -183,7 +183,7 @@ def leaderboard(
                 )
         if at is not None:
             row |= calibrated[cell]
-            reasons += _not_put_right(scores[cell])
+            reasons += _not_recalibrated(scores[cell])
             if strategy != NONE and (NONE, model) in places:
                 same, (low, high), *_ = against(measured, at, places[NONE, model])
                 row |= {"delta_average_precision": same, "delta_low": low, "delta_high": high}
@@ -260,7 +260,7 @@ def calibration_of(cell: list[FoldScores], y: Labels) -> dict[str, float]:
     return result
 
 
-def _not_put_right(cell: list[FoldScores]) -> list[str]:
+def _not_recalibrated(cell: list[FoldScores]) -> list[str]:
     reasons = [fold.reason for fold in cell if fold.reason]
     if not reasons:
         return []

@@ -9,16 +9,17 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 
 from counterpoise.core.types import Index, Matrix
 
 
-@dataclass
-class Encoder:
-    """Impute, scale and spread categories, each only where the model needs it.
+class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Impute, scale and encode categories, each only where the model needs it.
 
-    It is fitted on the fold's training rows as they were before any resampling: every strategy
-    meets the same encoding, so what differs between two of them is the remedy alone.
+    A scikit-learn transformer. It is fitted on the fold's training rows as they were before any
+    resampling: every strategy meets the same encoding, so what differs between two of them is the
+    remedy alone.
 
     Parameters
     ----------
@@ -33,18 +34,32 @@ class Encoder:
     scale : bool or "power"
         Scale numbers to mean 0 and variance 1; "power" makes each as normal as it can be first (Yeo
         and Johnson 2000).
+
+    Attributes
+    ----------
+    fill_, mean_, deviation_ : ndarray of shape (numbers,)
+        What stands in for a missing number, and what numbers are scaled by.
+    power_ : PowerTransformer
+        With `scale="power"`.
     """
 
-    cardinalities: tuple[int, ...]
-    categories: Literal["indicators", "codes"] = "indicators"
-    impute: bool = True
-    scale: bool | Literal["power"] = False
+    def __init__(
+        self,
+        cardinalities: tuple[int, ...],
+        categories: Literal["indicators", "codes"] = "indicators",
+        impute: bool = True,
+        scale: bool | Literal["power"] = False,
+    ) -> None:
+        self.cardinalities = cardinalities
+        self.categories = categories
+        self.impute = impute
+        self.scale = scale
 
-    def fit(self, X: Matrix, rows: Index | None = None) -> Encoder:
+    def fit(self, X: Matrix, y: object = None, *, rows: Index | None = None) -> Encoder:
         """Fit on rows of a matrix, or on all of them, one column after the other."""
         taken = slice(None) if rows is None else rows
-        self._fill = np.zeros(len(self._numeric))
-        self._mean, self._deviation = np.zeros(len(self._numeric)), np.ones(len(self._numeric))
+        self.fill_ = np.zeros(len(self._numeric))
+        self.mean_, self.deviation_ = np.zeros(len(self._numeric)), np.ones(len(self._numeric))
         if not (self.impute or self.scale):
             return self
         some_missing = any(np.isnan(X[taken, k]).any() for k in self._numeric)
@@ -52,31 +67,32 @@ class Encoder:
             column = X[taken, k]
             missing = np.isnan(column)
             if some_missing and not missing.all():
-                self._fill[at] = np.nanmedian(column)
+                self.fill_[at] = np.nanmedian(column)
             if self.scale is True:
-                self._mean[at], self._deviation[at] = _spread(
-                    np.where(missing, self._fill[at], column)
+                self.mean_[at], self.deviation_[at] = _spread(
+                    np.where(missing, self.fill_[at], column)
                 )
         if self.scale == "power":
             from sklearn.preprocessing import PowerTransformer
 
             numbers = X[taken][:, self._numeric]
-            filled = np.where(np.isnan(numbers), self._fill, numbers)
-            self._power = PowerTransformer(standardize=False)
+            filled = np.where(np.isnan(numbers), self.fill_, numbers)
+            self.power_ = PowerTransformer(standardize=False)
             if filled.size:
-                self._power.fit(filled)
+                self.power_.fit(filled)
             for at, column in enumerate(self._powered(filled).T):
-                self._mean[at], self._deviation[at] = _spread(np.ascontiguousarray(column))
+                self.mean_[at], self.deviation_[at] = _spread(np.ascontiguousarray(column))
         return self
 
     def transform(self, X: Matrix) -> Matrix:
+        """The matrix that a model takes, shape (n, columns)."""
         numbers = X[:, self._numeric]
         if self.impute:
-            numbers = np.where(np.isnan(numbers), self._fill, numbers)
+            numbers = np.where(np.isnan(numbers), self.fill_, numbers)
         if self.scale == "power":
             numbers = self._powered(numbers)
         if self.scale:
-            numbers = (numbers - self._mean) / self._deviation
+            numbers = (numbers - self.mean_) / self.deviation_
         if len(self._categorical) == 0:
             return numbers
         codes = X[:, self._categorical]
@@ -91,7 +107,7 @@ class Encoder:
     def _powered(self, numbers: Matrix) -> Matrix:
         """The power transform; scikit-learn's takes no rows less than one, and no table without a
         number."""
-        return self._power.transform(numbers) if numbers.size else numbers
+        return self.power_.transform(numbers) if numbers.size else numbers
 
     @property
     def is_category(self) -> list[bool]:

@@ -60,7 +60,7 @@ class ModelKind:
         Parameters that it may not, and why.
     ready : callable
         Imports what the class itself imports at its first use, so that no fit is charged with it;
-        `counterpoise.commands.check` does without. Raises NotApplicable where it is not installed.
+        `counterpoise check` does without. Raises NotApplicable where it is not installed.
     modules : tuple of str
         Modules of ours that a fit of this kind runs and those of other kinds do not.
     """

@@ -272,7 +272,7 @@ def on_probabilities(board: pd.DataFrame) -> list[str]:
     return said
 
 
-def not_put_right(board: pd.DataFrame) -> int:
+def not_recalibrated(board: pd.DataFrame) -> int:
     """How many cells have a result and no corrected probabilities."""
     return int(((board["status"] == OK) & board["log_loss_corrected"].isna()).sum())
 
@@ -623,7 +623,7 @@ def of_dataset(
             corrections=[kind for kind in CORRECTIONS if (board["correction"] == kind).any()],
             hybrids=int((board["level"] == "hybrid").sum()),
             on_probabilities=on_probabilities(board),
-            not_put_right=not_put_right(board),
+            not_recalibrated=not_recalibrated(board),
             without=without(board),
             guessing=guessing(float(facts["prevalence"])),
             grids=grids(board, decisions, facts),

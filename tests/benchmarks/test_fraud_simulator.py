@@ -512,7 +512,7 @@ def test_the_benchmark_runs_on_a_small_simulation(monkeypatch: pytest.MonkeyPatc
     assert said[2].endswith("within" if abs(ours[1, 1] - 0.687) <= 0.03 else "outside")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_published_average_precisions_come_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

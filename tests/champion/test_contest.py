@@ -25,20 +25,21 @@ from counterpoise.champion.bundle import CHAMPION, Champion, digests
 from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.making import prove
 from counterpoise.champion.refit import Seeds, aside, refit
-from counterpoise.champion.rules import PutRight, Rule
+from counterpoise.champion.rules import Rule
 from counterpoise.champion.schema import Column, Noted, Schema
 from counterpoise.champion.selection import chosen
 from counterpoise.commands import promote
 from counterpoise.core import config, files, paths
 from counterpoise.core.config import Costs, Thresholds
-from counterpoise.core.errors import ResultError, TableError, guarded
+from counterpoise.core.errors import NotApplicable, ResultError, TableError, guarded
 from counterpoise.core.seeds import seed_for
 from counterpoise.data import folds as splits
 from counterpoise.data import tables
 from counterpoise.data.tables import COST, Table
 from counterpoise.evaluation import corrections, costs, levels
+from counterpoise.evaluation.calibrator import Calibrator, recalibrated
 from counterpoise.evaluation.decisions import decide
-from counterpoise.evaluation.fold_scores import fold_scores, put_right
+from counterpoise.evaluation.fold_scores import fold_scores, recalibrate
 from counterpoise.models.registry import MODELS
 from counterpoise.tracking import manifest, registry, store
 from tests.conftest import TABLES, mixed_table, numeric_table
@@ -160,10 +161,12 @@ def scores_and_labels(rows: int = 400) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("kind", ["none", "exact", "approximate", "sigmoid", "isotonic"])
 def test_probabilities_are_put_right_as_evaluate_does_it(kind: corrections.Correction) -> None:
     y, scores = scores_and_labels()
-    fitted = PutRight.fit(kind, y, scores, 3.5)
-    read = PutRight(**{**json.loads(json.dumps(dataclasses.asdict(fitted))), "steps": fitted.steps})
+    fitted = Calibrator.fit(kind, y, scores, 3.5)
+    read = Calibrator(
+        **{**json.loads(json.dumps(dataclasses.asdict(fitted))), "steps": fitted.steps}
+    )
     new = np.concatenate([scores, np.linspace(0, 1, 50)])
-    expected, reason = corrections.corrected(kind, new, y, scores, 3.5)
+    expected, reason = recalibrated(kind, new, y, scores, 3.5)
     assert reason == ""
     found = corrections.probability(read.log_odds(new))
     np.testing.assert_allclose(found, corrections.probability(expected), rtol=1e-13, atol=1e-300)
@@ -179,8 +182,8 @@ def test_a_correction_that_is_not_possible_is_told() -> None:
         ("sigmoid", 1 - y, 1.0),
         ("isotonic", np.zeros_like(y), 1.0),
     ):
-        with pytest.raises(ResultError, match="cannot be put right"):
-            PutRight.fit(kind, labels, scores, factor)  # type: ignore[arg-type]
+        with pytest.raises(NotApplicable):
+            Calibrator.fit(kind, labels, scores, factor)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -196,8 +199,8 @@ def test_decisions_are_those_of_evaluate_at_the_same_threshold(policy: Any, how:
     rule = Rule.choose(
         policy, rules := Thresholds(half=0.4, tuned="mcc", cost=how), asked, y, scores, matrix
     )
-    log_odds, _ = corrections.corrected("none", scores, y, scores, 1.0)
-    fold = put_right_fold(rows, scores, log_odds)
+    log_odds, _ = recalibrated("none", scores, y, scores, 1.0)
+    fold = recalibrated_fold(rows, scores, log_odds)
     expected, threshold = decide(policy, rules, y, fold, matrix)  # type: ignore[misc]
     np.testing.assert_array_equal(
         rule.decide(scores, log_odds, {"calls": amounts}, "here"), expected
@@ -206,7 +209,7 @@ def test_decisions_are_those_of_evaluate_at_the_same_threshold(policy: Any, how:
     assert rule.threshold is None or rule.threshold == threshold
 
 
-def put_right_fold(rows: np.ndarray, scores: np.ndarray, log_odds: np.ndarray) -> Any:
+def recalibrated_fold(rows: np.ndarray, scores: np.ndarray, log_odds: np.ndarray) -> Any:
     from counterpoise.evaluation.fold_scores import FoldScores
 
     return FoldScores(rows, scores, rows, scores, log_odds)
@@ -359,14 +362,14 @@ def test_the_same_procedure_on_a_folds_rows_scores_a_raw_csv_as_the_stages_did(
         files.read_parquet(paths.scores("mine", strategy) / f"{model}.parquet"), parts, "here"
     )
     kind = levels.correction(strategy, params.strategies[strategy], model, params.models[model])
-    kept = put_right(kept, kind, table.y, stored["counts"], stored["models"][model]["folds"])
+    kept = recalibrate(kept, kind, table.y, stored["counts"], stored["models"][model]["folds"])
     fold, expected = list(parts)[1], kept[1]
     seeds = Seeds(
         seed_for(5, "mine", strategy, "resample", 0, 1), seed_for(5, "mine", model, "fit", 0, 1)
     )
     stakes = costs.matrix(params.costs_of("mine"), table, "here").stakes
     made = refit(params, cell, table, fold.train, fold.validation, seeds, stakes)
-    right = PutRight.fit(
+    right = Calibrator.fit(
         kind, table.y[fold.validation], made.trained.score(table.X[fold.validation]), made.factor
     )
     base = small("logistic_regression", table)
@@ -377,7 +380,7 @@ def test_the_same_procedure_on_a_folds_rows_scores_a_raw_csv_as_the_stages_did(
         schema=Schema.of(table, params.dataset("mine")),
         encoder=made.trained.encoder,
         estimator=made.trained.estimator,
-        put_right=right,
+        calibrator=right,
     )
     champion.save(tmp_path / "bundle")
     raw_rows().iloc[fold.test].to_csv(tmp_path / "rows.csv", index=False)

@@ -46,7 +46,7 @@ def found_in(content: Any) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
         config.parse(content)
     assert caught.value.where == "params.yaml"
-    assert "counterpoise.commands.check" in str(caught.value.todo)
+    assert "counterpoise check" in str(caught.value.todo)
     return [line.strip() for line in str(caught.value.found).splitlines()]
 
 

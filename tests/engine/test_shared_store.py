@@ -95,7 +95,9 @@ def folder(tmp_path: Path) -> Place:
     return Place(str(tmp_path / "shared"))
 
 
-@pytest.fixture(params=["folder", "ssh", "s3"])
+@pytest.fixture(
+    params=["folder", *(pytest.param(name, marks=pytest.mark.services) for name in ("ssh", "s3"))]
+)
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     if request.param == "folder":
         return request.getfixturevalue("folder")  # type: ignore[no-any-return]

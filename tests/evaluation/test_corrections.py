@@ -19,13 +19,8 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from counterpoise.core.errors import NotApplicable
 from counterpoise.evaluation import corrections
-from counterpoise.evaluation.corrections import (
-    corrected,
-    log_odds,
-    odds_factor,
-    prior_shift,
-    probability,
-)
+from counterpoise.evaluation.calibrator import Calibrator, recalibrated
+from counterpoise.evaluation.corrections import log_odds, odds_factor, probability
 
 EXTREME = [
     0.0,
@@ -78,6 +73,11 @@ def elkan(p: float, w: float) -> float:
     return float(other * (exact - exact * b) / (b - exact * b + other * exact - b * other))
 
 
+def shifted(p: np.ndarray, w: float) -> np.ndarray:
+    """The log odds that the exact recalibration makes of probabilities."""
+    return Calibrator("exact", factor=w).ordered_log_odds(p)
+
+
 def dal_pozzolo(ps: float, beta: float) -> float:
     """Equation 4 of Dal Pozzolo et al. (2015) as written."""
     exact, share = Fraction(ps), Fraction(beta)
@@ -86,7 +86,7 @@ def dal_pozzolo(ps: float, beta: float) -> float:
 
 @given(p=probabilities, w=factors)
 def test_the_shift_is_the_formula_of_both_papers(p: float, w: float) -> None:
-    (here,) = probability(prior_shift(np.array([p]), w))
+    (here,) = probability(shifted(np.array([p]), w))
     assert here == pytest.approx(elkan(p, w), rel=1e-12, abs=1e-300)
     assert here == pytest.approx(
         float(Fraction(p) / (Fraction(p) + Fraction(w) * (1 - Fraction(p)))), rel=1e-12, abs=1e-300
@@ -99,7 +99,7 @@ def test_the_shift_is_the_formula_of_both_papers(p: float, w: float) -> None:
 def test_a_higher_score_is_a_higher_corrected_score_and_so_in_the_last_bit(
     scores: np.ndarray, w: float
 ) -> None:
-    values = prior_shift(scores, w)
+    values = shifted(scores, w)
     assert (np.diff(values[np.isfinite(values)]) > 0).all() and (
         np.diff(values.astype(np.longdouble)) > 0
     ).all()
@@ -109,7 +109,7 @@ def test_a_higher_score_is_a_higher_corrected_score_and_so_in_the_last_bit(
 @given(data=labelled(), w=factors)
 def test_no_ranking_metric_moves(data: tuple[np.ndarray, np.ndarray], w: float) -> None:
     y, scores = data
-    values = prior_shift(scores, w)
+    values = shifted(scores, w)
     # scikit-learn takes no infinity
     values[np.isinf(values)] = np.sign(values[np.isinf(values)]) * 1e9
     assert abs(average_precision_score(y, values) - average_precision_score(y, scores)) < 1e-9
@@ -120,27 +120,27 @@ def test_no_ranking_metric_moves(data: tuple[np.ndarray, np.ndarray], w: float) 
     scores=st.lists(st.floats(1e-300, 1 - 1e-6), min_size=1, max_size=10).map(np.array), w=factors
 )
 def test_the_shift_undoes_itself_with_the_inverse_factor(scores: np.ndarray, w: float) -> None:
-    there = prior_shift(scores, w)
+    there = shifted(scores, w)
     assume(there.max() < 20)  # nearer to 1 a probability has too few digits left for the way back
-    back = prior_shift(probability(there), 1 / w)
+    back = shifted(probability(there), 1 / w)
     np.testing.assert_allclose(back, log_odds(scores), rtol=1e-6, atol=1e-6)
 
 
 def test_scores_of_0_and_1_stay_what_they_are() -> None:
     np.testing.assert_array_equal(
-        prior_shift(np.array([0.0, 1.0, 0.0]), 50.0), [-np.inf, np.inf, -np.inf]
+        shifted(np.array([0.0, 1.0, 0.0]), 50.0), [-np.inf, np.inf, -np.inf]
     )
     np.testing.assert_array_equal(log_odds(np.array([0.0, 0.5, 1.0])), [-np.inf, 0, np.inf])
     assert log_odds(np.array([1e-300]))[0] == pytest.approx(math.log(1e-300))
     assert log_odds(np.array([1 - 2**-53]))[0] == pytest.approx(53 * math.log(2))
     assert np.isnan(log_odds(np.array([np.nan, 1.5, -0.1]))).all()
-    assert prior_shift(np.empty(0), 2.0).shape == (0,)
+    assert shifted(np.empty(0), 2.0).shape == (0,)
 
 
 @pytest.mark.parametrize("w", [0.0, -1.0, math.inf, math.nan])
 def test_a_factor_that_is_none_is_refused(w: float) -> None:
-    with pytest.raises(ValueError, match="above 0 and finite, got"):
-        prior_shift(np.array([0.5]), w)
+    with pytest.raises(NotApplicable, match="is not known"):
+        Calibrator.fit("exact", np.ones(1, np.int8), np.array([0.5]), w)
 
 
 def test_the_factor_is_that_of_the_odds_of_the_classes_times_the_weights() -> None:
@@ -210,7 +210,7 @@ def test_the_shift_brings_the_log_loss_back_to_that_of_the_rows_as_they_come(
     w = odds_factor(before, after, weight)
     assert w == pytest.approx(before[0] / before[1], rel=1e-3)
     raw = fitted(X[rows], y[rows], X_test, class_weight={0: 1, 1: weight})
-    values, reason = corrected("exact", raw, np.empty(0, np.int8), np.empty(0), w)
+    values, reason = recalibrated("exact", raw, np.empty(0, np.int8), np.empty(0), w)
     assert not reason
     alone = fitted(X, y, X_test)
     best, there, here = (log_loss(y_test, p) for p in (alone, raw, probability(values)))
@@ -236,7 +236,7 @@ def test_a_recalibration_brings_the_log_loss_near_that_of_the_truth(
         return expit(0.4 * log_odds(p) + 2)
 
     _, y_validation, validation = drawn(8_000, 5)
-    values, reason = corrected(
+    values, reason = recalibrated(
         kind, distorted(truth), y_validation, distorted(validation), math.nan
     )
     assert not reason and np.isfinite(values).all()
@@ -291,7 +291,7 @@ def test_the_sigmoid_is_that_of_scikit_learn() -> None:
     model = LogisticRegression(class_weight="balanced").fit(X[:2_000], y[:2_000])
     theirs = CalibratedClassifierCV(FrozenEstimator(model)).fit(X[2_000:], y[2_000:])
     scores = model.predict_proba(X)[:, 1]
-    values, _ = corrected("sigmoid", scores[2_000:], y[2_000:], scores[2_000:], math.nan)
+    values, _ = recalibrated("sigmoid", scores[2_000:], y[2_000:], scores[2_000:], math.nan)
     np.testing.assert_allclose(
         probability(values), theirs.predict_proba(X[2_000:])[:, 1], atol=1e-5
     )
@@ -302,7 +302,7 @@ def test_the_sigmoid_keeps_the_order_and_is_finite_whatever_it_is_given(
     data: tuple[np.ndarray, np.ndarray], scores: np.ndarray
 ) -> None:
     y, validation = data
-    values, reason = corrected("sigmoid", scores, y, validation, math.nan)
+    values, reason = recalibrated("sigmoid", scores, y, validation, math.nan)
     if reason:
         assert np.isnan(values).all()
         return
@@ -315,7 +315,7 @@ def test_isotonic_steps_are_those_of_scikit_learn_off_0_and_1(
     data: tuple[np.ndarray, np.ndarray],
 ) -> None:
     y, scores = data
-    values, reason = corrected("isotonic", scores, y, scores, math.nan)
+    values, reason = recalibrated("isotonic", scores, y, scores, math.nan)
     assert not reason and np.isfinite(values).all()
     low, high = corrections.smoothed(y)
     plain = IsotonicRegression(out_of_bounds="clip").fit(scores, y).predict(scores)
@@ -328,7 +328,7 @@ def test_isotonic_steps_are_those_of_scikit_learn_off_0_and_1(
 def test_one_class_alone_has_no_recalibration_and_a_reason(kind: str) -> None:
     scores = np.array([0.2, 0.4, 0.6])
     for y in (np.zeros(3, np.int8), np.ones(3, np.int8), np.empty(0, np.int8)):
-        values, reason = corrected(kind, scores, y, scores[: len(y)], math.nan)
+        values, reason = recalibrated(kind, scores, y, scores[: len(y)], math.nan)
         assert np.isnan(values).all() and values.shape == (3,)
         assert "needs both classes among the validation rows" in reason
         assert f"{int(y.sum())} positives and {len(y) - int(y.sum())} negatives" in reason
@@ -336,11 +336,11 @@ def test_one_class_alone_has_no_recalibration_and_a_reason(kind: str) -> None:
 
 def test_a_sigmoid_that_would_turn_the_order_round_is_not_possible() -> None:
     y, scores = np.array([0, 0, 0, 1, 1, 0], np.int8), np.array([0.9, 0.8, 0.7, 0.1, 0.2, 0.15])
-    values, reason = corrected("sigmoid", scores, y, scores, math.nan)
+    values, reason = recalibrated("sigmoid", scores, y, scores, math.nan)
     assert np.isnan(values).all() and "would turn the order round" in reason and "slope -" in reason
-    values, reason = corrected("sigmoid", scores, y, np.full(6, 0.3), math.nan)
+    values, reason = recalibrated("sigmoid", scores, y, np.full(6, 0.3), math.nan)
     assert np.isnan(values).all() and "the same score" in reason
-    values, reason = corrected("isotonic", scores, y, np.full(6, 0.3), math.nan)
+    values, reason = recalibrated("isotonic", scores, y, np.full(6, 0.3), math.nan)
     assert not reason
     np.testing.assert_allclose(probability(values), 1 / 3), "one step: the prevalence"
 
@@ -351,7 +351,7 @@ def test_a_threshold_that_separates_the_slice_leaves_the_sigmoid_finite() -> Non
         np.array([0] * 30 + [1] * 3, np.int8),
         np.concatenate([np.linspace(0.01, 0.1, 30), [0.7, 0.8, 0.9]]),
     )
-    values, reason = corrected("sigmoid", scores, y, scores, math.nan)
+    values, reason = recalibrated("sigmoid", scores, y, scores, math.nan)
     assert not reason and np.isfinite(values).all()
     assert probability(values[-1]) < 0.9
 
@@ -374,38 +374,38 @@ def test_scores_of_0_count_as_half_of_the_smallest_odds_and_of_1_as_twice_the_la
 def test_a_model_that_says_0_or_1_and_nothing_else_is_recalibrated_to_the_shares() -> None:
     y = np.array([0] * 90 + [1] * 10 + [0] * 5 + [1] * 15, np.int8)
     scores = np.repeat([0.0, 1.0], [100, 20])
-    values, reason = corrected("sigmoid", scores, y, scores, math.nan)
+    values, reason = recalibrated("sigmoid", scores, y, scores, math.nan)
     assert not reason
     np.testing.assert_allclose(probability(values[[0, -1]]), [0.1, 0.75], atol=0.03)
     np.testing.assert_allclose(
-        probability(corrected("isotonic", scores, y, scores, math.nan)[0][[0, -1]]), [0.1, 0.75]
+        probability(recalibrated("isotonic", scores, y, scores, math.nan)[0][[0, -1]]), [0.1, 0.75]
     )
 
 
 def test_nothing_to_correct_is_the_log_odds_and_an_unknown_factor_a_reason() -> None:
     scores, nothing = np.array([0.2, 0.0, 0.9]), (np.empty(0, np.int8), np.empty(0))
-    values, reason = corrected("none", scores, *nothing, math.nan)
+    values, reason = recalibrated("none", scores, *nothing, math.nan)
     np.testing.assert_array_equal(values, log_odds(scores))
     assert reason == ""
     for factor in (math.nan, 0.0, math.inf):
-        values, reason = corrected("approximate", scores, *nothing, factor)
+        values, reason = recalibrated("approximate", scores, *nothing, factor)
         assert np.isnan(values).all() and values.shape == (3,)
         assert reason.startswith(
             "the factor by which the remedy multiplied the odds of a positive is not known"
         )
     np.testing.assert_array_equal(
-        corrected("approximate", scores, *nothing, 9.0)[0],
-        corrected("exact", scores, *nothing, 9.0)[0],
+        recalibrated("approximate", scores, *nothing, 9.0)[0],
+        recalibrated("exact", scores, *nothing, 9.0)[0],
     )
 
 
 @pytest.mark.parametrize("kind", ["none", "exact", "approximate", "sigmoid", "isotonic"])
 def test_a_correction_is_the_same_each_time_and_of_no_row_is_none(kind: str) -> None:
     y, scores = np.array([0, 0, 0, 1, 0, 1], np.int8), np.array([0.1, 0.2, 0.0, 0.7, 0.8, 0.9])
-    first, second = (corrected(kind, scores, y, scores, 3.0)[0] for _ in range(2))
+    first, second = (recalibrated(kind, scores, y, scores, 3.0)[0] for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    assert corrected(kind, np.empty(0), y, scores, 3.0)[0].shape == (0,)
+    assert recalibrated(kind, np.empty(0), y, scores, 3.0)[0].shape == (0,)
     # a row's correction hangs on no other row to be corrected
     np.testing.assert_array_equal(
-        [corrected(kind, scores[k : k + 1], y, scores, 3.0)[0][0] for k in range(6)], first
+        [recalibrated(kind, scores[k : k + 1], y, scores, 3.0)[0][0] for k in range(6)], first
     )

@@ -64,13 +64,13 @@ def test_a_verdict_that_claims_too_much_would_be_seen() -> None:
         (Setting(5000, 0.05, 0.5, 0.0, 10, 0.95), 120, (0, 0.05)),
         (Setting(5000, 0.05, 0.5, 0.05, 1, 0.95), 60, (0.9, 1)),
         pytest.param(
-            Setting(5000, 0.05, 0.5, 0.0, 1, 0.95), 1000, (0, 0.05), marks=pytest.mark.slow
+            Setting(5000, 0.05, 0.5, 0.0, 1, 0.95), 1000, (0, 0.05), marks=pytest.mark.exhaustive
         ),
         pytest.param(
-            Setting(5000, 0.05, 0.5, 0.0, 10, 0.95), 1000, (0, 0.05), marks=pytest.mark.slow
+            Setting(5000, 0.05, 0.5, 0.0, 10, 0.95), 1000, (0, 0.05), marks=pytest.mark.exhaustive
         ),
         pytest.param(
-            Setting(5000, 0.05, 0.5, 0.05, 1, 0.95), 1000, (0.9, 1), marks=pytest.mark.slow
+            Setting(5000, 0.05, 0.5, 0.05, 1, 0.95), 1000, (0.9, 1), marks=pytest.mark.exhaustive
         ),
     ],
 )

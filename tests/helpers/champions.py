@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 
 from counterpoise.champion.bundle import Champion, Identity, digests
-from counterpoise.champion.rules import PutRight, Rule
+from counterpoise.champion.rules import Rule
 from counterpoise.champion.schema import Schema
 from counterpoise.core.config import Dataset
 from counterpoise.data.tables import Table
 from counterpoise.engine.fit import Work, train
+from counterpoise.evaluation.calibrator import Calibrator
 from tests.helpers.computed import computed
 from tests.models.test_registry import work_of
 from tests.pipeline.test_pipeline import own_table
@@ -107,7 +108,7 @@ def champion_of(
     work: Work,
     table: Table,
     *,
-    put_right: PutRight | None = None,
+    calibrator: Calibrator | None = None,
     rule: Rule | None = None,
     amounts: tuple[str, ...] = (),
 ) -> Champion:
@@ -126,7 +127,7 @@ def champion_of(
         kind,
         trained.encoder,
         trained.estimator,
-        put_right or PutRight("none"),
+        calibrator or Calibrator("none"),
         rule or Rule("half", "0.5", 0.5),
         heldout,
         digests(table.X, table.y),

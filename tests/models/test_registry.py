@@ -21,7 +21,6 @@ from counterpoise.data.tables import Table
 from counterpoise.engine.fit import Work, fit
 from counterpoise.models import nets
 from counterpoise.models import registry as models
-from counterpoise.models.encoder import Encoder
 from counterpoise.models.registry import MODELS
 from tests.conftest import TABLES, mixed_table, numeric_table
 
@@ -455,37 +454,6 @@ def test_a_model_that_tells_no_row_from_another_says_so() -> None:
     note = "every test row has the same score"
     assert fit(work_of("random_forest", table, min_samples_leaf=100)).notes == (note,)
     assert note not in fit(work_of("random_forest", table)).notes
-
-
-def test_numbers_are_imputed_and_scaled_by_what_the_training_rows_say() -> None:
-    nan = float("nan")
-    encoder = Encoder((0, 0), scale=True).fit(np.array([[1.0, 5], [3, 5], [nan, 5], [5, 5]]))
-    deviation = np.std([1, 3, 3, 5])
-    X = encoder.transform(np.array([[3.0, 5], [nan, nan], [3 + deviation, 7]]))
-    # a constant column is moved, not divided by nothing
-    np.testing.assert_allclose(X, [[0, 0], [0, 0], [1, 2]])
-
-
-@pytest.mark.parametrize("scale", [False, True, "power"])
-@pytest.mark.parametrize("cardinalities", [(0, 0), (2, 0), (2, 2)])
-def test_a_table_without_rows_or_without_numbers_is_encoded_too(
-    scale: Any, cardinalities: tuple[int, ...]
-) -> None:
-    """`split.validation: 0` gives a validation slice without rows."""
-    X = np.tile([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], (4, 1))
-    encoder = Encoder(cardinalities, scale=scale).fit(X)
-    assert encoder.transform(X[:0]).shape == (0, len(encoder.is_category))
-    assert np.isfinite(encoder.transform(X)).all()
-
-
-def test_categories_become_indicators_all_zero_where_missing_or_codes_that_are_marked() -> None:
-    X = np.array([[2.0, 10], [np.nan, 20]])
-    indicators = Encoder((3, 0)).fit(X)
-    np.testing.assert_array_equal(indicators.transform(X), [[10, 0, 0, 1], [20, 0, 0, 0]])
-    assert indicators.is_category == [False] * 4
-    codes = Encoder((3, 0), "codes", impute=False).fit(X)
-    np.testing.assert_array_equal(codes.transform(X), [[10, 2], [20, np.nan]])
-    assert codes.is_category == [False, True]
 
 
 def test_more_labels_than_a_histogram_holds_are_spread_into_indicators() -> None:

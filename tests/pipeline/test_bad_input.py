@@ -1,7 +1,7 @@
 """Every mistake that a person can make: one clear message with what, where, expected, found and
 what to do.
 
-Each is met twice: by `counterpoise.commands.check`, which touches nothing, and by the stage, which
+Each is met twice: by `counterpoise check`, which touches nothing, and by the stage, which
 exits with 1 and prints no traceback.
 """
 

@@ -361,7 +361,7 @@ def test_a_key_that_breaks_stage_names_is_told(project: Project, key: str) -> No
 def test_what_dvc_says_of_a_key_that_breaks_stage_names(
     project: Project, key: str, dvc_says: str
 ) -> None:
-    """DVC's own words do not help; `counterpoise.commands.check` names the key and the rule."""
+    """DVC's own words do not help; `counterpoise check` names the key and the rule."""
     params = project.params
     project.params = {
         **params,

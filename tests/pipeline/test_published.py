@@ -46,7 +46,7 @@ def fetch(mirror: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Fet
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in HERE]
+    "name", [pytest.param(n, marks=[pytest.mark.exhaustive] if n in SLOW else []) for n in HERE]
 )
 def test_the_published_numbers_come_out(name: str, fetch: Fetch) -> None:
     """Where it is known that they do not, what is known comes out."""

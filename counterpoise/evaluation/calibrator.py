@@ -1,0 +1,149 @@
+"""The map from a model's probabilities to those among the rows as they come, as plain numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from counterpoise.core.errors import NotApplicable
+from counterpoise.core.types import Labels, Vector
+from counterpoise.evaluation import corrections
+from counterpoise.evaluation.corrections import Correction
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """A fitted recalibration.
+
+    The sigmoid (Platt 1999) has two numbers to fit and keeps the order of the rows strictly.
+    Isotonic regression (Zadrozny and Elkan 2002) takes the best of all rising steps: it needs many
+    more positives, and it makes ties, so that average precision and the area under the ROC curve
+    move. Its steps are kept off 0 and 1 by Platt's targets, since a step without a positive among a
+    few hundred rows does not show that there are none.
+
+    Log odds beyond those of the validation rows, and the infinite ones of probabilities of exactly
+    0 or 1, are drawn in first (`corrections.drawn_in`): a sigmoid has seen nothing out there, and
+    the isotonic steps end there anyway.
+
+    Attributes
+    ----------
+    kind : Correction
+        See `counterpoise.evaluation.corrections`.
+    factor : float
+        By which the remedy multiplied the odds; 1 for none.
+    low, high : float
+        The lowest and highest finite log odds of the validation rows.
+    slope, intercept : float
+        Of the sigmoid.
+    steps : tuple of (log odds, probability)
+        Of the isotonic regression: the ends of its steps.
+
+    References
+    ----------
+    B. Zadrozny and C. Elkan (2002). Transforming classifier scores into accurate multiclass
+    probability estimates. KDD.
+    """
+
+    kind: Correction
+    factor: float = 1.0
+    low: float = 0.0
+    high: float = 0.0
+    slope: float = 1.0
+    intercept: float = 0.0
+    steps: tuple[tuple[float, float], ...] = ()
+
+    @classmethod
+    def fit(cls, kind: Correction, y: Labels, scores: Vector, factor: float) -> Calibrator:
+        """Fit on rows of natural prevalence that the model has not seen.
+
+        Parameters
+        ----------
+        kind : Correction
+        y, scores : ndarray of shape (n,)
+            Labels and the model's probabilities; read by sigmoid and isotonic alone.
+        factor : float
+            By how much the remedy multiplied the odds (`corrections.odds_factor`); read by exact
+            and approximate alone.
+
+        Raises
+        ------
+        NotApplicable
+            Where the factor is not known, one class stands alone, or a sigmoid is not possible
+            (`corrections.fit_sigmoid`).
+        """
+        if kind == "none":
+            return cls(kind)
+        if kind in ("exact", "approximate"):
+            if not 0 < factor < np.inf:
+                raise NotApplicable(
+                    "the factor by which the remedy multiplied the odds of a positive is not known"
+                    f" (it is {factor:g})"
+                )
+            return cls(kind, factor=factor)
+        corrections.check_both_classes(y)
+        values = corrections.log_odds(scores)
+        low, high = corrections.finite_range(values)
+        values = corrections.drawn_in(values, low, high)
+        if kind == "sigmoid":
+            slope, intercept = corrections.fit_sigmoid(y, values)
+            return cls(kind, low=low, high=high, slope=slope, intercept=intercept)
+        from sklearn.isotonic import IsotonicRegression
+
+        least, most = corrections.smoothed(y)
+        fitted = IsotonicRegression(y_min=least, y_max=most, out_of_bounds="clip").fit(values, y)
+        ends = zip(fitted.X_thresholds_.tolist(), fitted.y_thresholds_.tolist(), strict=True)
+        return cls(kind, low=low, high=high, steps=tuple(ends))
+
+    def log_odds(self, scores: Vector) -> Vector:
+        """Recalibrated log odds of a model's probabilities, each from its own score alone."""
+        values = corrections.log_odds(scores)
+        if self.kind not in ("sigmoid", "isotonic"):
+            return np.asarray(values - np.log(self.factor))
+        values = corrections.drawn_in(values, self.low, self.high)
+        if self.kind == "sigmoid":
+            return np.asarray(self.slope * values + self.intercept)
+        x, p = np.array(self.steps).T
+        if len(p) == 1:
+            return np.full(len(values), float(corrections.log_odds(p)[0]))
+        # what IsotonicRegression predicts by: the same digits
+        from scipy.interpolate import interp1d
+
+        return corrections.log_odds(interp1d(x, p)(np.clip(values, x[0], x[-1])))
+
+    def ordered_log_odds(self, scores: Vector) -> Vector:
+        """The same, with the order of the scores kept strictly where the map rises strictly.
+
+        Log odds that rounding has made equal are moved apart by the least steps there are, so that
+        no ranking metric moves. That looks at all rows together: a row's last digit depends on the
+        others.
+        """
+        values = self.log_odds(scores)
+        return values if self.kind == "isotonic" else corrections.in_order_of(scores, values)
+
+
+def recalibrated(
+    kind: Correction, scores: Vector, y_validation: Labels, validation_scores: Vector, factor: float
+) -> tuple[Vector, str]:
+    """Recalibrated log odds of test rows, the way that a combination's remedy asks for.
+
+    Parameters
+    ----------
+    kind : Correction
+    scores : ndarray of shape (rows,)
+        The model's probabilities of the test rows.
+    y_validation, validation_scores, factor
+        See `Calibrator.fit`; the rows are the validation rows of the same fold.
+
+    Returns
+    -------
+    values : ndarray of shape (rows,)
+        NaN in every row where the recalibration is not possible.
+    reason : str
+        Why it is not possible; empty where it is.
+    """
+    try:
+        calibrator = Calibrator.fit(kind, y_validation, validation_scores, factor)
+    except NotApplicable as reason:
+        return np.full(len(scores), np.nan), str(reason)
+    return calibrator.ordered_log_odds(scores), ""
