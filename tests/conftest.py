@@ -22,6 +22,7 @@ from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import splitters
 from counterpoise.data.tables import Table
 from counterpoise.engine.run import DatasetFits, FitId
+from tests.helpers import public_data
 
 settings.register_profile("same-every-time", derandomize=True, deadline=None, max_examples=40)
 settings.load_profile("same-every-time")
@@ -90,16 +91,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def mirror() -> Path:
-    """The folder with datasets' original bytes; a test that needs it fails without it instead of
-    being skipped."""
+    """The folder with datasets' original bytes: a mirror, else what is downloaded once into
+    data/downloads."""
     named = os.environ.get("COUNTERPOISE_MIRROR") or str(REPOSITORY.parent / "shared" / "datasets")
     for folder in map(Path, named.split(os.pathsep)):
         if (folder / "mammography.csv").is_file():
             return folder
-    pytest.fail(
-        f"this test reads original bytes, and {named} has none: set COUNTERPOISE_MIRROR to a mirror"
-        " folder"
-    )
+    return public_data.downloaded()
 
 
 @pytest.fixture

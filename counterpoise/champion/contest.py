@@ -131,7 +131,7 @@ def _on_fresh_rows(
     frame = frame_of(table.X, table.features, table.categories)
     X = replace(present.schema, amounts=()).rows(frame, "the present table", Noted()).X
     tested = np.unique(np.concatenate([fold.test for fold in evidence.folds]))
-    fresh = tested[_beyond(digests(X, table.y), present.rows)[tested]]
+    fresh = tested[rows_beyond(digests(X, table.y), present.rows)[tested]]
     theirs = np.full(len(table), np.nan)
     theirs[fresh] = present.raw(X[fresh])
     mine, champions = [], []
@@ -142,7 +142,7 @@ def _on_fresh_rows(
     return fresh, mine, champions
 
 
-def _beyond(found: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def rows_beyond(found: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Which rows are there more often than they were known: of three like rows two of which were
     known, the last."""
     order = np.argsort(found, kind="stable")

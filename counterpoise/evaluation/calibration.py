@@ -116,7 +116,7 @@ def _in_the_large(values: Vector, positives: int) -> float:
     )
 
 
-def _by_mass(p: Vector, mass: Vector, bins: int) -> Index:
+def bins_of_equal_mass(p: Vector, mass: Vector, bins: int) -> Index:
     """The bin of each row: rows in the order of p, cut into bins of about the same mass, equal p in
     one bin.
 
@@ -169,7 +169,7 @@ def expected_calibration_error(y: Labels, p: Vector, bins: int = BINS) -> float:
     """
     if not len(p) or np.isnan(p).any():
         return float("nan")
-    at = _by_mass(p, np.ones(len(p)), bins)
+    at = bins_of_equal_mass(p, np.ones(len(p)), bins)
     return float(np.abs(np.bincount(at, weights=(y == 1) - p)).sum() / len(p))
 
 
@@ -207,7 +207,7 @@ def reliability(y: Labels, p: Vector, bins: int = POINTS) -> pd.DataFrame:
             {name: np.empty(0, np.int64 if k < 3 else np.float64) for k, name in enumerate(columns)}
         )
     expected = p / p.sum() if p.sum() > 0 else np.zeros(len(p))
-    at = _by_mass(p, 1 / len(p) + expected, bins)
+    at = bins_of_equal_mass(p, 1 / len(p) + expected, bins)
     rows = np.bincount(at)
     positives = np.bincount(at, weights=y == 1).astype(np.int64)
     low, high = wilson(positives, rows)

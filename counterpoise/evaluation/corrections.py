@@ -43,7 +43,7 @@ Correction = Literal["none", "exact", "approximate", "sigmoid", "isotonic"]
 
 none: the rows came as they are, and nothing is corrected. exact: the shift by the factor, for rows
 that were drawn, repeated or weighted by class and by nothing else. approximate: the same formula
-where it holds only roughly, for rows that were made (SMOTE, ADASYN). sigmoid, isotonic: `Calibrator`, for
+where it holds only roughly, for rows that were made (SMOTE, ADASYN). sigmoid, isotonic: fitted, for
 everything else (NearMiss, ENN, Tomek links, focal loss).
 """
 

@@ -67,9 +67,8 @@ def decisions(
     rows, chosen, called = [], [], list[Called]()
     for policy in POLICIES:
         each = [decide(policy, rules, y, fold, costs) for fold in folds]
-        called.append(
-            None if any(isinstance(one, str) for one in each) else [one[0] for one in each]
-        )  # type: ignore[misc]
+        decided = [one[0] for one in each if not isinstance(one, str)]
+        called.append(decided if len(decided) == len(each) else None)
         chosen.append([float("nan") if isinstance(one, str) else one[1] for one in each])
         row: dict[str, Any] = {
             "dataset": dataset,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from counterpoise.core.config import NONE, Model, Params, Strategy
+from counterpoise.core.config import Model, Params, Strategy
 from counterpoise.models.registry import MODELS, RATIO, loss_of
 from counterpoise.samplers.registry import kind_of as sampler_of
 
@@ -48,9 +48,9 @@ def level(strategy: str, entry: Strategy, model: str, of_model: Model) -> Level:
     """The level of a cell."""
     data = sampler_of(strategy, entry) is not None
     algorithm = remedies(model, of_model)
-    return (
-        "hybrid" if data and algorithm else "data" if data else "algorithm" if algorithm else NONE
-    )  # type: ignore[return-value]
+    if data and algorithm:
+        return "hybrid"
+    return "data" if data else "algorithm" if algorithm else "none"
 
 
 def plain_of(models: Mapping[str, Model]) -> dict[str, str | None]:

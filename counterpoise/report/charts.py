@@ -317,7 +317,9 @@ def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title
     if not models:
         return _nothing(title)
     groups = dict(iter(known.groupby(["model", "strategy"], sort=False)))
-    least, most = _ends(known[["mean_probability", "observed"]].to_numpy(dtype=np.float64))
+    least, most = probability_range(
+        known[["mean_probability", "observed"]].to_numpy(dtype=np.float64)
+    )
     with _style():
         figure, panels = _panels(models, title, width=3.0, height=2.9, legend=len(seen) + 1)
         for panel, model in zip(panels, models, strict=True):
@@ -621,7 +623,9 @@ def reliability(points: pd.DataFrame, *, title: str) -> Figure:
         return _nothing(title)
     cells = _cells(points)
     groups = dict(iter(known.groupby(["strategy", "model", "side"], sort=False)))
-    least, most = _ends(known[["mean_probability", "observed"]].to_numpy(dtype=np.float64))
+    least, most = probability_range(
+        known[["mean_probability", "observed"]].to_numpy(dtype=np.float64)
+    )
     with _style():
         figure, panels = _panels(cells, title, width=3.0, height=3.1, legend=5)
         wide = 2.5 if len(cells) > 1 else 3.4
@@ -673,10 +677,10 @@ def axes_of_promises(panel: Axes, least: float, most: float, inches: float) -> N
     room = 0.03 * (high - low)
     panel.plot([low, high], [low, high], color=QUIET, linestyle=":", linewidth=1.2)
     panel.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
-    ticks = _ticks(least, most)
-    across = _apart(ticks, inches / (high - low))
-    panel.set_xticks(_logit(across), [_plain(v) for v in across], fontsize=8)
-    panel.set_yticks(_logit(ticks), [_plain(v) for v in ticks], fontsize=8)
+    ticks = log_odds_ticks(least, most)
+    across = apart_ticks(ticks, inches / (high - low))
+    panel.set_xticks(_logit(across), [plain_number(v) for v in across], fontsize=8)
+    panel.set_yticks(_logit(ticks), [plain_number(v) for v in ticks], fontsize=8)
 
 
 def extremes(points: pd.DataFrame) -> tuple[bool, bool]:
@@ -709,7 +713,7 @@ def _logit(p: Any) -> Any:
     return np.log(p) - np.log1p(-np.asarray(p, dtype=np.float64))
 
 
-def _ends(p: NDArray[np.float64]) -> tuple[float, float]:
+def probability_range(p: NDArray[np.float64]) -> tuple[float, float]:
     """Where axes of log odds end: a power of ten off 0 and off 1 that holds the values, at most
     1e-5 and 0.999."""
     inside = p[(p > 0) & (p < 1)]
@@ -717,7 +721,7 @@ def _ends(p: NDArray[np.float64]) -> tuple[float, float]:
     return 10.0 ** max(least, -5), 1 - 10.0 ** max(rest, -3)
 
 
-def _ticks(least: float, most: float) -> list[float]:
+def log_odds_ticks(least: float, most: float) -> list[float]:
     """Probabilities to write at an axis of log odds."""
     tens = [10.0**k for k in range(-5, 0)]
     ends = (
@@ -727,19 +731,19 @@ def _ticks(least: float, most: float) -> list[float]:
     return [*ends[0], 0.5, *ends[1]]
 
 
-def _plain(value: float) -> str:
+def plain_number(value: float) -> str:
     """A number without an exponent, up to seven digits behind the point."""
     return f"{value:.7f}".rstrip("0").rstrip(".")
 
 
-def _apart(ticks: Sequence[float], inches: float) -> list[float]:
+def apart_ticks(ticks: Sequence[float], inches: float) -> list[float]:
     """Those of the ticks whose numbers do not touch, going outwards from 0.5; inches is the length
     of one unit."""
     kept = [0.5]
     for side in ([v for v in reversed(ticks) if v < 0.5], [v for v in ticks if v > 0.5]):
         last = 0.5
         for value in side:
-            letters = (len(_plain(value)) + len(_plain(last))) / 2
+            letters = (len(plain_number(value)) + len(plain_number(last))) / 2
             if abs(float(_logit(value) - _logit(last))) * inches >= 0.062 * letters + 0.06:
                 kept.append(value)
                 last = value
@@ -846,7 +850,7 @@ def axes_of_shares(panel: Axes, bottom: float) -> None:
     panel.set(xlim=(-0.01, 1.01), ylim=(bottom, 1.3))
     panel.yaxis.set_major_locator(LogLocator(numticks=6))
     panel.yaxis.set_minor_locator(NullLocator())
-    panel.yaxis.set_major_formatter(lambda value, _: _plain(value))
+    panel.yaxis.set_major_formatter(lambda value, _: plain_number(value))
     panel.xaxis.set_major_locator(MaxNLocator(5))
 
 
@@ -959,7 +963,7 @@ def learning_curves(frame: pd.DataFrame, *, title: str) -> Figure:
                         LogLocator(subs=(1.0,) if most > 200 * least else (1.0, 2.0, 5.0))
                     )
                     panel.yaxis.set_minor_locator(NullLocator())
-                    panel.yaxis.set_major_formatter(lambda value, _: _plain(value))
+                    panel.yaxis.set_major_formatter(lambda value, _: plain_number(value))
                 else:
                     panel.yaxis.set_major_locator(MaxNLocator(4))
                 panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))

@@ -540,7 +540,7 @@ def test_a_champion_of_another_table_is_asked_about_rows_that_are_new_to_it(plac
 
 def test_of_like_rows_as_many_are_new_as_were_not_there_before() -> None:
     found = np.array([7, 5, 7, 9, 7, 5], np.uint64)
-    assert contest._beyond(found, np.array([7, 5, 7], np.uint64)).tolist() == [
+    assert contest.rows_beyond(found, np.array([7, 5, 7], np.uint64)).tolist() == [
         False,
         False,
         False,
@@ -548,7 +548,7 @@ def test_of_like_rows_as_many_are_new_as_were_not_there_before() -> None:
         True,
         True,
     ]
-    assert contest._beyond(found, np.empty(0, np.uint64)).all()
+    assert contest.rows_beyond(found, np.empty(0, np.uint64)).all()
     table = numeric_table()
     assert len(set(digests(table.X, table.y))) == len(table)
     assert (digests(table.X, table.y) != digests(table.X, 1 - table.y)).all()

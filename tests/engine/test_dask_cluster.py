@@ -444,7 +444,7 @@ def test_a_worker_that_joins_later_with_other_code_is_refused(
 
         results = dask_cluster.side_by_side(itemgetter(0), jobs())
         assert next(results)[1] == "first"
-        with pytest.raises(ClusterError, match=r"code of stages \w+ instead of"):
+        with pytest.raises(ClusterError, match=r"code of counterpoise \w+ instead of"):
             list(results)
 
 
@@ -460,8 +460,8 @@ def test_a_worker_without_the_package_and_one_with_other_code_are_named(
         with Client(address, timeout=30) as client:
             client.wait_for_workers(2, timeout=60)
         said = refused(monkeypatch, dask_cluster.ADDRESS, address)
-    assert re.search(r"worker tcp://[\d.:]+: .*No module named 'stages'", said)
-    assert re.search(r"worker tcp://[\d.:]+: code of stages \w+ instead of \w+\n", said)
+    assert re.search(r"worker tcp://[\d.:]+: .*No module named 'counterpoise'", said)
+    assert re.search(r"worker tcp://[\d.:]+: code of counterpoise \w+ instead of \w+\n", said)
 
 
 def test_a_run_without_a_cluster_imports_nothing_of_dask() -> None:

@@ -272,7 +272,7 @@ def wait(until: Callable[[], object], process: subprocess.Popen[str]) -> None:
 
 
 def same(project: Project) -> bool:
-    return project.stage("same", "kept", "reports").status == 0
+    return project.command("same", "kept", "reports").status == 0
 
 
 def test_results_of_old_parameters_never_stand_under_new_ones(project: Project) -> None:

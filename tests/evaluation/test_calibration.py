@@ -178,7 +178,7 @@ def test_the_calibration_error_is_that_of_going_through_the_rows(
 
 def test_bins_hold_equal_numbers_of_rows() -> None:
     _, p = rare(1_500)
-    at = calibration._by_mass(p, np.ones(len(p)), 15)
+    at = calibration.bins_of_equal_mass(p, np.ones(len(p)), 15)
     assert np.bincount(at).tolist() == [100] * 15
     assert (np.diff(at[np.argsort(p)]) >= 0).all()
 
@@ -243,7 +243,7 @@ def test_equal_probabilities_stay_in_one_bin(
     data: tuple[np.ndarray, np.ndarray], bins: int
 ) -> None:
     _, p = data
-    at = calibration._by_mass(p, np.ones(len(p)), bins)
+    at = calibration.bins_of_equal_mass(p, np.ones(len(p)), bins)
     for value in np.unique(p):
         assert len(np.unique(at[p == value])) == 1
     assert np.array_equal(np.unique(at), np.arange(at.max() + 1))
@@ -254,7 +254,10 @@ def test_equal_probabilities_stay_in_one_bin(
 def test_rows_of_one_score_take_one_bin_and_leave_the_others_to_the_rest() -> None:
     """A forest gives half of the rows a probability of 0."""
     p = np.concatenate([np.zeros(1_000), np.linspace(0.01, 1, 900)])
-    assert np.bincount(calibration._by_mass(p, np.ones(len(p)), 10)).tolist() == [1_000] + [100] * 9
+    assert (
+        np.bincount(calibration.bins_of_equal_mass(p, np.ones(len(p)), 10)).tolist()
+        == [1_000] + [100] * 9
+    )
 
 
 def test_the_interval_is_that_of_wilson() -> None:

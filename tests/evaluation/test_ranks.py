@@ -403,9 +403,9 @@ def test_the_lines_of_the_diagram_join_what_is_not_told_apart() -> None:
 
 def test_the_diagram_is_the_same_bytes_whatever_the_order_of_sets() -> None:
     script = (
-        "from tests.evaluation.test_ranks import diagrams; from stages.verdict import figures,"
-        " ranks_figures; print(figures.svg(ranks_figures.critical_difference(diagrams()[2],"
-        " title='x')))"
+        "from tests.evaluation.test_ranks import diagrams;"
+        "from counterpoise.report import charts, ranks_chart;"
+        "print(charts.svg(ranks_chart.critical_difference(diagrams()[2], title='x')))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}  # in this process it is another one
     done = subprocess.run(

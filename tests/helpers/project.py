@@ -120,6 +120,9 @@ class Project:
     def stage(self, name: str, *arguments: str, **variables: str) -> Outcome:
         return self.run(sys.executable, "-m", f"stages.{name}", *arguments, **variables)
 
+    def command(self, name: str, *arguments: str, **variables: str) -> Outcome:
+        return self.run(sys.executable, "-m", "counterpoise", name, *arguments, **variables)
+
     @property
     def params(self) -> dict[str, Any]:
         return yaml12.load((self.folder / "params.yaml").read_text())  # type: ignore[no-any-return]

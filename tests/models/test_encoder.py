@@ -1,4 +1,4 @@
-"""The encoder: what it makes of numbers and categories, and that it is a scikit-learn transformer."""
+"""The encoder: what it makes of numbers and categories, and how it works with scikit-learn."""
 
 from __future__ import annotations
 

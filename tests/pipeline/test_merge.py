@@ -78,7 +78,7 @@ def test_without_dvc_lock_a_merge_takes_results_from_the_run_cache_and_fits_noth
     bob.git("pull", "-q", str(alice.folder), "alice")
     ran(bob, "pull", "--run-cache", "--allow-missing")
     assert bob.repro(*ALL).stages == []
-    assert bob.stage("same", str(alice.folder / "reports"), "reports").status == 0
+    assert bob.command("same", str(alice.folder / "reports"), "reports").status == 0
 
 
 @pytest.mark.parametrize("content", ["", "<<<<<<< HEAD\nschema: '2.0'\n"])

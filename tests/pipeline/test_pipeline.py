@@ -300,7 +300,7 @@ def test_a_colleague_pulls_and_recomputes_nothing(project: Project, tmp_path: Pa
     outcome = colleague.repro()
     assert outcome.computing == set()
     assert colleague.current_runs() == project.current_runs()
-    assert colleague.stage("same", str(project.folder / "reports"), "reports").status == 0
+    assert colleague.command("same", str(project.folder / "reports"), "reports").status == 0
 
 
 def test_a_killed_stage_goes_on_where_it_stopped_and_gives_the_same_bytes(
@@ -322,7 +322,7 @@ def test_a_killed_stage_goes_on_where_it_stopped_and_gives_the_same_bytes(
     )
     assert outcome.status == 0, outcome.text
     assert outcome.fits["digits"] == (21, 0)
-    assert project.stage("same", str(kept), "reports").status == 0
+    assert project.command("same", str(kept), "reports").status == 0
 
 
 def test_dvc_refuses_broken_yaml_and_check_says_it_better(project: Project) -> None:
@@ -331,7 +331,7 @@ def test_dvc_refuses_broken_yaml_and_check_says_it_better(project: Project) -> N
     refused = project.dvc("repro")
     assert refused.status != 0
     assert "unable to read: 'params.yaml', YAML file structure is corrupted" in refused.text
-    better = project.stage("check")
+    better = project.command("check")
     assert better.status == 1
     assert "not valid YAML" in better.text
     assert "line" in better.text
@@ -342,7 +342,7 @@ def test_dvc_refuses_broken_yaml_and_check_says_it_better(project: Project) -> N
 def test_a_key_that_breaks_stage_names_is_told(project: Project, key: str) -> None:
     params = project.params
     project.params = {**params, "strategies": {**params["strategies"], key: {"sampler": "smote"}}}
-    told = project.stage("check")
+    told = project.command("check")
     project.params = params
     assert told.status == 1
     assert f"strategies.{key}: a key may hold lower-case letters, digits and _ alone" in told.text
@@ -367,7 +367,7 @@ def test_what_dvc_says_of_a_key_that_breaks_stage_names(
         **params,
         "datasets": {**params["datasets"], key: params["datasets"]["digits"]},
     }
-    refused, told = project.dvc("repro"), project.stage("check")
+    refused, told = project.dvc("repro"), project.command("check")
     project.params = params
     assert refused.status != 0
     assert dvc_says in refused.text
@@ -431,7 +431,7 @@ def test_signs_of_the_shell_in_a_key_run_nothing(project: Project, section: str,
     params, before = project.params, everything(project.folder)
     entry = next(iter(params[section].values()))
     project.params = {**params, section: {key: entry, **params[section]}}
-    refused, told = project.dvc("repro"), project.stage("check")
+    refused, told = project.dvc("repro"), project.command("check")
     project.params = params
     assert refused.status != 0 and told.status == 1
     assert "a key may hold lower-case letters, digits and _ alone" in told.text

@@ -159,7 +159,7 @@ def test_the_champion_of_the_first_command_scores_a_file(fresh: Project) -> None
 
 
 def test_check_passes_on_what_is_committed(fresh: Project) -> None:
-    outcome = fresh.stage("check")
+    outcome = fresh.command("check")
     assert outcome.status == 0, outcome.text
     assert "params.yaml: OK, 4 datasets x 61 combinations" in outcome.text
 

@@ -283,19 +283,23 @@ def test_a_cell_without_probabilities_keeps_its_panel_and_says_so() -> None:
 
 
 def test_ticks_of_log_odds_are_written_out_and_do_not_touch() -> None:
-    assert charts._ticks(1e-5, 0.999) == pytest.approx(
+    assert charts.log_odds_ticks(1e-5, 0.999) == pytest.approx(
         [1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999]
     )
-    assert [charts._plain(v) for v in (1e-5, 0.5, 1.0, 0.9999, 20.0)] == [
+    assert [charts.plain_number(v) for v in (1e-5, 0.5, 1.0, 0.9999, 20.0)] == [
         "0.00001",
         "0.5",
         "1",
         "0.9999",
         "20",
     ]
-    assert charts._apart([1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9], 0.01) == [0.5], "no room for more"
-    assert charts._ends(np.array([0.3])) == pytest.approx((0.01, 0.99))
-    assert charts._ends(np.array([1e-12, 0, 1, 1 - 1e-12])) == pytest.approx((1e-5, 0.999))
+    assert charts.apart_ticks([1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9], 0.01) == [0.5], (
+        "no room for more"
+    )
+    assert charts.probability_range(np.array([0.3])) == pytest.approx((0.01, 0.99))
+    assert charts.probability_range(np.array([1e-12, 0, 1, 1 - 1e-12])) == pytest.approx(
+        (1e-5, 0.999)
+    )
 
 
 # Scores

@@ -20,6 +20,7 @@ import pytest
 
 from counterpoise.commands import same
 from counterpoise.core import config, files, yaml12
+from counterpoise.core.errors import ConfigurationError
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.evaluation import measurements, summary
 from counterpoise.evaluation.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
@@ -538,7 +539,7 @@ def test_a_missing_evaluation_is_told(place: Path) -> None:
     (place / "data/evaluations/zeta/curves.csv").unlink()
     with pytest.raises(files.ResultError, match="missing"):
         run(report, "zeta")
-    with pytest.raises(config.ConfigurationError, match="There is no dataset 'zetta'"):
+    with pytest.raises(ConfigurationError, match="There is no dataset 'zetta'"):
         run(report, "zetta")
 
 

@@ -130,7 +130,7 @@ def test_a_colleague_pulls_and_computes_nothing(base: Project, way: Way, tmp_pat
         for one in (project, clone)
     ]
     assert runs[0] == runs[1] != set()
-    assert clone.stage("same", str(project.folder / "reports"), "reports").status == 0
+    assert clone.command("same", str(project.folder / "reports"), "reports").status == 0
     for one in (project, clone):
         tracked = "".join(
             (one.folder / name).read_text(errors="replace")

@@ -348,15 +348,15 @@ def bob(
 def test_a_champion_that_one_promotes_is_used_by_the_other(
     team: Team, alice: Project, bob: Project, tmp_path: Path
 ) -> None:
-    promoted = alice.stage("promote", "digits", MLFLOW_TRACKING_URI=team.alice)
+    promoted = alice.command("promote", "digits", MLFLOW_TRACKING_URI=team.alice)
     assert (
         promoted.status == 0
         and "is the champion now, counterpoise-digits version 1" in promoted.text
     ), promoted.text
-    again = bob.stage("promote", "digits", MLFLOW_TRACKING_URI=team.bob)
+    again = bob.command("promote", "digits", MLFLOW_TRACKING_URI=team.bob)
     assert again.status == 0 and "is the champion already" in again.text, again.text
     readers.digits().to_csv(tmp_path / "new.csv", index=False)
-    scored = bob.stage(
+    scored = bob.command(
         "score",
         "digits",
         str(tmp_path / "new.csv"),

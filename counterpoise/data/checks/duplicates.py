@@ -60,13 +60,13 @@ def distinct_rows(y: Labels, groups: Index) -> dict[str, Any]:
 def duplicates(table: Table, groups: Index) -> Iterator[Finding]:
     """Rows whose features repeat those of an earlier row, and how many repeat all else that is
     known of it too."""
-    again = _repeated(groups)
+    again = repeated_rows(groups)
     if not again.any():
         return
     count, often = int(again.sum()), distinct_rows(table.y, groups)["most_frequent"]
     beside = [np.unique(values, return_inverse=True)[1] for values in table.roles.values()]
     copies = int(
-        _repeated(alike(np.column_stack([groups, table.y, *beside]).astype(np.float64))).sum()
+        repeated_rows(alike(np.column_stack([groups, table.y, *beside]).astype(np.float64))).sum()
     )
     names = ["label", *(role.removeprefix(COST) for role in table.roles)]
     yield Finding(
@@ -153,7 +153,7 @@ def contradictions(table: Table, groups: Index) -> Iterator[Finding]:
     )
 
 
-def _repeated(groups: Index) -> NDArray[np.bool_]:
+def repeated_rows(groups: Index) -> NDArray[np.bool_]:
     """Which rows are not the first of their group."""
     again = np.ones(len(groups), bool)
     again[np.unique(groups, return_index=True)[1]] = False

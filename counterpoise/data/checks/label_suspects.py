@@ -76,7 +76,7 @@ def suspects(table: Table, groups: Index, seed: int) -> Suspects:
         raise NotApplicable(f"the rarer class has {few} rows, and {FEWEST} are needed")
     looked_at = sample(table.y, seed)
     y = table.y[looked_at]
-    positive = out_of_fold(table, looked_at, _folds(groups[looked_at], y, seed), seed)
+    positive = out_of_fold(table, looked_at, grouped_folds(groups[looked_at], y, seed), seed)
     usual = _usual(positive, y)
     if usual.min() < 0.5:
         raise NotApplicable(
@@ -117,7 +117,7 @@ def sample(y: Labels, seed: int) -> Index:
     return np.sort(np.concatenate([few, random.choice(many, AT_MOST - len(few), replace=False)]))
 
 
-def _folds(groups: Index, y: Labels, seed: int) -> Index:
+def grouped_folds(groups: Index, y: Labels, seed: int) -> Index:
     """The fold of each row: groups are dealt out in random order, those that begin with a positive
     row first."""
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)

@@ -199,8 +199,9 @@ class _Editing:
 
 
 class RepeatedEditedNearestNeighbours(
-    _Editing, imblearn.under_sampling.RepeatedEditedNearestNeighbours
-):  # type: ignore[misc]
+    _Editing,
+    imblearn.under_sampling.RepeatedEditedNearestNeighbours,  # type: ignore[misc]
+):
     """`imblearn.under_sampling.RepeatedEditedNearestNeighbours`."""
 
 

@@ -426,7 +426,7 @@ def test_a_wide_table_is_looked_at_in_the_same_features_each_time() -> None:
 def test_a_row_is_never_judged_by_its_copy(committed: dict[str, tuple[Table, Report]]) -> None:
     table, _ = committed["mammography"]
     groups = duplicates.alike(table.X)
-    folds = label_suspects._folds(groups, table.y, 1)
+    folds = label_suspects.grouped_folds(groups, table.y, 1)
     assert pd.Series(folds).groupby(groups).nunique().eq(1).all()
     assert np.bincount(folds, weights=table.y).min() > 40
 
@@ -444,7 +444,7 @@ small = arrays.arrays(
 def test_rows_are_alike_as_pandas_says(X: np.ndarray) -> None:
     groups = duplicates.alike(X)
     again = pd.DataFrame(X + 0.0).duplicated().to_numpy()
-    assert np.array_equal(duplicates._repeated(groups), again)
+    assert np.array_equal(duplicates.repeated_rows(groups), again)
 
 
 @given(small, st.integers(0, 99), st.booleans())
