@@ -15,13 +15,10 @@ an archive with another one is not read.
 from __future__ import annotations
 
 import json
-import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from counterpoise.core import files
 from counterpoise.core.errors import ResultError
@@ -48,7 +45,7 @@ TRUSTED = (
 )
 """The types that an archive may have beside those that skops trusts."""
 
-MODEL, NET, LEARNED, ARCHIVE = "model.json", "net.keras", "learned.json", "model.skops"
+MODEL, LEARNED, ARCHIVE = "model.json", "learned.json", "model.skops"
 
 
 class Format(NamedTuple):
@@ -123,75 +120,46 @@ def _load_keras(folder: Path) -> Any:
 
 
 def _save_autoencoder(estimator: Any, folder: Path) -> None:
+    """The autoencoder of an estimator, and the estimator's own parameters and numbers."""
+    estimator.autoencoder_.save(folder)
     learned = {
         name: getattr(estimator, name)
         for name in ("n_features_in_", "log_threshold_", "log_deviation_")
+        if hasattr(estimator, name)
     }
-    _save_net(estimator, folder, learned)
+    content = {"params": estimator.get_params(), "learned": learned}
+    text = json.dumps(content, indent=2, allow_nan=False, default=lambda value: value.item())
+    files.write_text(folder / LEARNED, text + "\n")
 
 
 def _load_autoencoder(folder: Path) -> Any:
     from counterpoise.models.anomaly import AutoencoderClassifier
 
-    content = _learned(folder)
-    loaded = AutoencoderClassifier(**content["params"])
-    for name, value in content["learned"].items():
-        setattr(loaded, name, value)
-    loaded.autoencoder_ = _load_net(content, folder)
-    loaded.classes_ = np.array([0, 1])
-    return loaded
+    return _with_autoencoder(AutoencoderClassifier, folder)
 
 
 def _save_autoencoder_xgboost(estimator: Any, folder: Path) -> None:
-    _save_net(estimator, folder, {"n_features_in_": estimator.n_features_in_})
+    _save_autoencoder(estimator, folder)
     _save_xgboost(estimator.xgboost_, folder)
 
 
 def _load_autoencoder_xgboost(folder: Path) -> Any:
     from counterpoise.models.anomaly import AutoencoderXGBClassifier
 
-    content = _learned(folder)
-    loaded = AutoencoderXGBClassifier(**content["params"])
-    loaded.n_features_in_ = content["learned"]["n_features_in_"]
-    loaded.autoencoder_, loaded.xgboost_ = _load_net(content, folder), _load_xgboost(folder)
-    loaded.classes_ = np.array([0, 1])
+    loaded = _with_autoencoder(AutoencoderXGBClassifier, folder)
+    loaded.xgboost_ = _load_xgboost(folder)
     return loaded
 
 
-def _save_net(estimator: Any, folder: Path, learned: dict[str, Any]) -> None:
-    """The autoencoder of an estimator, and the estimator's parameters and numbers."""
-    with warnings.catch_warnings():
-        # Keras 3.15 and NumPy 2
-        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-        estimator.autoencoder_.net_.model.save(folder / NET)
-    content = {
-        "params": estimator.get_params(),
-        "learned": learned,
-        "autoencoder": {
-            "params": estimator.autoencoder_.get_params(),
-            "features": estimator.autoencoder_.n_features_in_,
-        },
-    }
-    text = json.dumps(content, indent=2, allow_nan=False, default=lambda value: value.item())
-    files.write_text(folder / LEARNED, text + "\n")
+def _with_autoencoder(kind: Any, folder: Path) -> Any:
+    from counterpoise.models.nets import Autoencoder
 
-
-def _learned(folder: Path) -> Any:
-    return json.loads((folder / LEARNED).read_text(encoding="utf-8"))
-
-
-def _load_net(content: dict[str, Any], folder: Path) -> Any:
-    from counterpoise.models.nets import Autoencoder, Net, keras_on_jax
-
-    autoencoder = Autoencoder(**content["autoencoder"]["params"])
-    autoencoder.n_features_in_ = content["autoencoder"]["features"]
-    autoencoder.net_ = Net(autoencoder._design(), np.random.default_rng(0))
-    keras, _ = keras_on_jax()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-        kept = keras.saving.load_model(folder / NET, compile=False, safe_mode=True)
-        autoencoder.net_.model.set_weights(kept.get_weights())
-    return autoencoder
+    content = json.loads((folder / LEARNED).read_text(encoding="utf-8"))
+    loaded = kind(**content["params"])
+    for name, value in content["learned"].items():
+        setattr(loaded, name, value)
+    loaded.autoencoder_ = Autoencoder.load(folder)
+    return loaded
 
 
 def _skops() -> Any:

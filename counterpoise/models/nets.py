@@ -1,10 +1,9 @@
-"""Neural nets: a multilayer perceptron and an autoencoder, built with Keras and run by JAX.
+"""Neural nets: a multilayer perceptron and an autoencoder, Keras models that run on JAX.
 
 Nets are compared at equal gradient steps: an epoch of an oversampled table is longer than one of an
-undersampled table, and a net that saw more batches would win for that alone. Keras builds the
-layers and steps the optimizer by way of its stateless functions, which is how it is meant to be run
-in a loop of one's own on JAX: a net is compiled once in a process and not once a fit (0.4 s), and a
-step costs 0.1 ms where `Model.fit` takes 0.3 ms.
+undersampled table, and a net that saw more batches would win for that alone. So batches are drawn
+without end, and what Keras calls an epoch is a fixed number of steps here, unless `epochs` asks for
+epochs of the rows.
 
 Keras and JAX are imported when a net is used, never before.
 """
@@ -12,21 +11,19 @@ Keras and JAX are imported when a net is used, never before.
 from __future__ import annotations
 
 import functools
-import itertools
 import json
 import math
 import os
-import sys
-import time
+import platform
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import pooch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -46,25 +43,22 @@ from counterpoise.models.losses import Loss, balanced_alpha, check_loss, positiv
 Singles = NDArray[np.float32]
 Validation = tuple[ArrayLike, ArrayLike] | None
 Report = Callable[[int, float], object]
+"""Called with the steps taken and what is measured on the validation rows."""
 
-STEPS = 1000
+DEFAULT_STEPS = 1000
 """The gradient steps of a fit that is told neither steps nor epochs."""
-MEMORY_LIMIT = 2 * 2**30
-"""The most bytes that a net may take beside its rows."""
-BLOCK = 1024
-"""Rows that are scored at once; the last block is padded, so that no number of rows needs a
-compilation of its own."""
-SAY_EVERY = 30.0
-"""Seconds between two lines on standard error about a fit that takes long."""
-SLOWER = "a smaller learning_rate may help"
+
+BLOCK_ROWS = 1024
+"""Rows that are scored at once."""
+
+MODEL_FILE, PARAMS_FILE = "net.keras", "net.json"
 
 
 @functools.cache
-def keras_on_jax() -> tuple[Any, Any]:
-    """The modules keras and jax, imported at first use and told to compute on one thread of the
-    processor.
+def keras_on_jax() -> Any:
+    """The module keras, imported at first use and told to compute on one thread of the processor.
 
-    Cells run side by side, one thread each, and there is more to it than manners: another number of
+    Fits run side by side, one thread each, and there is more to it than manners: another number of
     threads adds up in another order, and the weights come out with other bytes. `PJRT_NPROC` is
     what jax 0.10 goes by when it first computes; it takes no notice of
     `--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1` in XLA_FLAGS.
@@ -72,14 +66,14 @@ def keras_on_jax() -> tuple[Any, Any]:
     Raises
     ------
     NotApplicable
-        When one of them is not installed.
+        When Keras or JAX is not installed.
     RuntimeError
         When this process has loaded Keras on another backend.
     """
     os.environ |= {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PJRT_NPROC": "1"}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        # what an import has to say is not said of one fit, the first in a process
+        # what an import warns of has nothing to do with one fit, the first in a process
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import jax
@@ -96,392 +90,32 @@ def keras_on_jax() -> tuple[Any, Any]:
             " Counterpoise was used, and its nets run on 'jax': set KERAS_BACKEND=jax before keras"
             " is imported"
         )
-    return keras, jax
+    # compiling takes longer than a fit: JAX keeps what it compiled, for this machine alone, since
+    # another processor may lack instructions that this one has
+    compiled = pooch.os_cache("counterpoise") / "jax" / platform.node()
+    jax.config.update("jax_compilation_cache_dir", str(compiled))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return keras
 
-
-# Memory
-
-
-def estimated_bytes(layers: Sequence[int], features: int, batch: int, outputs: int = 1) -> int:
-    """About how many bytes training takes beside the rows themselves, all numbers in single
-    precision.
-
-    Weights count five times: themselves, their gradients, two slots of the optimizer and the best
-    ones so far; activations twice, going forward and coming back.
-    """
-    widths = [int(width) for width in (features, *layers, outputs)]
-    weights = sum((before + 1) * after for before, after in itertools.pairwise(widths))
-    return 4 * (5 * weights + 2 * max(int(batch), BLOCK) * sum(widths))
-
-
-def _too_large(layers: Sequence[int], features: int, batch: int, outputs: int = 1) -> str | None:
-    """Why a net cannot be had, None where it can."""
-    estimate = estimated_bytes(layers, features, batch, outputs)
-    if estimate <= MEMORY_LIMIT:
-        return None
-    return (
-        f"a net with layers {list(layers)} would take about {estimate / 2**30:.1f} GiB ({features}"
-        f" features, batches of {batch}), and the limit is {MEMORY_LIMIT / 2**30:.1f} GiB: make"
-        " layers narrower, or batch_size smaller"
-    )
-
-
-# What is compiled
-
-
-@dataclass(frozen=True)
-class Design:
-    """A net without its weights: all that XLA compiles, and nothing that differs between two fits
-    of one cell.
-
-    Attributes
-    ----------
-    features : int
-    layers : tuple of int
-        Widths of the hidden layers.
-    outputs : int
-        1 for a log odds, else as many as there are features.
-    activation, dropout, optimizer
-        As in `KerasMLP`.
-    code : int or None
-        Which hidden layer is the code of an autoencoder. It has no activation: a rectified unit
-        that is never on would be lost for good, and there are few of them.
-    """
-
-    features: int
-    layers: tuple[int, ...]
-    outputs: int
-    activation: str
-    dropout: float
-    optimizer: str
-    code: int | None = None
-
-    def build(self, random: np.random.Generator) -> Any:
-        """A Keras model with new weights; its outputs are the code, where there is one, and the
-        last layer.
-
-        The weights are those of Glorot and Bengio (2010), as Keras's own, but drawn by NumPy:
-        Keras's initializers compile anew for each shape, which takes longer than compiling the net.
-        """
-        keras, _ = keras_on_jax()
-        # types and seeds are given, since the defaults lie in the user's ~/.keras/keras.json and in
-        # global state
-        seeds = random.integers(2**31, size=len(self.layers)).tolist()
-
-        def dense(width: int, activation: str | None, name: str) -> Any:
-            return keras.layers.Dense(
-                width, activation, kernel_initializer="zeros", dtype="float32", name=name
-            )
-
-        inputs = keras.Input((self.features,), dtype="float32", name="features")
-        last, outputs = inputs, []
-        for k, width in enumerate(self.layers):
-            if k == self.code:
-                last = dense(width, None, "code")(last)
-                outputs.append(last)
-                continue
-            last = dense(width, self.activation, f"hidden_{k + 1}")(last)
-            if self.dropout:
-                drop = keras.layers.Dropout(
-                    self.dropout, seed=seeds[k], dtype="float32", name=f"dropout_{k + 1}"
-                )
-                last = drop(last)
-        outputs.append(dense(self.outputs, None, "output")(last))
-        model = keras.Model(inputs, outputs)
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.Dense):
-                limit = math.sqrt(6 / sum(layer.kernel.shape))
-                layer.kernel.assign(random.uniform(-limit, limit, layer.kernel.shape))
-        return model
-
-    def row_losses(self, outputs: Sequence[Any], targets: Any, gamma: Any) -> Any:
-        """The loss of each row of a batch: focal where the output is a log odds, else the mean
-        squared error."""
-        from keras import ops
-
-        if self.code is None:
-            return focal(outputs[-1][:, 0], targets, gamma)
-        return ops.mean(ops.square(outputs[-1] - targets), axis=1)
-
-
-def focal(log_odds: Any, labels: Any, gamma: Any) -> Any:
-    """Focal loss, unweighted, of tensors of Keras; with gamma 0 it is cross entropy (see
-    `counterpoise.models.losses.Loss`).
-
-    `keras.losses.BinaryFocalCrossentropy(from_logits=True)` goes by way of a probability that it
-    clips at 1e-7: beyond log odds of 16 its loss stands still and its gradient is gone, so a row
-    that is wrong for sure is never learned from. Log odds need no clipping. With gamma 0 this is
-    what Keras's own BinaryCrossentropy(from_logits=True) computes, so one program serves all
-    losses.
-    """
-    from keras import ops
-
-    against = (1.0 - 2.0 * labels) * log_odds  # log odds of the other class
-    return ops.exp(-gamma * ops.logaddexp(0.0, -against)) * ops.logaddexp(0.0, against)
-
-
-class Program(NamedTuple):
-    """What XLA makes of a design: one gradient step, and the way from features to outputs."""
-
-    step: Callable[..., Any]
-    forward: Callable[..., Any]
-
-
-_programs: dict[Design, Program] = {}
-"""Programs of this process, so that the folds of a cell compile once; a search over layers makes
-many."""
-KEPT_PROGRAMS = 16
-KEPT_BYTES = 64 * 2**20
-"""A program holds the weights of the net that it was made from: that of a larger net is not
-kept."""
-
-
-def _program(design: Design, model: Any, optimizer: Any) -> Program:
-    if design in _programs:
-        return _programs[design]
-    _, jax = keras_on_jax()
-
-    def loss(weights: Any, others: Any, X: Any, targets: Any, row_weights: Any, gamma: Any) -> Any:
-        outputs, others = model.stateless_call(weights, others, X, training=True)
-        losses = design.row_losses(jax.tree.leaves(outputs), targets, gamma)
-        return (row_weights * losses).mean(), others
-
-    def step(state: Any, X: Any, targets: Any, row_weights: Any, gamma: Any) -> Any:
-        weights, others, slots = state
-        (value, others), gradients = jax.value_and_grad(loss, has_aux=True)(
-            weights, others, X, targets, row_weights, gamma
-        )
-        weights, slots = optimizer.stateless_apply(slots, gradients, weights)
-        return (weights, others, slots), value
-
-    def forward(weights: Any, others: Any, X: Any) -> Any:
-        return jax.tree.leaves(model.stateless_call(weights, others, X, training=False)[0])
-
-    program = Program(jax.jit(step, donate_argnums=0), jax.jit(forward))
-    if estimated_bytes(design.layers, design.features, BLOCK, design.outputs) <= KEPT_BYTES:
-        if len(_programs) >= KEPT_PROGRAMS:
-            _programs.clear()
-            jax.clear_caches()  # JAX holds what it compiled for as long as nobody says so
-        _programs[design] = program
-    return program
-
-
-# Training
-
-
-class Schedule(NamedTuple):
-    """How long a net trains, and in what pieces.
-
-    Attributes
-    ----------
-    piece : {"epoch", "chunk"}
-    lengths : list of int
-        The steps of each piece.
-    batch : int
-        Rows in a step.
-    patience : int or None
-        Pieces without improvement after which training stops.
-    """
-
-    piece: str
-    lengths: list[int]
-    batch: int
-    patience: int | None
-
-    @classmethod
-    def of(cls, estimator: Any, rows: int) -> Schedule:
-        """From an estimator's parameters and the number of rows that it is fitted on."""
-        batch = min(estimator.batch_size, rows)
-        if estimator.epochs is not None:
-            return cls(
-                "epoch", [math.ceil(rows / batch)] * estimator.epochs, batch, estimator.patience
-            )
-        steps = STEPS if estimator.steps is None else estimator.steps
-        edges = [
-            steps * k // min(estimator.chunks, steps)
-            for k in range(min(estimator.chunks, steps) + 1)
-        ]
-        return cls(
-            "chunk",
-            [end - start for start, end in itertools.pairwise(edges)],
-            batch,
-            estimator.patience,
-        )
-
-
-class Seen(NamedTuple):
-    """What the validation slice says after a piece: columns of the history, and the value that is
-    to grow."""
-
-    columns: dict[str, float]
-    quality: float
-
-
-@dataclass
-class Course:
-    """How a training went: `history` of equally long columns, the steps taken, and the step whose
-    weights were kept."""
-
-    history: dict[str, list[float]] = field(default_factory=dict)
-    steps: int = 0
-    best_step: int | None = None
-
-
-class Net:
-    """A Keras model, its optimizer and its program: what both estimators below are made of.
-
-    Parameters
-    ----------
-    design : Design
-    random : numpy Generator
-        Gives the initial weights.
-    learning_rate : float or None
-        None for Keras's own.
-    """
-
-    def __init__(
-        self, design: Design, random: np.random.Generator, learning_rate: float | None = None
-    ) -> None:
-        keras, _ = keras_on_jax()
-        self.design = design
-        self.model = design.build(random)
-        optimizers = {
-            "adam": keras.optimizers.Adam,
-            "rmsprop": keras.optimizers.RMSprop,
-            "sgd": keras.optimizers.SGD,
-        }
-        given = {} if learning_rate is None else {"learning_rate": learning_rate}
-        self.optimizer = optimizers[design.optimizer](**given)
-        self.optimizer.build(self.model.trainable_variables)
-        self.program = _program(design, self.model, self.optimizer)
-
-    def outputs(self, X: Singles) -> list[Floats]:
-        """What the model gives for each row, block by block."""
-        weights, others = self._values()
-        parts = []
-        for start in range(0, len(X), BLOCK):
-            block = X[start : start + BLOCK]
-            padded = np.pad(block, ((0, BLOCK - len(block)), (0, 0)))
-            parts.append(
-                [
-                    np.asarray(out)[: len(block)]
-                    for out in self.program.forward(weights, others, padded)
-                ]
-            )
-        return [np.concatenate(part, dtype=np.float64) for part in zip(*parts, strict=True)]
-
-    def train(
-        self,
-        X: Singles,
-        targets: Singles,
-        row_weights: Singles,
-        *,
-        schedule: Schedule,
-        random: np.random.Generator,
-        name: str,
-        gamma: float = 0.0,
-        watch: Callable[[int], Seen] | None = None,
-    ) -> Course:
-        """Step through batches of the rows; after each piece look at the validation slice by
-        `watch(steps)`.
-
-        With patience the weights that are kept are those of the best piece, whether or not training
-        stopped early.
-
-        Raises
-        ------
-        FloatingPointError
-            When the loss or a weight is not finite at the end of a piece.
-        """
-        course, batches = Course(), _batches(len(X), schedule.batch, random)
-        state = (*self._values(), [variable.value for variable in self.optimizer.variables])
-        best, best_weights, waited, exponent = -math.inf, None, 0, np.float32(gamma)
-        said = time.monotonic()
-        for k, length in enumerate(schedule.lengths, start=1):
-            where = f"{schedule.piece} {k} of {len(schedule.lengths)}"
-            losses = []
-            for rows in itertools.islice(batches, length):
-                state, loss = self.program.step(
-                    state, X[rows], targets[rows], row_weights[rows], exponent
-                )
-                losses.append(float(loss))
-                if time.monotonic() - said > SAY_EVERY:
-                    said = time.monotonic()
-                    print(f"{name}: {where}, loss {losses[-1]:.3g}", file=sys.stderr)
-            course.steps += length
-            for variable, value in zip(self._variables(), itertools.chain(*state[:2]), strict=True):
-                variable.assign(value)
-            columns = {"step": float(course.steps), "loss": float(np.mean(losses))}
-            if not math.isfinite(columns["loss"]):
-                raise FloatingPointError(f"the loss became {columns['loss']} in {where}: {SLOWER}")
-            if not all(np.isfinite(weight).all() for weight in state[0]):
-                raise FloatingPointError(f"weights that are not finite came of {where}: {SLOWER}")
-            try:
-                seen = Seen({}, -math.inf) if watch is None else watch(course.steps)
-            except FloatingPointError as error:
-                raise FloatingPointError(f"{error}, in {where}") from None
-            for column, number in {**columns, **seen.columns}.items():
-                course.history.setdefault(column, []).append(number)
-            if schedule.patience is None:
-                continue
-            waited += 1
-            if seen.quality > best:
-                best, best_weights, waited = (
-                    seen.quality,
-                    [np.array(weight) for weight in state[0]],
-                    0,
-                )
-                course.best_step = course.steps
-            if waited >= schedule.patience:
-                break
-        if best_weights is not None:
-            for variable, value in zip(self.model.trainable_variables, best_weights, strict=True):
-                variable.assign(value)
-        return course
-
-    def _variables(self) -> list[Any]:
-        return [*self.model.trainable_variables, *self.model.non_trainable_variables]
-
-    def _values(self) -> tuple[list[Any], list[Any]]:
-        """Weights, and the states of what drops units out."""
-        model = self.model
-        return [v.value for v in model.trainable_variables], [
-            v.value for v in model.non_trainable_variables
-        ]
-
-
-def _batches(rows: int, batch: int, random: np.random.Generator) -> Iterator[Index]:
-    """Batches of one size without end: the rows in one random order after another."""
-    ahead = np.empty(0, np.int64)
-    while True:
-        while len(ahead) < batch:
-            ahead = np.concatenate([ahead, random.permutation(rows)])
-        yield ahead[:batch]
-        ahead = ahead[batch:]
-
-
-# What both estimators ask of their parameters and rows
 
 _NATURAL = Interval(Integral, 1, None, closed="left")
 _PIECES = Interval(Integral, 1, 100_000, closed="both")
-"""Of a training: each is a point of the learning curve, with a look at the validation slice."""
+"""Of a training: each is a point of the learning curve, with a look at the validation rows."""
+ACTIVATIONS = {
+    "elu",
+    "gelu",
+    "leaky_relu",
+    "linear",
+    "relu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "tanh",
+}
 TRAINING: dict[str, list[Any]] = {
-    "activation": [
-        StrOptions(
-            {
-                "elu",
-                "gelu",
-                "leaky_relu",
-                "linear",
-                "relu",
-                "selu",
-                "sigmoid",
-                "silu",
-                "softplus",
-                "tanh",
-            }
-        )
-    ],
+    "activation": [StrOptions(ACTIVATIONS)],
     "optimizer": [StrOptions({"adam", "rmsprop", "sgd"})],
     "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
     "batch_size": [_NATURAL],
@@ -491,10 +125,11 @@ TRAINING: dict[str, list[Any]] = {
     "patience": [_NATURAL, None],
     "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
 }
+"""The constraints of the parameters that both nets share."""
 
 
 def check_training(estimator: Any) -> None:
-    """What scikit-learn's constraints cannot say of the parameters that both estimators share.
+    """What scikit-learn's constraints cannot say of the parameters that both nets share.
 
     Raises
     ------
@@ -511,17 +146,12 @@ def check_training(estimator: Any) -> None:
     layers = estimator.layers
     if layers is None:
         return
-    whole = [
-        isinstance(width, Integral) and not isinstance(width, bool) and int(width) >= 1
-        for width in layers
-    ]
+    whole = [isinstance(n, Integral) and not isinstance(n, bool) and int(n) >= 1 for n in layers]
     if not (whole and all(whole)):
         raise ValueError(
             "layers must be the widths of one hidden layer or more, each a whole number of 1 or"
             f" more; found {list(layers)!r}"
         )
-    if (reason := _too_large(layers, 1, estimator.batch_size)) is not None:
-        raise ValueError(reason)
 
 
 def checked_labels(y: ArrayLike) -> Labels:
@@ -543,8 +173,8 @@ def checked_labels(y: ArrayLike) -> Labels:
 
 
 def usable(validation: Validation) -> tuple[ArrayLike, Labels] | None:
-    """A validation slice with its labels, None where it has not both classes: there is nothing to
-    measure on it."""
+    """Validation rows with their labels, None where they have not both classes: there is nothing to
+    measure on them."""
     if validation is None:
         return None
     X, y = validation
@@ -554,8 +184,176 @@ def usable(validation: Validation) -> tuple[ArrayLike, Labels] | None:
     return X, checked_labels(labels)
 
 
-def _singles(estimator: Any, X: ArrayLike, *, reset: bool = False) -> Singles:
-    return validate_data(estimator, X, reset=reset, dtype=np.float32)  # type: ignore[no-any-return]
+class _Net(BaseEstimator):  # type: ignore[misc]
+    """What both nets have in common: a Keras model, its training and its files."""
+
+    model_: Any
+    history_: dict[str, list[float]]
+    n_features_in_: int
+
+    def _layers(self, random: np.random.Generator) -> Any:
+        """The Keras model, with new weights."""
+        raise NotImplementedError
+
+    def _train(
+        self,
+        rows: Singles,
+        targets: Singles,
+        weights: Singles,
+        random: np.random.Generator,
+        loss: Any,
+        look: Callable[[int], dict[str, float]] | None = None,
+        monitor: str = "",
+        mode: str = "auto",
+    ) -> None:
+        """Train the model by `Model.fit`.
+
+        Parameters
+        ----------
+        rows, targets, weights : ndarray of float32
+        loss : a loss of Keras
+        look : callable, optional
+            Called after each piece with the steps taken; gives what is measured on the validation
+            rows, which becomes part of the history.
+        monitor, mode : str
+            What early stopping goes by, and whether more or less of it is better.
+
+        Raises
+        ------
+        FloatingPointError
+            When the loss, a weight or a score is not finite at the end of a piece.
+        """
+        keras = keras_on_jax()
+        batch = min(self.batch_size, len(rows))
+        if self.epochs is not None:
+            pieces, length = self.epochs, math.ceil(len(rows) / batch)
+        else:
+            steps = DEFAULT_STEPS if self.steps is None else self.steps
+            length = math.ceil(steps / min(self.chunks, steps))
+            pieces = math.ceil(steps / length)
+
+        def after(piece: int, logs: dict[str, float]) -> None:
+            taken = (piece + 1) * length
+            if not (math.isfinite(logs["loss"]) and _finite(self.model_)):
+                raise FloatingPointError(
+                    f"the training diverged in piece {piece + 1} of {pieces} (loss"
+                    f" {logs['loss']:g}): a smaller learning_rate may help"
+                )
+            logs |= {"step": float(taken), **({} if look is None else look(taken))}
+
+        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=after)]
+        if self.patience is not None:
+            callbacks.append(
+                keras.callbacks.EarlyStopping(
+                    monitor, mode=mode, patience=self.patience, restore_best_weights=True
+                )
+            )
+        given = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
+        optimizers = {
+            "adam": keras.optimizers.Adam,
+            "rmsprop": keras.optimizers.RMSprop,
+            "sgd": keras.optimizers.SGD,
+        }
+        self.model_.compile(optimizers[self.optimizer](**given), loss)
+        batches = (
+            (rows[some], targets[some], weights[some])
+            for some in _batches(len(rows), batch, random)
+        )
+        with _quiet():
+            history = self.model_.fit(
+                batches, epochs=pieces, steps_per_epoch=length, callbacks=callbacks, verbose=0
+            ).history
+        columns = ["step", *(name for name in history if name != "step")]
+        self.history_ = {name: list(map(float, history[name])) for name in columns}
+        self.steps_ = int(self.history_["step"][-1])
+        self.best_step_ = None
+        if self.patience is not None:
+            best = int(getattr(np, "argmax" if mode == "max" else "argmin")(history[monitor]))
+            self.best_step_ = int(self.history_["step"][best])
+
+    def _outputs(self, model: Any, X: Singles) -> Floats:
+        """What a model gives for each row, block by block."""
+        starts = range(0, max(len(X), 1), BLOCK_ROWS)
+        blocks = [model(X[start : start + BLOCK_ROWS], training=False) for start in starts]
+        return np.concatenate([np.asarray(block) for block in blocks], dtype=np.float64)
+
+    def _rows(self, X: ArrayLike, *, reset: bool = False) -> Singles:
+        return validate_data(self, X, reset=reset, dtype=np.float32)  # type: ignore[no-any-return]
+
+    def save(self, folder: Path) -> None:
+        """Write the net as `net.keras`, its parameters and what was learned as `net.json`."""
+        check_is_fitted(self)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _quiet():
+            self.model_.save(folder / MODEL_FILE)
+        learned = {
+            name: value
+            for name, value in vars(self).items()
+            if name.endswith("_") and name not in ("model_", "classes_")
+        }
+        content = {"params": self.get_params(), "learned": learned}
+        text = json.dumps(content, indent=2, allow_nan=False, default=_plain)
+        write_text(folder / PARAMS_FILE, text + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What `save` wrote, read in Keras's safe mode; scores come out with the same bytes."""
+        content = json.loads((folder / PARAMS_FILE).read_text(encoding="utf-8"))
+        params = content["params"]
+        if isinstance(params.get("class_weight"), dict):  # JSON has no numbers for keys
+            params["class_weight"] = {
+                int(k): weight for k, weight in params["class_weight"].items()
+            }
+        loaded = cls(**params)
+        for name, value in content["learned"].items():
+            setattr(loaded, name, value)
+        keras = keras_on_jax()
+        with _quiet():
+            loaded.model_ = keras.saving.load_model(
+                folder / MODEL_FILE, compile=False, safe_mode=True
+            )
+        return loaded
+
+
+def _dense(width: int, activation: str | None, random: np.random.Generator, name: str) -> Any:
+    """A dense layer with its own seed and type: the defaults lie in global state and in the user's
+    ~/.keras/keras.json."""
+    keras = keras_on_jax()
+    initializer = keras.initializers.GlorotUniform(seed=int(random.integers(2**31)))
+    return keras.layers.Dense(
+        width, activation, kernel_initializer=initializer, dtype="float32", name=name
+    )
+
+
+def _batches(rows: int, batch: int, random: np.random.Generator) -> Iterator[Index]:
+    """Batches of one size without end: the rows in one random order after another."""
+    ahead = np.empty(0, np.int64)
+    while True:
+        while len(ahead) < batch:
+            ahead = np.concatenate([ahead, random.permutation(rows)])
+        yield ahead[:batch]
+        ahead = ahead[batch:]
+
+
+def _finite(model: Any) -> bool:
+    return all(bool(np.isfinite(np.asarray(weight)).all()) for weight in model.weights)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keras 3.15 reads its variables in a way that NumPy warns of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        # batches come from a generator, in an order of their own
+        warnings.filterwarnings("ignore", "`shuffle=True` was passed", UserWarning)
+        yield
+
+
+def _plain(value: Any) -> Any:
+    """For JSON: numbers of NumPy, which parameters may be, as Python's own."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} has no place in JSON")
 
 
 class MarginClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -580,7 +378,7 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.classes_[(self.decision_function(X) >= 0).astype(int)]  # type: ignore[no-any-return]
 
 
-class KerasMLP(MarginClassifier):
+class KerasMLP(MarginClassifier, _Net):
     """A multilayer perceptron for labels 0 and 1, whose output is the log odds of label 1.
 
     The bias of the last layer starts at the log odds of the positive share of the rows fitted on,
@@ -602,13 +400,15 @@ class KerasMLP(MarginClassifier):
         Rows in a gradient step; all of them where there are fewer.
     epochs, steps : int or None
         How long to train; one of them may be given. An epoch has as many steps as there are batches
-        in the rows. Without either it is 1000 steps whatever the number of rows.
+        in the rows. Without either it is 1000 steps whatever the number of rows. Steps are rounded
+        up to fill the last piece.
     chunks : int
-        In how many pieces the steps are cut: one point of the learning curve each. With `epochs`
-        each epoch is a piece.
+        In how many pieces of equal length the steps are cut: one point of the learning curve each.
+        With `epochs` each epoch is a piece.
     loss : {"cross_entropy", "balanced", "focal"}
         Balanced cross entropy weighs the classes by `loss_alpha`; focal loss moreover counts a row
-        the less, the surer the net is of it.
+        the less, the surer the net is of it (Keras's BinaryCrossentropy and
+        BinaryFocalCrossentropy).
     loss_alpha : float in (0, 1), "balanced" or None
         The weight of a positive row, that of a negative one being 1 - loss_alpha; cross entropy
         makes no use of it. "balanced" is the share of the negatives among the rows fitted on, under
@@ -619,8 +419,8 @@ class KerasMLP(MarginClassifier):
         Weights of the rows of each class; "balanced" as in scikit-learn. Refused beside a loss that
         weighs the classes.
     patience : int or None
-        Stop after so many pieces without a better average precision on the validation slice, and
-        keep the best weights.
+        Stop after so many pieces without a better average precision on the validation rows, and
+        keep the best weights (Keras's EarlyStopping).
     random_state : int or None
 
     Attributes
@@ -628,10 +428,10 @@ class KerasMLP(MarginClassifier):
     classes_ : ndarray
         0 and 1.
     n_features_in_ : int
-    net_ : Net
+    model_ : keras.Model
     history_ : dict of str to list of float
         The learning curve, one entry a piece: `step`, the steps taken; `loss`, the mean over the
-        steps of the piece; and where the validation slice has both classes `validation_loss`, with
+        steps of the piece; and where the validation rows have both classes `validation_loss`, with
         the weights that the classes have in training, and `validation_average_precision`.
     steps_ : int
         Gradient steps taken.
@@ -734,135 +534,90 @@ class KerasMLP(MarginClassifier):
             there were none.
         report : callable, optional
             Called after each piece with the steps taken and the average precision on the validation
-            slice. What it raises ends the fit.
+            rows. What it raises ends the fit.
 
         Raises
         ------
         NotApplicable
-            When early stopping is asked for and there is no validation slice to stop by, or Keras
+            When early stopping is asked for and there are no validation rows to stop by, or Keras
             is not installed.
         FloatingPointError
             When the training diverges.
-        MemoryError
-            When the net would take more than `MEMORY_LIMIT`; nothing was taken.
         """
         self._validate_params()
-        features, labels = _singles(self, X, reset=True), checked_labels(y)
-        if len(features) != len(labels):
-            raise ValueError(
-                f"X and y must have as many rows; found {len(features)} and {len(labels)}"
-            )
+        rows, labels = self._rows(X, reset=True), checked_labels(y)
+        if len(rows) != len(labels):
+            raise ValueError(f"X and y must have as many rows; found {len(rows)} and {len(labels)}")
         held = usable(validation)
         if self.patience is not None and held is None:
             raise NotApplicable(
                 "early stopping needs a validation slice with both classes; split.validation gives"
                 " none"
             )
-        if (reason := _too_large(self.layers, self.n_features_in_, self.batch_size)) is not None:
-            raise MemoryError(reason)
-
         self.alpha_ = balanced_alpha(labels) if self._asked_alpha == BALANCED else self._asked_alpha
         of_loss = (1.0, 1.0) if self.alpha_ is None else (1 - self.alpha_, self.alpha_)
         of_class = np.multiply(of_loss, class_weights(self.class_weight, labels))
-        row_weights = of_class[labels] * _checked_weights(sample_weight, len(labels))
-        odds = positive_share(labels, row_weights) / positive_share(1 - labels, row_weights)
+        weights = of_class[labels] * _checked_weights(sample_weight, len(labels))
+        odds = positive_share(labels, weights) / positive_share(1 - labels, weights)
         gamma = float(self.loss_gamma) if self.loss == "focal" else 0.0
 
-        random = np.random.default_rng(self.random_state)
+        keras, random = keras_on_jax(), np.random.default_rng(self.random_state)
         self.classes_ = np.array([0, 1])
-        self.net_ = Net(self._design(), random, self.learning_rate)
-        self.net_.model.get_layer("output").bias.assign([math.log(odds)])
-        course = self.net_.train(
-            features,
-            labels.astype(np.float32),
-            row_weights.astype(np.float32),
-            schedule=Schedule.of(self, len(labels)),
-            random=random,
-            name="mlp",
-            gamma=gamma,
-            watch=(
-                None
-                if held is None
-                else functools.partial(self._look, *held, of_class, gamma, report)
-            ),
+        self.model_ = self._layers(random)
+        self.model_.get_layer("output").bias.assign([math.log(odds)])
+        loss = (
+            keras.losses.BinaryFocalCrossentropy(gamma=gamma, from_logits=True)
+            if self.loss == "focal"
+            else keras.losses.BinaryCrossentropy(from_logits=True)
         )
-        self.history_, self.steps_, self.best_step_ = course.history, course.steps, course.best_step
+
+        def look(steps: int) -> dict[str, float]:
+            assert held is not None
+            log_odds = self.decision_function(held[0])
+            precision = average_precision(held[1], log_odds)
+            if report is not None:
+                report(steps, precision)
+            value = float(np.mean(of_class[held[1]] * Loss(None, gamma).value(held[1], log_odds)))
+            return {"validation_loss": value, "validation_average_precision": precision}
+
+        self._train(
+            rows,
+            labels[:, None].astype(np.float32),
+            weights.astype(np.float32),
+            random,
+            loss,
+            None if held is None else look,
+            "validation_average_precision",
+            "max",
+        )
         return self
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What `save` wrote."""
+        loaded = super().load(folder)
+        loaded.classes_ = np.array([0, 1])
+        return loaded
 
     def decision_function(self, X: ArrayLike) -> Floats:
         """The log odds of label 1 for each row."""
         check_is_fitted(self)
-        return self.net_.outputs(_singles(self, X))[-1][:, 0]
+        return self._outputs(self.model_, self._rows(X))[:, 0]
 
-    def save(self, folder: Path) -> None:
-        """Write the net as `net.keras` and the parameters and what was learned about it as
-        `net.json`."""
-        check_is_fitted(self)
-        folder.mkdir(parents=True, exist_ok=True)
-        with _hushed():
-            self.net_.model.save(folder / "net.keras")
-        learned = {name: getattr(self, name) for name in _LEARNED}
-        content = {"params": self.get_params(), "learned": learned}
-        write_text(
-            folder / "net.json",
-            json.dumps(content, indent=2, allow_nan=False, default=_plain) + "\n",
-        )
-
-    @classmethod
-    def load(cls, folder: Path) -> KerasMLP:
-        """What `save` wrote; scores come out with the same bytes."""
-        content = json.loads((folder / "net.json").read_text(encoding="utf-8"))
-        params = content["params"]
-        if isinstance(params["class_weight"], dict):  # JSON has no numbers for keys
-            params["class_weight"] = {
-                int(label): weight for label, weight in params["class_weight"].items()
-            }
-        loaded = cls(**params)
-        loaded.classes_ = np.array([0, 1])
-        for name, value in content["learned"].items():
-            setattr(loaded, name, value)
-        keras, _ = keras_on_jax()
-        loaded.net_ = Net(loaded._design(), np.random.default_rng(0))
-        with _hushed():
-            loaded.net_.model.set_weights(
-                keras.saving.load_model(folder / "net.keras").get_weights()
-            )
-        return loaded
-
-    def _design(self) -> Design:
-        return Design(
-            self.n_features_in_,
-            tuple(map(int, self.layers)),
-            1,
-            self.activation,
-            float(self.dropout),
-            self.optimizer,
-        )
+    def _layers(self, random: np.random.Generator) -> Any:
+        keras = keras_on_jax()
+        layers = [keras.Input((self.n_features_in_,), dtype="float32", name="features")]
+        for k, width in enumerate(self.layers, start=1):
+            layers.append(_dense(int(width), self.activation, random, f"hidden_{k}"))
+            if self.dropout:
+                seed = int(random.integers(2**31))
+                layers.append(keras.layers.Dropout(self.dropout, seed=seed, name=f"dropout_{k}"))
+        return keras.Sequential([*layers, _dense(1, None, random, "output")])
 
     @property
     def _asked_alpha(self) -> Any:
         """`loss_alpha`, None where the loss makes no use of it."""
         return None if self.loss == "cross_entropy" else self.loss_alpha
-
-    def _look(
-        self,
-        X: ArrayLike,
-        y: Labels,
-        of_class: Floats,
-        gamma: float,
-        report: Report | None,
-        steps: int,
-    ) -> Seen:
-        """Loss and average precision on the validation slice."""
-        log_odds = self.decision_function(X)
-        precision = average_precision(y, log_odds)
-        if report is not None:
-            report(steps, precision)
-        loss = float(np.mean(of_class[y] * Loss(None, gamma).value(y, log_odds)))
-        return Seen({"validation_loss": loss, "validation_average_precision": precision}, precision)
-
-
-_LEARNED = ("n_features_in_", "history_", "steps_", "best_step_", "alpha_")
 
 
 def average_precision(y: Labels, scores: Floats) -> float:
@@ -877,7 +632,7 @@ def average_precision(y: Labels, scores: Floats) -> float:
 
     if not np.isfinite(scores).all():
         raise FloatingPointError(
-            f"scores that are not finite came of the validation slice: {SLOWER}"
+            "scores of the validation rows are not finite: a smaller learning_rate may help"
         )
     return float(average_precision_score(y, scores))
 
@@ -891,22 +646,7 @@ def _checked_weights(sample_weight: ArrayLike | None, rows: int) -> Floats:
     return weights
 
 
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """Keras 3.15 reads its variables in a way that NumPy warns of."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-        yield
-
-
-def _plain(value: Any) -> Any:
-    """For JSON: numbers of NumPy, which parameters may be, as Python's own."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{value!r} has no place in JSON")
-
-
-class Autoencoder(BaseEstimator):  # type: ignore[misc]
+class Autoencoder(_Net):
     """A net that learns to give back the rows it is shown by way of fewer numbers than they have.
 
     What it was fitted on it gives back well; rows of another kind less so, and the error says how
@@ -919,7 +659,8 @@ class Autoencoder(BaseEstimator):  # type: ignore[misc]
         Widths from the features to the code; the way back mirrors them. None for half and a quarter
         of the features, rounded up.
     activation, optimizer, learning_rate, batch_size, epochs, steps, chunks, random_state
-        As in `KerasMLP`; the code and the output have no activation.
+        As in `KerasMLP`; the code and the output have no activation. A rectified unit of the code
+        that is never on would be lost for good, and there are few of them.
     patience : int or None
         Stop after so many pieces without a smaller error on the validation rows, and keep the best
         weights.
@@ -927,7 +668,7 @@ class Autoencoder(BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     n_features_in_ : int
-    net_ : Net
+    model_ : keras.Model
     history_ : dict of str to list of float
         `step`, `loss` and, where there are validation rows, `validation_loss`: mean squared errors.
     steps_, best_step_
@@ -993,70 +734,65 @@ class Autoencoder(BaseEstimator):  # type: ignore[misc]
         NotApplicable
             When the code is not narrower than the rows, when early stopping is asked for and there
             are no validation rows, or when Keras is not installed.
-        FloatingPointError, MemoryError
+        FloatingPointError
             As in `KerasMLP`.
         """
         self._validate_params()
-        rows = _singles(self, X, reset=True)
-        design = self._design()
-        held = (
-            None
-            if validation is None or np.shape(validation)[0] == 0
-            else _singles(self, validation)
-        )
+        rows = self._rows(X, reset=True)
+        held = None
+        if validation is not None and np.shape(validation)[0] > 0:
+            held = self._rows(validation)
         if self.patience is not None and held is None:
             raise NotApplicable(
                 "early stopping needs a validation slice; split.validation gives none"
             )
-        if (
-            reason := _too_large(design.layers, design.features, self.batch_size, design.outputs)
-        ) is not None:
-            raise MemoryError(reason)
-
         random = np.random.default_rng(self.random_state)
-        self.net_ = Net(design, random, self.learning_rate)
-        course = self.net_.train(
+        self.model_ = self._layers(random)
+
+        def look(steps: int) -> dict[str, float]:
+            error = float(self.reconstruction_error(held).mean())
+            if report is not None:
+                report(steps, error)
+            return {"validation_loss": error}
+
+        self._train(
             rows,
             rows,
             np.ones(len(rows), np.float32),
-            schedule=Schedule.of(self, len(rows)),
-            random=random,
-            name="autoencoder",
-            watch=None if held is None else functools.partial(self._look, held, report),
+            random,
+            "mean_squared_error",
+            None if held is None else look,
+            "validation_loss",
+            "min",
         )
-        self.history_, self.steps_, self.best_step_ = course.history, course.steps, course.best_step
         return self
 
     def reconstruction_error(self, X: ArrayLike) -> Floats:
         """The mean squared error of each row."""
         check_is_fitted(self)
-        rows = _singles(self, X)
-        return np.asarray(((self.net_.outputs(rows)[-1] - rows) ** 2).mean(axis=1))
+        rows = self._rows(X)
+        return np.asarray(((self._outputs(self.model_, rows) - rows) ** 2).mean(axis=1))
 
     def code(self, X: ArrayLike) -> Floats:
         """The numbers that each row is made into on its way."""
         check_is_fitted(self)
-        return self.net_.outputs(_singles(self, X))[0]
+        model = self.model_
+        to_code = keras_on_jax().Model(model.input, model.get_layer("code").output)
+        return self._outputs(to_code, self._rows(X))
 
-    def _design(self) -> Design:
-        features = self.n_features_in_
-        down = (
-            self.layers
-            if self.layers is not None
-            else (math.ceil(features / 2), math.ceil(features / 4))
-        )
+    def _layers(self, random: np.random.Generator) -> Any:
+        features, down = self.n_features_in_, self.layers
+        if down is None:
+            down = (math.ceil(features / 2), math.ceil(features / 4))
         if down[-1] >= features:
             raise NotApplicable(
                 f"an autoencoder must make its rows narrower; its code has a width of {down[-1]},"
                 f" and the rows have {features} feature{'s' * (features > 1)}"
             )
-        layers = tuple(map(int, (*down, *reversed(down[:-1]))))
-        return Design(
-            features, layers, features, self.activation, 0.0, self.optimizer, code=len(down) - 1
-        )
-
-    def _look(self, X: Singles, report: Report | None, steps: int) -> Seen:
-        loss = float(self.reconstruction_error(X).mean())
-        if report is not None:
-            report(steps, loss)
-        return Seen({"validation_loss": loss}, -loss)
+        keras = keras_on_jax()
+        inputs = last = keras.Input((features,), dtype="float32", name="features")
+        for k, width in enumerate((*down, *reversed(down[:-1])), start=1):
+            is_code = k == len(down)
+            name = "code" if is_code else f"hidden_{k}"
+            last = _dense(int(width), None if is_code else self.activation, random, name)(last)
+        return keras.Model(inputs, _dense(features, None, random, "output")(last))

@@ -130,49 +130,20 @@ class Coded:
         The table; it may be a view or a memory map, and is read where it lies.
     rows : ndarray of int64, optional
         Which of its rows are meant; all, if left out.
-    indicators : bool
-        Whether categories are coded as indicators.
     """
 
     space: SamplingSpace
     X: Matrix
     rows: Index | None = None
-    indicators: bool = False
-
-    def __len__(self) -> int:
-        return len(self.X) if self.rows is None else len(self.rows)
-
-    @property
-    def width(self) -> int:
-        """Columns of the coding."""
-        spread = sum(self.space.cardinalities) - len(self.space.categorical)
-        return len(self.space.cardinalities) + (spread if self.indicators else 0)
-
-    def all(self) -> Matrix:
-        """All rows, coded; row after row in memory, the one copy that a search wants."""
-        Z = np.empty((len(self), self.width), self.X.dtype)
-        for start in range(0, len(self), READ):
-            Z[start : start + READ] = self.between(start, start + READ)
-        return Z
-
-    def between(self, start: int, stop: int) -> Matrix:
-        """A block of the rows, coded."""
-        part = slice(start, stop)
-        X, rows = (self.X[part], None) if self.rows is None else (self.X, self.rows[part])
-        return np.ascontiguousarray(
-            (self.space.indicators if self.indicators else self.space.codes)(X, rows)
-        )
 
     def at(self, positions: Index) -> Matrix:
-        """The rows at these positions, coded."""
+        """The rows at these positions, coded; row after row in memory."""
         rows = positions if self.rows is None else self.rows[positions]
-        return np.ascontiguousarray(
-            (self.space.indicators if self.indicators else self.space.codes)(self.X, rows)
-        )
+        return np.ascontiguousarray(self.space.codes(self.X, rows))
 
     def back(self, Z: Matrix) -> Matrix:
         """From the coding to the table's own units."""
-        return (self.space.from_indicators if self.indicators else self.space.from_codes)(Z)
+        return self.space.from_codes(Z)
 
 
 def _columns(X: Matrix, rows: Index | None) -> Iterator[Matrix]:

@@ -2,8 +2,8 @@
 
 A sampler of imbalanced-learn hands back arrays. What the pipeline needs is where each row came
 from, so every kind of sampler has its reading of provenance: a selection of rows, rows followed by
-new ones, both in turn, or new centres. For some of those that only add rows,
-`counterpoise.samplers.smote` makes these alone.
+new ones, both in turn, or new centres. `counterpoise.samplers.smote` runs SMOTE on the rows that
+matter to it alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from counterpoise.core.config import NONE, Strategy
 from counterpoise.core.errors import ConfigurationError, NotApplicable, unknown
 from counterpoise.core.types import Index, Labels, Matrix
-from counterpoise.samplers import smote as oversampling
+from counterpoise.samplers import smote
 from counterpoise.samplers.feature_space import READ, Coded, SamplingSpace
 
 Rows = TypeVar("Rows", Matrix, Coded)
@@ -168,27 +168,14 @@ SAMPLERS: dict[str, SamplerKind] = {
         _of("over_sampling", "SMOTE"),
         _appended,
         {},
-        adds=oversampling.oversampled(oversampling.smote),
+        adds=smote.new_rows,
         shift="approximate",
         modules=(OVERSAMPLING,),
     ),
-    "borderline_smote": SamplerKind(
-        _of("over_sampling", "BorderlineSMOTE"),
-        _appended,
-        {},
-        adds=oversampling.oversampled(oversampling.borderline),
-        modules=(OVERSAMPLING,),
-    ),
+    "borderline_smote": SamplerKind(_of("over_sampling", "BorderlineSMOTE"), _appended, {}),
     "svm_smote": SamplerKind(_of("over_sampling", "SVMSMOTE"), _appended, {}),
     "kmeans_smote": SamplerKind(_of("over_sampling", "KMeansSMOTE"), _appended, {}),
-    "adasyn": SamplerKind(
-        _of("over_sampling", "ADASYN"),
-        _appended,
-        {},
-        adds=oversampling.oversampled(oversampling.adasyn),
-        shift="approximate",
-        modules=(OVERSAMPLING,),
-    ),
+    "adasyn": SamplerKind(_of("over_sampling", "ADASYN"), _appended, {}, shift="approximate"),
     "random_under": SamplerKind(
         _of("under_sampling", "RandomUnderSampler"),
         _selected,
@@ -450,17 +437,14 @@ def _with_categories(
     other sampler measures distances over indicators."""
     name = type(sampler).__name__
     if name not in {"SMOTE", "SMOTETomek", "SMOTEENN"}:
-        if kind.adds is not None:
-            return _added(kind.adds, sampler, Coded(space, X, rows, indicators=True), y)
         raw = _run(kind.provenance, sampler, space.indicators(X, rows), y)
         return Resampled(raw.rows, space.from_indicators(raw.made), raw.made_y)
-    smote = _nominal(
-        sampler if name == "SMOTE" else (sampler.smote or _plain_smote(sampler)), space
-    )
+    plain = sampler if name == "SMOTE" else (sampler.smote or _plain_smote(sampler))
+    nominal = _nominal(plain, space)
     if name == "SMOTE" and len(space.numeric):
-        return _added(oversampling.nominal, smote, Coded(space, X, rows), y)
+        return _added(smote.new_rows, nominal, Coded(space, X, rows), y)
     codes = space.codes(X, rows)
-    raw = _run(_appended, smote, codes, y)
+    raw = _run(_appended, nominal, codes, y)
     if name != "SMOTE":
         cleaner = _cleaner(sampler)
         Z, labels = np.vstack([codes, raw.made]), np.concatenate([y, raw.made_y])

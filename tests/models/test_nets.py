@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,14 +30,7 @@ from counterpoise.models.anomaly import (
     flagging,
 )
 from counterpoise.models.class_weights import class_weights
-from counterpoise.models.nets import (
-    Autoencoder,
-    KerasMLP,
-    Schedule,
-    estimated_bytes,
-    focal,
-    keras_on_jax,
-)
+from counterpoise.models.nets import Autoencoder, KerasMLP, keras_on_jax
 
 MLP = {"layers": (8,), "steps": 60, "chunks": 6, "random_state": 0}
 """One design for most tests, which compiles once."""
@@ -220,12 +212,14 @@ def test_a_balanced_alpha_is_the_share_of_negatives_among_the_rows_fitted_on() -
 
 
 def test_focal_loss_with_gamma_0_and_alpha_one_half_is_half_of_cross_entropy() -> None:
-    """So twice the learning rate makes the same steps, bit by bit."""
+    """So twice the learning rate makes the same steps, but for rounding."""
     half = KerasMLP(
         **MLP, loss="focal", loss_alpha=0.5, loss_gamma=0, optimizer="sgd", learning_rate=0.5
     ).fit(X, Y)
     whole = KerasMLP(**MLP, optimizer="sgd", learning_rate=0.25).fit(X, Y)
-    assert same_bytes(half.decision_function(HELD_X), whole.decision_function(HELD_X))
+    np.testing.assert_allclose(
+        half.decision_function(HELD_X), whole.decision_function(HELD_X), rtol=1e-4
+    )
     np.testing.assert_allclose(
         np.multiply(2, half.history_["loss"]), whole.history_["loss"], rtol=1e-6
     )
@@ -240,80 +234,26 @@ def test_the_output_starts_at_the_log_odds_of_the_positives_share_by_weight() ->
         0.9: KerasMLP(**still, class_weight={0: 1, 1: 81}).fit(X, Y),
     }
     for share, net in starts.items():
-        bias = np.asarray(net.net_.model.get_layer("output").bias.value)
+        bias = np.asarray(net.model_.get_layer("output").bias.value)
         np.testing.assert_allclose(bias, [logit(share)], rtol=1e-6, atol=1e-6)
-
-
-# Losses
-
-EXTREME = np.array([-1000, -50, -17, -3, -0.5, 0, 0.25, 2, 16, 50, 1000], dtype=np.float32)
-
-
-def by_hand(log_odds: float, label: int, gamma: float) -> tuple[float, float]:
-    """Focal loss and its derivative (Lin et al., eq. 4 and appendix B) by the branch that neither
-    over- nor underflows."""
-    z = log_odds if label else -log_odds
-    log_p = -math.log1p(math.exp(-z)) if z > 0 else z - math.log1p(math.exp(z))
-    p, q = math.exp(log_p), (1 / (1 + math.exp(z)) if z < 700 else 0.0)
-    slope = q**gamma * (gamma * p * log_p - q)
-    return -(q**gamma) * log_p, slope if label else -slope
-
-
-@pytest.mark.parametrize("gamma", [0, 0.5, 2, 5])
-@pytest.mark.parametrize("label", [0, 1])
-def test_the_loss_and_its_gradient_are_right_however_large_the_log_odds(
-    label: int, gamma: float
-) -> None:
-    _, jax = keras_on_jax()
-    exponent = np.float32(gamma)
-    values = np.asarray(focal(EXTREME, np.float32(label), exponent))
-    slopes = np.asarray(
-        jax.vmap(jax.grad(lambda z: focal(z, np.float32(label), exponent)))(EXTREME)
-    )
-    expected = np.array([by_hand(float(z), label, gamma) for z in EXTREME])
-    assert np.isfinite(values).all()
-    assert np.isfinite(slopes).all()
-    np.testing.assert_allclose(values, expected[:, 0], rtol=2e-5, atol=1e-30)
-    np.testing.assert_allclose(slopes, expected[:, 1], rtol=2e-5, atol=1e-30)
-
-
-def test_the_losses_are_those_of_keras_where_keras_does_not_clip() -> None:
-    keras, jax = keras_on_jax()
-    tame = EXTREME[np.abs(EXTREME) < 10]
-    for label in (np.float32(0), np.float32(1)):
-        for gamma in (0.0, 2.0):
-            theirs = keras.losses.BinaryFocalCrossentropy(
-                gamma=gamma, from_logits=True, reduction=None
-            )
-            expected = theirs(np.full((len(tame), 1), label), tame[:, None])
-            np.testing.assert_allclose(focal(tame, label, np.float32(gamma)), expected, rtol=1e-5)
-        plain = keras.losses.BinaryCrossentropy(from_logits=True, reduction=None)
-        expected = plain(np.full((len(EXTREME), 1), label), EXTREME[:, None])
-        np.testing.assert_allclose(focal(EXTREME, label, np.float32(0)), expected, rtol=1e-6)
-    clipped = keras.losses.BinaryFocalCrossentropy(from_logits=True)
-    # what the loss of our own is there for: a positive row that the net is sure is negative
-    assert (
-        abs(float(jax.grad(lambda z: clipped(np.ones((1, 1)), z[None, None]))(np.float32(-50))))
-        < 1e-15
-    )
-    assert float(jax.grad(lambda z: focal(z, np.float32(1), np.float32(2)))(np.float32(-50))) == -1
 
 
 # Steps
 
 
-@pytest.mark.parametrize("rows", [5, 128, 1000, 160_000])
+@pytest.mark.parametrize("rows", [20, 128, 1000])
 def test_a_fit_takes_as_many_steps_whatever_the_number_of_rows(rows: int) -> None:
-    schedule = Schedule.of(KerasMLP(), rows)
-    assert sum(schedule.lengths) == 1000
-    assert len(schedule.lengths) == 20
-    assert schedule.batch == min(rows, 128)
-    assert sum(Schedule.of(KerasMLP(steps=7), rows).lengths) == 7
-    assert Schedule.of(KerasMLP(steps=7), rows).lengths == [1] * 7  # no piece is empty
+    net = KerasMLP(layers=(8,)).fit(X[:rows], Y[:rows])
+    assert net.steps_ == 1000 and len(net.history_["step"]) == 20
+    few = KerasMLP(layers=(8,), steps=7).fit(X[:rows], Y[:rows])
+    assert few.history_["step"] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_steps_are_rounded_up_to_pieces_of_equal_length() -> None:
+    assert KerasMLP(layers=(8,), steps=50, chunks=20).fit(X, Y).steps_ == 51
 
 
 def test_an_epoch_is_as_many_steps_as_there_are_batches() -> None:
-    assert Schedule.of(KerasMLP(epochs=3), 1000) == ("epoch", [8, 8, 8], 128, None)
     net = KerasMLP(layers=(8,), epochs=3).fit(X, Y)
     assert net.steps_ == 3 * 5
     assert net.history_["step"] == [5, 10, 15]
@@ -446,82 +386,21 @@ def test_what_a_report_raises_ends_the_fit(net: Any) -> None:
 # Divergence
 
 
-def test_a_training_that_diverges_is_told_with_its_piece() -> None:
+def test_a_training_that_diverges_is_reported_with_its_piece() -> None:
     wild = {"layers": (8,), "optimizer": "sgd", "learning_rate": 1e30, "random_state": 0}
-    with pytest.raises(
-        FloatingPointError,
-        match=r"^the loss became (nan|inf) in epoch 1 of 3: a smaller learning_rate",
-    ):
+    message = r"the training diverged in piece {} of {} \(loss .*\): a smaller learning_rate"
+    with pytest.raises(FloatingPointError, match=message.format(1, 3)):
         KerasMLP(**wild, epochs=3).fit(X, Y)
-    with pytest.raises(
-        FloatingPointError, match=r"^the loss became (nan|inf) in chunk [12] of 6: "
-    ):
+    with pytest.raises(FloatingPointError, match=message.format("[12]", 6)):
         KerasMLP(**wild, steps=60, chunks=6).fit(X, Y)
-    with pytest.raises(FloatingPointError, match=r"^the loss became (nan|inf) in chunk 1 of 1: "):
+    with pytest.raises(FloatingPointError, match=message.format(1, 1)):
         Autoencoder(layers=(2,), optimizer="sgd", learning_rate=1e30, steps=60, chunks=1).fit(X)
 
 
-def test_weights_that_diverge_in_the_last_step_are_told() -> None:
+def test_weights_that_diverge_in_the_last_step_are_reported() -> None:
     wild = KerasMLP(layers=(8,), optimizer="sgd", learning_rate=3e38, steps=1, random_state=0)
-    with pytest.raises(
-        FloatingPointError, match=r"^weights that are not finite came of chunk 1 of 1: "
-    ):
+    with pytest.raises(FloatingPointError, match=r"the training diverged in piece 1 of 1 "):
         wild.fit(1000 * X, Y)
-
-
-# Memory
-
-
-def test_the_estimate_counts_weights_five_times_and_activations_twice() -> None:
-    assert estimated_bytes((64, 32), 30, 128) == 4 * (
-        5 * (31 * 64 + 65 * 32 + 33) + 2 * 1024 * (30 + 64 + 32 + 1)
-    )
-    assert estimated_bytes((4,), 3, 5000, 3) == 4 * (5 * (4 * 4 + 5 * 3) + 2 * 5000 * (3 + 4 + 3))
-
-
-@pytest.mark.parametrize(
-    "net", [KerasMLP(layers=(64, 32)), Autoencoder(layers=(2,)), AutoencoderClassifier(layers=(2,))]
-)
-def test_a_net_that_is_too_large_is_refused_before_anything_is_taken(
-    net: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nets, "MEMORY_LIMIT", 4_000_000)
-    monkeypatch.setattr(nets.Design, "build", lambda *_: pytest.fail("it was built"))
-    wide = np.ones((300, 500)) * np.arange(300)[:, None]
-    y = np.arange(300) % 2
-    pattern = (
-        r"^a net with layers \[.*\] would take about 0\.0 GiB \(500 features, batches of 128\), and"
-        r" the limit is 0\.0"
-    )
-    with pytest.raises(MemoryError, match=pattern):
-        net.fit(wide) if isinstance(net, Autoencoder) else net.fit(wide, y)
-
-
-def test_layers_that_no_number_of_features_allows_are_refused_by_validation() -> None:
-    for net in (
-        KerasMLP(layers=[50_000, 50_000]),
-        Autoencoder(layers=[50_000, 50_000]),
-        AutoencoderXGBClassifier(autoencoder_layers=[50_000, 50_000]),
-    ):
-        with pytest.raises(
-            ValueError,
-            match=r"layers \[50000, 50000\] would take about 47\.\d GiB \(1 features, batches",
-        ):
-            net._validate_params()
-
-
-def test_programs_that_are_kept_are_few_and_dropping_them_changes_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    net = KerasMLP(**MLP).fit(X, Y)
-    before = net.decision_function(HELD_X)
-    monkeypatch.setattr(nets, "KEPT_PROGRAMS", 1)
-    KerasMLP(layers=(3,), steps=1).fit(X, Y)
-    assert len(nets._programs) == 1
-    assert same_bytes(net.decision_function(HELD_X), before)
-    monkeypatch.setattr(nets, "KEPT_BYTES", 0)
-    KerasMLP(layers=(4,), steps=1).fit(X, Y)
-    assert [design.layers for design in nets._programs] == [(3,)]
 
 
 # Parameters
@@ -722,7 +601,7 @@ def test_a_net_that_was_saved_gives_the_same_scores(tmp_path: Path) -> None:
         "0": 1.0,
         "1": 3.0,
     }
-    keras, _ = keras_on_jax()
+    keras = keras_on_jax()
     alone = keras.saving.load_model(folder / "net.keras")  # without a line of ours
     np.testing.assert_allclose(
         alone(HELD_X.astype("float32"))[:, 0], net.decision_function(HELD_X), rtol=1e-5
@@ -776,21 +655,6 @@ def test_keras_on_another_backend_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         keras_on_jax.__wrapped__()
 
 
-def test_a_fit_that_takes_long_says_where_it_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    KerasMLP(layers=(8,), epochs=2).fit(X, Y)
-    assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(nets, "SAY_EVERY", -1.0)
-    KerasMLP(layers=(8,), epochs=2).fit(X, Y)
-    Autoencoder(layers=(2,), steps=1).fit(X)
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 11
-    assert re.fullmatch(r"mlp: epoch 1 of 2, loss 0\.\d+", lines[0])
-    assert re.fullmatch(r"mlp: epoch 2 of 2, loss 0\.\d+", lines[9])
-    assert re.fullmatch(r"autoencoder: chunk 1 of 1, loss \d\.\d+", lines[10])
-
-
 # Autoencoders and anomalies
 
 
@@ -815,7 +679,7 @@ def test_an_autoencoder_of_one_layer_finds_the_principal_components() -> None:
 
 def test_the_error_of_a_row_is_the_mean_of_its_squared_differences() -> None:
     net = Autoencoder(layers=(2,), steps=10, random_state=0).fit(X)
-    _, back = net.net_.model(X.astype("float32"))
+    back = net.model_(X.astype("float32"))
     errors = net.reconstruction_error(X)
     assert errors.dtype == np.float64
     np.testing.assert_allclose(errors, ((np.asarray(back) - X) ** 2).mean(axis=1), rtol=1e-4)
@@ -838,12 +702,15 @@ def test_a_code_that_is_no_narrower_than_the_rows_is_not_applicable() -> None:
 def test_layers_follow_the_number_of_features_and_are_mirrored(
     features: int, widths: tuple[int, ...]
 ) -> None:
-    net = Autoencoder()
-    net.n_features_in_ = features
-    assert net._design().layers == widths
-    assert net._design().outputs == features
-    net.layers = [features - 1]
-    assert net._design().layers == (features - 1,)
+    rows = np.random.default_rng(0).normal(size=(50, features))
+    net = Autoencoder(steps=1).fit(rows)
+    assert widths_of(net) == [*widths, features]
+    net = Autoencoder(layers=[features - 1], steps=1).fit(rows)
+    assert widths_of(net) == [features - 1, features]
+
+
+def widths_of(net: Autoencoder) -> list[int]:
+    return [layer.units for layer in net.model_.layers if hasattr(layer, "units")]
 
 
 def test_half_is_where_as_many_rows_are_flagged_as_are_positive() -> None:

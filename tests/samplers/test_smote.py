@@ -21,7 +21,6 @@ from counterpoise.core.config import Strategy
 from counterpoise.core.errors import NotApplicable
 from counterpoise.data.tables import Table
 from counterpoise.samplers import registry as samplers
-from counterpoise.samplers import smote
 from counterpoise.samplers.feature_space import SamplingSpace
 from tests.conftest import labels, mixed_table, numeric_table
 
@@ -118,19 +117,11 @@ def assert_same(one: Any, other: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:After over-sampling")
-@pytest.mark.parametrize(
-    ("sampler", "at_once"),
-    [
-        (sampler, at_once)
-        for sampler in CLASSES
-        for at_once in (True, False)
-        if at_once or sampler != "smote"
-    ],
-)
+@pytest.mark.parametrize("sampler", CLASSES)
 @settings(max_examples=25)
 @given(data=st.data(), rows=tables(), scale=st.booleans())
 def test_the_new_rows_are_those_of_imbalanced_learn(
-    sampler: str, at_once: bool, data: st.DataObject, rows: Rows, scale: bool
+    sampler: str, data: st.DataObject, rows: Rows, scale: bool
 ) -> None:
     params = data.draw(parameters(sampler))
     Z, scaler = scaled(rows, scale)
@@ -146,12 +137,7 @@ def test_the_new_rows_are_those_of_imbalanced_learn(
         assert made.rows.tolist() == list(range(len(rows.y)))
         return made.synthetic, made.synthetic_y
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(smote, "BLOCK", 50)  # several blocks of new rows
-        if not at_once:
-            patch.setattr(smote, "AT_ONCE", 0)
-            patch.setattr(smote, "SEARCHED", rows.X[:25].nbytes)
-        assert_same(outcome(expected), outcome(here))
+    assert_same(outcome(expected), outcome(here))
 
 
 @pytest.mark.filterwarnings("ignore:After over-sampling")
@@ -218,13 +204,8 @@ def test_drawing_rows_reads_none_of_them(sampler: str) -> None:
     assert (made.synthetic.shape, made.synthetic.dtype) == ((0, 3), np.float32)
 
 
-@pytest.mark.parametrize("sampler", CLASSES)
-def test_a_table_on_disk_is_not_copied(
-    sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_smote_copies_no_table_that_lies_on_disk(tmp_path: Path) -> None:
     n, p = 400_000, 30
-    monkeypatch.setattr(smote, "AT_ONCE", 2**20)
-    monkeypatch.setattr(smote, "SEARCHED", 2 * 2**20)
     random = np.random.default_rng(0)
     y = labels(n, 150, random)
     X = np.memmap(tmp_path / "table", np.float32, "w+", shape=(n, p))
@@ -234,7 +215,7 @@ def test_a_table_on_disk_is_not_copied(
         )
     rows = np.arange(0, n - 10_000)
     tracemalloc.start()
-    made = samplers.resample(sampler, Strategy(ratio=0.01), X, y, (0,) * p, 5, rows)
+    made = samplers.resample("smote", Strategy(ratio=0.01), X, y, (0,) * p, 5, rows)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert made.synthetic.dtype == np.float32
