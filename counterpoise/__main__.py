@@ -21,7 +21,13 @@ MORE = "\n\n`counterpoise COMMAND --help` says more. The comparison itself is ru
 
 
 def main() -> int:
-    """Run the command that the first argument names."""
+    """Run the command that the first argument names.
+
+    Returns
+    -------
+    int
+        The exit status: the command's own, 2 for an unknown command.
+    """
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print(USAGE + MORE)
@@ -30,6 +36,7 @@ def main() -> int:
         print(f"error: There is no command {name!r}.\n\n{USAGE}{MORE}", file=sys.stderr)
         return 2
     sys.argv = [f"counterpoise {name}", *arguments]
+    # by name, so that no command waits for the imports of another one
     command = importlib.import_module(f"counterpoise.commands.{name}")
     return guarded(command.main, bring_back=False)()
 

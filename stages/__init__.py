@@ -1,3 +1,4 @@
-"""One thin script for each stage of dvc.yaml: it reads, calls the library, and writes."""
+"""One script for each stage of dvc.yaml: it reads its inputs, calls the library, and writes."""
 
-import counterpoise  # noqa: F401  an interrupt while a stage is at its imports is answered in one line
+# first, since it installs the short message for an interrupt while a stage is at its imports
+import counterpoise  # noqa: F401

@@ -1,4 +1,4 @@
-"""Stage audit: what is wrong with the table, reported before anything is trained on it."""
+"""Stage audit: check the table and its split before anything is trained on them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from counterpoise.engine.stage_inputs import stage
 
 
 def main() -> None:
+    """Run the data checks of one dataset and write the report.
+
+    Raises
+    ------
+    TableError
+        When the dataset's entry says `defects: fail` and there is a serious finding.
+    """
     with stage("audit", __doc__) as (params, name):
         table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
         scheme = params.split_of(name).scheme
         report = all_checks.find(table, parts.compared, scheme, params.seed, name)
-        files.write_json(paths.audit(name), report.content())  # also of a table that is refused
+        files.write_json(paths.audit(name), report.content())  # also for a table that is refused
         for finding in report.findings:
             print(f"{name}: {finding.severity}: {finding.sentence}")
         if report.serious and params.dataset(name).defects == "fail":

@@ -1,8 +1,8 @@
-"""Stage check: stop before anything is overwritten where params.yaml has a mistake; list the
-sources of each stage.
+"""Stage check: stop before anything is overwritten where params.yaml has a mistake.
 
-A stage depends on its own list of sources, each with the digest of its syntax tree, so that a
-changed source reruns the stages that run it, and changed prose none.
+It also lists the source files of each stage, each with the digest of its syntax tree. A stage
+depends on its own list. A changed source therefore reruns the stages that run it, and changed
+docstrings and comments rerun none.
 """
 
 from __future__ import annotations
@@ -16,21 +16,34 @@ from counterpoise.engine import fingerprint
 
 STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate", "report", "compare")
 CHECKED = paths.STORE / "checked"
-"""The state of params.yaml, packages and sources in which the last check found no error."""
+"""The state of params.yaml, packages and sources in which the last check found no mistake."""
 
 
 def state() -> str:
-    """One hash of what the result of a check depends on, tables apart."""
+    """Hash what the result of a check depends on, apart from tables.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
     code = fingerprint.code_digest("counterpoise.commands.check")
     return files.digest(paths.PARAMS.read_bytes(), environment.requirements(), code)
 
 
 def main() -> int:
+    """Check params.yaml and write the list of sources of each stage.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 where there is a mistake.
+    """
     argparse.ArgumentParser(prog="python -m stages.check", description=__doc__).parse_args()
     try:
         params = config.load()
-        # changed prose runs this stage, too, and the libraries that a check asks take seconds to
-        # import
+        # A changed comment runs this stage too, and the libraries that a check needs take seconds
+        # to import: a state that was checked before is not checked again.
         known = CHECKED.is_file() and CHECKED.read_text() == state()
         if not (known or check.passes(params)):
             return 1

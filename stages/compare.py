@@ -1,5 +1,4 @@
-"""Stage compare: the leaderboard and the decisions of all datasets, headline numbers, and the page
-over all of them."""
+"""Stage compare: one leaderboard, one table of decisions and one page over all datasets."""
 
 from __future__ import annotations
 
@@ -12,7 +11,8 @@ from counterpoise.report import overview, page, ranks_section
 
 
 def main() -> None:
-    # first, since they lie in folders that this stage depends on
+    """Join the tables of all datasets, and write headline numbers and the overview page."""
+    # before `stage` records the state of the folders that this stage depends on
     overview.remove_leftovers(config.load())
     with stage("compare", __doc__, of_dataset=False) as (params, _):
         boards, decisions, facts = {}, [], []

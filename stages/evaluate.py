@@ -1,7 +1,6 @@
-"""Stage evaluate: metrics from stored scores, with intervals, and decisions at each threshold
-policy.
+"""Stage evaluate: metrics with intervals from stored scores, and decisions by each threshold rule.
 
-No model is loaded here: a new metric or threshold never retrains anything.
+No model is loaded here, so that a new metric or threshold retrains nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from counterpoise.tracking import manifest
 
 
 def main() -> None:
+    """Evaluate one dataset and write its tables, facts and manifest."""
     with stage("evaluate", __doc__) as (params, name), open_store() as store:
         evaluation = dataset_tables.of_dataset(name, params, store)
         folder = paths.evaluation(name)

@@ -1,4 +1,4 @@
-"""Stage fetch: verified original bytes, then one typed table."""
+"""Stage fetch: obtain verified original bytes and make one typed table of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from counterpoise.engine.stage_inputs import stage
 
 
 def main() -> None:
+    """Write the typed table of one dataset and the facts about it.
+
+    Raises
+    ------
+    SourceError
+        When the bytes cannot be obtained, or have another checksum than the entry gives.
+    TableError
+        When they are no table that can be learned from.
+    """
     with stage("fetch", __doc__) as (params, name):
         table, facts = fetch(name, params.dataset(name))
         tables.write(paths.table(name), table)

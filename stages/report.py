@@ -1,5 +1,4 @@
-"""Stage report: a dataset's page, one file that needs nothing else; its pictures as files; the
-tables of its DVC plots."""
+"""Stage report: a dataset's self-contained page, its pictures, and the tables of its DVC plots."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ from counterpoise.report import dataset_page
 
 
 def main() -> None:
+    """Write the page, the pictures as files, and the tables for `dvc plots` of one dataset."""
     with stage("report", __doc__) as (_, name):
         folder = paths.evaluation(name)
         tables = {table: files.read_csv(folder / f"{table}.csv") for table in dataset_page.TABLES}

@@ -1,5 +1,7 @@
-"""Stage resample: for each strategy and fold, which training rows it keeps or repeats, and the
-synthetic rows it makes."""
+"""Stage resample: apply each strategy to the training rows of each fold.
+
+It stores which rows a strategy keeps or repeats, and the synthetic rows that it makes.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,10 @@ from counterpoise.engine.stage_inputs import stage
 
 
 def main() -> None:
+    """Resample one dataset and write rows, class counts and measured seconds."""
     with stage("resample", __doc__) as (params, name), open_store() as store:
         table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
+        # a strategy that is no longer compared leaves nothing behind
         shutil.rmtree(paths.resampled(name), ignore_errors=True)
         measured: list[dict[str, Any]] = []
         for strategy, results in resampling.of_dataset(params, name, table, parts, store):
@@ -30,7 +34,7 @@ def main() -> None:
                     "resample_seconds": one.seconds,
                 }
                 for one in results
-                # a second look is no cost of a remedy
+                # the grouped repeat is an additional view, not a cost of the remedy
                 if one.repeat != parts.beside and one.seconds is not None
             ]
             for reason in sorted({one.reason for one in results if one.reason}):

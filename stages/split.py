@@ -1,4 +1,4 @@
-"""Stage split: the part (train, validation, test) of every row in every repeat and fold."""
+"""Stage split: the part (train, validation or test) of every row in every repeat and fold."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from counterpoise.engine.stage_inputs import stage
 
 
 def main() -> None:
+    """Split one dataset and write the part of every row.
+
+    Raises
+    ------
+    SplitError
+        When the table cannot be split as the scheme asks.
+    """
     with stage("split", __doc__) as (params, name):
         parts = splitters.split(
             tables.read(paths.table(name)), params.split_of(name), params.seed, name

@@ -1,8 +1,8 @@
-"""Stage track: MLflow runs that show the results on disk, one a cell, however often it is run.
+"""Stage track: publish the results on disk as MLflow runs, one for each combination.
 
-DVC's results are the truth and MLflow is their view. It runs every time, and finds out in a moment
-where there is nothing to do. A store out of reach or damaged is said, with what is unpublished, and
-is no failure unless COUNTERPOISE_TRACK_STRICT=1; the next run completes the view.
+DVC's results are the record, and MLflow is a view of them. The stage runs every time, and ends at
+once where every run is published. If the store is out of reach or damaged, it warns and says what
+is unpublished; the next run publishes the rest. With COUNTERPOISE_TRACK_STRICT=1 it fails instead.
 """
 
 from __future__ import annotations
@@ -15,9 +15,22 @@ from counterpoise.core.errors import StorageError, guarded
 from counterpoise.tracking import dataset_runs, manifest, sqlite_index, store
 
 STRICT = "COUNTERPOISE_TRACK_STRICT"
+"""The environment variable that makes a store out of reach an error; 0 or empty for a warning."""
 
 
 def main() -> int:
+    """Publish the runs of one dataset.
+
+    Returns
+    -------
+    int
+        The exit status, 0 also after a warning.
+
+    Raises
+    ------
+    StorageError
+        When the store cannot be used and COUNTERPOISE_TRACK_STRICT is set.
+    """
     parser = argparse.ArgumentParser(prog="python -m stages.track", description=__doc__)
     parser.add_argument("dataset", help="a key of params.yaml: datasets")
     name = parser.parse_args().dataset
@@ -25,7 +38,7 @@ def main() -> int:
     if not manifest.path(name).is_file():
         from counterpoise.core import config
 
-        config.load().dataset(name)  # a name that is not there is the more likely mistake
+        config.load().dataset(name)  # without results, a mistyped key is the more likely mistake
     made = manifest.read(name)
     if sqlite_index.complete(made, target):
         print(f"{name}: all {len(made.wanted)} runs are published")

@@ -1,5 +1,4 @@
-"""Stage train: for each model, strategy and fold, scores of the test rows and of the validation
-rows."""
+"""Stage train: fit each combination on each fold, and score the test and validation rows."""
 
 from __future__ import annotations
 
@@ -18,6 +17,7 @@ from counterpoise.evaluation import costs
 
 
 def main() -> None:
+    """Fit all combinations of one dataset and write scores, statuses and measurements."""
     start = time.perf_counter()
     with (
         stage("train", __doc__) as (params, name),
@@ -39,6 +39,7 @@ def main() -> None:
             strategy: resampling.read_counts(paths.resampled(name, strategy))
             for strategy in params.strategies
         }
+        # a strategy that could not resample every compared fold is not fitted at all
         ran = {
             strategy: made
             for strategy, made in counts.items()

@@ -1,2 +1,4 @@
-"""The one model that is put to use: refitted, kept in files that run no code, held against the
-present one, and asked."""
+"""The champion: the one model in use, from its refit on all rows to the scoring of new rows.
+
+It is compared with the present champion first, and saved in files that run no code.
+"""

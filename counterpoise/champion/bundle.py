@@ -1,9 +1,10 @@
-"""A champion: a model with all that stands before and behind it, in a folder of plain numbers.
+"""A champion: a fitted model with its schema, encoder, calibrator and threshold, in one folder.
 
-champion.json      schema, encoding, correction, threshold, what it is and where it comes from
+champion.json      schema, encoder, calibrator, threshold rule, identity and provenance
 estimator/         the model, in its library's own format (`counterpoise.champion.estimators`)
-heldout.parquet    the scores of the evaluated cell, each by a model that had not seen the row
-rows.parquet       a hash of every row of the table that it was made from
+heldout.parquet    held-out scores of the evaluated combination, from models that had not seen
+                   the row
+rows.parquet       a hash of every row of the table that the champion was fitted on
 """
 
 from __future__ import annotations
@@ -32,24 +33,32 @@ from counterpoise.models.registry import ModelKind
 
 CHAMPION, ESTIMATOR, HELDOUT, ROWS = "champion.json", "estimator", "heldout.parquet", "rows.parquet"
 VERSION = 1
-"""Of the folder's layout."""
+"""Version of the folder's layout."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a champion is, and what it was made from.
+    """The name and provenance of a champion.
 
     Attributes
     ----------
+    dataset, strategy, model : str
+        Keys of params.yaml.
+    target, positive : str
+        The target column, and its value that counts as positive.
     params : dict
         The strategy's entry, the model's entry and the parameters that a search found.
     cell_key : str
-        What made the evaluated cell's numbers, as one hash (`counterpoise.tracking.manifest`).
+        A hash of everything that determines the combination's results
+        (`counterpoise.tracking.manifest`).
     data_md5, table, split : str
         DVC's md5 of the table, and the SHA-256 of the files of table and split.
     seed : int
+        The seed of params.yaml.
+    commit : str
+        The git commit that the champion was made from; "unknown" where git cannot tell.
     facts : dict
-        Of the fit: rows and positives fitted on, and more where the model tells more.
+        Facts of the fit: rows and positives fitted on, and others that depend on the model.
     """
 
     dataset: str
@@ -68,11 +77,28 @@ class Identity:
 
     @property
     def cell(self) -> str:
+        """The name of the combination.
+
+        Returns
+        -------
+        str
+            `strategy/model`.
+        """
         return f"{self.strategy}/{self.model}"
 
 
 class Scored(NamedTuple):
-    """What a champion says of rows: shape (n,) each."""
+    """Scores of n rows.
+
+    Attributes
+    ----------
+    score : ndarray of shape (n,)
+        The model's own, before recalibration.
+    probability : ndarray of shape (n,)
+        Recalibrated.
+    decision : ndarray of shape (n,), bool
+        Whether the threshold rule calls the row positive.
+    """
 
     score: Vector
     probability: Vector
@@ -81,16 +107,16 @@ class Scored(NamedTuple):
 
 @dataclass(frozen=True)
 class Champion:
-    """A model that is asked for probabilities and decisions.
+    """A fitted model that gives probabilities and decisions.
 
     Attributes
     ----------
     kind : str
         A name of `models.MODELS`.
     heldout : DataFrame
-        `repeat`, `fold`, `row`, `score`: the evaluated cell's scores of test rows.
+        `repeat`, `fold`, `row`, `score`: the evaluated combination's scores of test rows.
     rows : ndarray of shape (n,), uint64
-        A hash of every row of the table that it was made from (`digests`).
+        A hash of every row of the table that the champion was made from (`digests`).
     """
 
     identity: Identity
@@ -105,23 +131,59 @@ class Champion:
 
     @property
     def model_kind(self) -> ModelKind:
+        """The kind of the model, which says how its scores are read.
+
+        Returns
+        -------
+        ModelKind
+        """
         return models.kind_of(self.identity.model, Model(model=self.kind))
 
     def raw(self, X: Matrix) -> Vector:
-        """The model's own score of rows in the schema's units."""
+        """Score rows with the model itself, without recalibration.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+            Features in the schema's order; categories as codes, NaN where a value is missing.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The model's probability of a positive.
+        """
         from threadpoolctl import threadpool_limits
 
-        # as the evaluated models were asked: another number of threads adds up in another order
+        # One thread, as in the evaluation: sums over more threads round differently.
         with threadpool_limits(1):
             return models.score(self.model_kind, self.estimator, self.encoder.transform(X))
 
     def score(self, frame: pd.DataFrame, where: str, noted: Noted, first: int = 0) -> Scored:
-        """Score rows as they came, of which `first` others came before.
+        """Score raw rows.
+
+        Parameters
+        ----------
+        frame : DataFrame of n rows
+            With at least the columns of the schema, in any order.
+        where : str
+            The source of the rows, for messages.
+        noted : Noted
+            Collects labels that were not in the training rows.
+        first : int, default 0
+            Rows of the same source in earlier batches; row numbers in messages start after them.
+
+        Returns
+        -------
+        Scored
+            Arrays of shape (n,).
 
         Raises
         ------
         TableError
-            When the rows do not meet the schema; see `Schema.rows`.
+            When the rows do not meet the schema (`Schema.rows`), or their costs are not valid
+            (`Rule.decide`).
+        ResultError
+            When the model gives a score that is not finite.
         """
         rows = self.schema.rows(frame, where, noted, first)
         scores = self.raw(rows.X)
@@ -138,12 +200,19 @@ class Champion:
         return Scored(scores, corrections.probability(log_odds), decided)
 
     def save(self, folder: Path) -> None:
-        """Write the folder.
+        """Write the champion's files.
+
+        Parameters
+        ----------
+        folder : Path
+            Created where it does not exist.
 
         Raises
         ------
         ResultError
             As in `estimators.save`.
+        StorageError
+            When the disk is full.
         """
         folder.mkdir(parents=True, exist_ok=True)
         form = estimators.save(self.estimator, folder / ESTIMATOR)
@@ -157,7 +226,7 @@ class Champion:
             "calibrator": asdict(self.calibrator),
             "rule": self.rule.asdict(),
         }
-        # not rounded, as results are: a threshold has to be the very number that it was
+        # Results are rounded, this file is not: a rounded threshold would change decisions.
         files.write_text(
             folder / CHAMPION,
             json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
@@ -167,12 +236,21 @@ class Champion:
 
     @classmethod
     def load(cls, folder: Path) -> Champion:
-        """Read the folder; nothing in it is run.
+        """Read a champion; no code in the folder is run.
+
+        Parameters
+        ----------
+        folder : Path
+            A folder that `save` wrote.
+
+        Returns
+        -------
+        Champion
 
         Raises
         ------
         ResultError
-            When it holds no champion, one of another version, or types that are not trusted.
+            When the folder holds no champion, one of another layout, or types that are not trusted.
         """
         if not (folder / CHAMPION).is_file():
             raise ResultError(
@@ -191,7 +269,7 @@ class Champion:
                 found=str(content.get("version")),
                 todo="promote it again, or use the version that made it.",
             )
-        # before version 0.2 it was called put_right
+        # versions before 0.2 wrote this key as put_right
         calibrator = content.get("calibrator") or content["put_right"]
         calibrator["steps"] = tuple(map(tuple, calibrator["steps"]))
         return cls(
@@ -202,7 +280,7 @@ class Champion:
             estimator=estimators.load(content["format"], folder / ESTIMATOR),
             calibrator=Calibrator(**calibrator),
             rule=Rule(**content["rule"]),
-            # a champion of an earlier version has no digests
+            # files of earlier versions carry no checksum, so none is required
             heldout=files.read_parquet(folder / HELDOUT, verify=False),
             rows=files.read_parquet(folder / ROWS, verify=False)["digest"].to_numpy(
                 dtype=np.uint64
@@ -211,8 +289,13 @@ class Champion:
 
     @property
     def probability_at_threshold(self) -> float | None:
-        """The corrected probability that belongs to the threshold; None where each row has its
-        own."""
+        """The recalibrated probability at the threshold.
+
+        Returns
+        -------
+        float or None
+            None where each row has its own threshold.
+        """
         if self.rule.threshold is None:
             return None
         return float(
@@ -221,11 +304,18 @@ class Champion:
 
     @property
     def format(self) -> str:
+        """The file format of the estimator.
+
+        Returns
+        -------
+        str
+            A key of `estimators.FORMATS`.
+        """
         return estimators.format_of(self.estimator)
 
 
 def _encoder_state(encoder: Encoder) -> dict[str, Any]:
-    """The numbers of a fitted encoder."""
+    """The parameters and learned numbers of a fitted encoder, as JSON can hold them."""
     learned: dict[str, Any] = {"fill": encoder.fill_.tolist()}
     if encoder.scale:
         learned |= {"mean": encoder.mean_.tolist(), "deviation": encoder.deviation_.tolist()}
@@ -235,6 +325,7 @@ def _encoder_state(encoder: Encoder) -> dict[str, Any]:
 
 
 def _encoder(content: dict[str, Any]) -> Encoder:
+    """The inverse of `_encoder_state`."""
     learned = {name: np.array(values, np.float64) for name, values in content["learned"].items()}
     encoder = Encoder(
         tuple(content["cardinalities"]), content["categories"], content["impute"], content["scale"]
@@ -254,10 +345,22 @@ def _encoder(content: dict[str, Any]) -> Encoder:
 
 
 def digests(X: Matrix, y: Labels) -> NDArray[np.uint64]:
-    """A hash of each row's features and label, by which rows are known again in another table."""
+    """Hash each row's features and label, to recognise the same rows in another table.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p)
+        Categories as codes, NaN where a value is missing. Both tables need the same codes.
+    y : ndarray of shape (n,), int8
+
+    Returns
+    -------
+    ndarray of shape (n,), uint64
+        BLAKE2b with 8 bytes; duplicates have equal hashes.
+    """
     import hashlib
 
-    plain = np.where(np.isnan(X), np.nan, X) + 0.0  # one kind of NaN, and 0 for -0
+    plain = np.where(np.isnan(X), np.nan, X) + 0.0  # one bit pattern for NaN, and 0 for -0
     content = np.ascontiguousarray(np.column_stack([plain, y.astype(np.float64)]))
     made = [hashlib.blake2b(row, digest_size=8).digest() for row in content]
     return np.frombuffer(b"".join(made), dtype="<u8").astype(np.uint64)

@@ -1,5 +1,4 @@
-"""The model card: what a champion is, what it was made from, what it has shown, what it is for and
-what it is not."""
+"""The model card: a champion's data, method, results, intended use and limits, in Markdown."""
 
 from __future__ import annotations
 
@@ -46,16 +45,16 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """What the evaluation says of the cell.
+    """The evaluation results of one combination.
 
     Attributes
     ----------
     board : dict
-        The cell's row of the leaderboard.
+        The combination's row of the leaderboard.
     decision : dict
-        Its row of the decisions at the champion's policy.
+        Its row of the decisions at the champion's threshold rule.
     facts : dict
-        Of the dataset, as `evaluate` wrote them.
+        Facts of the dataset, as `evaluate` wrote them.
     """
 
     board: dict[str, Any]
@@ -71,7 +70,23 @@ class Shown:
         cell: tuple[str, str],
         policy: str,
     ) -> Shown:
-        """The rows of one cell."""
+        """Select the rows of one combination.
+
+        Parameters
+        ----------
+        board, decisions : DataFrame
+            The dataset's leaderboard and decisions.
+        facts : dict
+            Facts of the dataset.
+        cell : (str, str)
+            Strategy and model; they have a row in both tables.
+        policy : {"half", "tuned", "cost"}
+            The threshold rule.
+
+        Returns
+        -------
+        Shown
+        """
 
         def mine(table: pd.DataFrame) -> pd.DataFrame:
             return table[(table["strategy"] == cell[0]) & (table["model"] == cell[1])]
@@ -82,7 +97,24 @@ class Shown:
 
 
 def card(made: Made, shown: Shown, outcome: Outcome, *, replaced: bool) -> str:
-    """The card in Markdown."""
+    """Write the model card.
+
+    Parameters
+    ----------
+    made : Made
+        The champion and how it was fitted.
+    shown : Shown
+        The evaluation results of its combination.
+    outcome : Outcome
+        The comparison with the previous champion.
+    replaced : bool
+        Whether --replace promoted it despite the outcome.
+
+    Returns
+    -------
+    str
+        Markdown that ends with a newline.
+    """
     champion, board, facts = made.champion, shown.board, shown.facts
     identity, rule = champion.identity, champion.rule
     level = f"{100 * facts['level']:.0f} %"
@@ -162,7 +194,7 @@ def card(made: Made, shown: Shown, outcome: Outcome, *, replaced: bool) -> str:
 
 
 def _paragraphs(lines: list[str]) -> str:
-    """Joined by empty lines, list items by none."""
+    """Join lines by empty lines, adjacent list items by a newline; empty lines are left out."""
     text = ""
     for before, line in zip(["", *lines], filter(None, lines), strict=False):
         together = line.startswith("- ") and before.startswith("- ")
@@ -244,6 +276,7 @@ def _decided(shown: Shown) -> str:
 
 
 def _against_nothing(board: dict[str, Any]) -> str:
+    """The comparison with the baseline, in one sentence."""
     if missing(board.get("delta_plain")):
         return (
             ""
@@ -258,6 +291,7 @@ def _against_nothing(board: dict[str, Any]) -> str:
 
 
 def _of_kind(made: Made) -> list[str]:
+    """Limits that follow from the kind of model."""
     kind = made.champion.kind
     if kind in ("nearest_neighbors", "svm"):
         return ["- The model holds rows of the table themselves: whoever has the file has them."]

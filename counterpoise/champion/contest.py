@@ -1,8 +1,8 @@
-"""Whether a cell takes the place of the present champion: only where it beats it on the same rows.
+"""The comparison of a combination with the present champion on the same rows.
 
-Two cells of one table and one split were tested on the same rows, and the scores of both are at
-hand. Otherwise the present champion is asked itself, about those rows of the present table that it
-was not made from: it would know all others by heart.
+A combination replaces the champion only where it ranks better. With the same table and split, both
+have held-out scores of the same rows. Otherwise the champion scores those tested rows of the
+present table that it was not made from: on rows that it was fitted on, its scores are too good.
 """
 
 from __future__ import annotations
@@ -24,20 +24,22 @@ from counterpoise.evaluation.fold_scores import FoldScores
 from counterpoise.evaluation.summary import interval, number, signed
 
 LEAST_POSITIVES = 50
-"""With fewer positives among the rows that both can be judged on, no interval would say much."""
+"""Positives that the compared rows need; with fewer, the interval is too wide to be useful."""
 
 Kind = Literal["first", "same", "better", "not better", "not comparable"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of the contest.
+    """The outcome of a comparison.
 
     Attributes
     ----------
     kind : {"first", "same", "better", "not better", "not comparable"}
     told : str
-        With its numbers, in sentences.
+        The message, with numbers.
+    difference : Difference or None
+        None where nothing was compared.
     """
 
     kind: Kind
@@ -46,20 +48,41 @@ class Outcome:
 
     @property
     def wins(self) -> bool:
+        """Whether the combination becomes the champion without --replace.
+
+        Returns
+        -------
+        bool
+        """
         return self.kind in ("first", "better")
 
 
 def judge(
     name: str, cell_key: str, evidence: Evidence, table: Table, present: Champion | None, seed: int
 ) -> Outcome:
-    """Hold a cell against the present champion.
+    """Compare a combination with the present champion.
 
     Parameters
     ----------
     name : str
-        The cell, `strategy/model`.
+        The combination, `strategy/model`.
+    cell_key : str
+        The hash of what determines its results (`Identity.cell_key`).
+    evidence : Evidence
+        Its held-out scores.
+    table : Table
+        The table that the scores belong to.
+    present : Champion or None
+        None where the dataset has no champion yet.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    Outcome
+        "better" where the 95 % interval of the difference in average precision lies above 0.
+        "not comparable" where the champion cannot score the table, or fewer than `LEAST_POSITIVES`
+        positives are new to it.
     """
     if present is None:
         return Outcome("first", f"{name} is the first champion: there was none to beat.")
@@ -127,7 +150,10 @@ def _outcome(name: str, present: Champion, found: Difference, rows: str) -> Outc
 def _on_fresh_rows(
     evidence: Evidence, table: Table, present: Champion
 ) -> tuple[Index, list[FoldScores], list[FoldScores]]:
-    """The tested rows that the champion was not made from, with the scores of both."""
+    """The tested rows that the champion was not made from, with the scores of both.
+
+    `amounts` are dropped from the schema: scores do not need them, and the frame has none.
+    """
     frame = frame_of(table.X, table.features, table.categories)
     X = replace(present.schema, amounts=()).rows(frame, "the present table", Noted()).X
     tested = np.unique(np.concatenate([fold.test for fold in evidence.folds]))
@@ -143,8 +169,23 @@ def _on_fresh_rows(
 
 
 def rows_beyond(found: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Which rows are there more often than they were known: of three like rows two of which were
-    known, the last."""
+    """Mark the rows that are not among the known ones, with duplicates counted.
+
+    Of three duplicates of which two are known, the last one is marked.
+
+    Parameters
+    ----------
+    found : ndarray of shape (n,), uint64
+        Hashes of the rows (`digests`).
+    known : ndarray of shape (m,), uint64
+        Hashes of the known rows.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+        True where a row occurs more often so far than it is known.
+    """
+    # a stable sort keeps duplicates in the order of the table, so the surplus ones come last
     order = np.argsort(found, kind="stable")
     ordered = found[order]
     starts = np.searchsorted(ordered, ordered, side="left")
@@ -161,7 +202,7 @@ def rows_beyond(found: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray
 
 
 def _parts_of(parts: Parts, rows: Index) -> Parts:
-    """The folds with these of their test rows alone."""
+    """The folds with only these of their test rows."""
     codes = np.zeros_like(parts.codes)
     codes[rows] = np.where(parts.codes[rows] == TEST, TEST, 0)
     return Parts(codes, parts.names)

@@ -1,5 +1,4 @@
-"""What an evaluated cell has shown on rows that its models had not seen: the scores that evaluate's
-numbers stand on."""
+"""The held-out scores of an evaluated combination, on which the results of `evaluate` rest."""
 
 from __future__ import annotations
 
@@ -22,21 +21,23 @@ from counterpoise.evaluation.leaderboard import mean_of_folds
 from counterpoise.evaluation.metrics import Ranking
 
 ROUNDING = 2e-6
-"""Of results: they have six decimals."""
+"""Tolerance of a comparison with a result on disk, which is rounded to six decimals."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A cell's held-out scores.
+    """A combination's held-out scores.
 
     Attributes
     ----------
     folds : list of FoldScores
-        In the order of `parts`; not put right.
+        In the order of `parts`; not recalibrated.
     parts : Parts
-        The folds that the comparison goes by.
+        The folds that the comparison uses.
+    y : ndarray of shape (n,), int8
+        The labels of the table.
     table, split : str
-        SHA-256 of the files of both: what two cells share that were tested on the same rows.
+        SHA-256 of both files. Combinations with equal values were tested on the same rows.
     """
 
     folds: list[FoldScores]
@@ -47,12 +48,28 @@ class Evidence:
 
     @classmethod
     def read(cls, dataset: str, cell: Cell, table: Table, average_precision: float) -> Evidence:
-        """Read a cell's scores and hold them against the leaderboard.
+        """Read a combination's scores and check them against the leaderboard.
+
+        Parameters
+        ----------
+        dataset : str
+            A key of params.yaml.
+        cell : (str, str)
+            Strategy and model.
+        table : Table
+            The dataset's table.
+        average_precision : float
+            The value on the leaderboard.
+
+        Returns
+        -------
+        Evidence
 
         Raises
         ------
         ResultError
-            When the scores belong to another split, or are not those that were evaluated.
+            When the scores are missing, belong to another split, or are not those that were
+            evaluated.
         """
         parts = splits.read(paths.split(dataset)).compared
         path = paths.scores(dataset, cell[0]) / f"{cell[1]}.parquet"
@@ -70,14 +87,29 @@ class Evidence:
 
     @property
     def average_precision(self) -> float:
-        """The mean over folds."""
+        """The average precision as the leaderboard has it.
+
+        Returns
+        -------
+        float
+            The mean over folds.
+        """
         weights = np.ones((len(self.y), 1), np.float32)
         return float(mean_of_folds(_by_fold([self.folds], self.y, weights))[0, 0])
 
     @property
     def once(self) -> tuple[Index, Labels, Vector]:
-        """Positions, labels and scores of the first repeat's test rows: each of them once, at
-        natural prevalence."""
+        """The test rows of the first repeat: each tested row once, at the natural prevalence.
+
+        Returns
+        -------
+        rows : ndarray of shape (k,), int64
+            Positions in the table.
+        y : ndarray of shape (k,), int8
+            Labels.
+        scores : ndarray of shape (k,)
+            The models' own, not recalibrated.
+        """
         first = self.parts.names[0][0]
         mine = [
             fold
@@ -89,7 +121,13 @@ class Evidence:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The scores as a champion keeps them."""
+        """The test scores as a champion stores them.
+
+        Returns
+        -------
+        DataFrame
+            Columns `repeat`, `fold`, `row` and `score`; a row for each tested row of each fold.
+        """
         pieces = [
             pd.DataFrame(
                 {
@@ -105,7 +143,20 @@ class Evidence:
 
 
 def kept(frame: pd.DataFrame, parts: Parts) -> list[FoldScores]:
-    """From `Evidence.frame` back to the scores of each fold of the same split."""
+    """Turn a frame of `Evidence.frame` back into the scores of each fold.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns `repeat`, `fold`, `row` and `score`.
+    parts : Parts
+        The folds of the same split.
+
+    Returns
+    -------
+    list of FoldScores
+        In the order of `parts`, without validation rows and recalibrated log odds.
+    """
     nothing = np.empty(0)
     result = []
     for repeat, fold in parts.names:
@@ -119,14 +170,14 @@ def kept(frame: pd.DataFrame, parts: Parts) -> list[FoldScores]:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one cell lies above another one in average precision, both tested on the same rows.
+    """The difference in average precision of two combinations tested on the same rows.
 
     Attributes
     ----------
     one, other : float
         The average precision of each, means over folds.
     low, high : float
-        Of the interval of the difference, by the paired bootstrap.
+        Limits of the 95 % interval of the difference, by the paired bootstrap.
     """
 
     one: float
@@ -136,14 +187,38 @@ class Difference:
 
     @property
     def value(self) -> float:
+        """The difference itself.
+
+        Returns
+        -------
+        float
+            `one` minus `other`.
+        """
         return self.one - self.other
 
 
 def difference(
     one: list[FoldScores], other: list[FoldScores], parts: Parts, y: Labels, seed: int
 ) -> Difference:
-    """Compare two cells as the leaderboard compares each with doing nothing: rows redrawn, the same
-    for both."""
+    """Compare two combinations as the leaderboard compares each with the baseline.
+
+    The bootstrap draws the same rows for both, so the difference is paired.
+
+    Parameters
+    ----------
+    one, other : list of FoldScores
+        Scores of both in the order of `parts`, of the same test rows.
+    parts : Parts
+        The folds, from whose test rows the bootstrap draws.
+    y : ndarray of shape (n,), int8
+        The labels of the table.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    Difference
+    """
     cells = [one, other]
     values = mean_of_folds(_by_fold(cells, y, np.ones((len(y), 1), np.float32)))[:, 0]
     drawn = np.concatenate(
@@ -155,7 +230,7 @@ def difference(
 
 
 def _by_fold(cells: list[list[FoldScores]], y: Labels, weights: NDArray[np.float32]) -> Vector:
-    """Average precision, shape (cells, folds, draws)."""
+    """Average precision, shape (combinations, folds, draws)."""
     return np.array(
         [
             [

@@ -1,4 +1,4 @@
-"""From an evaluated cell to its champion, and the proof that what was saved is what was fitted."""
+"""Make a champion of an evaluated combination, and verify that the saved files score the same."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from counterpoise.evaluation.costs import CostMatrix
 
 
 class Made(NamedTuple):
-    """A champion and how it came about.
+    """A champion and how it was fitted.
 
     Attributes
     ----------
+    champion : Champion
     rows, validation : int
-        Rows that it was made from, and those of them that stayed out of the fit for early stopping
-        or a search.
+        Rows of the table, and how many of them are validation rows for early stopping or a search.
     notes : tuple of str
         Warnings of the library.
     """
@@ -47,13 +47,32 @@ def make(
     matrix: CostMatrix,
     policy: Policy,
 ) -> Made:
-    """Refit on all rows; probability and threshold come from the held-out scores.
+    """Refit on all rows; fit the calibrator and choose the threshold on held-out scores.
+
+    Parameters
+    ----------
+    params : Params
+        The parameters that the results were made with.
+    identity : Identity
+        Without the parameters that a search finds and the facts of the fit, which are added here.
+    table : Table
+        The dataset's table, with n rows.
+    evidence : Evidence
+        The combination's held-out scores.
+    matrix : CostMatrix
+        Misclassification costs of all n rows.
+    policy : {"half", "tuned", "cost"}
+        The threshold rule.
+
+    Returns
+    -------
+    Made
 
     Raises
     ------
     ResultError
-        When the combination cannot be fitted on all rows, its probabilities not recalibrated, or no
-        threshold chosen.
+        When the combination cannot be fitted on all rows, its probabilities cannot be recalibrated,
+        or no threshold can be chosen.
     """
     dataset, cell = identity.dataset, (identity.strategy, identity.model)
     strategy, model = params.strategies[cell[0]], params.models[cell[1]]
@@ -89,17 +108,25 @@ def make(
 
 
 PROOF = 10_000
-"""Rows that a saved champion is asked about before it is registered."""
+"""Most rows that the saved champion scores before it is registered."""
 
 
 def prove(champion: Champion, folder: Path, table: Table) -> None:
-    """Hold what was saved against what was fitted: both have to say the same of rows of the table,
-    to the last digit.
+    """Check that the saved champion scores rows of the table exactly as the fitted one does.
+
+    Parameters
+    ----------
+    champion : Champion
+        The fitted champion.
+    folder : Path
+        Where it was saved.
+    table : Table
+        The table, of which up to `PROOF` rows at even distances are scored.
 
     Raises
     ------
     ResultError
-        When they do not.
+        When a score, probability or decision differs in any digit.
     """
     rows = np.linspace(0, len(table) - 1, min(len(table), PROOF)).astype(np.int64)
     frame = frame_of(table.X[rows], table.features, table.categories)
@@ -107,6 +134,7 @@ def prove(champion: Champion, folder: Path, table: Table) -> None:
         frame[name] = table.roles[COST + name][rows]
     fitted = champion.score(frame, "the table", Noted())
     saved = Champion.load(folder).score(frame, "the table", Noted())
+    # scored without the schema, to check that it maps labels to the codes of the fit
     direct = champion.raw(table.X[rows])
     same = all(
         np.array_equal(*pair) for pair in zip(fitted, saved, strict=True)

@@ -1,4 +1,4 @@
-"""Fit the champion: a cell's strategy and model, as the stages fit them in a fold, on all rows."""
+"""Fit the champion: a combination on all rows, as the stages fit it in a fold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from counterpoise.samplers import registry as samplers
 
 
 class Seeds(NamedTuple):
-    """What draws the rows of the sampler, and what the model."""
+    """The seeds of the sampler and of the model."""
 
     sampler: int
     model: int
@@ -35,8 +35,10 @@ class Refitted(NamedTuple):
 
     Attributes
     ----------
+    trained : Trained
+        The encoder, the estimator and the facts of the fit.
     factor : float
-        By how much the remedy multiplied the odds of a positive.
+        The factor by which the remedy multiplied the odds of a positive.
     notes : tuple of str
         Warnings of the library.
     """
@@ -55,15 +57,27 @@ def refit(
     seeds: Seeds,
     stakes: Vector,
 ) -> Refitted:
-    """Resample and fit as the stages `resample` and `train` do in a fold, on the CPU where the
-    device is not there.
+    """Resample and fit as the stages `resample` and `train` do in a fold.
+
+    Where the device is not available, the fit runs on the CPU, with a warning and a note.
 
     Parameters
     ----------
+    params : Params
+    cell : (str, str)
+        Strategy and model, keys of `params`.
+    table : Table
+        The dataset's table, with n rows.
     train_rows, validation : ndarray of int64
-        Positions in the table; the validation slice is for early stopping and searches alone.
+        Positions in the table; validation rows serve early stopping and searches only.
+    seeds : Seeds
     stakes : ndarray of shape (n, 2)
-        What is at stake in each row of the table, for models that count costs.
+        What a wrong decision costs more than the right one in each row, as a negative and as a
+        positive (`CostMatrix.stakes`); read by cost-sensitive models only.
+
+    Returns
+    -------
+    Refitted
 
     Raises
     ------
@@ -75,6 +89,7 @@ def refit(
     (key, model), y = cell, table.y[train_rows]
     strategy, entry = params.strategies[key], params.models[model]
     lacking = devices.missing(entry.device, f"params.yaml: models.{model}.device")
+    # one thread, as in the evaluation: sums over more threads round differently
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
         made = samplers.resample(
@@ -113,8 +128,22 @@ def refit(
 
 
 def factor(before: Counts, facts: dict[str, float]) -> float:
-    """By how much a fit's resampling and weights multiplied the odds, as
-    `counterpoise.evaluation.fold_scores.recalibrate` reckons it."""
+    """Compute the factor by which resampling and weights multiplied the odds of a positive.
+
+    `counterpoise.evaluation.fold_scores.recalibrate` computes it the same way for a fold.
+
+    Parameters
+    ----------
+    before : (float, float)
+        Negatives and positives before resampling.
+    facts : dict
+        Facts of the fit: `rows_fitted`, `positives_fitted` and, for weighted fits, `weight_ratio`.
+
+    Returns
+    -------
+    float
+        NaN where a class is empty.
+    """
     positives = facts["positives_fitted"]
     after = facts["rows_fitted"] - positives, positives
     return corrections.odds_factor(before, after, facts.get("weight_ratio", 1.0))
@@ -123,12 +152,30 @@ def factor(before: Counts, facts: dict[str, float]) -> float:
 def on_all_rows(
     params: Params, dataset: str, cell: Cell, table: Table, stakes: Vector
 ) -> tuple[Refitted, Index]:
-    """Fit on all rows, but for a validation slice where the model needs one; returns the slice too.
+    """Fit on all rows, except for validation rows where the model needs them.
+
+    Parameters
+    ----------
+    params : Params
+    dataset : str
+        A key of `params`; its split says how validation rows are taken.
+    cell : (str, str)
+        Strategy and model, keys of `params`.
+    table : Table
+        The dataset's table, with n rows.
+    stakes : ndarray of shape (n, 2)
+        As in `refit`.
+
+    Returns
+    -------
+    refitted : Refitted
+    validation : ndarray of int64
+        Positions of the validation rows; empty where the model needs none.
 
     Raises
     ------
     ResultError
-        When the strategy or the model cannot run on these rows.
+        When the strategy or the model cannot run on these rows, or the fit fails.
     """
     strategy, model = cell
     seed = seed_for(params.seed, dataset, strategy, model, "champion")
@@ -153,16 +200,29 @@ def on_all_rows(
 
 
 def aside(table: Table, scheme: AnySplit, seed: int) -> tuple[Index, Index]:
-    """The rows to fit on and the validation slice, of the share and the kind that the dataset's
-    split asks for.
+    """Take validation rows from the table, with the share and scheme of the dataset's split.
 
-    The latest rows where the split goes by time, whole groups where it goes by groups, else a
-    stratified draw.
+    A split by time takes the latest rows, a grouped split whole groups, and any other split a
+    stratified sample.
+
+    Parameters
+    ----------
+    table : Table
+        The dataset's table.
+    scheme : AnySplit
+        The split's entry in params.yaml.
+    seed : int
+        Seed of the draw; a split by time draws nothing.
+
+    Returns
+    -------
+    train, validation : ndarray of int64
+        Positions in the table, disjoint; together they are all rows.
 
     Raises
     ------
     NotApplicable
-        When there is no such slice.
+        When the split has no validation rows, or none can be taken from this table.
     """
     from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 
@@ -171,7 +231,7 @@ def aside(table: Table, scheme: AnySplit, seed: int) -> tuple[Index, Index]:
         raise NotApplicable("the model needs a validation slice, and split.validation gives none")
     if scheme.scheme in ("temporal", "prequential"):
         time = table.roles["time"]
-        # a moment is on one side of it alone
+        # rows of the same time stay together, so the validation share may be larger than asked for
         border = np.sort(time)[round(len(time) * (1 - share))]
         return rows[time < border], rows[time >= border]
     try:

@@ -1,4 +1,4 @@
-"""What is made of a model's score: a decision."""
+"""The threshold rule of a champion, which turns scores into decisions."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ Policy = Literal["half", "tuned", "cost"]
 
 @dataclass(frozen=True)
 class Rule:
-    """From which score on a row is called positive.
+    """The rule that calls a row positive.
 
     Attributes
     ----------
     policy : {"half", "tuned", "cost"}
+        The threshold rule's name in params.yaml.
     told : str
-        The policy in words.
+        The threshold rule in words.
     threshold : float or None
-        On the model's own score, before it is recalibrated; None where each row has its own.
+        Of the model's own score, before recalibration; None where each row has its own threshold.
     costs : dict or None
-        What a decision costs, where each row has its own threshold.
+        The misclassification costs of params.yaml, where each row has its own threshold.
     """
 
     policy: Policy
@@ -48,13 +49,30 @@ class Rule:
         scores: Vector,
         matrix: CostMatrix,
     ) -> Rule:
-        """Choose a threshold as `counterpoise.evaluation.decisions.decide` does, on held-out rows
-        with their costs.
+        """Choose a threshold on held-out rows, as `counterpoise.evaluation.decisions.decide` does.
+
+        Parameters
+        ----------
+        policy : {"half", "tuned", "cost"}
+        asked : Thresholds
+            The dataset's thresholds in params.yaml.
+        what_costs : Costs
+            The dataset's misclassification costs in params.yaml.
+        y : ndarray of shape (n,), int8
+            Labels of the held-out rows.
+        scores : ndarray of shape (n,)
+            The model's own scores of the held-out rows.
+        matrix : CostMatrix
+            Misclassification costs of the held-out rows, shape (n,) each.
+
+        Returns
+        -------
+        Rule
 
         Raises
         ------
         ResultError
-            When these rows have one class alone.
+            When a threshold has to be chosen, and all held-out rows are of one class.
         """
         if policy == "half":
             return cls(policy, f"the score {asked.half:g}", asked.half)
@@ -84,18 +102,39 @@ class Rule:
 
     @property
     def amounts(self) -> tuple[str, ...]:
-        """The columns that a decision needs."""
+        """The columns that a decision needs beside the features.
+
+        Returns
+        -------
+        tuple of str
+            Empty where one threshold serves all rows.
+        """
         return () if self.costs is None else Costs.model_validate(self.costs).columns_of()
 
     def decide(
         self, scores: Vector, log_odds: Vector, amounts: dict[str, Vector], where: str
     ) -> Flags:
-        """Which rows are called positive.
+        """Decide which rows are positive.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n,)
+            The model's own; read where one threshold serves all rows.
+        log_odds : ndarray of shape (n,)
+            Recalibrated log odds; read where each row has its own threshold.
+        amounts : dict of str to ndarray of shape (n,)
+            The columns of `amounts`.
+        where : str
+            The source of the rows, for messages.
+
+        Returns
+        -------
+        ndarray of shape (n,), bool
 
         Raises
         ------
         TableError
-            When a row's costs make no sense.
+            When a row's costs are not valid (`counterpoise.evaluation.costs.matrix`).
         """
         if self.threshold is not None:
             return np.asarray(scores >= self.threshold)
@@ -103,9 +142,17 @@ class Rule:
         roles: dict[str, NDArray[np.generic]] = {
             COST + name: values for name, values in amounts.items()
         }
+        # costs depend on roles only; the table needs no features, and its labels are not read
         rows = Table((), np.empty((n, 0)), np.zeros(n, np.int8), {}, roles)
         stakes = costs.matrix(Costs.model_validate(self.costs), rows, where).stakes
         return np.asarray(log_odds >= thresholds.cheapest(stakes))
 
     def asdict(self) -> dict[str, Any]:
+        """The fields as JSON can hold them.
+
+        Returns
+        -------
+        dict
+            Keyword arguments of `Rule`.
+        """
         return asdict(self)

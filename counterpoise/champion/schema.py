@@ -1,9 +1,8 @@
-"""What columns a champion asks for, and how new rows become the numbers that it was fitted on.
+"""The columns that a champion needs, and the conversion of raw rows into its numbers.
 
-A raw CSV like the one that the dataset was made from gives the same numbers as it did then: what
-stands for a missing value, the sentinels and the labels are those of the dataset. Nothing is
-guessed from the new rows: a type that was inferred from them would change with the batch that a row
-happens to be in.
+A raw CSV gives the same numbers as the dataset's own CSV did: markers of missing values, sentinels
+and labels are those of the dataset. No type is inferred from the new rows, since it would depend on
+the batch that a row is in.
 """
 
 from __future__ import annotations
@@ -25,8 +24,9 @@ from counterpoise.data.readers import MISSING
 from counterpoise.data.tables import Table
 
 TRUE, FALSE = ("true", "1", "1.0"), ("false", "0", "0.0")
-"""How a boolean may be written, in letters of any case."""
+"""Accepted spellings of a boolean, in any case."""
 SHOWN = 10
+"""Missing columns that a message names."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,10 @@ class Column:
 
     Attributes
     ----------
+    name : str
     kind : {"number", "category", "boolean"}
     labels : tuple of str
-        Of a category or a boolean, in the order of their codes.
+        Labels of a category or a boolean, in the order of their codes.
     """
 
     name: str
@@ -45,9 +46,20 @@ class Column:
     labels: tuple[str, ...] = ()
 
     def code_of(self, text: str) -> int:
-        """The code of a label as somebody wrote it; -1 where it is none.
+        """Look up the code of a label.
 
-        Labels that are numbers are the same number however it is written: 1, 01 and 1.0.
+        Where all labels are numbers, another notation of a number counts as well: 1, 01 and 1.0 are
+        the same label.
+
+        Parameters
+        ----------
+        text : str
+            The label as written in the raw data.
+
+        Returns
+        -------
+        int
+            -1 where the text is no label of this column.
         """
         if text in self.labels:
             return self.labels.index(text)
@@ -60,7 +72,7 @@ class Column:
 
     @cached_property
     def _numbers(self) -> dict[float, int]:
-        """The codes by number; empty where a label is none."""
+        """The codes by number; empty where a label is not a number."""
         numbers = [number for label in self.labels if (number := _number_of(label)) is not None]
         return (
             {number: k for k, number in enumerate(numbers)}
@@ -70,8 +82,10 @@ class Column:
 
 
 def _number_of(text: str, *, written: bool = True) -> float | None:
-    """The number that a text is; None for any other text, and for one that is not how pandas writes
-    a number."""
+    """Parse a finite number; None where the text is not one.
+
+    With `written`, only pandas' own notation of a number counts: a label such as 007 is a text.
+    """
     try:
         value = float(text) if "_" not in text else None
     except ValueError:
@@ -83,18 +97,40 @@ def _number_of(text: str, *, written: bool = True) -> float | None:
 
 @dataclass
 class Noted:
-    """What was seen in rows beside what was asked for: labels that nothing is known of, with how
-    often and an example."""
+    """Labels in scored rows that were not among the training rows.
+
+    Attributes
+    ----------
+    unseen : dict of str to (int, str)
+        For each column the number of values, and the first such label as an example.
+    """
 
     unseen: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def add(self, name: str, count: int, example: str) -> None:
+        """Add to the count of a column; its first example is kept.
+
+        Parameters
+        ----------
+        name : str
+            The column.
+        count : int
+            Values with an unseen label.
+        example : str
+            One of the labels.
+        """
         before = self.unseen.get(name, (0, example))
         self.unseen[name] = (before[0] + count, before[1])
 
     @property
     def told(self) -> list[str]:
-        """One sentence for each column."""
+        """The messages to show.
+
+        Returns
+        -------
+        list of str
+            One sentence for each column with unseen labels.
+        """
         return [
             f"column {name!r}: {count:,} {'value' if count == 1 else 'values'} such as {example!r},"
             " a label that was not among those fitted on, taken as missing"
@@ -104,14 +140,14 @@ class Noted:
 
 @dataclass(frozen=True)
 class Rows:
-    """New rows as the model takes them.
+    """New rows as the model reads them.
 
     Attributes
     ----------
     X : ndarray of shape (n, p)
         Categories as codes, NaN where a value is missing.
     amounts : dict of str to ndarray of shape (n,)
-        The columns that costs are reckoned from.
+        The columns that costs are computed from.
     """
 
     X: Matrix
@@ -125,12 +161,12 @@ class Schema:
     Attributes
     ----------
     columns : tuple of Column
-        The features in the order of the model's.
+        The features in the model's order.
     sentinels : tuple of float
         Numbers that stand for a missing value.
     amounts : tuple of str
-        Columns that the costs of a row are reckoned from; needed where each row has its own
-        threshold.
+        Columns that a row's misclassification costs are computed from; needed where each row has
+        its own threshold.
     """
 
     columns: tuple[Column, ...]
@@ -139,7 +175,21 @@ class Schema:
 
     @classmethod
     def of(cls, table: Table, entry: Dataset, amounts: Sequence[str] = ()) -> Schema:
-        """The schema of a dataset's typed table."""
+        """Make the schema of a dataset's typed table.
+
+        Parameters
+        ----------
+        table : Table
+            The table that the champion is fitted on.
+        entry : Dataset
+            The dataset's entry in params.yaml.
+        amounts : sequence of str
+            Columns that decisions need beside the features (`Rule.amounts`).
+
+        Returns
+        -------
+        Schema
+        """
         columns = tuple(
             (
                 Column(name, _kind(labels := table.categories[name]), labels)
@@ -152,43 +202,96 @@ class Schema:
 
     @classmethod
     def read(cls, content: dict[str, Any]) -> Schema:
-        """From what `asdict` made."""
+        """The inverse of `asdict`.
+
+        Parameters
+        ----------
+        content : dict
+            What `asdict` returned, also after a way through JSON.
+
+        Returns
+        -------
+        Schema
+        """
         columns = tuple(
             Column(one["name"], one["kind"], tuple(one["labels"])) for one in content["columns"]
         )
         return cls(columns, tuple(content["sentinels"]), tuple(content["amounts"]))
 
     def asdict(self) -> dict[str, Any]:
+        """The fields as JSON can hold them.
+
+        Returns
+        -------
+        dict
+            Keys `columns`, `sentinels` and `amounts`.
+        """
         return asdict(self)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every column that is needed, features first."""
+        """Every column that rows need.
+
+        Returns
+        -------
+        tuple of str
+            Features first, each name once.
+        """
         return tuple(dict.fromkeys([*(column.name for column in self.columns), *self.amounts]))
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The features whose values are labels."""
+        """The features whose values are labels and that no cost reads as a number.
+
+        Returns
+        -------
+        tuple of str
+        """
         return tuple(
             c.name for c in self.columns if c.kind != "number" and c.name not in self.amounts
         )
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
+        """The number of labels of each feature, as in `Table`.
+
+        Returns
+        -------
+        tuple of int
+            0 for a number.
+        """
         return tuple(len(column.labels) for column in self.columns)
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
-        """As in `Table`."""
+        """The labels of each categorical feature, as in `Table`.
+
+        Returns
+        -------
+        dict of str to tuple of str
+            Labels in the order of their codes.
+        """
         return {column.name: column.labels for column in self.columns if column.kind != "number"}
 
     def check(self, found: Collection[Any], where: str) -> list[str]:
-        """Hold the names of columns against those needed; returns those that are not.
+        """Check that the needed columns are present.
+
+        Parameters
+        ----------
+        found : collection
+            Names of columns; names that are not texts are compared as texts.
+        where : str
+            The source of the columns, for messages.
+
+        Returns
+        -------
+        list of str
+            The names that the model does not need.
 
         Raises
         ------
         TableError
-            When a column is missing, or stands there twice.
+            When a needed column is missing, or its name occurs twice.
         """
         names = [str(name) for name in found]
         missing = [name for name in self.names if name not in names]
@@ -219,13 +322,29 @@ class Schema:
         return [name for name in names if name not in self.names]
 
     def rows(self, frame: pd.DataFrame, where: str, noted: Noted, first: int = 0) -> Rows:
-        """Read the values of rows, of which `first` others came before.
+        """Convert raw rows into the numbers that the model reads.
+
+        Parameters
+        ----------
+        frame : DataFrame of n rows
+            With at least the columns of `names`, in any order.
+        where : str
+            The source of the rows, for messages.
+        noted : Noted
+            Collects unseen labels, which become missing values.
+        first : int, default 0
+            Rows of the same source in earlier batches; row numbers in messages start after them.
+
+        Returns
+        -------
+        Rows
+            Arrays of shape (n, p) and (n,).
 
         Raises
         ------
         TableError
-            When a value is no number where one is needed, or infinite, with its column and row; and
-            as in `check`.
+            As in `check`; when a value of a number is something else or infinite, when a label is a
+            list, or when an amount is missing. The message names column and row.
         """
         frame = frame.rename(columns=str)
         self.check(frame.columns, where)
@@ -268,7 +387,10 @@ def _kind(labels: tuple[str, ...]) -> Literal["category", "boolean"]:
 
 
 def _numbers(values: pd.Series[Any], name: str, where: str, first: int) -> Matrix:
-    """A column of numbers, missing ones as NaN."""
+    """A column of numbers, shape (n,), with NaN for missing ones.
+
+    Booleans, dates and complex numbers are refused: pandas would convert some of them silently.
+    """
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
     if (
@@ -311,7 +433,7 @@ def _numbers(values: pd.Series[Any], name: str, where: str, first: int) -> Matri
 
 
 def _codes(values: pd.Series[Any], column: Column, where: str, first: int, noted: Noted) -> Matrix:
-    """A column of labels as codes; what is missing or no label as NaN."""
+    """A column of labels as codes, shape (n,), with NaN for missing and unseen labels."""
     if not isinstance(values.dtype, pd.StringDtype):
         values = values.astype(object)
         many = values.map(
@@ -331,7 +453,7 @@ def _codes(values: pd.Series[Any], column: Column, where: str, first: int, noted
         values = values.map(str, na_action="ignore")
     places, texts = pd.factorize(values)
     known = np.empty(len(texts) + 1)
-    known[-1] = np.nan  # where a missing value's place, -1, points
+    known[-1] = np.nan  # factorize gives a missing value the place -1, which is this element
     counts = np.bincount(places[places >= 0], minlength=len(texts))
     for k, written in enumerate(texts):
         text = str(written).strip()

@@ -1,4 +1,4 @@
-"""Score a file with a champion: CSV or Parquet in and out, batch by batch, whole or not at all."""
+"""Score a CSV or Parquet file with a champion, batch by batch; an error leaves no output file."""
 
 from __future__ import annotations
 
@@ -22,15 +22,25 @@ from counterpoise.core.errors import ConfigurationError, TableError, did_you_mea
 from counterpoise.data.readers import MISSING, header, refuse_short
 
 OUT = ("probability", "decision")
-"""The columns that are written, behind those that are kept."""
+"""The columns that are written, after those that are kept."""
 VALUES, LEAST, MOST = 2**20, 1_000, 2**15
-"""Values in a batch (8 MiB as numbers), and the fewest and most rows."""
+"""Values in a batch (8 MiB as float64), and its fewest and most rows."""
 KINDS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
 
 @dataclass
 class Told:
-    """What is to be said when all rows are scored."""
+    """The summary of a scored file.
+
+    Attributes
+    ----------
+    rows, positive : int
+        Rows scored, and how many of them are called positive.
+    left_out : list of str
+        Columns of the input that are neither needed nor kept.
+    noted : Noted
+        Unseen labels.
+    """
 
     rows: int = 0
     positive: int = 0
@@ -43,15 +53,32 @@ def score_file(champion: Champion, source: Path, target: Path, keep: Sequence[st
 
     Parameters
     ----------
+    champion : Champion
+    source, target : Path
+        Input and output, each .csv, .parquet or .pq; an existing output is replaced.
     keep : sequence of str
         Columns of the input that are written before the results.
+
+    Returns
+    -------
+    Told
+        The summary.
 
     Raises
     ------
     TableError
-        When the file cannot be read or does not meet the schema; nothing is written.
+        When the file cannot be read, has no rows or does not meet the schema.
     ConfigurationError
-        When the names of files or columns make no sense.
+        When the input does not exist or is the output, an ending is not known, or a kept column
+        does not exist, occurs twice or has the name of a result.
+    ResultError
+        When the model gives a score that is not finite.
+    StorageError
+        When the disk is full.
+
+    Notes
+    -----
+    An error leaves the output as it was: it is replaced only when all rows are scored.
     """
     kind, out = _kind(source), _kind(target)
     if not source.is_file():
@@ -108,8 +135,7 @@ def _kind(path: Path) -> str:
 def _columns(
     found: Sequence[str], schema: Schema, keep: Sequence[str], where: str, told: Told
 ) -> None:
-    """Hold the names of columns against the schema and what is to be kept; note those that are left
-    out."""
+    """Check the names of columns against the schema and `keep`; record those that are left out."""
     others = schema.check(found, where)
     for name in keep:
         if name in OUT or name not in found:
@@ -141,12 +167,14 @@ def _batch(columns: int) -> int:
 
 
 Batch = tuple[pd.DataFrame, pd.DataFrame]
-"""Rows with the columns that are needed, and the columns of theirs that are kept."""
+"""Rows with at least the needed columns, and the same rows with the kept columns only."""
 
 
 def _csv(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> Iterator[Batch]:
-    """A CSV as the dataset's own was read, but that labels stay texts: their type must not depend
-    on the batch."""
+    """Read a CSV as the dataset's own was read, except that labels stay texts.
+
+    An inferred type of a label would depend on the batch.
+    """
     where = str(source)
     try:
         names = header(source)
@@ -167,7 +195,7 @@ def _csv(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> Itera
             ) as bar,
             warnings.catch_warnings(),
         ):
-            # a line with too many fields, else cut in silence
+            # pandas only warns of a line with too many fields, and drops the surplus
             warnings.simplefilter("error", pd.errors.ParserWarning)
             chunks = pd.read_csv(
                 file,
@@ -179,10 +207,12 @@ def _csv(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> Itera
                 index_col=False,
                 encoding="utf-8-sig",
                 keep_default_na=False,
-                # all else as it stands: a customer's 007 is kept as such
+                # all other columns as texts: a customer number 007 must not become 7
                 dtype={name: str for name in _unlike(names) if name not in numbers},
                 na_values=dict.fromkeys(schema.names, MISSING),
             )
+            # pandas fills a short line with missing values, so an empty last field may come of one;
+            # one pass over the whole file settles it for all batches
             checked = False
             for chunk in chunks:
                 if not checked and _short(chunk):
@@ -201,7 +231,10 @@ def _csv(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> Itera
 
 
 def _unlike(names: Sequence[str]) -> list[str]:
-    """Names that differ: of two equal ones, which nobody asks for, the second gets another name."""
+    """Make names unique, since pandas refuses duplicates; duplicate columns are never read.
+
+    The null character keeps the new name from being that of another column.
+    """
     seen: dict[str, int] = {}
     result = []
     for name in names:
@@ -211,6 +244,7 @@ def _unlike(names: Sequence[str]) -> list[str]:
 
 
 def _short(chunk: pd.DataFrame) -> bool:
+    """Whether some line may have too few fields: its last field is empty."""
     last = chunk.iloc[:, -1]
     return bool((last.isna() | (last == "")).any())
 
@@ -220,7 +254,7 @@ def _parquet(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> I
     import pyarrow.parquet as pq
 
     try:
-        # read ahead, the whole file would be in memory
+        # with pre_buffer, the whole file would be in memory
         with pq.ParquetFile(source, pre_buffer=False, buffer_size=files.CHUNK) as file:
             _columns(file.schema_arrow.names, schema, keep, str(source), told)
             wanted = [*dict.fromkeys([*schema.names, *keep])]
@@ -233,7 +267,7 @@ def _parquet(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> I
                 disable=None,
             ) as bar:
                 for batch in batches:
-                    # what is kept has the type that it has in the file, whatever a batch holds
+                    # kept columns keep their Arrow type: pandas' type would depend on the batch
                     yield (
                         batch.to_pandas(),
                         batch.select(list(keep)).to_pandas(types_mapper=pd.ArrowDtype),
@@ -278,7 +312,7 @@ def _to_parquet(file: IO[bytes], keep: Sequence[str]) -> Iterator[_Write]:
     def write(frame: pd.DataFrame) -> None:
         nonlocal writer
         if writer is None:
-            # pandas' names of types
+            # without pandas' metadata, which names the dtypes of this frame
             schema = pa.Schema.from_pandas(frame, preserve_index=False).remove_metadata()
             writer = pq.ParquetWriter(file, schema, compression="zstd")
         writer.write_table(pa.Table.from_pandas(frame, schema=writer.schema, preserve_index=False))

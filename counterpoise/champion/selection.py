@@ -1,4 +1,4 @@
-"""Which cell is to be the champion: the one that the report tells to use, or one that is named."""
+"""The choice of the combination to promote: the one that the report recommends, or a named one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,33 @@ from counterpoise.evaluation.summary import best, doing_nothing, remedies
 def chosen(
     board: pd.DataFrame, dataset: str, strategy: str | None = None, model: str | None = None
 ) -> Cell:
-    """The cell to promote.
+    """Choose the combination to promote.
 
-    Without a name it is the one of `headline.advice`: the highest remedy whose verdict is a win,
-    unless doing nothing with another model is as high; else doing nothing, with the model that does
-    best.
+    Without a name it is the one of `counterpoise.evaluation.summary.advice`: the remedy with the
+    highest average precision among those whose verdict is better. If a baseline reaches at least
+    the same value, or no remedy is better, it is the highest baseline; without a baseline, the
+    highest combination.
+
+    Parameters
+    ----------
+    board : DataFrame
+        The dataset's leaderboard.
+    dataset : str
+        Its key in params.yaml, for messages.
+    strategy, model : str, optional
+        A combination by name: both or neither.
+
+    Returns
+    -------
+    (str, str)
+        Strategy and model.
 
     Raises
     ------
     ResultError
-        When no cell has a result, or the one that is named has none.
+        When no combination has a result, or the named one has none.
     ConfigurationError
-        When there is no such cell.
+        When only one of the two names is given, or there is no such combination.
     """
     if not (board["status"] == OK).any():
         reasons = board["reason"].dropna().unique()

@@ -1,1 +1,1 @@
-"""What people type beside `dvc repro`: `python -m counterpoise COMMAND`."""
+"""The commands of the console script: `python -m counterpoise COMMAND`."""

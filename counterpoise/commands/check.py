@@ -1,10 +1,11 @@
 """Find every mistake in params.yaml without touching a result.
 
-DVC deletes a stage's outs before it runs the stage, so a mistake that only the stage finds costs a
-`dvc checkout`. This looks first: at the shape of params.yaml, at every sampler and model with its
-parameters, and at every table that is on this machine, down to the split. It downloads nothing.
+DVC deletes a stage's outputs before it runs the stage. A mistake that only the stage finds
+therefore costs a `dvc checkout`. This command looks first: at the structure of params.yaml, at
+every sampler and model with its parameters, and at every table that is on this machine, including
+its split. It downloads nothing.
 
-The stage `check` asks the same at the beginning of `dvc repro`.
+The stage `check` runs the same checks at the start of `dvc repro`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,18 @@ from counterpoise.core.errors import CounterpoiseError
 
 
 def passes(params: Params) -> bool:
-    """Report every mistake on standard error; returns whether there is none."""
+    """Print every mistake in the parameters to standard error, or a summary to standard output.
+
+    Parameters
+    ----------
+    params : Params
+        Parameters of the right structure.
+
+    Returns
+    -------
+    bool
+        Whether there is no mistake. A missing baseline or device is a warning, not a mistake.
+    """
     from counterpoise.commands import validation
     from counterpoise.engine import devices
 
@@ -46,13 +58,29 @@ def passes(params: Params) -> bool:
 
 
 def refuse(error: CounterpoiseError) -> int:
-    """Report a mistake for which params.yaml cannot be read as a whole; returns the exit status."""
+    """Print the mistake for which params.yaml cannot be read as a whole.
+
+    Parameters
+    ----------
+    error : CounterpoiseError
+
+    Returns
+    -------
+    int
+        The exit status, 1.
+    """
     print(f"\nerror: {error}\n\nNo results were changed.", file=sys.stderr)
     return 1
 
 
 def main() -> int:
-    """Check params.yaml; the exit status is 1 where there is a mistake."""
+    """Check params.yaml.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 where there is a mistake.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m counterpoise check",
         description=__doc__,

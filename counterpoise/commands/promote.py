@@ -1,8 +1,8 @@
-"""Make a dataset's best cell its champion, if it beats the present one on the same rows.
+"""Make a dataset's best combination its champion, if it beats the present one on the same rows.
 
-The cell is the one that the report tells to use, or one that is named. It is fitted anew on all
-rows, with probabilities put right and a threshold, saved in files that run no code when they are
-read, and registered in MLflow with the alias `champion` and a model card.
+The combination is the one that the report recommends, or one that is named. It is refitted on all
+rows, with recalibrated probabilities and a threshold. It is saved in files that run no code when
+they are read, and registered in MLflow with the alias `champion` and a model card.
 """
 
 from __future__ import annotations
@@ -33,15 +33,29 @@ if TYPE_CHECKING:
     from counterpoise.data.tables import Table
     from counterpoise.tracking.registry import Registry
 
-# pandas, scikit-learn and mlflow take seconds to import: a mistake in the command line is told
-# before
+# scikit-learn and mlflow take seconds to import. Functions import them when they need them, so that
+# a mistake in the command line is reported at once.
 
 EXAMPLES = 5
-"""Rows of the table that the registered model has as an example."""
+"""The number of rows of the table that the registered model stores as an input example."""
 
 
 def identity_of(made: RunManifest, cell: tuple[str, str], table: str, split: str) -> Identity:
-    """What the champion is going to be."""
+    """Describe the champion to be: the combination, its parameters and what it is made from.
+
+    Parameters
+    ----------
+    made : RunManifest
+        The manifest of the dataset's results.
+    cell : tuple of str
+        The keys of the strategy and the model.
+    table, split : str
+        SHA-256 of the files of the table and the split.
+
+    Returns
+    -------
+    Identity
+    """
     from counterpoise.champion.bundle import Identity
 
     (strategy, model), params = cell, made.params
@@ -75,7 +89,39 @@ def promote(
     policy: Policy,
     replace: bool,
 ) -> str:
-    """Choose, compare, fit, prove and register; tells what was done."""
+    """Choose a combination, compare it with the present champion, refit, verify and register it.
+
+    Parameters
+    ----------
+    made : RunManifest
+        The manifest of the dataset's results.
+    registry : Registry
+        The registered models of the dataset.
+    strategy, model : str or None
+        The keys of the combination; both None for the one that the report recommends.
+    policy : {"half", "tuned", "cost"}
+        The threshold rule.
+    replace : bool
+        Promote the combination even if it does not beat the present champion, or if the present
+        champion cannot be read.
+
+    Returns
+    -------
+    str
+        A message on what was done.
+
+    Raises
+    ------
+    ResultError
+        When the combination has no result, its stored scores are not those that were evaluated, the
+        present champion cannot be read, or the saved model does not score as the fitted one does.
+    ConfigurationError
+        When there is no such combination, or the store cannot be used.
+    TableError
+        When the misclassification costs of some row are invalid.
+    StorageError
+        When the store cannot be reached.
+    """
     from counterpoise.champion.card import Shown, card
     from counterpoise.champion.contest import judge
     from counterpoise.champion.evidence import Evidence
@@ -133,7 +179,7 @@ def promote(
 
 
 def _read(registry: Registry, version: Any, *, replace: bool) -> Champion | None:
-    """The present champion; None where it cannot be read and is to be replaced in any case."""
+    """Read the present champion; None where it cannot be read and is to be replaced anyway."""
     try:
         return registry.champion(version)
     except ResultError:
@@ -143,6 +189,7 @@ def _read(registry: Registry, version: Any, *, replace: bool) -> Champion | None
 
 
 def _unread(cell: str, version: str) -> Outcome:
+    """The outcome of the contest where the present champion cannot be read."""
     from counterpoise.champion.contest import Outcome
 
     return Outcome(
@@ -152,10 +199,23 @@ def _unread(cell: str, version: str) -> Outcome:
 
 
 def example(champion: Champion, table: Table) -> pd.DataFrame:
-    """Some rows as a request may have them."""
+    """Take some rows of the table as a scoring request would send them.
+
+    Parameters
+    ----------
+    champion : Champion
+    table : Table
+
+    Returns
+    -------
+    DataFrame
+        At most `EXAMPLES` rows under the column names of the champion's schema; categories are
+        texts.
+    """
     from counterpoise.data.tables import COST, frame_of
 
     frame = frame_of(table.X[:EXAMPLES], table.features, table.categories)
+    # the model's signature in MLflow has strings where the table has categories
     for name in champion.schema.texts:
         frame[name] = frame[name].astype(object)
     for name in champion.schema.amounts:
@@ -164,7 +224,23 @@ def example(champion: Champion, table: Table) -> pd.DataFrame:
 
 
 def metrics(shown: Shown, policy: Policy, outcome: Outcome) -> dict[str, float]:
-    """The numbers of the card."""
+    """Collect the numbers of the model card.
+
+    Parameters
+    ----------
+    shown : Shown
+        The combination's rows of the leaderboard and of the decisions.
+    policy : {"half", "tuned", "cost"}
+        The threshold rule, the prefix of the decision's metrics.
+    outcome : Outcome
+        The comparison with the present champion.
+
+    Returns
+    -------
+    dict of str to float
+        Ranking metrics with their intervals, counts and rates at the threshold, and the difference
+        from the present champion. Missing values are left out.
+    """
     from counterpoise.champion.card import MEASURES
     from counterpoise.evaluation.summary import missing
 
@@ -198,8 +274,23 @@ def metrics(shown: Shown, policy: Policy, outcome: Outcome) -> dict[str, float]:
 
 
 def tags(made: Made, outcome: Outcome, *, replaced: bool) -> dict[str, str]:
-    """By which a version is found. The key of the cell has a name of its own: what bears `cell_key`
-    is a run of `track`."""
+    """Collect the tags by which a registered version is found.
+
+    The key of the combination is not tagged `cell_key`, since that tag marks a run of `track`.
+
+    Parameters
+    ----------
+    made : Made
+        The champion.
+    outcome : Outcome
+        The comparison with the present champion.
+    replaced : bool
+        Whether --replace promoted it although it did not win.
+
+    Returns
+    -------
+    dict of str to str
+    """
     identity = made.champion.identity
     return {
         "dataset": identity.dataset,
@@ -216,7 +307,19 @@ def tags(made: Made, outcome: Outcome, *, replaced: bool) -> dict[str, str]:
 
 
 def changed_since(made: RunManifest, now: Params) -> bool:
-    """Whether params.yaml asks for other results of this dataset than those that are there."""
+    """Whether params.yaml now asks for other results of this dataset than the existing ones.
+
+    Parameters
+    ----------
+    made : RunManifest
+        The manifest of the existing results.
+    now : Params
+        The present parameters.
+
+    Returns
+    -------
+    bool
+    """
     name, then = made.dataset, made.params
     return (then.seed, then.strategies, then.models, then.dataset(name), then.split_of(name)) != (
         now.seed,
@@ -228,6 +331,13 @@ def changed_since(made: RunManifest, now: Params) -> bool:
 
 
 def main() -> int:
+    """Read the command line and promote a combination.
+
+    Returns
+    -------
+    int
+        The exit status, 0; every failure is an exception.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m counterpoise promote",
         description=__doc__,

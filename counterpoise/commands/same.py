@@ -1,7 +1,7 @@
 """Compare two reports/ folders apart from measured values, which differ from run to run.
 
-Measured values are the columns named *_seconds and *_bytes of a CSV file and the element <script
-id="measured"> of a page; everything else has to be byte-identical. Exit status: 0 the same, 1
+Measured values are the columns named *_seconds and *_bytes of a CSV file, and the element <script
+id="measured"> of a page. Everything else has to be byte-identical. Exit status: 0 the same, 1
 different, 2 nothing to compare.
 """
 
@@ -21,7 +21,18 @@ MEASURED_ELEMENT = re.compile(rb'(<script id="measured"[^>]*>).*?(</script>)', r
 
 
 def differences(a: Path, b: Path) -> Iterator[str]:
-    """Each difference of two folders in one line, in the order of the files' names."""
+    """Compare two folders, file by file.
+
+    Parameters
+    ----------
+    a, b : Path
+        Folders; their files are compared at every depth.
+
+    Yields
+    ------
+    str
+        One line for each difference, in the order of the files' names.
+    """
     ours, theirs = _names(a), _names(b)
     for name in sorted(ours | theirs):
         if name not in theirs:
@@ -39,7 +50,19 @@ def _names(folder: Path) -> set[str]:
 
 
 def of_tables(a: bytes, b: bytes) -> Iterator[str]:
-    """The fields in which two CSV files differ, measured columns apart."""
+    """Compare two CSV files apart from measured columns.
+
+    Parameters
+    ----------
+    a, b : bytes
+        The content of each file. Content that is not UTF-8 is compared as bytes.
+
+    Yields
+    ------
+    str
+        One line for different columns or numbers of rows, then one for each field that differs.
+        Rows count from 1 below the header.
+    """
     try:
         one, other = (list(csv.reader(io.StringIO(text.decode(), newline=""))) for text in (a, b))
     except UnicodeDecodeError:
@@ -59,17 +82,38 @@ def of_tables(a: bytes, b: bytes) -> Iterator[str]:
                 alike = False
                 column = header[k] if k < len(header) else f"column {k + 1}"
                 yield f"row {line} ({', '.join(row[:3])}), {column}: {value!r} against {found!r}"
-    if alike and not measured:  # the same fields, written differently
+    # equal fields that are written differently, such as with other quotes
+    if alike and not measured:
         yield from of_bytes(a, b)
 
 
 def of_pages(a: bytes, b: bytes) -> Iterator[str]:
-    """The first place where two pages differ, outside of the element with what was measured."""
+    """Compare two HTML pages apart from the element that holds measured values.
+
+    Parameters
+    ----------
+    a, b : bytes
+
+    Yields
+    ------
+    str
+        The first difference, if there is one. Positions count without the measured values.
+    """
     yield from of_bytes(*(MEASURED_ELEMENT.sub(rb"\1\2", page, count=1) for page in (a, b)))
 
 
 def of_bytes(a: bytes, b: bytes) -> Iterator[str]:
-    """The first place where two files differ."""
+    """Compare two files byte by byte.
+
+    Parameters
+    ----------
+    a, b : bytes
+
+    Yields
+    ------
+    str
+        The first difference with its line (from 1) and byte (from 0), if there is one.
+    """
     if a == b:
         return
     at = next(
@@ -81,6 +125,13 @@ def of_bytes(a: bytes, b: bytes) -> Iterator[str]:
 
 
 def main() -> int:
+    """Compare the two folders of the command line and print their differences.
+
+    Returns
+    -------
+    int
+        The exit status: 0 the same, 1 different, 2 nothing to compare.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m counterpoise same",
         description=__doc__,

@@ -1,12 +1,12 @@
-"""Score the rows of a CSV or Parquet file with a champion: a probability and a decision for each,
-in their order.
+"""Score the rows of a CSV or Parquet file with a champion.
 
     python -m counterpoise score churn new.csv scored.csv --keep customer
     python -m counterpoise score models:/counterpoise-churn/3 new.parquet scored.parquet
     python -m counterpoise score ./downloaded-model new.csv scored.csv
 
-The file is read and written in batches, so that any number of rows takes the memory of a few
-thousand. The output appears when all rows are scored, and not at all if a value is wrong.
+The output has a probability and a decision for each row, in the order of the input. The file is
+read and written in batches: any number of rows takes the memory of a few thousand. The output
+appears when all rows are scored, and not at all if a value is wrong.
 """
 
 from __future__ import annotations
@@ -19,10 +19,18 @@ from pathlib import Path
 
 from counterpoise.tracking import store
 
-# pandas and mlflow take seconds to import: a mistake in the command line is told before
+# pandas and mlflow take seconds to import. They are imported after the command line is parsed, so
+# that a mistake in it is reported at once.
 
 
 def main() -> int:
+    """Read the command line and score a file.
+
+    Returns
+    -------
+    int
+        The exit status, 0; every failure is an exception.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m counterpoise score",
         description=__doc__,

@@ -1,4 +1,4 @@
-"""Every mistake in params.yaml that can be found without running a stage."""
+"""Find the mistakes in params.yaml that need no run of a stage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,20 @@ from counterpoise.samplers import registry as samplers
 
 
 def problems(params: Params) -> Iterator[CounterpoiseError]:
-    """Every mistake that can be found in parameters of the right shape."""
+    """Find the mistakes in parameters of the right structure.
+
+    A dataset whose bytes are not on this machine is named on standard output; its table is skipped.
+
+    Parameters
+    ----------
+    params : Params
+
+    Yields
+    ------
+    CounterpoiseError
+        One for each strategy, model or dataset with a mistake, and for each pair of models with
+        unequal search budgets.
+    """
     for key, strategy in params.strategies.items():
         try:
             samplers.make(key, strategy, 0)
@@ -29,6 +42,7 @@ def problems(params: Params) -> Iterator[CounterpoiseError]:
             models.check(key, model)
         except CounterpoiseError as error:
             yield error
+    # baselines are looked up by the kind of each model; an unknown kind was reported above
     if all((model.model or key) in models.MODELS for key, model in params.models.items()):
         yield from _budgets(params)
     for name in params.datasets:
@@ -39,8 +53,10 @@ def problems(params: Params) -> Iterator[CounterpoiseError]:
 
 
 def _budgets(params: Params) -> Iterator[ConfigurationError]:
-    """Remedies that are tuned while doing nothing is not, or the other way round: their difference
-    would be the tuning's."""
+    """Find each remedy that is tuned while its baseline is not, or the other way round.
+
+    Their difference would include the effect of tuning.
+    """
     for key, plain in levels.plain_of(params.models).items():
         if plain is None or (params.models[key].search is None) == (
             params.models[plain].search is None
@@ -62,8 +78,19 @@ def _budgets(params: Params) -> Iterator[ConfigurationError]:
 
 
 def missing_devices(params: Params) -> Iterator[DeviceError]:
-    """Devices that are not there: no mistake in params.yaml, since another machine may have
-    them."""
+    """Find the devices that models ask for and this machine lacks.
+
+    They are no mistake in params.yaml, since another machine may have them.
+
+    Parameters
+    ----------
+    params : Params
+
+    Yields
+    ------
+    DeviceError
+        One for each model whose device is missing.
+    """
     for key, model in params.models.items():
         lacking = devices.missing(model.device, f"{paths.PARAMS}: models.{key}.device")
         if lacking is not None:
@@ -71,6 +98,13 @@ def missing_devices(params: Params) -> Iterator[DeviceError]:
 
 
 def _dataset(params: Params, name: str) -> None:
+    """Check one dataset's entry, and its table and split where the bytes are on this machine.
+
+    Raises
+    ------
+    CounterpoiseError
+        For the first mistake that is found.
+    """
     entry = params.dataset(name)
     where = f"{paths.PARAMS}: datasets.{name}"
     if not Path(entry.path).is_file():

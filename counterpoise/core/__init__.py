@@ -1,1 +1,1 @@
-"""What everything else stands on: parameters, paths, files, errors and shared types."""
+"""Parameters, paths, files, errors and shared types, on which all other packages build."""

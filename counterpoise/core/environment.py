@@ -1,5 +1,4 @@
-"""Which versions of libraries are in use: those of requirements.lock, or without it those that are
-installed."""
+"""The versions of libraries in use: from requirements.lock, or else those that are installed."""
 
 from __future__ import annotations
 
@@ -14,8 +13,14 @@ LOCK = REPOSITORY / "requirements.lock"
 
 @cache
 def requirements() -> str:
-    """The text of requirements.lock; where the package is installed without it, a line
-    `name==version` a distribution."""
+    """The text that pins the versions of libraries.
+
+    Returns
+    -------
+    str
+        requirements.lock as it stands. Where the package is installed without it, one line
+        `name==version` for each installed distribution, sorted by normalised name.
+    """
     if LOCK.is_file():
         return LOCK.read_text(encoding="utf-8")
     found = {

@@ -1,15 +1,15 @@
-"""What can go wrong, and how a person is told.
+"""The errors of the package, and how they are shown to a person.
 
     CounterpoiseError
-     |-- ConfigurationError   params.yaml asks for something that does not exist or makes no sense
-     |-- SourceError          a dataset's bytes cannot be had, or are not those that were promised
-     |-- TableError           the bytes are there, but they are no table that can be learned from
+     |-- ConfigurationError   the settings ask for something that does not exist or is invalid
+     |-- SourceError          a dataset's bytes cannot be obtained, or have another checksum
+     |-- TableError           the bytes are no table that can be learned from
      |-- SplitError           the table cannot be split as asked
      |-- ResultError          a result of an earlier stage is missing or does not fit
-     |-- StorageError         a result cannot be written
-     |-- DeviceError          the device that a model asks for is not there
-     |-- ClusterError         the cluster that is named cannot be reached, or cannot do the work
-     +-- LibraryError         a library that the work needs is not installed
+     |-- StorageError         a result cannot be written, or a store cannot be reached
+     |-- DeviceError          the device that a model asks for is missing
+     |-- ClusterError         the named cluster cannot be reached, or cannot do the work
+     +-- LibraryError         a required library is not installed
     NotApplicable             a remedy that cannot run on these rows: a result with its reason
 
 Every message says what is wrong, where, what was expected, what was found, and what to do.
@@ -28,14 +28,20 @@ from counterpoise import INTERRUPTED
 
 
 class CounterpoiseError(Exception):
-    """One mistake that a person can mend.
+    """One mistake that the user can correct.
 
     Parameters
     ----------
     what : str
         The mistake in one sentence.
-    where, expected, found, todo : str, optional
-        The file or key, what should have been there, what was there, and the way out.
+    where : str, optional
+        The file, key, variable or address.
+    expected : str, optional
+        What should have been there.
+    found : str, optional
+        What was there.
+    todo : str, optional
+        How to correct it.
     """
 
     def __init__(
@@ -69,15 +75,15 @@ class CounterpoiseError(Exception):
 
 
 class ConfigurationError(CounterpoiseError):
-    """params.yaml asks for something that does not exist or makes no sense."""
+    """The settings ask for something that does not exist or is invalid."""
 
 
 class SourceError(CounterpoiseError):
-    """A dataset's bytes cannot be had, or are not the bytes that were promised."""
+    """A dataset's bytes cannot be obtained, or have another checksum than its entry gives."""
 
 
 class TableError(CounterpoiseError):
-    """The bytes are there, but they are no table that can be learned from."""
+    """The bytes are no table that can be learned from."""
 
 
 class SplitError(CounterpoiseError):
@@ -89,23 +95,32 @@ class ResultError(CounterpoiseError):
 
 
 class StorageError(CounterpoiseError):
-    """A result cannot be written."""
+    """A result cannot be written, or a store cannot be reached."""
 
 
 class DeviceError(CounterpoiseError):
-    """The device that a model asks for is not there."""
+    """The device that a model asks for is missing."""
 
 
 class ClusterError(CounterpoiseError):
-    """The cluster that is named cannot be reached, or cannot do the work."""
+    """The named cluster cannot be reached, or cannot do the work."""
 
 
 class LibraryError(CounterpoiseError):
-    """A library that the work needs is not installed."""
+    """A required library is not installed."""
 
     @classmethod
     def of(cls, error: ModuleNotFoundError) -> LibraryError:
-        """What to tell where an import fails."""
+        """Make the message for a failed import.
+
+        Parameters
+        ----------
+        error : ModuleNotFoundError
+
+        Returns
+        -------
+        LibraryError
+        """
         return cls(
             f"The library {(error.name or 'that is asked for').partition('.')[0]} is not"
             " installed.",
@@ -116,12 +131,27 @@ class LibraryError(CounterpoiseError):
 
 
 class NotApplicable(Exception):
-    """A remedy that cannot run on these rows; the text is the reason, as the library gives it where
-    it gives one."""
+    """A remedy cannot run on these rows.
+
+    The text is the reason, in the library's words where it gives one. It is no mistake of the user:
+    the leaderboard shows the reason as a result.
+    """
 
 
 def no_space(error: OSError, where: str) -> StorageError | None:
-    """The message for a full disk or an exhausted quota; None for any other error."""
+    """Make the message for a full disk or an exhausted quota.
+
+    Parameters
+    ----------
+    error : OSError
+    where : str
+        The file that was written.
+
+    Returns
+    -------
+    StorageError or None
+        None for any other error.
+    """
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
     return StorageError(
@@ -143,7 +173,21 @@ BRING_BACK = (
 
 
 def guarded(main: Callable[[], int | None], *, bring_back: bool = True) -> Callable[[], int]:
-    """Turn the errors that a person can mend into a message on standard error and exit status 1."""
+    """Turn errors that the user can correct into a message on standard error and an exit status.
+
+    Parameters
+    ----------
+    main : callable of () to int or None
+    bring_back : bool
+        Whether the message says how to restore results of an earlier run, which DVC deletes before
+        it runs a stage.
+
+    Returns
+    -------
+    callable of () to int
+        Returns the exit status of `main` (0 for None), 1 after an error and 130 after an interrupt.
+        All other exceptions pass.
+    """
 
     @functools.wraps(main)
     def run() -> int:
@@ -169,7 +213,25 @@ def guarded(main: Callable[[], int | None], *, bring_back: bool = True) -> Calla
 def unknown(
     what: str, word: str, known: Iterable[str], *, where: str, todo: str, expected: str = "one of: "
 ) -> ConfigurationError:
-    """The message for a name that does not exist, with a hint at the closest one that does."""
+    """Make the message for a name that does not exist, with the closest one that does.
+
+    Parameters
+    ----------
+    what : str
+        The mistake in one sentence, without its full stop.
+    word : str
+        The unknown name.
+    known : iterable of str
+        The names that exist.
+    where, todo : str
+        As in `CounterpoiseError`.
+    expected : str
+        Stands before the list of known names.
+
+    Returns
+    -------
+    ConfigurationError
+    """
     known = list(known)
     return ConfigurationError(
         f"{what}{did_you_mean(word, known)}.",
@@ -181,6 +243,22 @@ def unknown(
 
 
 def did_you_mean(word: str, known: Any) -> str:
-    """A hint at the known word that is closest, or nothing."""
+    """Suggest the known word that is closest.
+
+    Parameters
+    ----------
+    word : str
+    known : iterable
+
+    Returns
+    -------
+    str
+        The suggestion, to be appended to a sentence; empty where no word is close.
+
+    Examples
+    --------
+    >>> did_you_mean("smotte", ["none", "smote"])
+    " (did you mean 'smote'?)"
+    """
     close = difflib.get_close_matches(word, [str(k) for k in known], n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

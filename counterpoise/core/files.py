@@ -1,5 +1,4 @@
-"""Readers and writers whose files are either whole or absent, and the same bytes for the same
-content."""
+"""Read and write files that are either whole or absent, and the same bytes for the same content."""
 
 from __future__ import annotations
 
@@ -22,27 +21,38 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 CHUNK = 1 << 20
+"""Bytes that are read at a time."""
 TAIL, DIGEST = 8, 32
-"""Bytes that a Parquet file ends with after its footer, and of the digest that stands before it."""
+"""Sizes in bytes: of what follows the footer of a Parquet file (the footer's length and a magic
+number), and of the digest that we put before the footer.
+"""
 DECIMALS = 6
-"""Decimals of every number in a CSV or JSON result: more would suggest a precision that no dataset
-here has."""
+"""Decimals of every number in a CSV or JSON result; more would suggest a precision that no dataset
+here has.
+"""
 
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path` only when everything was written.
+    """Open a binary file that takes the place of `path` only when everything is written.
 
     Parameters
     ----------
+    path : Path
+        Its folder is made where it is missing.
     durable : bool
-        Whether to wait until the bytes are on the disk, so that a power failure leaves no part of
-        them.
+        Whether to wait until the bytes are on the disk, so that a power failure leaves no partial
+        file.
+
+    Yields
+    ------
+    file
+        Open for writing and reading.
 
     Raises
     ------
     StorageError
-        When the disk is full; `path` is as it was before and the part written is gone.
+        When the disk is full. `path` is then unchanged and the partial file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -53,6 +63,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
+        # mkstemp gives the file to its owner alone
         part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:
@@ -62,19 +73,45 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 
 def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+
+    Raises
+    ------
+    StorageError
+        When the disk is full.
+    """
     with replacing(path) as file:
         file.write(text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
-    """JSON with sorted keys and rounded numbers; NaN becomes null, an infinity is refused, since
-    JSON has neither."""
+    """Write JSON with sorted keys and rounded numbers.
+
+    Parameters
+    ----------
+    path : Path
+    content : object
+        Mappings, lists and scalars. NaN becomes null.
+
+    Raises
+    ------
+    ValueError
+        When the content holds an infinity, which JSON has not.
+    StorageError
+        When the disk is full.
+    """
     write_text(
         path,
         json.dumps(rounded(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
@@ -83,11 +120,36 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """CSV with rounded numbers and an empty field for what is missing."""
+    """Write CSV with rounded numbers and an empty field for a missing value.
+
+    Parameters
+    ----------
+    path : Path
+    frame : DataFrame
+        Its index is not written.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full.
+    """
     write_text(path, frame.round(DECIMALS).to_csv(index=False, lineterminator="\n"))
 
 
 def write_parquet(path: Path, table: pa.Table | pd.DataFrame) -> None:
+    """Write a Parquet file with a digest of its bytes.
+
+    Parameters
+    ----------
+    path : Path
+    table : pyarrow.Table or DataFrame
+        A DataFrame's index is not written.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -99,13 +161,22 @@ def write_parquet(path: Path, table: pa.Table | pd.DataFrame) -> None:
 
 
 ROW_GROUP = 1 << 20
-"""Rows of a row group of a Parquet file, pyarrow's own number."""
+"""Rows in a row group of a Parquet file, pyarrow's own default."""
 
 
 def write_parquet_pieces(path: Path, pieces: Iterator[pd.DataFrame]) -> None:
-    """The file that `write_parquet` makes of the pieces together, with one of them in memory.
+    """Write the file that `write_parquet` makes of all pieces together, with one of them in memory.
 
-    Every piece but the last has `ROW_GROUP` rows, and there is at least one.
+    Parameters
+    ----------
+    path : Path
+    pieces : iterator of DataFrame
+        At least one. Every piece but the last has `ROW_GROUP` rows.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -123,12 +194,41 @@ def write_parquet_pieces(path: Path, pieces: Iterator[pd.DataFrame]) -> None:
 
 
 def read_json(path: Path) -> Any:
+    """Read a JSON result.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ResultError
+        When the file is missing.
+    """
     return json.loads(_present(path).read_text(encoding="utf-8"))
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV result; texts such as "none" and "nan" stay texts, only an empty field is
-    missing."""
+    """Read a CSV result.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    DataFrame
+        Only an empty field is missing; texts such as "none" and "nan" stay texts.
+
+    Raises
+    ------
+    ResultError
+        When the file is missing.
+    """
     import pandas as pd
 
     return pd.read_csv(_present(path), keep_default_na=False, na_values=[""])
@@ -141,13 +241,20 @@ def read_parquet(
 
     Parameters
     ----------
+    path : Path
+    columns : list of str, optional
+        The columns to read; all by default.
     verify : bool
-        Whether the file has to have the digest that is written today.
+        Whether the file must have a digest. Files of earlier versions have none.
+
+    Returns
+    -------
+    DataFrame
 
     Raises
     ------
     ResultError
-        When the file is missing or not what was written.
+        When the file is missing, or its bytes are not those that were written.
     """
     import pandas as pd
 
@@ -157,8 +264,22 @@ def read_parquet(
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """A Parquet file that `write_parquet` wrote, to be read column by column; raises as
-    `read_parquet` does."""
+    """Open a Parquet file that `write_parquet` wrote, to read it column by column.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    pyarrow.parquet.ParquetFile
+        To be closed by the caller.
+
+    Raises
+    ------
+    ResultError
+        When the file is missing, or its bytes are not those that were written.
+    """
     import pyarrow.parquet as pq
 
     _verify_digest(path)
@@ -166,10 +287,9 @@ def open_parquet(path: Path) -> pq.ParquetFile:
 
 
 def _parquet_digest(file: IO[bytes], gap: int) -> tuple[int, bytes]:
-    """Where the footer of a Parquet file begins, and the SHA-256 of all bytes but so many before
-    it.
+    """The offset of a Parquet file's footer, and the SHA-256 of all bytes but the `gap` before it.
 
-    Parquet's own checksums leave out the headers of pages and the footer, where one flipped bit in
+    Parquet's own checksums cover neither page headers nor the footer. There, one flipped bit in
     fifty changes what is read without an error.
     """
     size = file.seek(0, os.SEEK_END)
@@ -184,7 +304,7 @@ def _parquet_digest(file: IO[bytes], gap: int) -> tuple[int, bytes]:
 
 
 def _write_digest(file: IO[bytes]) -> None:
-    """Put the digest of a Parquet file before its footer, where no reader of Parquet looks."""
+    """Put the digest of a Parquet file before its footer, which readers of Parquet skip."""
     start, found = _parquet_digest(file, 0)
     file.seek(start)
     footer = file.read()
@@ -228,7 +348,17 @@ def _present(path: Path) -> Path:
 
 
 def rounded(content: Any) -> Any:
-    """The same content with every float rounded to `DECIMALS` and every NaN turned into None."""
+    """Round every float of a JSON-like object.
+
+    Parameters
+    ----------
+    content : object
+
+    Returns
+    -------
+    object
+        The same content with floats rounded to `DECIMALS`, None for NaN, and lists for tuples.
+    """
     if isinstance(content, dict):
         return {key: rounded(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
@@ -239,8 +369,20 @@ def rounded(content: Any) -> Any:
 
 
 def digest(*parts: bytes | str | memoryview) -> str:
-    """The SHA-256 of the parts, each preceded by its length so that no two lists of parts look
-    alike."""
+    """Hash a list of parts.
+
+    Each part is preceded by its length, so that different lists of parts never give the same bytes.
+
+    Parameters
+    ----------
+    *parts : bytes, str or memoryview
+        Texts are hashed as UTF-8.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
     total = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -250,7 +392,19 @@ def digest(*parts: bytes | str | memoryview) -> str:
 
 
 def sha256(path: Path, progress: Callable[[int], object] | None = None) -> str:
-    """The SHA-256 of a file's bytes, read in pieces."""
+    """Hash a file's bytes without reading them at once.
+
+    Parameters
+    ----------
+    path : Path
+    progress : callable of (int), optional
+        Called after each chunk with its size in bytes.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
     total = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -261,5 +415,16 @@ def sha256(path: Path, progress: Callable[[int], object] | None = None) -> str:
 
 
 def canonical(content: Any) -> str:
-    """One text for one content, whatever the order of its keys: what a hash is taken of."""
+    """Write equal content as equal text, whatever the order of its keys, to be hashed.
+
+    Parameters
+    ----------
+    content : object
+        Mappings, lists and scalars; everything else is written as `str` gives it.
+
+    Returns
+    -------
+    str
+        JSON with sorted keys and without spaces.
+    """
     return json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)

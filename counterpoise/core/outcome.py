@@ -1,4 +1,4 @@
-"""What became of a remedy on some rows: the statuses that the leaderboard shows."""
+"""The outcome of a remedy on some rows: the statuses that the leaderboard shows."""
 
 from __future__ import annotations
 
@@ -12,21 +12,39 @@ R = TypeVar("R")
 
 OK = "ok"
 NOT_APPLICABLE = "not_applicable"
-"""It cannot run on these rows, and the library says why."""
+"""The remedy cannot run on these rows, for a reason that the library gives."""
 FAILED = "failed"
-"""It broke."""
+"""The remedy raised an error."""
 
 
 def one_line(text: str) -> str:
-    """A text of a library in one line, without the time of day that xgboost puts before its own."""
+    """Write a library's message in one line, without the time of day that XGBoost puts before it.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     return re.sub(r"^\[\d\d:\d\d:\d\d\] ", "", " ".join(text.split()))
 
 
 def reason_of(error: Exception) -> str:
-    """What was raised, in one line and with nothing in it that differs between two runs.
+    """Write an exception in one line, with nothing in it that differs between two runs.
 
-    xgboost gives the time of day and addresses in memory with it, scikit-learn the choices of a
-    parameter as a set.
+    XGBoost adds the time of day and a stack trace with memory addresses. scikit-learn gives the
+    choices of a parameter as a set, whose order differs.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    str
+        The exception's type, and at most 500 characters of its message.
     """
     text = one_line(str(error).partition("\nStack trace:")[0])
     text = re.sub(
@@ -36,14 +54,26 @@ def reason_of(error: Exception) -> str:
 
 
 def attempted(work: Callable[[], R]) -> tuple[str, str, R | None]:
-    """Status, reason and result: what cannot be done is a result with its reason, and all else goes
-    on."""
+    """Do some work whose failure is a result with a reason, so that the rest of the run goes on.
+
+    Parameters
+    ----------
+    work : callable of () to R
+
+    Returns
+    -------
+    status : {"ok", "not_applicable", "failed"}
+    reason : str
+        Empty for "ok".
+    result : R or None
+        None unless the status is "ok".
+    """
     try:
         return OK, "", work()
     except NotApplicable as error:
         return NOT_APPLICABLE, str(error), None
     except MemoryError as error:
         return FAILED, f"out of memory: {error}", None
-    # whatever a library raises on these rows: one cell fails, and says why
+    # a library may raise anything on these rows: this combination fails, the others go on
     except Exception as error:
         return FAILED, reason_of(error), None

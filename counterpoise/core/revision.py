@@ -1,5 +1,4 @@
-"""The commit that results are made from and who makes them, as git and the machine's account tell
-it."""
+"""The commit that results are made from and who makes them, from git and the user's account."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 
 UNKNOWN = "unknown"
 OUTPUTS = (":(exclude)dvc.lock", ":(exclude)reports")
-"""What `dvc repro` itself writes into the tree; it makes no tree dirty."""
+"""What `dvc repro` itself writes into the tree; changes of these do not make it dirty."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +19,9 @@ class Revision:
     Attributes
     ----------
     commit, branch : str
-        Of HEAD; "unknown" where git cannot tell.
+        The commit and the branch of HEAD; "unknown" where git gives none.
     dirty : str
-        Whether the tree has other changes than results: "true", "false" or "unknown".
+        Whether the tree has changes other than results: "true", "false" or "unknown".
     """
 
     commit: str
@@ -37,9 +36,9 @@ class Origin:
     Attributes
     ----------
     by : str
-        The name under which they commit, or that of their account.
+        The author's name in git, or the name of the account.
     at : int
-        Milliseconds since 1970; 0 where nobody knows.
+        Milliseconds since 1970; 0 where unknown.
     commit, dirty : str
         As in `Revision`.
     """
@@ -51,7 +50,12 @@ class Origin:
 
 
 def revision() -> Revision:
-    """The commit and the branch of the working directory, and whether the tree is dirty."""
+    """Ask git for the commit, the branch and the changes of the working directory.
+
+    Returns
+    -------
+    Revision
+    """
     commit, branch = _git("rev-parse", "HEAD"), _git("branch", "--show-current")
     changes = _git("status", "--porcelain", "--", ":/", *OUTPUTS)
     dirty = UNKNOWN if commit is None or changes is None else str(bool(changes)).lower()
@@ -59,7 +63,13 @@ def revision() -> Revision:
 
 
 def author() -> str:
-    """The name under which whoever runs this would commit; without git, that of their account."""
+    """The name under which the user would commit; without git, that of their account.
+
+    Returns
+    -------
+    str
+        "unknown" where neither has a name.
+    """
     name = (_git("var", "GIT_AUTHOR_IDENT") or "").partition(" <")[0]
     try:
         return name or getpass.getuser()
@@ -68,12 +78,19 @@ def author() -> str:
 
 
 def origin() -> Origin:
-    """The origin of what is made here and now."""
+    """The origin of a result that is made now.
+
+    Returns
+    -------
+    Origin
+    """
     here = revision()
     return Origin(author(), int(time.time() * 1000), here.commit, here.dirty)
 
 
 def _git(*arguments: str) -> str | None:
+    """The output of a git command; None where git is missing, fails or takes over 30 s."""
+    # without locks, so that a git command of the user beside this one does not fail
     command = ["git", "--no-optional-locks", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)

@@ -1,4 +1,4 @@
-"""Seeds: each is derived from the project's seed and from what it is for."""
+"""Seeds, each derived from the project's seed and its purpose."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ import hashlib
 
 
 def seed_for(seed: int, *names: object) -> int:
-    """A 32-bit seed of its own for every name, the same on every machine."""
+    """Derive a seed for a purpose, the same on every machine.
+
+    Parameters
+    ----------
+    seed : int
+        The project's seed.
+    *names : object
+        The purpose, such as a dataset, a stage, a repeat and a fold.
+
+    Returns
+    -------
+    int
+        From 0 to 2**32 - 1: four bytes of a SHA-256.
+    """
     text = "/".join([str(seed), *map(str, names)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")

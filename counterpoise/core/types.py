@@ -1,4 +1,4 @@
-"""The shapes that modules share, each declared once."""
+"""Types that many modules share, each declared once."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Labels = NDArray[np.int8]
 """Shape (n,): 1 for a positive row, 0 for a negative one."""
 
 Matrix = NDArray[np.float64]
-"""Shape (n, k): a row of the table in each row."""
+"""Shape (n, k): n rows of k numbers, such as features."""
 
 Vector = NDArray[np.float64]
-"""Shape (n,): a number for each row, each fold or each draw."""
+"""Shape (n,): a number for each row, fold or draw."""
 
 Index = NDArray[np.int64]
-"""Shape (n,): numbers of rows, from 0."""
+"""Shape (n,): positions of rows, from 0."""
 
 Flags = NDArray[np.bool_]
 """Shape (n,): whether something holds for each row."""
 
 Floats = NDArray[np.float64]
-"""Numbers in whatever shape."""
+"""Numbers, in any shape."""

@@ -1,4 +1,4 @@
-"""YAML 1.2, read and written by the library and with the settings that DVC uses.
+"""YAML 1.2, read and written with the library and the settings that DVC uses.
 
 YAML 1.1, which PyYAML reads, makes booleans of `yes` and `No` and 750 of `12:30`. DVC writes these
 texts without quotes into dvc.lock, so a reader of YAML 1.1 finds other values there than
@@ -46,8 +46,8 @@ def load(text: str) -> Any:
     Raises
     ------
     InvalidYaml
-        When the text breaks the syntax, a key stands twice in one mapping, or a value does not fit
-        its type.
+        When the text breaks the syntax, a mapping has a key twice, or a value does not fit its
+        type.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def load(text: str) -> Any:
     try:
         return YAML(typ="safe").load(text)
     except DuplicateKeyError as error:
-        # the library's message goes on with both values, which may be long
+        # the library's message also quotes both values, which may be long
         key = str(error.problem).removeprefix("found duplicate key ").partition(" with value ")[0]
         raise InvalidYaml(f"the key {key} stands twice in one mapping", _place(error)) from None
     except YAMLError as error:

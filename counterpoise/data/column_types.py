@@ -1,4 +1,4 @@
-"""From a raw table and what the dataset's entry says of its columns to the typed table."""
+"""Make a typed table of a raw one, as the dataset's entry describes its columns."""
 
 from __future__ import annotations
 
@@ -16,36 +16,46 @@ from counterpoise.core.types import Labels
 from counterpoise.data.tables import COST, ROLE, TARGET, Table
 
 MOSTLY = 0.5
-"""From this share of numbers on, a text in a column is taken for a mistake rather than for a
-category."""
+"""If more than this share of a column's values are numbers, its texts are mistakes."""
 
 MANY_LABELS = 50
-"""With more labels than this, in more than half of its rows another one, a text column is taken for
-an identifier."""
+"""A text column with more labels than this, and more than half as many labels as rows, is an
+identifier.
+"""
 
 AT_ONCE = 1 << 24
-"""Numbers that are looked at together."""
+"""Numbers that are processed at a time."""
 
 ROLES = ("time", "group", "weight")
-"""Roles that a dataset's entry gives to columns, which are then no features. A column of costs may
-well be a feature."""
+"""Roles that a dataset's entry gives to columns, which are then not features. A column of costs may
+be a feature as well.
+"""
 
 
 def typed(raw: pd.DataFrame, entry: Dataset, where: str) -> tuple[Table, dict[str, Any]]:
     """Type a raw table.
 
+    Parameters
+    ----------
+    raw : DataFrame
+        The columns as the file has them.
+    entry : Dataset
+        What the columns mean.
+    where : str
+        The name of the table in messages.
+
     Returns
     -------
     table : Table
     facts : dict
-        What was done and seen: rows, positives, prevalence, missing values, sentinels replaced,
+        What was done and found: rows, positives, prevalence, missing values, sentinels replaced,
         constant columns.
 
     Raises
     ------
     TableError
-        When a declared column is absent, the positive label is absent or everywhere, or a column
-        cannot be learned from.
+        When a declared column is absent, the positive label is in no row or in every row, or a
+        column cannot be learned from.
     """
     raw = raw.rename(columns=str)
     if entry.source is not None and entry.source.rows is not None:
@@ -154,7 +164,7 @@ def _names(features: list[str], where: str) -> None:
 
 
 def _equal(values: pd.Series, label: Label | None) -> NDArray[np.bool_]:
-    """Where a column equals a label of params.yaml, whatever the type that either was read as."""
+    """Mark the rows whose value equals a label of params.yaml, whatever type either was read as."""
     if types.is_bool_dtype(values):
         meant = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
         text = str(label).strip().lower()
@@ -273,8 +283,15 @@ def _feature(
 def _codes(
     values: pd.Series, place: str, *, declared: bool
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """A column as codes of its sorted labels, NaN for a missing one.
+
+    Raises
+    ------
+    TableError
+        When a text column that is not declared `categorical` looks like an identifier.
+    """
     if types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        # a missing value has made floats of whole numbers: 1 is a label, not 1.0
+        # a missing value has turned integers into floats: the label is 1, not 1.0
         values = values.astype("Int64")
     texts = values.astype(object).map(lambda value: str(value).strip(), na_action="ignore")
     labels = tuple(sorted(texts.dropna().unique()))
@@ -293,6 +310,7 @@ def _codes(
 
 
 def _role(values: pd.Series, role: str, name: str, where: str) -> NDArray[np.generic]:
+    """A role as numbers: groups as codes from 0, dates as nanoseconds since 1970, or floats."""
     place = f"{where}, column {name!r}"
     if values.isna().any():
         raise TableError(
@@ -332,7 +350,7 @@ def _role(values: pd.Series, role: str, name: str, where: str) -> NDArray[np.gen
 
 
 def _amount(values: pd.Series, name: str, where: str) -> NDArray[np.float64]:
-    """A column that a cost is reckoned from."""
+    """A column that a cost is computed from, as floats."""
     place, numbers = (
         f"{where}, column {name!r}, named by `costs`",
         pd.to_numeric(values, errors="coerce"),
@@ -358,14 +376,14 @@ def _amount(values: pd.Series, name: str, where: str) -> NDArray[np.float64]:
 
 
 def _validate(table: Table, where: str) -> None:
-    """Hold the typed table against its schema: finite numbers, target 0/1, weights of at least 0,
-    something that varies."""
+    """Check that numbers are finite, labels 0 or 1, weights at least 0, and some feature varies."""
     import pandera.pandas as pa
 
     def finite(values: pd.Series) -> pd.Series:
         return values.abs() != np.inf
 
     def cases(frame: pd.DataFrame, schema: dict[str, Any]) -> pd.DataFrame:
+        """The failure cases of a schema, one row each; empty where the frame passes."""
         try:
             pa.DataFrameSchema(schema, strict=True).validate(frame, lazy=True)
         except pa.errors.SchemaErrors as error:
@@ -373,6 +391,7 @@ def _validate(table: Table, where: str) -> None:
         return pd.DataFrame()
 
     numeric = [k for k, name in enumerate(table.features) if name not in table.categories]
+    # some columns at a time, since each frame copies its columns
     at_once = max(1, AT_ONCE // len(table))
     found = []
     for start in range(0, len(numeric), at_once):
@@ -419,7 +438,7 @@ def _validate(table: Table, where: str) -> None:
 
 
 def _varying(table: Table) -> NDArray[np.bool_]:
-    """Which features take more than one value, a missing one counted as a value."""
+    """Which features have more than one value; a missing value counts as a value."""
     first = table.X[:1]
     varying = np.zeros(table.X.shape[1], bool)
     for X in _blocks(table.X):
@@ -428,7 +447,7 @@ def _varying(table: Table) -> NDArray[np.bool_]:
 
 
 def _blocks(X: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-    """Rows, some at a time."""
+    """Split a matrix into blocks of rows of at most `AT_ONCE` numbers."""
     at_once = max(1, AT_ONCE // X.shape[1])
     for start in range(0, len(X), at_once):
         yield X[start : start + at_once]

@@ -15,8 +15,31 @@ from counterpoise.data import column_types, readers, sources, tables
 def fetch(
     name: str, entry: Dataset, *, download: bool = True
 ) -> tuple[tables.Table, dict[str, Any]]:
-    """Get a dataset's bytes and make the typed table of them; see `columns.typed` and
-    `sources.locate`."""
+    """Obtain a dataset's bytes and make the typed table of them.
+
+    Parameters
+    ----------
+    name : str
+        The dataset's key in params.yaml.
+    entry : Dataset
+    download : bool
+        Whether bytes that are not on this machine may be downloaded.
+
+    Returns
+    -------
+    table : Table
+    facts : dict
+        See `column_types.typed`.
+
+    Raises
+    ------
+    NotHere
+        When the bytes are not on this machine and `download` is false.
+    SourceError
+        When the bytes cannot be obtained, or have another checksum than the entry gives.
+    TableError
+        When they are no table that can be learned from.
+    """
     where = entry.path if entry.source is None else f"the table of datasets.{name}"
     return column_types.typed(_raw(name, entry, download), entry, where)
 
@@ -30,7 +53,7 @@ def _raw(name: str, entry: Dataset, download: bool) -> pd.DataFrame:
     pieces = []
     for file in source.files:
         place = sources.unpacked(sources.locate(file, name, download=download), file)
-        # a plain file is read from where it lies, whatever its size
+        # an unpacked file is read in place, so that a large one is not held in memory as bytes
         plain = isinstance(place, Path) and not sources.gzipped(place)
         content = place if plain and isinstance(place, Path) else sources.read_bytes(place)
         pieces.append(

@@ -1,5 +1,4 @@
-"""The part of every row in every repeat and fold, as one small file that serves every strategy and
-model."""
+"""The part of every row in every repeat and fold: one small file for all strategies and models."""
 
 from __future__ import annotations
 
@@ -19,11 +18,20 @@ UNUSED, TRAIN, VALIDATION, TEST = range(4)
 PARTS = ("unused", "train", "validation", "test")
 
 ORDER, REPEAT, GROUPED = "order", "repeat", "grouped"
+"""Names of columns in the file: `order`, `repeat_0_fold_1`, `grouped_2_fold_0`."""
 
 
 class Fold(NamedTuple):
-    """One fold of one repeat: positions of rows in the table, ascending (for a holdout in the order
-    it was drawn)."""
+    """One fold of one repeat.
+
+    Attributes
+    ----------
+    repeat, fold : int
+        From 0.
+    train, validation, test : ndarray of int64
+        Positions of rows in the table, ascending; for a holdout in the order in which they were
+        drawn.
+    """
 
     repeat: int
     fold: int
@@ -34,19 +42,19 @@ class Fold(NamedTuple):
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a whole split.
+    """The parts of a whole split, which iterates over its folds.
 
     Attributes
     ----------
     codes : ndarray of shape (n, folds), uint8
-        Index into `PARTS`, one column a fold.
-    names : tuple of (repeat, fold)
+        Index into `PARTS`, one column for each fold.
+    names : tuple of (int, int)
+        Repeat and fold of each column.
     order : ndarray of shape (n,), int32, optional
-        Where each row stands in the drawn order of a holdout. Samplers draw by position, so a
-        published result with a shuffled training part comes out exactly only when that order is
-        kept.
+        The position of each row in the drawn order of a holdout. Samplers draw by position, so that
+        a published result with a shuffled training part is reproduced only in that order.
     beside : int, optional
-        The repeat in which like rows are kept together while they are not in the others. It is
+        The repeat that keeps groups (or duplicates) in one part while the others do not. It is
         shown beside the comparison and has no part in it.
     """
 
@@ -68,12 +76,23 @@ class Parts:
 
     @property
     def compared(self) -> Parts:
-        """The folds that the comparison goes by."""
+        """The folds that the comparison uses.
+
+        Returns
+        -------
+        Parts
+        """
         return self._of([k for k, (repeat, _) in enumerate(self.names) if repeat != self.beside])
 
     @property
     def grouped(self) -> Parts:
-        """The folds that are shown beside them; none where the split has no such repeat."""
+        """The folds of the repeat `beside`.
+
+        Returns
+        -------
+        Parts
+            Without folds where the split has no such repeat.
+        """
         return self._of([k for k, (repeat, _) in enumerate(self.names) if repeat == self.beside])
 
     def _of(self, kept: list[int]) -> Parts:
@@ -81,6 +100,18 @@ class Parts:
 
 
 def write(path: Path, parts: Parts) -> None:
+    """Write a split.
+
+    Parameters
+    ----------
+    path : Path
+    parts : Parts
+
+    Raises
+    ------
+    StorageError
+        When the disk is full.
+    """
     columns: dict[str, object] = {
         f"{GROUPED if r == parts.beside else REPEAT}_{r}_fold_{f}": parts.codes[:, k]
         for k, (r, f) in enumerate(parts.names)
@@ -91,6 +122,21 @@ def write(path: Path, parts: Parts) -> None:
 
 
 def read(path: Path) -> Parts:
+    """Read a split.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Parts
+
+    Raises
+    ------
+    ResultError
+        When the file is missing or damaged.
+    """
     frame = files.read_parquet(path)
     order = frame.pop(ORDER).to_numpy(dtype=np.int32) if ORDER in frame else None
     told = [str(name).split("_") for name in frame.columns]

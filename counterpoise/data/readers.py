@@ -1,4 +1,4 @@
-"""From bytes to a raw table: one reader a format, with the column names as the file has them."""
+"""Read bytes into a raw table: one reader for each format, with the column names of the file."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ import pandas as pd
 from counterpoise.core.errors import TableError
 
 MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "<NA>"]
-"""What stands for a missing value in a CSV. "None" does not: it is a common label, and a missing
-one would be lost."""
+"""Texts that stand for a missing value in a CSV. "None" is not among them: it is a common label,
+which would be lost.
+"""
 
 LARGE = 2**28
-"""Bytes from which on a CSV is read in batches: as one text it takes several times its size in
-memory."""
+"""A CSV of more bytes than this is read in batches: read at once it takes several times its size in
+memory.
+"""
 
 BATCH = 250_000
-"""Rows of such a batch."""
+"""Rows of a batch."""
 
 
 def read(
@@ -44,16 +46,23 @@ def read(
         The bytes, or the file that has them.
     kind : {"csv", "npz", "parquet"}
     where : str
-        What to call the table in an error.
+        The name of the table in messages.
     columns : sequence of str, optional
-        The names of the columns of a CSV without a header.
+        The column names of a CSV without a header.
     cut : bool
-        The last line ends in the middle and is left out.
+        Whether the last line of a CSV ends in the middle and is left out.
+
+    Returns
+    -------
+    DataFrame
+        With at least one row.
 
     Raises
     ------
     TableError
         When the bytes are no table of this kind, hold no rows, or name a column twice.
+    OSError
+        When the file cannot be read.
     """
     source = content if isinstance(content, Path) else io.BytesIO(content)
     size = content.stat().st_size if isinstance(content, Path) else len(content)
@@ -109,7 +118,7 @@ def _csv(
     if columns is None:
         _refuse_twice(header(source), where)
     with warnings.catch_warnings():
-        # a line with too many fields, else cut in silence
+        # pandas cuts a line with too many fields and merely warns
         warnings.simplefilter("error", pd.errors.ParserWarning)
         options: dict[str, Any] = {
             "header": 0 if columns is None else None,
@@ -123,17 +132,17 @@ def _csv(
         }
         large = isinstance(source, Path) and source.stat().st_size > LARGE
         frame = _in_batches(source, options) if large else pd.read_csv(source, **options)
+    # a short line lacks its last field, so that only then every line is looked at
     if len(frame) and frame.iloc[:, -1].isna().any():
         refuse_short(source, len(frame.columns))
     return frame
 
 
 def _in_batches(source: Path | io.BytesIO, options: dict[str, Any]) -> pd.DataFrame:
-    """What `read_csv` makes of a file that as one text takes too much memory: some rows at a time,
-    then each column.
+    """Read a CSV as `read_csv` does, in batches of rows that are joined column by column.
 
-    A column that holds text in some rows is text in all of them; it is read once more where some
-    batch had none.
+    At once, a large text takes too much memory. A column that is text in some rows is text in all:
+    it is read a second time where some batch had no text.
     """
     pieces: dict[str, list[pd.Series]] = {}
     with pd.read_csv(source, chunksize=BATCH, **options) as batches:
@@ -153,15 +162,28 @@ def _in_batches(source: Path | io.BytesIO, options: dict[str, Any]) -> pd.DataFr
 
 
 def _kind_of(values: pd.Series) -> str:
-    """What the values are that are there: numbers, booleans or text; "" where there are none."""
+    """The kind of values: "number", another name of `infer_dtype`, or "" where all are missing."""
     kind = pd.api.types.infer_dtype(values, skipna=True)
     number = "" if values.isna().all() else "number"
     return {"empty": "", "integer": number, "floating": number}.get(kind, kind)
 
 
 def refuse_short(source: Path | io.BytesIO, fields: int) -> None:
-    """Refuse a line with too few fields, such as the last one of a file that was cut: pandas fills
-    it up in silence."""
+    """Refuse a line with too few fields, which pandas would fill up without a warning.
+
+    Such a line is the last one of a file that was cut, for example.
+
+    Parameters
+    ----------
+    source : Path or BytesIO
+    fields : int
+        The number of columns.
+
+    Raises
+    ------
+    ValueError
+        With the number of the first such line.
+    """
     stream = source.open("rb") if isinstance(source, Path) else io.BytesIO(source.getvalue())
     with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         lines = csv.reader(text, skipinitialspace=True)
@@ -173,14 +195,26 @@ def refuse_short(source: Path | io.BytesIO, fields: int) -> None:
 
 
 def header(source: Path | io.BytesIO) -> list[str]:
-    """The names in the first line as they stand there: pandas would rename the second of two equal
-    ones."""
+    """Read the column names of a CSV as its first line has them.
+
+    pandas would rename the second of two equal names.
+
+    Parameters
+    ----------
+    source : Path or BytesIO
+        A stream is set back to its start.
+
+    Returns
+    -------
+    list of str
+        Empty for an empty file.
+    """
     if isinstance(source, Path):
         with source.open(encoding="utf-8-sig", newline="") as file:
             return next(csv.reader(file, skipinitialspace=True), [])
     text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
     names = next(csv.reader(text, skipinitialspace=True), [])
-    text.detach()
+    text.detach()  # or the stream would be closed with its wrapper
     source.seek(0)
     return names
 
@@ -194,10 +228,10 @@ def _parquet(
     with pq.ParquetFile(source) as file:
         names = file.schema_arrow.names
         _refuse_twice(names, where)
-        # one after the other: the whole as Arrow has it would lie in memory beside the frame
+        # one column at a time: else the whole Arrow table would lie in memory beside the frame
         for name in names:
             one = file.read(columns=[name]).select([name]).to_pandas()
-            # none where pandas wrote its index
+            # empty for a column that holds the index of a frame that pandas wrote
             found |= {column: one[column] for column in one.columns}
     return pd.DataFrame(found, copy=False)
 
@@ -228,8 +262,13 @@ def _refuse_twice(names: Sequence[str], where: str) -> None:
 
 
 def digits() -> pd.DataFrame:
-    """scikit-learn's bundled handwritten digits: 1,797 images of 8 x 8 pixels and the digit that
-    each shows."""
+    """scikit-learn's bundled handwritten digits.
+
+    Returns
+    -------
+    DataFrame
+        1,797 rows: 64 columns with the pixels of an image of 8 x 8, and the `digit` that it shows.
+    """
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

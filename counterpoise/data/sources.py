@@ -1,7 +1,7 @@
-"""Where a dataset's bytes come from: a mirror folder, an earlier download, or the addresses of its
-entry, in this order.
+"""Obtain a dataset's bytes from a mirror folder, an earlier download, or its addresses.
 
-Whatever the way, the checksum is verified before anything reads the bytes.
+They are tried in this order. In each case, the checksum is verified before anything reads the
+bytes.
 """
 
 from __future__ import annotations
@@ -23,21 +23,26 @@ from counterpoise.core.config import File
 from counterpoise.core.errors import SourceError, no_space
 
 MIRROR = "COUNTERPOISE_MIRROR"
+"""The environment variable that names mirror folders."""
 TIMEOUT_SECONDS = 60
 
 
 class NotHere(Exception):
-    """The bytes are not on this machine, and nobody asked to download them."""
+    """The bytes are not on this machine, and no download was asked for."""
 
 
 def mirrors() -> list[Path]:
     """The folders that COUNTERPOISE_MIRROR names, several separated as in PATH.
 
+    Returns
+    -------
+    list of Path
+
     Raises
     ------
     SourceError
-        When one of them is not a folder: a mistyped mirror would otherwise end in a download that
-        was not wanted.
+        When one of them is not a folder. Ignoring a mistyped mirror would start a download that was
+        not wanted.
     """
     folders = [
         Path(part).expanduser() for part in os.environ.get(MIRROR, "").split(os.pathsep) if part
@@ -55,15 +60,28 @@ def mirrors() -> list[Path]:
 
 
 def locate(file: File, dataset: str, *, download: bool = True) -> Path:
-    """The path of a file's verified bytes, downloaded when no mirror and no earlier download has
-    them.
+    """Find a file's verified bytes; download them if no mirror and no earlier download has them.
+
+    Parameters
+    ----------
+    file : File
+    dataset : str
+        The dataset's key, which names the folder of its downloads.
+    download : bool
+        Whether a download is allowed.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     NotHere
         When the bytes are not on this machine and `download` is false.
     SourceError
-        When no address answers, or the bytes have another checksum than the entry promises.
+        When no address answers, or the bytes have another checksum than the entry gives.
+    StorageError
+        When the disk is full.
     """
     rejected = []
     for candidate in _candidates(file):
@@ -79,7 +97,7 @@ def locate(file: File, dataset: str, *, download: bool = True) -> Path:
 def _candidates(file: File) -> Iterator[Path]:
     names = [file.name]
     if file.unpacked_sha256 is not None and file.member is not None:
-        # the member alone is read sooner than found in its archive
+        # the member as a file of its own is faster to read than the archive
         names.insert(0, PurePosixPath(file.member).name)
     elif file.unpacked_sha256 is not None and file.name.endswith(".gz"):
         names.append(file.name.removesuffix(".gz"))
@@ -93,7 +111,7 @@ def _expected(file: File) -> str:
 
 
 def _sum(file: File, path: Path) -> str:
-    """The checksum to compare: of the file, or of what it unpacks to."""
+    """The SHA-256 to compare: of the file, or of its unpacked content."""
     from tqdm import tqdm
 
     packed = file.unpacked_sha256 is not None and gzipped(path)
@@ -120,15 +138,17 @@ def _sum(file: File, path: Path) -> str:
 
 @contextmanager
 def _packed(path: Path, member: str | None) -> Iterator[IO[bytes]]:
-    """What a gzip file holds, or one member of the tar archive in it; nothing is unpacked to the
-    disk."""
+    """Open what a gzip file holds, or one member of the tar archive in it.
+
+    Nothing is unpacked to the disk.
+    """
     if member is None:
         with gzip.open(path) as stream:
             yield cast(IO[bytes], stream)
         return
     with tarfile.open(path, "r:gz") as archive:
-        # by its path, since archives write one file as x and as ./x; a link is no file, wherever it
-        # leads
+        # Compare paths, since archives write the same file as x or as ./x. A link is not followed,
+        # wherever it points.
         found = (
             entry
             for entry in archive
@@ -142,8 +162,18 @@ def _packed(path: Path, member: str | None) -> Iterator[IO[bytes]]:
 
 
 def gzipped(path: Path) -> bool:
-    """Whether a file is packed, by its first two bytes: a part has no ending yet, and a server may
-    unpack on the way."""
+    """Whether a file is packed by gzip, judged by its first two bytes.
+
+    Its name does not tell: a partial download ends in .part, and a server may unpack on the way.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bool
+    """
     with path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
 
@@ -195,8 +225,7 @@ def _download(file: File, dataset: str, rejected: list[str]) -> Path:
 
 
 def _cause(error: BaseException) -> str:
-    """The last line of a chain of causes, which for a network error is the one that says what
-    happened."""
+    """The message of the root cause, which for a network error says what happened."""
     while (
         earlier := error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     ) is not None:
@@ -206,14 +235,31 @@ def _cause(error: BaseException) -> str:
 
 
 def unpacked(path: Path, file: File) -> Path | tuple[Path, str]:
-    """What a reader opens: the file itself, or (archive, member) for a zip or tar.gz.
+    """What a reader opens of a file.
 
-    Nothing is extracted to the disk. A zip in which any member's path climbs out of it is refused
-    all the same, because somebody has tampered with it.
+    Nothing is extracted to the disk. A zip is still refused if the path of any member leads out of
+    it, because somebody has tampered with it.
+
+    Parameters
+    ----------
+    path : Path
+        The verified file.
+    file : File
+        Its entry.
+
+    Returns
+    -------
+    Path or (Path, str)
+        The file itself, or the archive and a member of it.
+
+    Raises
+    ------
+    SourceError
+        When the archive is not what its entry says.
     """
     if file.unpacked_sha256 is not None and file.member is not None:
         return (path, file.member) if gzipped(path) else path
-    # an npz is a zip that its reader takes whole
+    # an .npz file is a zip archive too, but its reader takes it as a whole
     if path.suffix == ".npz" or not zipfile.is_zipfile(path):
         if file.member is not None:
             raise _archive_error(
@@ -250,7 +296,17 @@ def _archive_error(path: Path, expected: str, found: str) -> SourceError:
 
 
 def read_bytes(place: Path | tuple[Path, str]) -> bytes:
-    """The unpacked bytes of a located file."""
+    """Read the unpacked bytes of a file.
+
+    Parameters
+    ----------
+    place : Path or (Path, str)
+        As `unpacked` gives it.
+
+    Returns
+    -------
+    bytes
+    """
     if isinstance(place, tuple):
         if gzipped(place[0]):
             with _packed(*place) as member:

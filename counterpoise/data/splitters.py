@@ -1,7 +1,7 @@
 """Split schemes: how rows are divided among training, validation and test.
 
-One split serves every strategy and every model, so that all comparisons are paired. The test part
-and the validation slice keep the natural prevalence: nothing resamples them.
+One split serves every strategy and every model, so that all comparisons are paired. Test and
+validation rows are never resampled and keep the natural prevalence.
 """
 
 from __future__ import annotations
@@ -34,11 +34,24 @@ def split(table: Table, scheme: config.AnySplit, seed: int, dataset: str) -> Par
     Every seed derives from `seed` and the name of the dataset, repeat and fold, unless the scheme
     names one.
 
+    Parameters
+    ----------
+    table : Table
+    scheme : StratifiedKFold, Holdout, Temporal, Grouped or Prequential
+    seed : int
+        The project's seed.
+    dataset : str
+        The dataset's key.
+
+    Returns
+    -------
+    Parts
+
     Raises
     ------
     SplitError
-        When a fold would have no positive row to train or test on, lies outside of the table's
-        days, or the scheme needs a column that is not declared.
+        When a training or test part has one class only, a fold lies outside of the table's days,
+        the table is too small, or the scheme needs a column that is not declared.
     """
     if isinstance(scheme, config.StratifiedKFold):
         parts = _stratified_kfold(table, scheme, seed, dataset)
@@ -76,7 +89,10 @@ def _stratified_kfold(
 
 
 def _holdout(table: Table, scheme: config.Holdout, seed: int, dataset: str) -> Parts:
-    """The same rows as `train_test_split(X, y, test_size=..., random_state=...)` takes."""
+    """Split once at random.
+
+    Test rows are those of `train_test_split(X, y, test_size=..., random_state=...)`.
+    """
     stratify = table.y if scheme.stratify else None
     random = seed_for(seed, dataset, "split", 0) if scheme.seed is None else scheme.seed
     try:
@@ -98,11 +114,11 @@ def _holdout(table: Table, scheme: config.Holdout, seed: int, dataset: str) -> P
 
 
 def _temporal(table: Table, scheme: config.Temporal, dataset: str) -> Parts:
-    """Expanding windows: fold k tests the k-th of the last `folds` blocks, trains on all before it.
+    """Expanding windows: each fold tests one block of rows and trains on all rows before it.
 
-    A block is `test_size` of the rows; its border moves back to the first row of the same moment,
-    so that no moment is on both sides. The validation slice is the latest part of the training
-    rows, as the test part is later than both.
+    Fold k tests the k-th of the last `folds` blocks. A block is `test_size` of the rows. Its border
+    moves back to the first row of the same moment, so that no moment is on both sides. The
+    validation rows are the latest of the training rows, as the test rows are later than both.
     """
     if "time" not in table.roles:
         raise needs("temporal", "time", dataset)
@@ -129,8 +145,10 @@ def _temporal(table: Table, scheme: config.Temporal, dataset: str) -> Parts:
 
 
 def _border(ordered: NDArray[np.generic], position: float) -> int:
-    """The first row of the moment at a position in rows ordered by time: no moment is on both sides
-    of it."""
+    """Move a position in rows ordered by time back to the first row of its moment.
+
+    No moment is then on both sides of the border.
+    """
     at = round(position)
     return (
         int(np.searchsorted(ordered, ordered[at], side="left"))
@@ -140,8 +158,10 @@ def _border(ordered: NDArray[np.generic], position: float) -> int:
 
 
 def _prequential(table: Table, scheme: config.Prequential, dataset: str) -> Parts:
-    """Fold 0 is the newest. The validation slice is the latest part of the training rows, as in the
-    temporal scheme."""
+    """Folds of days, of which fold 0 is the newest.
+
+    The validation rows are the latest of the training rows, as in the temporal scheme.
+    """
     if "time" not in table.roles:
         raise needs("prequential", "time", dataset)
     if scheme.leave_known_out and "group" not in table.roles:
@@ -179,7 +199,7 @@ def _prequential(table: Table, scheme: config.Prequential, dataset: str) -> Part
 
 
 def _inside(day: Index, scheme: config.Prequential, dataset: str) -> None:
-    """Every fold has to lie within the days of the table."""
+    """Raise SplitError unless every fold lies within the days of the table."""
     first, last = int(day.min()), int(day.max())
     newest, oldest = max(prequential.starts(scheme)), min(prequential.starts(scheme))
     end = newest + prequential.span(scheme) - 1
@@ -201,6 +221,7 @@ def _inside(day: Index, scheme: config.Prequential, dataset: str) -> None:
 
 
 def _grouped(table: Table, scheme: config.Grouped, seed: int, dataset: str) -> Parts:
+    """Repeated k-fold that keeps groups in one part."""
     parts = _Builder(len(table))
     _add_grouped(parts, table, scheme, range(scheme.repeats), seed, dataset)
     return parts.build()
@@ -214,6 +235,7 @@ def _add_grouped(
     seed: int,
     dataset: str,
 ) -> None:
+    """Add repeats in which training, validation and test rows share no group."""
     groups = groups_of(table)
     _enough(
         len(np.unique(groups[table.y == 1])), "groups with a positive row", scheme.folds, dataset
@@ -240,15 +262,24 @@ def _add_grouped(
 
 
 def groups_of(table: Table) -> Index:
-    """The group of every row: the declared one, or else one number for each distinct feature
-    row."""
+    """The group of every row.
+
+    Parameters
+    ----------
+    table : Table
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        The declared group, or else the same number for duplicates.
+    """
     if "group" in table.roles:
         return table.roles["group"].astype(np.int64)
     return numbered(table.X, as_numbers)
 
 
 def _slice(train: Index, y: Labels, share: float, random: int, dataset: str) -> tuple[Index, Index]:
-    """A stratified validation slice of the training rows, and the rest."""
+    """Divide training rows into the rest and stratified validation rows, in this order."""
     if not share:
         return train, train[:0]
     try:
@@ -269,18 +300,22 @@ class _Builder:
         self.names: list[tuple[int, int]] = []
 
     def add(self, repeat: int, fold: int, train: Index, validation: Index, test: Index) -> None:
+        """Add a fold, given as positions of rows; all other rows are unused."""
         column = np.full(self.rows, UNUSED, dtype=np.uint8)
         column[train], column[validation], column[test] = TRAIN, VALIDATION, TEST
         self.columns.append(column)
         self.names.append((repeat, fold))
 
     def build(self) -> Parts:
+        """The split of all folds that were added."""
         return Parts(np.column_stack(self.columns), tuple(self.names))
 
 
 def _both_classes(parts: Parts, y: Labels, scheme: str, dataset: str) -> None:
-    """Training and test need both classes in every fold; a validation slice without positives is a
-    missing threshold."""
+    """Raise SplitError unless training and test rows have both classes in every fold.
+
+    Validation rows without positives are allowed: then the tuned threshold is missing.
+    """
     for fold in parts:
         for name in ("train", "test"):
             rows: Index = getattr(fold, name)
@@ -304,6 +339,7 @@ def _place(dataset: str) -> str:
 
 
 def _enough(count: int, what: str, folds: int, dataset: str) -> None:
+    """Raise SplitError when there are fewer rows or groups of a kind than folds."""
     if count < folds:
         raise SplitError(
             f"There are fewer {what} than folds.",
@@ -329,7 +365,19 @@ def _too_small(dataset: str, found: str) -> SplitError:
 
 
 def needs(scheme: str, column: str, dataset: str) -> SplitError:
-    """The error of a scheme whose column the dataset does not declare."""
+    """Make the error for a scheme whose column the dataset does not declare.
+
+    Parameters
+    ----------
+    scheme : str
+        The scheme's name.
+    column : {"time", "group"}
+    dataset : str
+
+    Returns
+    -------
+    SplitError
+    """
     return SplitError(
         f"The scheme {scheme} needs to know the {column} of each row.",
         where=_place(dataset),

@@ -1,5 +1,4 @@
-"""The typed table that every later stage reads: features, target 0/1, and roles that are never
-features."""
+"""The typed table that all later stages read: features, target 0 or 1, and roles."""
 
 from __future__ import annotations
 
@@ -23,11 +22,10 @@ if TYPE_CHECKING:
 
 TARGET = "target"
 ROLE = "role:"
-"""Columns beside the features carry this prefix on disk, so that a feature may well be called time
-or weight."""
+"""The prefix of columns beside the features on disk: a feature may be called time or weight too."""
 
 COST = "cost:"
-"""The role of a column that a cost is reckoned from is this and the column's name."""
+"""The prefix of the role of a column that a cost is computed from; the column's name follows."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +36,15 @@ class Table:
     ----------
     features : tuple of str, length p
     X : ndarray of shape (n, p), float64
-        Numbers as they are; categories as codes 0..k-1 in the order of `categories`; NaN where a
-        value is missing.
+        Numbers in their own units; categories as codes 0..k-1 in the order of `categories`; NaN
+        where a value is missing.
     y : ndarray of shape (n,), int8
         1 for the positive class.
     categories : dict of str to tuple of str
         The labels of each categorical feature, sorted; a boolean is a category of two labels.
     roles : dict of str to ndarray of shape (n,)
         `time`, `group` and `weight`, where the dataset declares them, and a column for each that
-        its costs name.
+        its costs name. A column of costs may be a feature as well.
     """
 
     features: tuple[str, ...]
@@ -60,14 +58,32 @@ class Table:
 
     @cached_property
     def cardinalities(self) -> tuple[int, ...]:
-        """For each feature the number of its categories, 0 for a number."""
+        """The number of categories of each feature, 0 for a number.
+
+        Returns
+        -------
+        tuple of int, length p
+        """
         return tuple(len(self.categories.get(name, ())) for name in self.features)
 
 
 def frame_of(
     X: NDArray[np.float64], features: Sequence[str], categories: dict[str, tuple[str, ...]]
 ) -> pd.DataFrame:
-    """Rows in the table's own units: numbers, and labels instead of codes."""
+    """Convert rows to the table's own units: numbers, and labels instead of codes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p)
+    features : sequence of str, length p
+    categories : dict of str to tuple of str
+        The labels of each categorical feature.
+
+    Returns
+    -------
+    DataFrame
+        n rows; a column for each feature, categorical where it has labels.
+    """
     columns: dict[str, object] = {}
     for k, name in enumerate(features):
         if name in categories:
@@ -83,7 +99,21 @@ def frame_of(
 def matrix_of(
     frame: pd.DataFrame, features: Sequence[str], categories: dict[str, tuple[str, ...]]
 ) -> NDArray[np.float64]:
-    """The inverse of `frame_of`: labels become codes, unknown and missing labels NaN."""
+    """Convert a frame back to numbers, the inverse of `frame_of`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With a column for each feature.
+    features : sequence of str, length p
+    categories : dict of str to tuple of str
+        The labels of each categorical feature.
+
+    Returns
+    -------
+    ndarray of shape (n, p)
+        Codes for labels; NaN for unknown and missing labels and for missing numbers.
+    """
     X = np.empty((len(frame), len(features)))
     for k, name in enumerate(features):
         if name in categories:
@@ -95,6 +125,18 @@ def matrix_of(
 
 
 def write(path: Path, table: Table) -> None:
+    """Write a table as Parquet, one row group after the other.
+
+    Parameters
+    ----------
+    path : Path
+    table : Table
+
+    Raises
+    ------
+    StorageError
+        When the disk is full.
+    """
     files.write_parquet_pieces(path, _pieces(table))
 
 
@@ -109,13 +151,22 @@ def _pieces(table: Table) -> Iterator[pd.DataFrame]:
 
 
 def read(path: Path, *, features: bool = True) -> Table:
-    """Read a table, one column after the other: beside the table itself no more than one of them is
-    in memory.
+    """Read a table, with at most one column in memory beside it.
 
     Parameters
     ----------
+    path : Path
     features : bool
-        Without them the table has target and roles alone, and no columns in `X`.
+        Whether to read the features; without them `X` has no columns.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ResultError
+        When the file is missing or damaged, or has no target.
     """
     with files.open_parquet(path) as file:
         columns = file.schema_arrow.names
@@ -143,13 +194,37 @@ def read(path: Path, *, features: bool = True) -> Table:
 
 
 def in_memory_map(table: Table, folder: Path) -> Table:
-    """The table with its features in a file of this folder, which several processes map in the
-    place of a copy for each."""
+    """Move a table's features into a file, which several processes map instead of copying them.
+
+    Parameters
+    ----------
+    table : Table
+    folder : Path
+        Gets a file features.npy.
+
+    Returns
+    -------
+    Table
+        The same content; `X` is a read-only map of the file.
+    """
     return replace(table, X=in_file(table.X, folder / "features.npy"))
 
 
 def in_file(array: NDArray[Any], path: Path) -> NDArray[Any]:
-    """The same array, not empty, in a file that processes map."""
+    """Move an array into a file that several processes can map.
+
+    Parameters
+    ----------
+    array : ndarray
+        Not empty, since an empty file cannot be mapped.
+    path : Path
+        Its name ends in .npy.
+
+    Returns
+    -------
+    ndarray
+        A read-only map of the file.
+    """
     np.save(path, array)
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 
@@ -157,7 +232,19 @@ def in_file(array: NDArray[Any], path: Path) -> NDArray[Any]:
 def read_matrix(
     file: pq.ParquetFile, features: Sequence[str], categories: dict[str, tuple[str, ...]]
 ) -> NDArray[np.float64]:
-    """What `matrix_of` makes of all rows of a file, one column after the other."""
+    """Read features as `matrix_of` gives them, one column after the other.
+
+    Parameters
+    ----------
+    file : pyarrow.parquet.ParquetFile
+    features : sequence of str, length p
+    categories : dict of str to tuple of str
+        The labels of each categorical feature.
+
+    Returns
+    -------
+    ndarray of shape (n, p)
+    """
     X = np.empty((file.metadata.num_rows, len(features)))
     for k, name in enumerate(features):
         column = _column(file, name)
@@ -166,7 +253,7 @@ def read_matrix(
 
 
 def _column(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
-    # pyarrow takes a name with dots for a path, and adds what lies under the name
+    # pyarrow reads a name with dots as a path and adds the columns below it, which are left out
     return file.read(columns=[name], use_pandas_metadata=False).column(name)
 
 

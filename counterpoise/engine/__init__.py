@@ -1,1 +1,1 @@
-"""Fits: their keys, the store of their results, and the pool that computes what is missing."""
+"""Fits: their keys, the store of their results, and the workers that compute missing ones."""

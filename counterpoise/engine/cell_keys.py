@@ -1,8 +1,7 @@
-"""Keys of the cell store: one hash of all that can change a fold's rows or a fit's scores, and of
-nothing else.
+"""Keys of the cell store: a hash of all that can change a fold's rows or a fit's scores.
 
-What a sampler or a model runs is told apart by its kind: a change in the nets gives trees no other
-key.
+Nothing else enters a key. Which source files count depends on the kind of sampler or model: a
+change in the nets leaves the keys of trees as they are.
 """
 
 from __future__ import annotations
@@ -32,39 +31,74 @@ OF_SOME = tuple(
         | {name for kind in samplers.SAMPLERS.values() for name in kind.modules}
     )
 )
-"""Modules that some fits run and others do not."""
+"""Modules that only some fits run; the key of a fit has the digests of its own alone."""
 
 
 @cache
 def environment() -> str:
-    """The locked packages, the interpreter and the processor's kind."""
+    """Hash the locked packages, the Python version and the processor's architecture.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
     return files.digest(requirements(), sys.version.split()[0], platform.machine())
 
 
 def of_arrays(*arrays: np.ndarray) -> str:
-    """One hash for the content, type and shape of arrays."""
+    """Hash the content, type and shape of arrays.
+
+    Parameters
+    ----------
+    *arrays : ndarray
+        Of any shape and any type but `object`.
+
+    Returns
+    -------
+    str
+        One SHA-256 for all of them, 64 hexadecimal digits.
+    """
     parts: list[bytes | str | memoryview] = []
     for array in arrays:
         whole = np.ascontiguousarray(array)
+        # the type and the shape tell arrays of equal bytes apart; empty arrays cannot be cast
         parts += [str((whole.dtype.str, whole.shape)), whole.data.cast("B") if whole.size else b""]
     return files.digest(*parts)
 
 
 def of_table(table: Table) -> str:
-    """One hash for a table's features and labels."""
+    """Hash a table's features, labels and numbers of categories.
+
+    Parameters
+    ----------
+    table : Table
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
     return files.digest(of_arrays(table.X, table.y), files.canonical(table.cardinalities))
 
 
 def of_rows(table: str, train: np.ndarray, strategy: tuple[str, Strategy], seed: int) -> str:
-    """The key of the rows that a strategy makes of one fold's training rows.
+    """Key of the rows that a strategy makes of one fold's training rows.
 
     Parameters
     ----------
     table : str
-        The hash of the table's features, labels and categories.
+        The hash of the table (`of_table`).
     train : ndarray of int64
+        Positions of the fold's training rows in the table.
     strategy : (str, Strategy)
+        The strategy's key and entry in params.yaml.
     seed : int
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
     """
     kind = samplers.kind_of(*strategy)
     code = _code(SAMPLE, () if kind is None else kind.modules)
@@ -85,23 +119,35 @@ def of_fit(
     strategy: tuple[str, Strategy] | None,
     distributed: bool,
 ) -> str:
-    """The key of a fit.
+    """Key of a fit.
 
     Parameters
     ----------
     table, fold, rows : str
         Hashes of the table, the fold's parts, and the rows that the strategy made of them.
     costs : str
-        The hash of what is at stake in each row; "" for a model that does not count costs.
+        The hash of the misclassification costs; "" for a model that does not use them.
     entry : (str, Model)
+        The model's key and entry in params.yaml.
+    seed : int
+    device : str
+        The device that the fit runs on, after `auto` was resolved (`devices.resolved`).
     strategy : (str, Strategy), optional
-        For a search that looks for the strategy's ratio, and resamples by itself.
+        Only for a search over the strategy's ratio, which resamples by itself.
+    distributed : bool
+        Whether the fit runs over all workers of a Dask cluster.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
     """
     name, model = entry
     modules = set(models.kind_of(name, model).modules)
     modules |= {SEARCH} if model.search is not None else set()
     modules |= {METACOST} if model.costs == "metacost" else set()
     modules |= {PARTITIONED} if distributed else set()
+    # strategies and calibration do not change a fit; the device is added once it is resolved
     content = model.model_dump(exclude={"strategies", "calibration", "device"}, exclude_none=True)
     content |= {"model": model.model or name, "seed": seed}
     if device != CPU:
@@ -119,11 +165,12 @@ def of_fit(
 
 
 def _sampler(strategy: tuple[str, Strategy]) -> dict[str, object]:
-    """What a strategy asks for, whatever it is called."""
+    """The sampler and the parameters of a strategy, whatever the strategy's key is."""
     key, entry = strategy
     return entry.model_dump() | {"sampler": entry.sampler or key}
 
 
 def _code(root: str, own: tuple[str, ...]) -> str:
+    """Digest of the code that all fits or samplers share, and of the modules of one kind."""
     shared = code_digest(root, stop=OF_SOME)
     return files.digest(shared, code_digest(*own)) if own else shared

@@ -1,9 +1,8 @@
-"""The cell store: immutable results by the hash of what they were computed from, each with a
-checksum.
+"""The cell store: immutable results, each under the hash of its inputs and with a checksum.
 
-It lies in a folder that git and DVC ignore, that is bounded in size and may be deleted at any time,
-and is looked up before a place that a team shares (`shared_store`). Several processes and machines
-may use both at once.
+The store is a folder that git and DVC ignore. Its size is bounded, and it may be deleted at any
+time. A lookup tries the folder first and then the store that a team shares (`shared_store`).
+Several processes and machines may use both at once.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ from counterpoise.engine.shared_store import (
 
 LIMIT_VARIABLE = "COUNTERPOISE_STORE_GIB"
 LIMIT_BYTES = 2**30
+"""Size of the folder after `close`, unless COUNTERPOISE_STORE_GIB sets another one."""
 PART_LIFETIME_SECONDS = 86400
 """Age at which the file of an interrupted write is removed."""
 
@@ -43,19 +43,18 @@ HEADER = b"counterpoise cell 1 "
 HEADER_BYTES = len(HEADER) + 64
 FACTS, ARRAY = "facts.json", ".npy"
 DATE = (1980, 1, 1, 0, 0, 0)
-"""The same content is the same bytes, whenever it is packed."""
+"""One date for all archive members, so that equal content gives equal bytes."""
 
 
 class StoredObject(NamedTuple):
-    """What is kept under a key.
+    """The content stored under a key.
 
     Attributes
     ----------
     arrays : dict of str to ndarray
         Of any type but `object`.
     facts : dict of str
-        Numbers, texts, lists and dictionaries, as JSON has them; among them who made it, from which
-        commit, and when.
+        Values that JSON can hold. Those of a fit say who made it, from which commit, and when.
     """
 
     arrays: dict[str, np.ndarray]
@@ -63,13 +62,24 @@ class StoredObject(NamedTuple):
 
 
 class MalformedObjectError(Exception):
-    """Bytes that are no object of this store, or not the one of this key; the text says what is
-    wrong."""
+    """Bytes that are not this key's object of the store; the text gives the reason."""
 
 
 def pack(key: str, content: StoredObject) -> bytes:
-    """The bytes of an object: a line with format and SHA-256, then a zip archive in numpy's npz
-    format with a JSON file.
+    """Serialize an object: a line with format and SHA-256, then a zip archive.
+
+    The archive has numpy's npz format with an additional JSON file.
+
+    Parameters
+    ----------
+    key : str
+        64 hexadecimal digits.
+    content : StoredObject
+
+    Returns
+    -------
+    bytes
+        The same for the same key and content, on every system.
 
     Raises
     ------
@@ -85,14 +95,24 @@ def pack(key: str, content: StoredObject) -> bytes:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, data in members.items():
             member = zipfile.ZipInfo(name, DATE)
-            member.create_system = 3  # the same on every system
+            member.create_system = 3  # zipfile writes the platform by default
             archive.writestr(member, data, zipfile.ZIP_DEFLATED, compresslevel=1)
     body = stream.getvalue()
     return HEADER + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
 def unpack(key: str, data: bytes) -> StoredObject:
-    """The content of an object.
+    """Deserialize an object.
+
+    Parameters
+    ----------
+    key : str
+        64 hexadecimal digits.
+    data : bytes
+
+    Returns
+    -------
+    StoredObject
 
     Raises
     ------
@@ -107,6 +127,7 @@ def unpack(key: str, data: bytes) -> StoredObject:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
+            # `put` limits the arrays; the factor leaves room for facts and headers
             if sum(member.file_size for member in members) > 2 * MAX_OBJECT_BYTES:
                 raise ValueError("it unpacks to too many bytes")  # noqa: TRY301
             content = {member.filename: _read_member(archive, member) for member in members}
@@ -115,19 +136,22 @@ def unpack(key: str, data: bytes) -> StoredObject:
             raise ValueError("it belongs to another key")  # noqa: TRY301
         arrays = {name.removesuffix(ARRAY): _array(found) for name, found in content.items()}
         return StoredObject(arrays, dict(known["facts"]))
-    except Exception as error:  # a fitting checksum and foreign content: somebody made it so
+    # the checksum is valid, so the content was written so and not damaged
+    except Exception as error:
         raise MalformedObjectError(f"its content cannot be used: {error}") from error
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """The bytes of a member, and no more of them than it declares."""
+    """Read a member of the archive, at most the number of bytes that it declares."""
     with archive.open(member) as file:
         return file.read(member.file_size)
 
 
 def _array(data: bytes) -> np.ndarray:
-    """An array from the bytes of a .npy file, without pickle and without trust in the shape that it
-    declares."""
+    """Read an array from the bytes of a .npy file.
+
+    Nothing is unpickled, and the declared shape has to fit the number of bytes.
+    """
     stream = io.BytesIO(data)
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ValueError("an array has another format")
@@ -139,18 +163,19 @@ def _array(data: bytes) -> np.ndarray:
 
 
 class CellStore:
-    """Objects by key, in a folder and in a place that a team shares. Leaving its `with` block
-    closes it.
+    """Objects by key, in a folder and in a store that a team shares.
+
+    Leaving its `with` block closes it.
 
     Parameters
     ----------
     folder : Path
-        Made when it is needed.
+        Created when it is needed.
     shared : SharedStore, optional
         Looked up after the folder, and filled in the background.
     limit_bytes : int
-        `close` removes the objects used longest ago until the folder has no more; an object of more
-        than a quarter of it is not kept.
+        `close` removes the least recently used objects until the folder has at most this size. An
+        object larger than a quarter of it is not kept.
     """
 
     def __init__(
@@ -168,17 +193,27 @@ class CellStore:
         self.close(UPLOAD_WAIT_SECONDS if kind is None or issubclass(kind, Exception) else 0.0)
 
     def get(self, key: str) -> StoredObject | None:
-        """The object of a key; None where there is none, or none that is sound.
+        """Get the object of a key.
+
+        Parameters
+        ----------
+        key : str
+            64 hexadecimal digits.
+
+        Returns
+        -------
+        StoredObject or None
+            None where there is no object, or only a malformed one.
 
         Raises
         ------
         StorageError
-            When an object of the shared place is copied into the folder and the disk is full.
+            When an object of the shared store is copied into the folder and the disk is full.
         """
         path = self._path(key)
         try:
             with path.open("rb") as file:
-                # what is cut off here has another checksum
+                # an object cut off at the limit fails its checksum
                 content = unpack(key, file.read(MAX_OBJECT_BYTES))
         except FileNotFoundError:
             pass
@@ -187,24 +222,40 @@ class CellStore:
             with suppress(OSError):
                 path.unlink()
         else:
-            with suppress(OSError):  # dropped by another process, or in a folder that is read-only
+            # `_tidy` goes by this time; another process may have removed the file, or the folder is
+            # read-only
+            with suppress(OSError):
                 os.utime(path)
-            if self.shared is not None:
+            if self.shared is not None:  # which may lack an object made before it was in use
                 self.shared.put(key, path)
             return content
         data = self.shared.get(key) if self.shared is not None else None
         return None if data is None else self._accept(key, data)
 
     def contains(self, keys: Collection[str]) -> set[str]:
-        """Those of the keys that the folder or the shared place has; the content is not looked
-        at."""
+        """Find the keys that the folder or the shared store has, without reading the objects.
+
+        Parameters
+        ----------
+        keys : collection of str
+
+        Returns
+        -------
+        set of str
+            The keys found. An object may still turn out malformed when it is read.
+        """
         found = {key for key in keys if self._path(key).is_file()}
         if self.shared is not None and (missing := set(keys) - found):
             found |= missing & self.shared.keys()
         return found
 
     def fetch(self, keys: Collection[str]) -> None:
-        """Copy the objects that only the shared place has into the folder, several at a time.
+        """Copy objects that only the shared store has into the folder, several at a time.
+
+        Parameters
+        ----------
+        keys : collection of str
+            The keys wanted; those that the shared store lacks are skipped.
 
         Raises
         ------
@@ -217,7 +268,15 @@ class CellStore:
                 self._accept(key, data)
 
     def put(self, key: str, content: StoredObject) -> None:
-        """Keep an object, and upload it in the background.
+        """Store an object, and upload it in the background.
+
+        An object that is too large for the store is skipped.
+
+        Parameters
+        ----------
+        key : str
+            64 hexadecimal digits.
+        content : StoredObject
 
         Raises
         ------
@@ -230,8 +289,13 @@ class CellStore:
             self.shared.put(key, self._path(key))
 
     def close(self, wait_seconds: float = UPLOAD_WAIT_SECONDS) -> None:
-        """Wait for uploads, at most so many seconds, and remove what was used longest ago and is
-        over the limit."""
+        """Wait for uploads, then remove the least recently used objects over the size limit.
+
+        Parameters
+        ----------
+        wait_seconds : float
+            The longest time to wait for uploads.
+        """
         if self.shared is not None:
             self.shared.close(wait_seconds)
         self._refusals.close()
@@ -241,16 +305,16 @@ class CellStore:
         return self.folder / object_path(key)
 
     def _write(self, key: str, data: bytes) -> bool:
-        """Whether the bytes are kept."""
+        """Write an object to the folder; return whether it is small enough to be kept."""
         if len(data) > min(self.limit_bytes / 4, MAX_OBJECT_BYTES):
             return False
-        # what a power failure leaves unfinished has another checksum
+        # no fsync: a file left incomplete by a power failure fails its checksum
         with files.replacing(self._path(key), durable=False) as file:
             file.write(data)
         return True
 
     def _accept(self, key: str, data: bytes) -> StoredObject | None:
-        """The object that the shared place has, kept in the folder; None where it is refused."""
+        """Copy an object of the shared store into the folder; None where it is malformed."""
         assert self.shared is not None
         try:
             content = unpack(key, data)
@@ -261,9 +325,10 @@ class CellStore:
         return content
 
     def _tidy(self) -> None:
+        """Remove leftovers of interrupted writes, and old objects over the size limit."""
         found: list[tuple[int, int, Path]] = []
         for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
-            with suppress(FileNotFoundError):  # another process tidies, too
+            with suppress(FileNotFoundError):  # removed by another process
                 status = path.stat()
                 if path.suffix == ".cell":
                     found.append((status.st_mtime_ns, status.st_size, path))
@@ -280,7 +345,16 @@ class CellStore:
 
 
 def open_store(environ: Mapping[str, str] = os.environ) -> CellStore:
-    """The store of this project, as the environment asks for it.
+    """Open the store of this project with the settings of the environment.
+
+    Parameters
+    ----------
+    environ : mapping of str to str
+        Environment variables.
+
+    Returns
+    -------
+    CellStore
 
     Raises
     ------

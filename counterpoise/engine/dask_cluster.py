@@ -1,9 +1,11 @@
-"""Fits on a Dask cluster that is there already, and the checks before anything is fitted there.
+"""Fits on an existing Dask cluster, and the checks of the cluster before the first fit.
 
-Fits go through `Client.submit` and not through joblib's Dask backend. With that backend, a worker
-that is killed ends the run of all fits (FutureCancelledError); fits are handed out before a worker
-is free for them, so that short ones wait behind a long one; and what scikit-learn asks joblib for
-inside a fit goes back to the cluster, even with `n_jobs=1`.
+Fits go through `Client.submit` and not through joblib's Dask backend. That backend has three
+drawbacks:
+
+- a killed worker ends the run of all fits (FutureCancelledError);
+- fits are handed out before a worker is free for them, so that short ones wait behind a long one;
+- joblib calls of scikit-learn inside a fit go back to the cluster, even with `n_jobs=1`.
 """
 
 from __future__ import annotations
@@ -35,11 +37,11 @@ if TYPE_CHECKING:
 ADDRESS, FILE = "DASK_SCHEDULER_ADDRESS", "DASK_SCHEDULER_FILE"
 
 CONNECT_TIMEOUT_SECONDS = 10
-"""In which the scheduler answers, and a first worker is there."""
+"""Time for the scheduler to answer, and for a first worker to appear."""
 WORKER_TIMEOUT_SECONDS = 120
-"""In which a worker comes back after all were lost."""
+"""Time for a worker to come back after all were lost."""
 POLL_SECONDS = 2
-"""Between two looks at which workers there are."""
+"""Time between two checks of the list of workers."""
 
 PACKAGES = (
     "scipy",
@@ -55,7 +57,8 @@ PACKAGES = (
     "jax",
     "jaxlib",
 )
-"""What a fit stands on, beside what Dask lists: Python, numpy, pandas and its own packages."""
+"""Packages that a fit depends on, beside those that Dask lists: Python, numpy, pandas and its own.
+"""
 
 OUT_OF_MEMORY = (
     "out of memory: every worker that fitted it was lost, as one is that goes beyond its memory"
@@ -63,41 +66,49 @@ OUT_OF_MEMORY = (
 )
 
 ONE_FIT = threading.Lock()
-"""A worker with several threads makes one fit at a time, too: limits of memory are a process's."""
+"""Lets a worker with several threads make one fit at a time: memory limits hold per process."""
 
 Job = tuple[Any, Work]
+"""Any identifier, and the fit that it stands for."""
 
 
 def address() -> str | None:
-    """The address of the scheduler, or the file that has it; None where no cluster is named."""
+    """Read from the environment which cluster to use.
+
+    Returns
+    -------
+    str or None
+        The address of the scheduler, or the path of the file that holds it. None where no cluster
+        is named.
+    """
     return os.environ.get(ADDRESS) or os.environ.get(FILE) or None
 
 
 def side_by_side(do: Callable[[Job], Any], jobs: Iterable[Job]) -> Iterator[tuple[Job, Any]]:
-    """Make fits on the cluster, and give each with its result as they are done.
+    """Make fits on the cluster, and yield each with its result as it is done.
 
     Parameters
     ----------
     do : callable
         A function of a module, which makes a fit and raises nothing.
     jobs : iterable of (identifier, Work)
-        Asked for the next fit when a worker is free.
+        The next fit is drawn from it when a worker is free.
 
     Yields
     ------
     (job, result)
-        What `do` returned, or `Killed` where Dask gave the fit up
+        What `do` returned, or `Killed` where Dask gave up the fit
         (`distributed.scheduler.allowed-failures`).
 
     Raises
     ------
     ClusterError
-        See `connected`; also when a worker that joined later has not what the fits take.
+        See `connected`; also when a worker that joined later has other packages or other code.
 
     Notes
     -----
-    No more fits than workers are handed out: Dask blames a lost worker on every task that it had
-    been given.
+    At most one fit per worker is handed out: Dask blames a lost worker on every task assigned to
+    it.
     """
     from distributed import KilledWorker, wait
 
@@ -134,8 +145,8 @@ def _submit(
 ) -> Future:
     """Hand out one fit.
 
-    Its large arrays are tasks that it depends on: each is sent once, and Dask makes it again where
-    the worker that had it is lost. Data that are scattered would be gone.
+    Its large arrays are tasks that it depends on. Each array is sent once, and Dask makes it again
+    where the worker that had it is lost. Scattered data would be lost with the worker.
     """
     where: Any = {"workers": [worker], "allow_other_workers": True, "pure": False}
     large: Any = {
@@ -146,9 +157,10 @@ def _submit(
     for name, value in large.items():
         if id(value) not in sent:
             sent[id(value)] = client.submit(np.asarray, value, **where)
-            # the cluster drops it when this process does
+            # once the array is freed here, the future goes too, and the cluster drops its copy
             weakref.finalize(value, sent.pop, id(value), None)
         large[name] = sent[id(value)]
+    # the large arrays travel as futures, not inside the task
     rest = replace(job[1], **dict.fromkeys(large, cast(Any, None)))
     return client.submit(_fit, here, do, job[0], rest, large, **where)
 
@@ -160,6 +172,7 @@ def _fit(
     rest: Work,
     large: dict[str, Any],
 ) -> Any:
+    """Make one fit on a worker; raise ImportError where its packages or its code differ."""
     if wrong := _differing(here, installed()):
         raise ImportError(wrong)
     with ONE_FIT:
@@ -168,13 +181,20 @@ def _fit(
 
 @contextmanager
 def connected() -> Iterator[tuple[Client, dict[str, str]]]:
-    """A client of the cluster that is named, and what is `installed` here and on its machines.
+    """Connect to the cluster, and check that it has the packages and the code of this process.
+
+    Yields
+    ------
+    client : distributed.Client
+    here : dict of str to str
+        Versions and digest of the code, the same on all machines (`installed`).
 
     Raises
     ------
     ClusterError
-        When Dask is not installed, the scheduler cannot be reached or is lost, there is no worker,
-        or the scheduler or a worker has other versions, other code, or lacks the package.
+        When Dask is not installed, the scheduler cannot be reached or is lost, or there is no
+        worker. Also when the scheduler or a worker has other versions or other code, or lacks the
+        package.
     """
     try:
         from distributed import Client
@@ -184,7 +204,7 @@ def connected() -> Iterator[tuple[Client, dict[str, str]]]:
             or json.loads(Path(os.environ[FILE]).read_text("utf-8"))["address"]
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Dask warns of other versions; here they are an error
+            warnings.simplefilter("ignore")  # Dask warns about versions; the check below raises
             client = Client(where, timeout=CONNECT_TIMEOUT_SECONDS, name="counterpoise")
     except (OSError, ValueError, ImportError, LookupError, TypeError) as error:
         raise _error(
@@ -198,10 +218,12 @@ def connected() -> Iterator[tuple[Client, dict[str, str]]]:
     try:
         _workers(client, CONNECT_TIMEOUT_SECONDS)
         yield client, _same_everywhere(client)
-        if client.status != "running":  # a fit over all workers fails then, and does not raise it
+        # a fit over all workers records a lost scheduler as its own failure; the run must end too
+        if client.status != "running":
             raise CancelledError("the connection was closed")  # noqa: TRY301
     except (OSError, CancelledError) as error:
-        if client.status == "running" and isinstance(error, OSError):  # of a file of this machine
+        # the connection stands, so the error comes from a file on this machine
+        if client.status == "running" and isinstance(error, OSError):
             raise
         raise _error(
             "The Dask scheduler is lost, or was restarted.",
@@ -215,7 +237,7 @@ def connected() -> Iterator[tuple[Client, dict[str, str]]]:
 
 
 def _workers(client: Client, timeout_seconds: float) -> list[str]:
-    """The addresses of all workers; waits for one where there is none."""
+    """List the addresses of all workers; wait for one where there is none."""
     try:
         client.wait_for_workers(1, timeout=timeout_seconds)
     except TimeoutError:
@@ -231,10 +253,15 @@ def _workers(client: Client, timeout_seconds: float) -> list[str]:
 
 @cache
 def installed() -> dict[str, str]:
-    """What this process fits with: the version of each package, and a digest of a fit's code.
+    """List the versions of the packages in this process, and a digest of the code of a fit.
 
-    It is taken once: a process that goes on with code that it has loaded is no longer like one that
-    reads it anew.
+    The result is cached: a process keeps running the code that it has loaded, even where the files
+    have changed since.
+
+    Returns
+    -------
+    dict of str to str
+        The version of each package by name, and 12 hexadecimal digits under "code of counterpoise".
     """
     from distributed.versions import get_versions
 
@@ -243,7 +270,7 @@ def installed() -> dict[str, str]:
 
 
 def _same_everywhere(client: Client) -> dict[str, str]:
-    """What is installed here, once the scheduler and all workers have answered the same."""
+    """Check that the scheduler and all workers have what is installed here; return it."""
     here, there = installed(), dict[str, Any]()
     try:
         there["scheduler"] = client.run_on_scheduler(installed)
@@ -259,7 +286,7 @@ def _same_everywhere(client: Client) -> dict[str, str]:
 
 
 def _differing(here: dict[str, str], there: Any) -> str:
-    """Which packages differ, or why there is no answer; nothing where all is well."""
+    """Name the packages that differ, or why there is no answer; "" where none differs."""
     if isinstance(there, Exception):
         return reason_of(there)
     return ", ".join(

@@ -1,8 +1,8 @@
-"""Devices that XGBoost computes on: which are there, and what `auto` means on this machine.
+"""Devices that XGBoost can compute on, and the meaning of `auto` on this machine.
 
-Asked for a device that is not there, XGBoost warns and computes on the CPU; where the number is too
-high it takes another one. So it is asked before anything is fitted there, by a fit of two rows: its
-configuration says afterwards where that was.
+When a device is missing, XGBoost warns and computes on the CPU. When its number is too high,
+XGBoost takes another device. So a fit of two rows tests each device first: its configuration shows
+which device was used.
 """
 
 from __future__ import annotations
@@ -20,25 +20,47 @@ from counterpoise.core.outcome import reason_of
 
 @cache
 def answering(device: str) -> str:
-    """The device that XGBoost computes on when it is asked for this one: cpu, or cuda with a
-    number.
+    """Find the device that XGBoost uses when it is asked for this one.
+
+    Parameters
+    ----------
+    device : str
+        A name that XGBoost takes, such as "cpu", "cuda" or "cuda:1".
+
+    Returns
+    -------
+    str
+        "cpu", or "cuda" with a number, such as "cuda:0".
 
     Raises
     ------
     ValueError
-        XGBoost's own, when the device is there and cannot be used.
+        XGBoost's own, when the device exists and cannot be used.
     """
     from xgboost import DMatrix, train
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it changes the device is what is asked
+        warnings.simplefilter("ignore")  # the warning about a changed device: the result says it
         rows = DMatrix(np.array([[0.0], [1.0]]), label=[0, 1], nthread=1)
         booster = train({"device": device, "nthread": 1}, rows, num_boost_round=1)
     return str(json.loads(booster.save_config())["learner"]["generic_param"]["device"])
 
 
 def missing(device: str, where: str) -> DeviceError | None:
-    """What to tell of a device that is not there; None where it is."""
+    """Describe the error where a device is missing.
+
+    Parameters
+    ----------
+    device : str
+        As in params.yaml: "cpu", "auto", or "cuda" with or without a number.
+    where : str
+        The place of the setting, for the message.
+
+    Returns
+    -------
+    DeviceError or None
+        None where the device can be used.
+    """
     if device in (CPU, AUTO):
         return None
     import xgboost
@@ -59,8 +81,26 @@ def missing(device: str, where: str) -> DeviceError | None:
 def refusal(
     device: str, found: str, version: str, *, built_with_cuda: bool, where: str
 ) -> DeviceError | None:
-    """What to tell where `found` is what XGBoost of some version says to a device; None where it is
-    that very device."""
+    """Describe the error where XGBoost uses another device than the one asked for.
+
+    Parameters
+    ----------
+    device : str
+        The device asked for.
+    found : str
+        The device that XGBoost used, or its error message.
+    version : str
+        XGBoost's version.
+    built_with_cuda : bool
+        Whether this build of XGBoost has CUDA.
+    where : str
+        The place of the setting, for the message.
+
+    Returns
+    -------
+    DeviceError or None
+        None where `found` is the device asked for.
+    """
     if found == (f"{CUDA}:0" if device == CUDA else device):
         return None
     if not built_with_cuda:
@@ -95,11 +135,19 @@ def refusal(
 
 
 def require(device: str, where: str) -> None:
-    """Make sure that a device is there.
+    """Check that a device can be used.
+
+    Parameters
+    ----------
+    device : str
+        As in params.yaml.
+    where : str
+        The place of the setting, for the message.
 
     Raises
     ------
     DeviceError
+        When the device is missing or cannot be used.
     """
     error = missing(device, where)
     if error is not None:
@@ -108,7 +156,18 @@ def require(device: str, where: str) -> None:
 
 @cache
 def resolved(device: str) -> str:
-    """The device that an entry asks for, by name: `auto` is cuda where it is there, else cpu."""
+    """Resolve `auto` to the device that this machine has.
+
+    Parameters
+    ----------
+    device : str
+        As in params.yaml.
+
+    Returns
+    -------
+    str
+        "cuda" or "cpu" for "auto"; any other device as it was given.
+    """
     if device != AUTO:
         return device
     return CUDA if missing(CUDA, "") is None else CPU

@@ -1,8 +1,8 @@
-"""Which source files a module runs, and a digest of all in them that can change a result.
+"""Source files that a module runs, and a digest of all in them that can change a result.
 
-The digest is taken of syntax trees without docstrings, so that prose, comments and layout are free.
-Parsing a hundred files takes a second, so what was found in a source is kept under the hash of its
-bytes.
+The digest is taken of syntax trees without docstrings, so prose, comments and layout may change
+freely. Parsing a hundred files takes a second, so the findings are cached under the hash of each
+file's bytes.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ KNOWN_SOURCES = STORE / "sources.json"
 
 
 class Source(NamedTuple):
-    """What matters of one source file.
+    """What counts of one source file.
 
     Attributes
     ----------
     syntax : str
         SHA-256 of its syntax tree without docstrings.
     imports : list of str
-        Names of this project's packages that it imports, also inside functions; some may be
+        Names that it imports from this project's packages, also inside functions. Some may be
         functions of a module.
     """
 
@@ -40,20 +40,21 @@ class Source(NamedTuple):
 
 
 def closure(*modules: str, stop: Iterable[str] = ()) -> tuple[Path, ...]:
-    """The source files that modules run, themselves included.
+    """Find the source files that modules run, themselves included.
 
     Parameters
     ----------
-    modules : str
+    *modules : str
         Names of modules.
     stop : iterable of str
-        Modules that are left out, with what is reached through them alone.
+        Modules that are left out, with those reached only through them.
 
     Returns
     -------
     tuple of Path
         Sorted, relative to the repository.
     """
+    # the module's own file alone: other modules share the packages above it
     seen = {path for name in stop for path in _files(name)[:1]}
     found = set[Path]()
     pending = {path for module in modules for path in _files(module)}
@@ -66,7 +67,20 @@ def closure(*modules: str, stop: Iterable[str] = ()) -> tuple[Path, ...]:
 
 
 def sources(*modules: str, stop: Iterable[str] = ()) -> dict[str, str]:
-    """The digest of each source file that modules run, by path; see `closure`."""
+    """Digest each source file that modules run.
+
+    Parameters
+    ----------
+    *modules : str
+        Names of modules.
+    stop : iterable of str
+        Modules to leave out; see `closure`.
+
+    Returns
+    -------
+    dict of str to str
+        SHA-256 of each syntax tree, by path relative to the repository.
+    """
     found = {
         path.as_posix(): _source(REPOSITORY / path).syntax for path in closure(*modules, stop=stop)
     }
@@ -76,20 +90,50 @@ def sources(*modules: str, stop: Iterable[str] = ()) -> dict[str, str]:
 
 @cache
 def code_digest(*modules: str, stop: tuple[str, ...] = ()) -> str:
-    """One digest of all source files that modules run; see `closure`."""
+    """Compute one digest of all source files that modules run.
+
+    Parameters
+    ----------
+    *modules : str
+        Names of modules.
+    stop : tuple of str
+        Modules to leave out; see `closure`.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
     return digest(*(text for pair in sources(*modules, stop=stop).items() for text in pair))
 
 
 def syntax(source: bytes) -> Source:
-    """Read one source file."""
+    """Parse one source file.
+
+    Parameters
+    ----------
+    source : bytes
+        The content of the file.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    SyntaxError
+        When it is not Python.
+    """
     tree = ast.parse(source)
     imports = sorted({name for node in ast.walk(tree) for name in _imported(node)})
     return Source(digest(_written(tree)), imports)
 
 
 def _written(node: Any) -> str:
-    """A syntax tree as a text that is the same in all versions of Python: empty fields differ
-    between them."""
+    """Write a syntax tree as a text that is the same in all versions of Python.
+
+    Empty fields are left out, since versions differ in them.
+    """
     if isinstance(node, ast.AST):
         fields = [
             (name, value)
@@ -132,13 +176,15 @@ def _source(path: Path) -> Source:
 
 
 _NEW: set[str] = set()
-"""Sources that were read here for the first time."""
+"""Keys of sources parsed by this process, not yet in the cache file."""
 
 
 @cache
 def _known() -> dict[str, Source]:
-    """What has been found in sources, by the hash of their bytes; empty where the file is missing
-    or damaged."""
+    """The cached findings, by the hash of a source's bytes.
+
+    Empty where the cache file is missing or damaged.
+    """
     with suppress(OSError, ValueError, TypeError, AttributeError):
         return {key: Source(*found) for key, found in json.loads(KNOWN_SOURCES.read_text()).items()}
     return {}
@@ -146,21 +192,23 @@ def _known() -> dict[str, Source]:
 
 def _keep_known() -> None:
     if _NEW:
-        with suppress(OSError):  # reading them again costs a second and nothing else
+        with suppress(OSError):  # without the file the next process parses them again
             files.write_text(KNOWN_SOURCES, json.dumps(_known()))
         _NEW.clear()
 
 
 @cache
 def _reader() -> bytes:
-    """This file: another reader of sources may find something else in them."""
+    """The bytes of this file: a changed parser makes the cached findings invalid."""
     return Path(__file__).read_bytes()
 
 
 @cache
 def _files(module: str) -> list[Path]:
-    """The file of a module and the packages above it; nothing when the name is no module (a
-    function, say)."""
+    """The file of a module and those of the packages above it.
+
+    Empty when the name is not a module but, say, a function.
+    """
     parts = module.split(".")
     base = REPOSITORY.joinpath(*parts)
     if base.with_suffix(".py").is_file():

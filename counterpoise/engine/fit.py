@@ -1,5 +1,7 @@
-"""Fit one cell's model on one fold: from rows in the table's units to scores of the test and
-validation rows."""
+"""Fit the model of one combination on one fold.
+
+A fit takes rows in the table's units and gives scores of the test and the validation rows.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,12 @@ from counterpoise.models.registry import ModelKind
 from counterpoise.samplers import registry as samplers
 
 TOLD_EVERY = 30
-"""Seconds."""
+"""Seconds between two progress messages of a search."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """All that one fit needs.
+    """The input of one fit.
 
     Attributes
     ----------
@@ -40,22 +42,23 @@ class Work:
         The model's key and entry in params.yaml.
     seed : int
     X, y : ndarray of shape (n, p) and (n,)
-        The whole table, shared by all fits; no fit reads other rows than its own.
+        The whole table, shared by all fits. A fit reads only its own rows.
     cardinalities : tuple of int, length p
+        The number of categories of each feature, 0 for a number.
     train, validation, test : ndarray of int64
-        The fold's parts, before resampling.
+        Positions of the fold's parts in the table, before resampling.
     rows : ndarray of int64
-        The training rows that the strategy kept, repeated ones several times.
+        The training rows that the strategy kept; a repeated row stands several times.
     synthetic, synthetic_y : ndarray of shape (m, p) and (m,)
     strategy : (str, Strategy), optional
-        The strategy, for a search that looks for its ratio.
+        The strategy's key and entry, for a search over its ratio.
     stakes : ndarray of shape (n, 2), optional
-        What is at stake in each row of the table (`CostMatrix.stakes`), for a model that counts
-        costs.
+        Misclassification costs of each row of the table (`CostMatrix.stakes`), for a model that
+        uses them.
     device : str
-        What it is fitted on, `auto` made definite (`devices.resolved`).
+        The device, after `auto` was resolved (`devices.resolved`).
     distributed : bool, default False
-        Whether one model is fitted over rows that lie in parts on the workers of a Dask cluster.
+        Whether one model is fitted on rows spread over the workers of a Dask cluster.
     """
 
     key: str
@@ -77,12 +80,29 @@ class Work:
 
     @property
     def searches_ratio(self) -> bool:
-        """Whether it resamples by itself, in a search for the strategy's ratio."""
+        """Whether the fit searches over the strategy's ratio, and so resamples by itself.
+
+        Returns
+        -------
+        bool
+        """
         return self.strategy is not None and searches_ratio(self.entry, self.strategy)
 
 
 def searches_ratio(entry: Model, strategy: tuple[str, Strategy]) -> bool:
-    """Whether a model's search looks for the ratio of this strategy, too."""
+    """Check whether a model's search includes the ratio of a strategy.
+
+    Parameters
+    ----------
+    entry : Model
+    strategy : (str, Strategy)
+        The strategy's key and entry in params.yaml.
+
+    Returns
+    -------
+    bool
+        False where the space has no ratio, or the strategy's sampler has none.
+    """
     if entry.search is None or models.RATIO not in entry.search.space:
         return False
     kind = samplers.kind_of(*strategy)
@@ -91,22 +111,25 @@ def searches_ratio(entry: Model, strategy: tuple[str, Strategy]) -> bool:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit leaves behind.
+    """The result of a fit.
 
     Attributes
     ----------
     test, validation : ndarray of float64
-        Vector of the fold's test and validation rows, in the order of the parts.
+        Scores of the fold's test and validation rows, in the order of the parts.
     facts : dict of str to float
-        Rows and positives fitted on, a weight that was computed, the iteration that early stopping
-        took.
+        Numbers of the fit: rows and positives fitted on, a computed weight, the iteration that
+        early stopping chose.
     notes : tuple of str
-        Warnings of the library.
+        Warnings of the library, sorted.
     history : dict of str to list of float
         The learning curve: columns of equal length, one of them `step`; empty where there is none.
     trials : list of dict
         The trials of a search; empty where there was none.
-    fit_seconds, predict_seconds, peak_bytes : measured, not results
+    fit_seconds, predict_seconds : float
+        Measured; they are not part of the results.
+    peak_bytes : int
+        The most memory that the process has held so far; also measured.
     """
 
     test: Vector
@@ -130,7 +153,7 @@ class Trained:
     encoder : Encoder
         Fitted on the training rows.
     estimator : object
-        The library's, fitted.
+        The library's estimator, fitted.
     params : dict
         The parameters that a search found; empty where there was none.
     facts, history, trials
@@ -146,8 +169,20 @@ class Trained:
     trials: list[dict[str, Any]]
 
     def score(self, X: Matrix, rows: Index | None = None) -> Vector:
-        """The probability of the positive class as the model gives it, of rows in the table's own
-        units, or of some."""
+        """Estimate the probability of the positive class, as the model gives it.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+            Rows in the table's own units.
+        rows : ndarray of int64, optional
+            Positions of the rows to score; all, if left out.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,) or (len(rows),)
+            Not recalibrated.
+        """
         asked = Encoded(self.encoder, X, np.arange(len(X)) if rows is None else rows, X[:0])
         return np.concatenate(
             [models.score(self.kind, self.estimator, block) for block in asked.blocks()]
@@ -155,12 +190,22 @@ class Trained:
 
 
 def train(work: Work) -> Trained:
-    """Fit, after a search for parameters where the entry asks for one.
+    """Fit a model, after a search for parameters where the entry asks for one.
+
+    Parameters
+    ----------
+    work : Work
+
+    Returns
+    -------
+    Trained
 
     Raises
     ------
     NotApplicable
-        When the model cannot be fitted on these rows, with the reason.
+        When the model cannot be fitted on these rows; the text is the reason.
+    RuntimeError
+        When all trials of a search failed.
     """
     kind = models.kind_of(work.key, work.entry)
     encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale)
@@ -174,20 +219,32 @@ def train(work: Work) -> Trained:
 
 
 def fit(work: Work) -> Fitted:
-    """Fit and score; see `train`.
+    """Fit a model and score the test and the validation rows; see `train`.
+
+    Parameters
+    ----------
+    work : Work
+
+    Returns
+    -------
+    Fitted
 
     Raises
     ------
+    NotApplicable
+        When the model cannot be fitted on these rows.
+    ArithmeticError
+        When a score is not finite.
     DeviceError
-        When the device is not there.
+        When the device is missing.
     MemoryError
-        When the fit reached its limit (`counterpoise.engine.limits`).
+        When the fit reached its memory limit (`counterpoise.engine.limits`).
     """
     from threadpoolctl import threadpool_limits
 
     with limited(), warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
-        # imports the library, which is no part of the fit
+        # imports the library first, so that the import is not part of the measured time
         models.make(work.key, work.entry, work.seed)
         models.kind_of(work.key, work.entry).ready()
         devices.require(work.device, f"params.yaml: models.{work.key}.device")
@@ -201,8 +258,7 @@ def fit(work: Work) -> Fitted:
         done = time.perf_counter()
     if not (np.isfinite(test_scores).all() and np.isfinite(validation_scores).all()):
         raise ArithmeticError("the model gives scores that are not finite")
-    # a socket or file that nobody closed is no matter of the model: it is told when rubbish is
-    # collected, by any thread
+    # a ResourceWarning comes with garbage collection, in any thread, and says nothing of the model
     said = {one_line(str(w.message)) for w in caught if not issubclass(w.category, ResourceWarning)}
     notes = tuple(sorted(said | _said_of(test_scores)))
     return Fitted(
@@ -219,8 +275,10 @@ def fit(work: Work) -> Fitted:
 
 
 def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix) -> Found:
-    """The parameters with the highest average precision on the validation slice; none to look for,
-    none found."""
+    """Search for the parameters with the highest average precision on the validation rows.
+
+    The result is empty where the entry asks for no search.
+    """
     asked = work.entry.search
     if asked is None:
         return Found({}, float("nan"), [])
@@ -231,7 +289,7 @@ def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix) -
         )
     from sklearn.metrics import average_precision_score
 
-    # what the strategy does not have is not looked for, and the budget stays the same
+    # a strategy without a ratio has a smaller space and the same number of trials
     space = {
         name: dimension
         for name, dimension in asked.space.items()
@@ -249,7 +307,7 @@ def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix) -
 
 
 def _teller(key: str) -> Told:
-    """Progress of a search that takes long, on standard error; a short one says nothing."""
+    """Make a function that prints the progress of a long search on standard error."""
     last = time.monotonic()
 
     def told(done: int, trials: int, best: float | None) -> None:
@@ -263,12 +321,13 @@ def _teller(key: str) -> Told:
 
 
 def _with(entry: Model, params: dict[str, Any]) -> Model:
+    """The entry with parameters of a trial; the ratio belongs to the strategy, not to the model."""
     own = {name: value for name, value in params.items() if name != models.RATIO}
     return entry.model_copy(update={"params": {**entry.params, **own}})
 
 
 def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None) -> Rows:
-    """What is fitted on: the rows that the strategy made, or makes now at another ratio."""
+    """Collect the rows to fit on: those of the strategy, or those that another ratio gives."""
     rows, synthetic, synthetic_y = work.rows, work.synthetic, work.synthetic_y
     if ratio is not None and work.strategy is not None:
         key, strategy = work.strategy
@@ -293,7 +352,7 @@ def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None)
         return encoded
     natural_y, natural = work.y[work.train], work.stakes[work.train]
     means = np.stack([natural[natural_y == label].mean(axis=0) for label in (0, 1)])
-    # in a synthetic row, what is on average in its class
+    # a synthetic row gets the mean costs of the natural training rows of its class
     stakes = np.vstack([work.stakes[rows], means[synthetic_y]])
     costed = (
         class_weights.cost_weights(y, stakes, natural_y, natural)
@@ -304,8 +363,10 @@ def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None)
 
 
 def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, Learned]:
-    """Fit on the device; what was fitted there is asked on the CPU, as a champion is that goes
-    anywhere."""
+    """Fit on the device, and move the result to the CPU.
+
+    Scores are computed on the CPU, where a champion also has to run on any machine.
+    """
     estimator = models.make(work.key, entry, work.seed)
     if work.distributed:
         from counterpoise.models.distributed_xgboost import PartitionedXGBClassifier
@@ -331,7 +392,7 @@ def _fitted(
 
 
 def _said_of(scores: Vector) -> set[str]:
-    """A model that learned nothing has scores all the same, and says nothing of it."""
+    """A note where all scores are equal: they are valid, but the model learned nothing."""
     return (
         {"every test row has the same score"} if len(scores) > 1 and np.ptp(scores) == 0 else set()
     )
@@ -339,5 +400,5 @@ def _said_of(scores: Vector) -> set[str]:
 
 def _peak_bytes() -> int:
     """The most memory that this process has held so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, else KiB
     return peak if sys.platform == "darwin" else peak * 1024

@@ -1,4 +1,4 @@
-"""Processes that end with the one that they work for, however that one ends."""
+"""Processes that end with the process that they work for, however that one ends."""
 
 from __future__ import annotations
 
@@ -12,21 +12,31 @@ from pathlib import Path
 
 SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh"}
 LOOK_SECONDS = 0.5
+"""Time between two checks of the other process, where it has to be polled."""
 
 
 def end_with_dvc() -> None:
-    """End this process when the `dvc` that runs it as a stage ends; nothing where it is run by
-    hand."""
+    """End this process when the `dvc` that runs it as a stage ends.
+
+    Without effect where the stage is run by hand.
+    """
     if "DVC_STAGE" in os.environ:
         end_with(_caller())
 
 
 def end_with(process: int) -> None:
-    """End this process at once when another one ends."""
+    """End this process at once when another one ends.
+
+    Parameters
+    ----------
+    process : int
+        The number of the other process on this machine.
+    """
     threading.Thread(target=_wait_and_end, args=(process,), daemon=True).start()
 
 
 def _wait_and_end(process: int) -> None:
+    """Wait in a daemon thread for the end of a process, then exit without cleaning up."""
     try:
         select.select([os.pidfd_open(process)], [], [])  # readable when it has ended
     except ProcessLookupError:
@@ -38,23 +48,35 @@ def _wait_and_end(process: int) -> None:
 
 
 def is_alive(process: int) -> bool:
-    """Whether there is a process of this number on this machine."""
+    """Check whether a process of this number exists on this machine.
+
+    Parameters
+    ----------
+    process : int
+
+    Returns
+    -------
+    bool
+    """
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it exists, and belongs to another user
         pass
     return True
 
 
 def _caller() -> int:
-    """The process that asked for this one, beyond the shell in between (DVC runs each command in
-    one)."""
+    """The process that started this one, above the shell in between.
+
+    DVC runs each command in a shell.
+    """
     process = os.getppid()
     if sys.platform == "linux":
         with suppress(OSError):
             while Path(f"/proc/{process}/comm").read_text().strip() in SHELLS:
+                # the command in brackets may contain spaces; after it stand state and parent
                 process = int(
                     Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1]
                 )

@@ -1,4 +1,4 @@
-"""A limit to the memory that one fit may take, so that the fit fails and not the machine."""
+"""A memory limit for one fit, so that a fit fails before the machine does."""
 
 from __future__ import annotations
 
@@ -11,23 +11,29 @@ from pathlib import Path
 from counterpoise.core.errors import ConfigurationError
 
 VARIABLE = "COUNTERPOISE_FIT_MEMORY"
-"""GiB that a fit may take beyond what its process holds before, the table among it; without it
-there is no limit."""
+"""Environment variable: the GiB that a fit may take beyond what its process already holds.
+
+The process holds the table, among other things. Without the variable there is no limit.
+"""
 
 HELD = Path("/proc/self/statm")
-"""Where Linux tells what a process holds; without it there is no limit either."""
+"""The file in which Linux reports a process's memory; without it there is no limit either."""
 
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Let this process take no more memory than `VARIABLE` allows.
+    """Limit this process to the memory that `VARIABLE` allows.
+
+    Yields
+    ------
+    None
 
     Raises
     ------
     MemoryError
-        When it takes more, whatever the library makes of that.
+        When it takes more, whatever error the library raises.
     ConfigurationError
-        When the variable is no number above 0.
+        When the variable is not a number above 0.
     """
     asked = os.environ.get(VARIABLE)
     if not asked or not HELD.is_file():
@@ -39,7 +45,7 @@ def limited() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # libraries hand on what C++ or they themselves call it
+        # libraries report C++'s allocation errors as errors of their own types
         if isinstance(error, MemoryError) or any(
             name in str(error) for name in ("bad_alloc", "bad_malloc")
         ):

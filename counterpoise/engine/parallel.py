@@ -1,4 +1,4 @@
-"""Jobs of a stage side by side, by joblib: in processes of this machine, one thread each."""
+"""Run the jobs of a stage side by side with joblib: in local processes of one thread each."""
 
 from __future__ import annotations
 
@@ -25,45 +25,61 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 MAPPED_BYTES = 2**20
-"""Arrays from this size on reach the workers as memory maps of one file, not as copies."""
+"""Size from which an array reaches the workers as a memory map of one file.
+
+Smaller arrays are copied to each worker.
+"""
 
 LARGE_BYTES = 2**29
-"""A table of this size is worked on by one job after the other where each would need a copy of
-it."""
+"""Size of a table from which jobs that each need a copy of it run one after the other."""
 
 
 class Killed(NamedTuple):
-    """What became of a job whose process was killed, and killed again when nothing else ran beside
-    it."""
+    """The result of a job whose process was killed, and killed again when it ran alone.
+
+    Attributes
+    ----------
+    reason : str
+        A text for the results.
+    """
 
     reason: str
 
 
 def cores() -> int:
-    """How many jobs run side by side: the cores that this process may use, or LOKY_MAX_CPU_COUNT
-    where that is less."""
+    """Count the jobs that run side by side.
+
+    Returns
+    -------
+    int
+        The cores that this process may use, or LOKY_MAX_CPU_COUNT where that is less.
+    """
     return int(cpu_count())
 
 
 def side_by_side(
     do: Callable[[Job], Result], jobs: Iterable[Job], *, alone: bool = False
 ) -> Iterator[tuple[Job, Result | Killed]]:
-    """Do jobs on all cores, and give each with its result as they are done.
+    """Run jobs on all cores, and yield each with its result as it is done.
 
     Parameters
     ----------
     do : callable
-        A function of a module. What it raises is raised here.
+        A function of a module. Its exceptions are raised here.
     jobs : iterable
-        Asked for the next job when a worker is about to be free, from any thread.
+        The next job is drawn shortly before a worker is free, from any thread.
     alone : bool
-        Whether one is done after the other, since several at once would not have room in memory.
+        Whether to run one job after the other, because several at once do not fit in memory.
+
+    Yields
+    ------
+    (job, result)
+        What `do` returned, or `Killed` where memory ran out for the job.
 
     Notes
     -----
-    A worker that is killed breaks joblib's whole pool. The jobs that were under way are then done
-    one after the other, and the one that is killed again is what memory ran out for; the others go
-    on side by side.
+    A killed worker breaks joblib's whole pool. The interrupted jobs are then run one after the
+    other. A job that is killed again ran out of memory; the remaining jobs go on side by side.
     """
     waiting, numbers, workers = iter(jobs), itertools.count(), 1 if alone else cores()
     under_way: dict[int, Job] = {}
@@ -93,18 +109,26 @@ def side_by_side(
 
 
 FEW_SECONDS = 4.0
-"""Work of less than this is done in this process: as long as workers take to start."""
+"""Jobs that take less than this run in this process: workers take as long to start."""
 
 
 def few_here(
     do: Callable[[Job], Result], jobs: Iterable[Job], *, alone: bool = False
 ) -> Iterator[tuple[Job, Result | Killed]]:
-    """Jobs with their results: the first few seconds' worth in this process, the rest side by side.
+    """Run the first few seconds' worth of jobs in this process, and the rest side by side.
 
     Parameters
     ----------
+    do : callable
+        A function of a module. Its exceptions are raised here.
+    jobs : iterable
     alone : bool
-        Whether all of them are done here, since several at once would not have room in memory.
+        Whether to run all of them here, because several at once do not fit in memory.
+
+    Yields
+    ------
+    (job, result)
+        What `do` returned; see `side_by_side` for a job whose process was killed.
     """
     waiting, start = iter(jobs), time.perf_counter()
     for job in waiting:
@@ -116,18 +140,28 @@ def few_here(
 def in_threads(
     do: Callable[[Job], Result], jobs: Sequence[Job], *, together: bool, label: str, unit: str
 ) -> list[Result]:
-    """What a function gives of each job, in their order, with a bar: work of numpy, which lets go
-    of Python's lock.
+    """Apply a function to jobs in threads, with a progress bar.
+
+    For work of numpy, which releases Python's global lock.
 
     Parameters
     ----------
+    do : callable
+    jobs : sequence
     together : bool
-        Whether as many jobs as there are cores have room in memory at once; else one is done after
+        Whether as many jobs as there are cores fit in memory at once; if not, they run one after
         the other.
+    label, unit : str
+        Texts of the progress bar.
+
+    Returns
+    -------
+    list
+        The results, in the order of the jobs.
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # with several threads a sum would depend on how many they are
+    with threadpool_limits(1):  # sums in BLAS depend on the number of threads
         done = Parallel(cores() if together else 1, backend="threading", return_as="generator")(
             delayed(do)(job) for job in jobs
         )
@@ -139,10 +173,11 @@ def _numbered(do: Callable[[Job], Result], number: int, job: Job) -> tuple[int, 
 
 
 def _results(tasks: Iterable[Any], workers: int, folder: Path) -> Iterator[Any]:
-    """What joblib's workers give, as they are done."""
-    # joblib's tracker of memory maps reports each that it removes after this process was killed
+    """Yield the results of joblib's workers as they are done."""
+    # when this process is killed, joblib's tracker warns about each memory map that it removes
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
-    # asked for one worker, joblib would do the work in this process, which a job's death would end
+    # with one worker joblib would run jobs in this process, and a killed job would end it: take two
+    # and dispatch one job at a time
     pool = Parallel(
         max(workers, 2),
         backend="loky",
@@ -156,9 +191,9 @@ def _results(tasks: Iterable[Any], workers: int, folder: Path) -> Iterator[Any]:
         initargs=(os.getpid(),),
     )
     with warnings.catch_warnings():
-        # joblib starts a worker anew that has come to hold much memory
+        # joblib restarts workers that hold much memory, and warns about it
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
-        # which workers inherit: an interrupt is this process's to answer
+        # workers inherit the signal mask: this process alone handles an interrupt
         with _deaf_to_interrupts():
             results = pool(tasks)
         yield from results
@@ -166,6 +201,7 @@ def _results(tasks: Iterable[Any], workers: int, folder: Path) -> Iterator[Any]:
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
+    """Block interrupts (SIGINT) in this thread and in processes started meanwhile."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -175,7 +211,15 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder that is gone when it is left; those of processes that were killed go first."""
+    """Make a folder that is removed at the end of the `with` block.
+
+    Folders left by processes that were killed are removed first.
+
+    Yields
+    ------
+    Path
+        Absolute.
+    """
     paths.SCRATCH.mkdir(parents=True, exist_ok=True)
     for left in paths.SCRATCH.iterdir():
         process = left.name.partition("-")[0]
@@ -189,7 +233,7 @@ def scratch() -> Iterator[Path]:
 
 
 def _reason(error: TerminatedWorkerError) -> str:
-    """Which signal ended a worker, as joblib's message tells it."""
+    """The signal that ended a worker, read from joblib's message, as a text for the results."""
     _, _, told = str(error).partition("exit codes of the workers are")
     name = told.strip().strip("{}").partition("(")[0] or "killed"
     return (

@@ -1,5 +1,7 @@
-"""What strategies make of every fold's training rows, and how it lies on disk: indices, synthetic
-rows, counts."""
+"""Resample every fold's training rows with each strategy, and store the result.
+
+Indices of rows, synthetic rows and class counts are stored on disk.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +36,10 @@ REPEAT, FOLD = ROLE + "repeat", ROLE + "fold"
 
 @dataclass(frozen=True)
 class FoldResult:
-    """A strategy's result on one fold: rows of the table and synthetic rows, or the reason why
-    there are none."""
+    """A strategy's result on one fold.
+
+    It has rows of the table and synthetic rows, or the reason why there are none.
+    """
 
     repeat: int
     fold: int
@@ -45,10 +49,22 @@ class FoldResult:
     """Negatives and positives among the training rows."""
     resampled: Resampled | None
     seconds: float | None = None
-    """What it took; None where the process was killed."""
+    """Time of resampling; None where the process was killed."""
 
     def counts(self, y: Labels) -> dict[str, Any]:
-        """Class counts before and after, as a result."""
+        """Count both classes before and after resampling.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n,)
+            Labels of the whole table.
+
+        Returns
+        -------
+        dict
+            An entry of `COUNTS`. It has the counts, the status with its reason, and a digest of the
+            rows. The values after resampling are None where there is no result.
+        """
         after: tuple[int | None, int | None] = (None, None)
         if self.resampled is not None:
             labels = np.concatenate([y[self.resampled.rows], self.resampled.synthetic_y])
@@ -72,8 +88,15 @@ class SampleJob(NamedTuple):
 
     Attributes
     ----------
+    strategy : str
+        Its key in params.yaml.
+    fold : Fold
     key : str
-        Its key in the cell store.
+        The job's key in the cell store.
+    params : Params
+    dataset : str
+        Its key in params.yaml.
+    table : Table
     """
 
     strategy: str
@@ -87,8 +110,25 @@ class SampleJob(NamedTuple):
 def of_dataset(
     params: Params, dataset: str, table: Table, parts: Parts, store: CellStore
 ) -> Iterator[tuple[str, list[FoldResult]]]:
-    """What each strategy makes of each fold, out of the store where it is known; a strategy is
-    given when it is whole."""
+    """Resample every fold with every strategy; known results come from the store.
+
+    Parameters
+    ----------
+    params : Params
+    dataset : str
+        Its key in params.yaml.
+    table : Table
+    parts : Parts
+    store : CellStore
+        New results are added to it.
+
+    Yields
+    ------
+    strategy : str
+        A strategy whose folds are all done.
+    results : list of FoldResult
+        Sorted by repeat and fold.
+    """
     hashed, folds = cell_keys.of_table(table), list(parts)
     jobs = [
         SampleJob(
@@ -112,12 +152,12 @@ def of_dataset(
         fresh = []
         for job in jobs:
             stored = store.get(job.key) if job.key in held else None
-            if stored is None:  # or broken, and then made again
+            if stored is None:  # not in the store, or malformed
                 held.discard(job.key)
                 fresh.append(job)
             else:
                 yield job, _result_of(job, stored)
-        # results of a large table would be held several times on their way from a worker
+        # workers would hold several copies of a large table's results while they are transferred
         yield from parallel.few_here(_resample, fresh, alone=table.X.nbytes > parallel.LARGE_BYTES)
 
     for job, result in tqdm(
@@ -159,8 +199,19 @@ def _seed(params: Params, dataset: str, strategy: str, fold: Fold) -> int:
 def resample(table: Table, fold: Fold, key: str, strategy: Strategy, seed: int) -> FoldResult:
     """Apply a strategy to one fold's training rows, and to no other row.
 
-    A sampler that cannot run on these rows gives a result `not_applicable` with the library's
-    reason, one that breaks gives `failed`.
+    Parameters
+    ----------
+    table : Table
+    fold : Fold
+    key, strategy : str, Strategy
+        The strategy's key and entry in params.yaml.
+    seed : int
+
+    Returns
+    -------
+    FoldResult
+        Its status is `not_applicable` with the library's reason where the sampler cannot run on
+        these rows, and `failed` where memory runs out.
     """
     status, reason, made, start = OK, "", None, time.perf_counter()
     try:
@@ -208,8 +259,24 @@ def _result_of(job: SampleJob, stored: StoredObject) -> FoldResult:
 
 
 def write(folder: Path, results: Sequence[FoldResult], table: Table) -> None:
-    """Write all folds of one strategy; rows are positions in the whole table."""
+    """Write all folds of one strategy.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets the files `ROWS`, `SYNTHETIC` and `COUNTS`.
+    results : sequence of FoldResult
+        In the order of repeats and folds.
+    table : Table
+        The whole table; rows are written as positions in it.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full.
+    """
     done = [(r.repeat, r.fold, r.resampled) for r in results if r.resampled is not None]
+    # an empty fold gives the files their columns where no fold has a result
     nothing = Resampled(np.empty(0, np.int64), table.X[:0], table.y[:0])
     kept = [
         _named(repeat, fold, {"row": made.rows.astype(np.int32)})
@@ -221,7 +288,7 @@ def write(folder: Path, results: Sequence[FoldResult], table: Table) -> None:
 
 
 def _synthetic(done: Sequence[tuple[int, int, Resampled]], table: Table) -> Iterator[pd.DataFrame]:
-    """The synthetic rows of all folds, a row group of the file after the other."""
+    """Yield the synthetic rows of all folds, one row group of the file at a time."""
     ends = np.cumsum([len(made.synthetic_y) for *_, made in done])
     for start in range(0, max(int(ends[-1]), 1), files.ROW_GROUP):
         inside = []
@@ -241,6 +308,7 @@ def _synthetic(done: Sequence[tuple[int, int, Resampled]], table: Table) -> Iter
 
 
 def _named(repeat: int, fold: int, columns: dict[str, Any]) -> pd.DataFrame:
+    """A frame with the columns of the fold's repeat and number in front."""
     frame = pd.DataFrame(columns)
     frame.insert(0, REPEAT, np.full(len(frame), repeat, np.int16))
     frame.insert(1, FOLD, np.full(len(frame), fold, np.int16))
@@ -248,14 +316,51 @@ def _named(repeat: int, fold: int, columns: dict[str, Any]) -> pd.DataFrame:
 
 
 def read_counts(folder: Path) -> list[dict[str, Any]]:
+    """Read the class counts of one strategy.
+
+    Parameters
+    ----------
+    folder : Path
+        The strategy's folder.
+
+    Returns
+    -------
+    list of dict
+        One for each fold, as `FoldResult.counts` makes it.
+
+    Raises
+    ------
+    ResultError
+        When the file is missing.
+    """
     return list(files.read_json(folder / COUNTS))
 
 
 def read_rows(
     folder: Path, table: Table, only: tuple[int, int] | None = None
 ) -> dict[tuple[int, int], tuple[Index, Matrix, Labels]]:
-    """For each (repeat, fold), or one of them: the rows kept, the synthetic rows and their
-    labels."""
+    """Read the resampled rows of one strategy.
+
+    Parameters
+    ----------
+    folder : Path
+        The strategy's folder.
+    table : Table
+        Gives the names and categories of the features.
+    only : (int, int), optional
+        Repeat and fold to return; all, if left out.
+
+    Returns
+    -------
+    dict of (int, int) to (ndarray, ndarray, ndarray)
+        By repeat and fold: positions of the rows kept, shape (k,), int64; synthetic rows, shape
+        (m, p); their labels, shape (m,), int8.
+
+    Raises
+    ------
+    ResultError
+        When a file is missing or damaged.
+    """
     rows = files.read_parquet(folder / ROWS)
     with files.open_parquet(folder / SYNTHETIC) as file:
         made = file.read(columns=[REPEAT, FOLD, TARGET]).select([REPEAT, FOLD, TARGET]).to_pandas()
@@ -264,7 +369,7 @@ def read_rows(
     kept, synthetic = _places(rows), _places(made)
     positions = rows["row"].to_numpy(dtype=np.int64)
     nothing = slice(0)
-    return {  # a strategy may keep no original row at all, or make none
+    return {  # a strategy may keep no original row, or make no synthetic one
         name: (
             positions[kept.get(name, nothing)],
             X[synthetic.get(name, nothing)],
@@ -276,7 +381,7 @@ def read_rows(
 
 
 def _places(frame: pd.DataFrame) -> dict[tuple[int, int], slice]:
-    """Where the rows of each fold stand: together, as they were written."""
+    """The slice of each fold's rows, which were written together."""
     repeats, folds = frame[REPEAT].to_numpy(), frame[FOLD].to_numpy()
     starts = np.flatnonzero(
         np.diff(repeats, prepend=-1).astype(bool) | np.diff(folds, prepend=-1).astype(bool)

@@ -1,5 +1,7 @@
-"""All fits of a dataset in one pool: what the cell store has is taken from it, the rest is fitted,
-longest first."""
+"""All fits of a dataset in one pool, longest first.
+
+Results that the cell store has are taken from it.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,14 @@ from counterpoise.engine.parallel import Killed
 from counterpoise.models import registry as models
 
 HELD_BYTES = 2**30
-"""Resampled rows of all strategies are held at once up to this size, else those of one strategy
-after the other."""
+"""Size up to which the resampled rows of all strategies are held at once.
+
+Beyond it they are read strategy by strategy.
+"""
 
 
 class FitId(NamedTuple):
-    """One model fitted on one fold."""
+    """The identifier of a fit: one model on one fold, after one strategy."""
 
     strategy: str
     model: str
@@ -50,7 +54,7 @@ class FitJob(NamedTuple):
     key : str
         Its key in the cell store.
     rows : int
-        How many it is fitted on.
+        The number of rows that it is fitted on.
     """
 
     id: FitId
@@ -59,8 +63,16 @@ class FitJob(NamedTuple):
 
 
 class FitOutcome(NamedTuple):
-    """What became of a fit: status, reason, what it left behind, and its origin
-    (`counterpoise.core.revision.Origin`)."""
+    """A fit's status and result.
+
+    Attributes
+    ----------
+    status, reason : str
+        One of `counterpoise.core.outcome`; the reason is "" for status ok.
+    result : Fitted or None
+    made : dict
+        The result's origin (`counterpoise.core.revision.Origin`).
+    """
 
     status: str
     reason: str
@@ -75,16 +87,24 @@ class DatasetFits:
     ----------
     params : Params
     dataset : str
+        Its key in params.yaml.
     table : Table
     parts : Parts
     costs : ndarray of shape (n, 2)
-        What is at stake in each row (`CostMatrix.stakes`).
+        Misclassification costs of each row (`CostMatrix.stakes`).
     counts : mapping of str to list of dict
-        For each strategy that ran in every fold, what `resample` wrote of them.
+        The class counts that `resample` wrote, for each strategy that ran in every fold.
     folder : Path
-        For what its workers share; see `counterpoise.engine.parallel.scratch`.
+        Holds files that the workers share; see `counterpoise.engine.parallel.scratch`.
     partitioned : bool
-        Whether one fit goes over all machines of a cluster where the model can.
+        Whether one fit runs over all machines of a cluster, where the model supports it.
+
+    Attributes
+    ----------
+    jobs : list of FitJob
+        All fits, one for each strategy, model and fold.
+    folds : dict of (int, int) to Fold
+        By repeat and fold.
     """
 
     def __init__(
@@ -129,8 +149,27 @@ class DatasetFits:
                     )
 
     def outcomes(self, store: CellStore) -> tuple[dict[FitId, FitOutcome], int]:
-        """Every fit with what became of it, and how many of them were made here."""
-        # a sampler that removes no row makes the fits of the baseline
+        """Take every fit from the store, or make it.
+
+        Parameters
+        ----------
+        store : CellStore
+            New results are added to it.
+
+        Returns
+        -------
+        outcomes : dict of FitId to FitOutcome
+        fresh : int
+            The number of fits made here.
+
+        Raises
+        ------
+        ClusterError
+            When the cluster that is named cannot be used.
+        StorageError
+            When the disk is full.
+        """
+        # jobs with equal rows share a key: a sampler that changes no row has the baseline's fits
         by_key = {job.key: job for job in self.jobs}
         found: dict[str, FitOutcome] = {}
         held = store.contains(by_key)
@@ -161,8 +200,7 @@ class DatasetFits:
     def _attempts(
         self, fresh: Sequence[FitJob], seconds: Mapping[str, float]
     ) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
-        """Fits with what became of them, as they are done: here, or on the cluster that is
-        named."""
+        """Yield fits with their results as they are done, here or on the cluster that is named."""
         if dask_cluster.address() is None:
             alone = self.table.X.nbytes > parallel.LARGE_BYTES
             yield from parallel.side_by_side(
@@ -173,6 +211,7 @@ class DatasetFits:
         if whole := [job for job in fresh if not self._split_up(job.id)]:
             yield from dask_cluster.side_by_side(_attempt, self._longest_first(whole, seconds))
         if split_up:
+            # each of these fits takes all workers, so they run one after the other
             with dask_cluster.connected():
                 for work in self._longest_first(split_up, seconds):
                     yield work, _attempt(work)
@@ -180,9 +219,9 @@ class DatasetFits:
     def _longest_first(
         self, fresh: Sequence[FitJob], seconds: Mapping[str, float]
     ) -> Iterator[tuple[FitJob, Work]]:
-        """Jobs with all that they need, so that no core is left with a long one at the end.
+        """Yield jobs with their input, so that no core is left with a long fit at the end.
 
-        One of each model shows how long it takes by the row; `seconds` grows meanwhile.
+        The first fit of each model shows its time per row; `seconds` is filled meanwhile.
         """
         by_strategy: dict[str, list[FitJob]] = {}
         for job in fresh:
@@ -205,7 +244,10 @@ class DatasetFits:
     def _in_file(
         self, name: tuple[Any, ...], made: tuple[Index, Matrix, Labels]
     ) -> tuple[Index, Matrix, Labels]:
-        """Rows whose features this process holds no copy of beside the one that its workers map."""
+        """Move the synthetic rows into a memory map that this process shares with its workers.
+
+        Otherwise this process would hold a copy of its own.
+        """
         rows, X, y = made
         return (
             (rows, in_file(X, self.folder / f"{'-'.join(map(str, name))}.npy"), y)
@@ -234,7 +276,8 @@ class DatasetFits:
         )
 
     def _seed(self, found: FitId) -> int:
-        # not of the strategy: two strategies that are compared draw the same random numbers
+        """The seed of a fit, the same for all strategies that are compared."""
+        # without the strategy: strategies that are compared use the same random numbers
         return seed_for(
             self.params.seed, self.dataset, found.model, "fit", found.repeat, found.fold
         )
@@ -250,12 +293,17 @@ class DatasetFits:
 
 
 def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Iterator[FitJob]:
-    """Jobs in the order in which they should begin: one of each model, then whatever takes longest.
+    """Yield jobs in the order of their start: one of each model, then the longest first.
 
     Parameters
     ----------
+    jobs : iterable of FitJob
     seconds : mapping of str to float
-        Seconds by the row of the last fit of each model, which grows meanwhile.
+        By model, the seconds per row of its last fit. It is filled while the jobs run.
+
+    Yields
+    ------
+    FitJob
     """
     waiting: dict[str, list[FitJob]] = {}
     for job in sorted(jobs, key=lambda job: job.rows):
@@ -276,16 +324,28 @@ def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Itera
 
 
 def _attempt(job: tuple[FitJob, Work]) -> tuple[str, str, Fitted | None, float]:
-    """A model that cannot be fitted is a result with its reason; the others go on."""
+    """Make a fit; where a model cannot be fitted, return the reason and let the others go on."""
     start = time.perf_counter()
     return *attempted(partial(fit, job[1])), time.perf_counter() - start
 
 
 SERIES = "history."
+"""Prefix of the learning curve's arrays in the cell store."""
 
 
 def stored_of(result: Fitted, made: Mapping[str, Any]) -> StoredObject:
-    """A fit as the cell store keeps it."""
+    """Convert a fit to an object of the cell store.
+
+    Parameters
+    ----------
+    result : Fitted
+    made : mapping of str
+        The origin of the fit.
+
+    Returns
+    -------
+    StoredObject
+    """
     history = {SERIES + name: np.asarray(values) for name, values in result.history.items()}
     facts = {
         name: getattr(result, name)
@@ -296,7 +356,17 @@ def stored_of(result: Fitted, made: Mapping[str, Any]) -> StoredObject:
 
 
 def fitted_of(stored: StoredObject) -> Fitted:
-    """The fit that the cell store kept."""
+    """Convert an object of the cell store back to a fit.
+
+    Parameters
+    ----------
+    stored : StoredObject
+        Made by `stored_of`.
+
+    Returns
+    -------
+    Fitted
+    """
     facts, arrays = stored.facts, stored.arrays
     history = {name: arrays[SERIES + name].tolist() for name in facts["history"]}
     return Fitted(

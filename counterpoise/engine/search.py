@@ -1,9 +1,8 @@
-"""Search for the parameters of one fit, judged on the natural validation slice, within a budget of
-trials.
+"""Search for the parameters of one fit with a budget of trials, judged on the validation rows.
 
-Optuna draws the parameters and says what is pruned. Trials that were pruned or that failed count as
-well, so the baseline and every remedy get the same number of them. Trial n follows from the seed, n
-and the trials before it alone.
+Optuna draws the parameters and decides what is pruned. Pruned and failed trials count too, so the
+baseline and every remedy get the same number of trials. Trial n depends only on the seed, n and the
+trials before it.
 
 References
 ----------
@@ -32,20 +31,22 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 STARTUP = 5
-"""So many trials have to be complete before any is pruned."""
+"""Number of trials that have to be complete before any is pruned."""
 WARMUP = 3
-"""The first of so many equal parts of the longest complete trial's steps is safe: who learns slowly
-starts low."""
+"""Number of equal parts of the longest complete trial's steps; none is pruned in the first.
+
+Slow learners start with low values.
+"""
 
 STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-"""Optuna's words, and those of the table."""
+"""Optuna's names of a trial's states, and ours."""
 
 Space = Mapping[str, Range | Sequence[Any]]
-"""A range, or a list of choices of any kind, for every parameter."""
+"""For every parameter a range, or a list of choices of any kind."""
 Value = Callable[[dict[str, Any], Report], float]
-"""What a set of parameters is worth: the average precision on the validation slice, say."""
+"""Evaluates a set of parameters, such as by the average precision on the validation rows."""
 Told = Callable[[int, int, float | None], object]
-"""Takes how many trials are done, of how many, and the best value so far."""
+"""Takes the number of trials done, the number of all trials, and the best value so far."""
 
 
 class Found(NamedTuple):
@@ -54,11 +55,16 @@ class Found(NamedTuple):
     Attributes
     ----------
     params, value : dict and float
-        The best of the complete trials, the first of them where several are equal.
+        The best complete trial's; of several equal ones the first.
     trials : list of dict
-        All of them in order: `trial`, `state` (complete, pruned, failed), `value` (of a pruned one
-        the last reported), `step` at which it was pruned, `params`, and the `reason` why it failed.
-        Of a failed one there is no value.
+        All of them in order, each with these keys:
+
+        - `trial`: its number, from 0;
+        - `state`: complete, pruned or failed;
+        - `value`: of a pruned trial the last that it reported, of a failed one None;
+        - `step`: the step at which it was pruned;
+        - `params`;
+        - `reason`: why it failed.
     """
 
     params: dict[str, Any]
@@ -67,7 +73,7 @@ class Found(NamedTuple):
 
 
 class _Outcome(NamedTuple):
-    """What became of a trial: its state as Optuna names it, and what it reported, by step."""
+    """A trial's state as Optuna names it, its value, and the values it reported by step."""
 
     state: str
     value: float | None
@@ -83,25 +89,30 @@ def search(
     told: Told | None = None,
     first: dict[str, Any] | None = None,
 ) -> Found:
-    """Look for the parameters with the highest value.
+    """Search for the parameters with the highest value.
 
     Parameters
     ----------
     value : callable
-        Takes the parameters of a trial and a function to report to (a step, the value so far),
-        which raises `optuna.TrialPruned` when going on is not worth while. It has to give the same
-        for the same parameters: a choice that is drawn again is not computed again.
+        Takes the parameters of a trial and a report function, and returns the trial's value. The
+        report function takes a step and the value so far, and raises `optuna.TrialPruned` to end
+        the trial. Equal parameters must give equal values: a choice that is drawn again is not
+        computed again.
     space : dict of str to Range or list
-        The order of its keys is of no consequence.
+        The order of its keys does not matter.
     trials : int
         The budget. A search with more trials begins with those of a search with fewer.
     seed : int
     told : callable, optional
         Called after every trial.
     first : dict, optional
-        What the first trial of the budget gets, in the space or not. It is never pruned, so nothing
-        that is found is worse on the validation slice; Optuna does not learn from it. `{}` asks for
-        the model as it is without a search.
+        The parameters of the first trial, inside or outside the space. That trial is never pruned,
+        so no result is worse on the validation rows; Optuna does not learn from it. `{}` stands for
+        the model without a search.
+
+    Returns
+    -------
+    Found
 
     Raises
     ------
@@ -110,8 +121,8 @@ def search(
     RuntimeError
         When every trial failed.
     NotApplicable
-        When none of the trials could be fitted on these rows. One that cannot has failed, and
-        others may do.
+        When no trial could be fitted on these rows. A single trial that cannot be fitted counts as
+        failed.
     CounterpoiseError
         As `value` raises it: it holds for every trial.
     """
@@ -128,9 +139,9 @@ def search(
     with _quiet():
         study = optuna.create_study(direction="maximize")
         for n in range(trials):
-            # a seed for each trial, so that it does not matter how many random numbers those before
-            # it took
+            # a seed for each trial, independent of how many random numbers earlier trials drew
             study.sampler = optuna.samplers.TPESampler(seed=seed_for(seed, "trial", n))
+            # the longest trial so far is known only now, so the pruner is made anew as well
             study.pruner = optuna.pruners.MedianPruner(STARTUP, math.ceil(longest / WARMUP))
             if n == 0 and first is not None:
                 params = first
@@ -158,7 +169,7 @@ def search(
 
 
 def _known(study: optuna.Study, trial: optuna.Trial) -> _Outcome | None:
-    """The outcome of a complete trial that drew the same, which is reported anew."""
+    """Repeat the outcome of a complete trial with the same parameters, if there is one."""
     from optuna.trial import TrialState
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -171,7 +182,7 @@ def _known(study: optuna.Study, trial: optuna.Trial) -> _Outcome | None:
 
 
 def _attempt(value: Value, params: dict[str, Any], trial: optuna.Trial | None) -> _Outcome:
-    """Run a trial; one that Optuna does not know is not pruned."""
+    """Run a trial. Without a trial of Optuna it cannot be pruned."""
     import optuna
 
     steps: dict[int, float] = {}
@@ -187,13 +198,13 @@ def _attempt(value: Value, params: dict[str, Any], trial: optuna.Trial | None) -
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-    try:  # with a copy, since a model may take what it is given apart
+    try:  # with a copy, since a model may modify its parameters
         return _Outcome("COMPLETE", _finite(value(copy.deepcopy(params), report)), steps)
     except optuna.TrialPruned:
         return _Outcome("PRUNED", None, steps)
     except CounterpoiseError:
         raise
-    # whatever a library raises on these parameters: one trial fails, and says why
+    # a library may raise anything on these parameters: the trial fails with the reason
     except Exception as error:
         return _Outcome("FAIL", None, steps, reason_of(error))
 
@@ -205,8 +216,10 @@ def _finite(value: float, where: str = "") -> float:
 
 
 def _distributions(space: Space) -> dict[str, BaseDistribution]:
-    """The space as Optuna has it, in an order of its own; of a list of choices it is given the
-    places."""
+    """The space in Optuna's types, sorted by name.
+
+    Of a list of choices Optuna gets the positions, since it takes only simple types as choices.
+    """
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     def distribution(dimension: Range | Sequence[Any]) -> BaseDistribution:
@@ -225,8 +238,7 @@ def _distributions(space: Space) -> dict[str, BaseDistribution]:
 
 
 def _params(space: Space, drawn: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that were drawn: numbers as they are, and the choices that stand at the
-    places."""
+    """The parameters drawn, with choices looked up by their positions."""
     dimensions = ((name, space[name], drawn[name]) for name in sorted(drawn))
     return {
         name: number if isinstance(dimension, Range) else dimension[number]
@@ -236,7 +248,7 @@ def _params(space: Space, drawn: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Optuna's line for every study and trial."""
+    """Suppress Optuna's log lines for studies and trials."""
     import optuna
 
     before = optuna.logging.get_verbosity()

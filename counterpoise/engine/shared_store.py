@@ -1,9 +1,8 @@
-"""A place where a team shares what the cell store keeps: a folder, S3, SSH, or anything else that
-fsspec opens.
+"""A store that a team shares: a folder, S3, SSH, or anything else that fsspec opens.
 
-The place is trusted: whoever may write to it can give others wrong numbers. Checksums find damage,
-not intent. Each request has a time limit, and a place that fails is left for the rest of the run,
-with one warning.
+The shared store is trusted: whoever may write to it can give others wrong numbers. Checksums find
+damage, not intent. Each request has a time limit. A shared store that fails is not used for the
+rest of the run, and one warning says so.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ OPERATION_TIMEOUT_SECONDS = 20.0
 UPLOAD_WAIT_SECONDS = 60.0
 UPLOAD_THREADS = 2
 TRANSFERS = 8
-"""Objects that are fetched, or folders that are listed, at the same time."""
+"""Number of objects fetched, or of folders listed, at the same time."""
 MAX_OBJECT_BYTES = 2**30
-"""A larger object is neither kept nor read, packed or unpacked."""
+"""Size limit of an object, packed or unpacked; a larger one is neither kept nor read."""
 BATCH = 64
-"""Objects that are in memory at the same time while many are fetched."""
+"""Number of objects in memory at the same time while many are fetched."""
 
 S3, SSH = ("s3", "s3a"), ("ssh", "sftp")
 FOLDER = re.compile(r"(^|/)[0-9a-f]{2}$")
@@ -48,40 +47,95 @@ R = TypeVar("R")
 
 
 def object_path(key: str) -> str:
-    """The path of an object below the folder of a store."""
+    """Build the path of an object relative to the folder of a store.
+
+    Parameters
+    ----------
+    key : str
+        64 hexadecimal digits.
+
+    Returns
+    -------
+    str
+        `XX/KEY.cell`, where XX are the first two digits of the key.
+
+    Raises
+    ------
+    ValueError
+        When it is not a key of the store.
+    """
     if not OBJECT.match(path := f"{key[:2]}/{key}.cell"):
         raise ValueError(f"{key!r} is no key of the store")
     return path
 
 
 def warn(text: str) -> None:
+    """Print a warning on standard error, with passwords masked.
+
+    Parameters
+    ----------
+    text : str
+    """
     print(f"\nwarning: {masked(text)}", file=sys.stderr, flush=True)
 
 
 class Refusals:
-    """Malformed objects of one place: a warning names the first, and `close` counts them."""
+    """Count the malformed objects of one store.
+
+    The first is named in a warning, and `close` warns of their number.
+
+    Parameters
+    ----------
+    place : str
+        The folder or the masked address of the store.
+    consequence : str
+        A sentence that says what happens instead.
+    """
 
     def __init__(self, place: str, consequence: str) -> None:
         self.place, self.consequence, self.count = place, consequence, 0
 
     def add(self, name: str, reason: str) -> None:
+        """Count a malformed object.
+
+        Parameters
+        ----------
+        name : str
+            Its path in the store.
+        reason : str
+        """
         self.count += 1
         if self.count == 1:
             warn(f"{name} in {self.place} is malformed: {reason}. {self.consequence}")
 
     def close(self) -> None:
+        """Warn of the number of malformed objects, if there were several, and start again at 0."""
         if self.count > 1:
             warn(f"{self.count} objects in {self.place} were malformed. {self.consequence}")
         self.count = 0
 
 
 def within(seconds: float, operation: Callable[..., R], *arguments: Any) -> R:
-    """Call a function in a thread of its own, and give up waiting after some seconds.
+    """Call a function in a thread of its own, and stop waiting after some seconds.
+
+    Parameters
+    ----------
+    seconds : float
+        The time limit.
+    operation : callable
+        Its exceptions are raised here.
+    *arguments
+        Its positional arguments.
+
+    Returns
+    -------
+    object
+        The result of the function.
 
     Raises
     ------
     TimeoutError
-        When there is no result in time. The thread is left behind; it does not keep the process
+        When there is no result in time. The thread is left running; it does not keep the process
         alive.
     """
     answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
@@ -103,7 +157,7 @@ def within(seconds: float, operation: Callable[..., R], *arguments: Any) -> R:
 
 
 class SharedStore:
-    """Objects by key in a place that a team shares.
+    """Objects by key in a store that a team shares.
 
     Parameters
     ----------
@@ -132,7 +186,14 @@ class SharedStore:
         self._refusals = Refusals(self.shown, "It is not used; the fit is made again.")
 
     def keys(self) -> set[str]:
-        """The keys of all objects; the place is listed at the first call."""
+        """Collect the keys of all objects; the first call connects and lists the store.
+
+        Returns
+        -------
+        set of str
+            Empty where the store could not be listed. It is the set that this object maintains, not
+            a copy.
+        """
         with self._listing:
             if self._keys is None:
                 self._keys = set()
@@ -144,7 +205,17 @@ class SharedStore:
             return self._keys
 
     def get(self, key: str) -> bytes | None:
-        """The bytes of an object as they are there, unverified; None where there is none."""
+        """Read the bytes of an object, without checking them.
+
+        Parameters
+        ----------
+        key : str
+
+        Returns
+        -------
+        bytes or None
+            None where there is no object, or the store cannot be used.
+        """
         if key not in self.keys() or self._unusable:
             return None
         path = f"{self._root}/{object_path(key)}"
@@ -152,14 +223,25 @@ class SharedStore:
             return bytes(within(OPERATION_TIMEOUT_SECONDS, self._filesystem.cat_file, path))
         except FileNotFoundError:
             self.keys().discard(key)
-        except PermissionError as error:  # a colleague's umask
+        except PermissionError as error:  # written with a colleague's strict umask
             self.refuse(key, reason_of(error))
         except Exception as error:  # of any library that fsspec knows
             self._leave(error)
         return None
 
     def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Key and bytes of each object that is there; several are fetched at the same time."""
+        """Read several objects, `TRANSFERS` at the same time.
+
+        Parameters
+        ----------
+        keys : sequence of str
+
+        Yields
+        ------
+        key : str
+        data : bytes
+            Not checked. Objects that are missing are skipped.
+        """
         known = [key for key in keys if key in self.keys()]
         with ThreadPool(TRANSFERS) as pool:
             for start in range(0, len(known), BATCH):
@@ -169,12 +251,26 @@ class SharedStore:
                         yield key, data
 
     def refuse(self, key: str, reason: str) -> None:
-        """Forget a malformed object; the next upload under its key replaces it."""
+        """Forget a malformed object, so that the next upload under its key replaces it.
+
+        Parameters
+        ----------
+        key : str
+        reason : str
+            For the warning.
+        """
         self.keys().discard(key)
         self._refusals.add(object_path(key), reason)
 
     def put(self, key: str, path: Path) -> None:
-        """Upload a file in the background, unless the place has the key."""
+        """Upload a file in the background, unless the store already has the key.
+
+        Parameters
+        ----------
+        key : str
+        path : Path
+            Read when its turn comes; the upload is skipped where the file is gone by then.
+        """
         if self._unusable or self._full or key in self._pending:
             return
         self._pending.add(key)
@@ -184,7 +280,13 @@ class SharedStore:
             self._threads[-1].start()
 
     def close(self, wait_seconds: float = UPLOAD_WAIT_SECONDS) -> None:
-        """Wait for uploads, at most so many seconds, and warn of those that are not done."""
+        """Wait for uploads, and warn of those that are not done.
+
+        Parameters
+        ----------
+        wait_seconds : float
+            The longest time to wait; 0 suppresses the warning.
+        """
         deadline = time.monotonic() + wait_seconds
         for _ in self._threads:
             self._queue.put(None)
@@ -192,25 +294,26 @@ class SharedStore:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._threads.clear()
         if self._pending:
-            self._full = True  # what is still in the queue is dropped
+            self._full = True  # drops the uploads that are still queued
             if wait_seconds:
                 count = f"{len(self._pending)} objects were not uploaded"
                 warn(f"{count} to {self.shown} within {wait_seconds:.0f} s.")
         self._refusals.close()
 
     def _connect(self) -> tuple[Any, str]:
-        """The file system and the path of the place in it, which has to exist."""
+        """Open the file system, and check that the store's folder exists in it."""
         from fsspec.core import url_to_fs
 
         chosen = options(self._scheme)
         filesystem, root = url_to_fs(self.address, skip_instance_cache=True, **chosen)
-        if not filesystem.exists(root) and self._scheme not in S3:  # there a prefix needs no object
+        if not filesystem.exists(root) and self._scheme not in S3:  # an empty prefix is fine
             raise FileNotFoundError("there is no such folder; make it, or mount it")
         return filesystem, root.rstrip("/")
 
     def _list(self) -> set[str]:
+        """List the keys of all objects that are not too large."""
         list_folder = partial(self._filesystem.ls, detail=True)
-        if self._scheme in S3:  # one request for each 1,000 objects, whatever their folders
+        if self._scheme in S3:  # one request for each 1,000 objects, in any folders
             listings = [self._filesystem.find(self._root, detail=True).values()]
         else:
             names = [entry["name"].rstrip("/") for entry in list_folder(self._root)]
@@ -226,7 +329,7 @@ class SharedStore:
         return found
 
     def _leave(self, error: Exception) -> None:
-        """Use the place no longer; the first of several threads warns."""
+        """Stop using the store; only the first of several threads warns."""
         if not self._unusable:
             self._unusable = True
             place = f"the shared store {self.shown} ({VARIABLE})"
@@ -239,7 +342,7 @@ class SharedStore:
         while (item := self._queue.get()) is not None:
             key, path = item
             if key not in self.keys() and not self._unusable and not self._full:
-                with suppress(FileNotFoundError):  # dropped since from the local store
+                with suppress(FileNotFoundError):  # removed from the local store since
                     self._upload(key, path.read_bytes())
             self._pending.discard(key)
 
@@ -257,13 +360,14 @@ class SharedStore:
 
     def _write(self, path: str, data: bytes) -> None:
         filesystem = self._filesystem
-        if self._scheme in S3:  # an object appears whole or not at all
+        if self._scheme in S3:  # which writes objects atomically
             filesystem.pipe_file(path, data)
             return
         folder, _, name = path.rpartition("/")
-        if folder not in self._folders:  # over SSH it takes two requests for each part of the path
+        if folder not in self._folders:  # over SSH: two requests for each part of the path
             filesystem.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
+        # elsewhere a reader could see half an object: write under another name, then rename
         part = f"{folder}/.{name}.{uuid4().hex}.part"
         try:
             with filesystem.open(part, "wb") as file:
@@ -276,7 +380,16 @@ class SharedStore:
 
 
 def check_address(address: str) -> str:
-    """The scheme of an address that fsspec can open here.
+    """Check that fsspec can open an address on this machine.
+
+    Parameters
+    ----------
+    address : str
+
+    Returns
+    -------
+    str
+        The scheme of the address; "file" for a path.
 
     Raises
     ------
@@ -297,7 +410,7 @@ def check_address(address: str) -> str:
             wrong = f"no {'bucket' if scheme in S3 else 'host'}"
         elif scheme in SSH and not parts.path.strip("/"):
             wrong = "no path"
-    # a scheme that fsspec does not know, or no number where the port stands
+    # fsspec does not know the scheme, or the port is not a number
     except ValueError as error:
         wrong = str(error)
     except ImportError as error:
@@ -319,17 +432,29 @@ def check_address(address: str) -> str:
 
 
 def options(scheme: str) -> dict[str, Any]:
-    """What the file system of a scheme is opened with; the rest it reads where its own tools do."""
+    """Options that fsspec opens the file system of a scheme with.
+
+    All other settings, such as credentials, come from the files that the scheme's own tools read.
+
+    Parameters
+    ----------
+    scheme : str
+
+    Returns
+    -------
+    dict
+        Keyword arguments of `fsspec.core.url_to_fs`.
+    """
     if scheme in S3:
         limits = {
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "read_timeout": OPERATION_TIMEOUT_SECONDS,
         }
-        # one request an object: no HEAD to find out whether it is worth while to fetch it in pieces
+        # one request per object: no HEAD to decide whether to fetch it in parts
         return {"config_kwargs": {**limits, "retries": {"max_attempts": 2}}, "max_concurrency": 1}
     if scheme in SSH:
-        # as DVC's remotes: ~/.ssh/config, agent and keys; where there are known hosts, the host has
-        # to be one of them
+        # as for DVC's remotes: ~/.ssh/config, agent and keys; where a list of known hosts exists,
+        # the host has to be in it
         known = () if Path("~/.ssh/known_hosts").expanduser().is_file() else None
         return {
             "known_hosts": known,

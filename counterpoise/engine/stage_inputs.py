@@ -1,9 +1,8 @@
-"""What a stage was given, taken once at its start and held against the files at its end.
+"""The inputs of a stage, read once at its start and compared with the files at its end.
 
-DVC reads parameters and sums after a stage's command. Were one of them edited meanwhile, results of
-the old one would stand under the new one in dvc.lock and the run cache for ever. So a stage takes
-its parameters once, and fails where a parameter, a dependency or a source is another one at its
-end.
+DVC reads parameters and checksums after a stage's command. If one of them is edited meanwhile,
+dvc.lock and the run cache would record old results under new inputs. So a stage reads its
+parameters once, and fails where a parameter, a dependency or a source has changed at its end.
 """
 
 from __future__ import annotations
@@ -21,12 +20,14 @@ from counterpoise.engine import fingerprint
 from counterpoise.engine.lifetime import end_with_dvc
 
 FileState = tuple[int, int, int, int]
-"""Inode, size and times of a file: whatever writes to it changes one of them, also where it writes
-the same bytes."""
+"""Inode, size, and times of modification and of status change in nanoseconds.
+
+Every write changes one of them, even a write of the same bytes.
+"""
 
 
 class StageInputs(NamedTuple):
-    """What a stage was given.
+    """The inputs of a stage.
 
     Attributes
     ----------
@@ -43,21 +44,28 @@ class StageInputs(NamedTuple):
 def stage(
     script: str, description: str | None, *, of_dataset: bool = True
 ) -> Iterator[StageInputs]:
-    """Read the command line and the parameters of a stage; hold all that it depends on against the
-    files at its end.
+    """Read a stage's command line and parameters; check at its end that no input has changed.
 
     Parameters
     ----------
     script : str
         The stage's name in dvc.yaml.
+    description : str, optional
+        The help text of the command line.
     of_dataset : bool
         Whether the command line names a dataset.
 
+    Yields
+    ------
+    StageInputs
+
     Raises
     ------
+    ConfigurationError
+        When params.yaml is invalid, or has no dataset of that name.
     ResultError
         When a parameter, a dependency or a source has changed while the stage ran, or a source
-        since `check`.
+        since the stage `check`.
     """
     parser = argparse.ArgumentParser(prog=f"python -m stages.{script}", description=description)
     if of_dataset:
@@ -73,6 +81,7 @@ def stage(
     name = f"{script}@{dataset}" if dataset else script
     before = _states(script, dependencies)
     _hold_against_check(script, name)
+    # the stage runs here; DVC does not record its results when an error follows
     yield StageInputs(params, dataset)
     for parameter in names:
         then, now = (_parameter(_content(given), parameter) for given in (text, paths.PARAMS))
@@ -90,8 +99,21 @@ def stage(
 
 
 def declared(script: str, words: Mapping[str, str]) -> tuple[list[Path], list[str]]:
-    """The dependencies and parameters that dvc.yaml declares for a stage, with the words of its
-    template filled in."""
+    """Read the dependencies and parameters that dvc.yaml declares for a stage.
+
+    Parameters
+    ----------
+    script : str
+        The stage's name in dvc.yaml.
+    words : mapping of str to str
+        Values of the template's variables, such as `item.dataset`.
+
+    Returns
+    -------
+    dependencies : list of Path
+    params : list of str
+        Dotted names of parameters. Both are empty where there is no dvc.yaml, or no such stage.
+    """
     if not paths.DVC_YAML.is_file():
         return [], []
     stages = yaml12.load(paths.DVC_YAML.read_text(encoding="utf-8"))["stages"]
@@ -109,7 +131,7 @@ def declared(script: str, words: Mapping[str, str]) -> tuple[list[Path], list[st
 
 
 def _states(script: str, dependencies: list[Path]) -> dict[Path, FileState]:
-    """The state of every file that a stage depends on, and of the sources that it runs."""
+    """The state of every file that a stage depends on, its source files included."""
     sources = [paths.REPOSITORY / path for path in fingerprint.closure(f"stages.{script}")]
     inside = [
         file for path in dependencies for file in (path.rglob("*") if path.is_dir() else [path])
@@ -123,7 +145,10 @@ def _states(script: str, dependencies: list[Path]) -> dict[Path, FileState]:
 
 
 def _hold_against_check(script: str, name: str) -> None:
-    """The sources have to be those whose digests `check` wrote: DVC knows no others."""
+    """Check that the sources have the digests that the stage `check` wrote.
+
+    DVC tracks the sources only by these digests.
+    """
     listed = paths.code(script)
     if not listed.is_file():  # run by hand
         return
@@ -134,6 +159,7 @@ def _hold_against_check(script: str, name: str) -> None:
 
 
 def _content(given: str | Path) -> Any:
+    """Parse a YAML text or file; None where it cannot be read."""
     try:
         return yaml12.load(given.read_text(encoding="utf-8") if isinstance(given, Path) else given)
     except (OSError, UnicodeDecodeError, yaml12.InvalidYaml):
@@ -141,6 +167,7 @@ def _content(given: str | Path) -> Any:
 
 
 def _parameter(content: Any, name: str) -> Any:
+    """Look up a dotted name; None where it does not exist."""
     for key in name.split("."):
         content = content.get(key) if isinstance(content, dict) else None
     return content

@@ -1,5 +1,7 @@
-"""What `train` writes of its fits: scores, learning curves, trials, statuses, and what was measured
-beside them."""
+"""Files that the stage `train` writes about its fits.
+
+They hold scores, learning curves, trials, statuses, and measured times and memory.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,19 @@ from counterpoise.engine.run import FitId, FitOutcome
 
 
 def scores_of(fold: Fold, fitted: Fitted) -> pd.DataFrame:
-    """The scores of one fit as rows of the stored table."""
+    """Convert the scores of one fit to rows of the stored table.
+
+    Parameters
+    ----------
+    fold : Fold
+    fitted : Fitted
+
+    Returns
+    -------
+    DataFrame
+        One row for each test row and each validation row. The columns are repeat, fold, part, row
+        and score. `part` is a code of `counterpoise.data.folds`, `row` a position in the table.
+    """
     rows = np.concatenate([fold.test, fold.validation]).astype(np.int32)
     part = np.repeat(
         np.array([splits.TEST, splits.VALIDATION], np.uint8), [len(fold.test), len(fold.validation)]
@@ -41,7 +55,18 @@ OfModel = list[tuple[Fold, Fitted]]
 
 
 def histories(fits: OfModel) -> pd.DataFrame:
-    """The learning curves of all folds: one row a step and series."""
+    """Collect the learning curves of all folds.
+
+    Parameters
+    ----------
+    fits : list of (Fold, Fitted)
+        At least one of them has a learning curve.
+
+    Returns
+    -------
+    DataFrame
+        One row for each step of a series, with the columns repeat, fold, series, step and value.
+    """
     pieces = [
         pd.DataFrame(fit.history)
         .melt("step", var_name="series")
@@ -53,7 +78,17 @@ def histories(fits: OfModel) -> pd.DataFrame:
 
 
 def trials(fits: OfModel) -> list[dict[str, Any]]:
-    """The trials of all folds."""
+    """Collect the trials of all folds.
+
+    Parameters
+    ----------
+    fits : list of (Fold, Fitted)
+
+    Returns
+    -------
+    list of dict
+        As in `counterpoise.engine.search.Found`, each with its repeat and fold.
+    """
     return [
         {"repeat": fold.repeat, "fold": fold.fold, **trial}
         for fold, fit in fits
@@ -62,8 +97,19 @@ def trials(fits: OfModel) -> list[dict[str, Any]]:
 
 
 def not_resampled(counts: Iterable[dict[str, Any]]) -> tuple[str, str] | None:
-    """Status and reason of every combination of a strategy whose sampler did not run in each
-    fold."""
+    """Find out why a strategy has no fits: its sampler did not run in some fold.
+
+    Parameters
+    ----------
+    counts : iterable of dict
+        The strategy's class counts of each fold.
+
+    Returns
+    -------
+    (str, str) or None
+        Status and reason for every combination of the strategy; None where the sampler ran in each
+        fold.
+    """
     bad = [(count["repeat"], count["fold"], count) for count in counts if count["status"] != OK]
     return (bad[0][2]["status"], _first_of(bad, bad[0][2]["reason"])) if bad else None
 
@@ -71,10 +117,23 @@ def not_resampled(counts: Iterable[dict[str, Any]]) -> tuple[str, str] | None:
 def summary(
     outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None = None
 ) -> dict[str, Any]:
-    """The status of one combination over its folds, with the reason, the notes and the facts of its
-    fits.
+    """Summarize the fits of one combination over its folds.
 
-    The grouped repeat has facts alone: a combination that fails nowhere else is in the comparison.
+    The grouped repeat contributes facts only: it is shown beside the comparison and takes no part
+    in it. A combination that fails only there is compared all the same.
+
+    Parameters
+    ----------
+    outcomes : mapping of FitId to FitOutcome
+        The fits of the combination.
+    grouped_repeat : int, optional
+        The number of the grouped repeat (`Parts.beside`).
+
+    Returns
+    -------
+    dict
+        The `status` and `reason` of the first fold without a result, else ok; the sorted `notes`;
+        and the facts of each fit under `folds`.
     """
     facts = [
         {"repeat": place.repeat, "fold": place.fold, **made.result.facts}
@@ -91,8 +150,7 @@ def summary(
 
 
 def _first_of(bad: list[tuple[int, int, Any]], reason: str) -> str:
-    """A reason with where the first of several folds that gave no result lies, and how many follow
-    it."""
+    """A reason with the first fold that gave no result, and the number of further ones."""
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
     return f"{reason} (repeat {bad[0][0]}, fold {bad[0][1]}{more})"
 
@@ -105,7 +163,25 @@ def write(
     outcomes: Mapping[FitId, FitOutcome],
     fit_keys: Mapping[FitId, str],
 ) -> None:
-    """Write what came of the fits, a folder for each strategy."""
+    """Write the results of all fits of a dataset, one folder for each strategy.
+
+    Parameters
+    ----------
+    params : Params
+    dataset : str
+        Its key in params.yaml.
+    parts : Parts
+    counts : mapping of str to list of dict
+        The class counts of each strategy.
+    outcomes : mapping of FitId to FitOutcome
+    fit_keys : mapping of FitId to str
+        Keys of the fits in the cell store.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full.
+    """
     folds = {fold[:2]: fold for fold in parts}
     of_cells: dict[tuple[str, str], dict[FitId, FitOutcome]] = {}
     for place, made in sorted(outcomes.items()):
@@ -154,8 +230,20 @@ def write(
 
 
 def measured(outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None) -> dict[str, Any]:
-    """Seconds and bytes of each fit, and who made each combination, from which commit and when (the
-    last of its fits)."""
+    """Collect the measured times and memory of each fit, and the origin of each combination.
+
+    Parameters
+    ----------
+    outcomes : mapping of FitId to FitOutcome
+    grouped_repeat : int, optional
+        The number of the grouped repeat, whose fits are left out of `fits`.
+
+    Returns
+    -------
+    dict
+        `fits`: seconds and bytes of each fit. `made`: for each combination who made it, from which
+        commit and when; the last of its fits counts.
+    """
     fits = [
         {
             **place._asdict(),

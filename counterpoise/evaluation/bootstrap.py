@@ -1,10 +1,10 @@
-"""Draws of the paired bootstrap: how often each row counts.
+"""Draws of the paired bootstrap, as weights: how often each row counts in each draw.
 
-A draw redraws the rows of each test fold, positives and negatives apart, since the folds fix how
-many there are of each. The weight belongs to the row, not to the fold: a row that is tested again
-in another repeat counts as often there. Redrawing each repeat on its own would treat them as new
-data and promise too narrow an interval. The same draws serve every cell, so differences between two
-cells are paired.
+A draw resamples the rows of each test fold with replacement. Positives and negatives are drawn
+separately, since the folds fix the number of each. The weight belongs to the row, not to the fold:
+a row tested again in another repeat counts as often there. Independent draws per repeat would treat
+repeats as new data, and their intervals would be too narrow. All combinations share the same draws,
+so differences between two combinations are paired.
 """
 
 from __future__ import annotations
@@ -23,26 +23,46 @@ from counterpoise.evaluation.metrics import Weights
 T = TypeVar("T")
 
 DRAWS = 1000
+"""Draws of every interval."""
+
 BLOCK = 100
-"""Draws that are made together; each block has a seed of its own, so another size means other
-draws."""
+"""Draws generated together. Each block has its own seed, so another block size gives other draws.
+"""
 
 LARGEST = 2**30
-"""Bytes of weights held in memory at once: from 2.7 million rows on, a block is handed out in
-pieces."""
+"""Bytes of weights held in memory at once. From 2.7 million rows on, a block is split into pieces.
+"""
 
 LEVEL = 0.95
+"""Confidence level of the intervals."""
 
 
 def draws(
     parts: Parts, y: Labels, seed: int, count: int = DRAWS, only: int | None = None
 ) -> Iterator[Weights]:
-    """Weights of rows, in pieces of shape (n, at most BLOCK), float32; a table of many rows has
-    more and smaller pieces.
+    """Generate the weights of the rows, piece by piece.
 
-    All of `count` draws, or those of one block by its number. Each stratum is a class within a test
-    fold of the first repeat. A row that no fold of it tests (the training part of a holdout) has
-    weight 0.
+    Each stratum is one class within one test fold of the first repeat. A row that no such fold
+    tests (the training part of a holdout) has weight 0.
+
+    Parameters
+    ----------
+    parts : Parts
+        The split.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+    seed : int
+        Seed of all draws; each block is seeded by `[seed, block]`.
+    count : int
+        Number of draws.
+    only : int, optional
+        Number of the one block to generate; all blocks by default.
+
+    Yields
+    ------
+    ndarray of shape (n, d), float32
+        One column per draw. d is at most `BLOCK`, and less for a table whose block exceeds
+        `LARGEST`.
     """
     first = parts.names[0][0]
     tested = [fold.test for fold in parts if fold.repeat == first]
@@ -67,15 +87,22 @@ def draws(
 def over_draws(
     of_piece: Callable[[int, Weights], T], parts: Parts, y: Labels, seed: int, count: int = DRAWS
 ) -> list[T]:
-    """What a function gives of each piece of the draws, in their order.
+    """Apply a function to each piece of the draws, and return the results in order.
 
-    Blocks are drawn and worked on side by side, on one thread each, where the weights of as many as
-    there are cores are small; else one after the other.
+    Blocks run in parallel threads where the weights of one block per core fit into half of
+    `LARGEST`; otherwise they run one after the other.
 
     Parameters
     ----------
     of_piece : callable of (int, Weights)
-        Is given the number of the block's first draw beside the weights.
+        Called with the number of the block's first draw and the weights of a piece.
+    parts, y, seed, count
+        See `draws`.
+
+    Returns
+    -------
+    list
+        One result per piece.
     """
 
     def of_block(block: int) -> list[T]:
@@ -91,10 +118,9 @@ def over_draws(
 
 
 def _counts(strata: list[int], size: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    """How often each row of each stratum is drawn, shape (size, rows).
+    """Draw rows with replacement in each stratum: counts of shape (size, rows).
 
-    A byte is enough: that one row is drawn more than 255 times has a probability of less than 1 /
-    255!.
+    uint8 suffices: the probability that one row is drawn more than 255 times is below 1 / 255!.
     """
     counts = np.empty((size, sum(strata)), np.uint8)
     begin = 0
@@ -108,8 +134,25 @@ def _counts(strata: list[int], size: int, random: np.random.Generator) -> NDArra
 
 
 def interval(values: Vector, level: float = LEVEL) -> tuple[float, float]:
-    """The percentile interval of draws (Efron and Tibshirani 1993, chapter 13); NaN where no draw
-    is defined."""
+    """Percentile interval of a statistic over bootstrap draws.
+
+    Parameters
+    ----------
+    values : ndarray of shape (draws,)
+        The statistic in each draw; NaN where it is not defined.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end; both NaN where no draw is defined.
+
+    References
+    ----------
+    B. Efron and R. J. Tibshirani (1993). An Introduction to the Bootstrap, chapter 13. Chapman and
+    Hall.
+    """
     values = values[~np.isnan(values)]
     if not len(values):
         return float("nan"), float("nan")

@@ -1,8 +1,7 @@
-"""Draws of the bootstrap and calibration, out of the cell store where nothing that they depend on
-has changed.
+"""Bootstrap draws and calibration, read from the cell store where their inputs are unchanged.
 
-A changed threshold or cost repeats the draws of that rule's decisions and no others: the ranking
-metrics know neither.
+A changed threshold or cost repeats only the draws of that threshold rule: ranking metrics depend on
+neither.
 """
 
 from __future__ import annotations
@@ -36,7 +35,20 @@ def measure(
     seed: int,
     count: int = bootstrap.DRAWS,
 ) -> Measured:
-    """See `counterpoise.evaluation.leaderboard.measure`."""
+    """Measure combinations, from the cell store where it has the result.
+
+    Parameters
+    ----------
+    store : CellStore
+        Read first; a new result is written to it.
+    cells, parts, y, seed, count
+        See `counterpoise.evaluation.leaderboard.measure`.
+
+    Returns
+    -------
+    Measured
+        Metrics of the combinations, in the order of `cells`.
+    """
     scores = [
         array for cell in cells for fold in cell for array in (fold.test_scores, fold.log_odds)
     ]
@@ -59,12 +71,23 @@ def measure(
 def calibrations(
     store: CellStore, cells: Mapping[Cell, list[FoldScores]], y: Labels, *, alone: bool
 ) -> dict[Cell, dict[str, float]]:
-    """What `counterpoise.evaluation.leaderboard.calibration_of` says of each cell.
+    """Calibration statistics of each combination, from the cell store where it has them.
 
     Parameters
     ----------
+    store : CellStore
+        Read first; new results are written to it.
+    cells : mapping of (strategy, model) to list of FoldScores
+        Scores with recalibrated log odds.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
     alone : bool
-        See `counterpoise.engine.parallel.few_here`.
+        Whether this process does all the work, one combination after the other.
+
+    Returns
+    -------
+    dict of (strategy, model) to dict
+        What `counterpoise.evaluation.leaderboard.calibration_of` returns for each.
     """
     found: dict[Cell, dict[str, float]] = {}
     fresh = []
@@ -78,6 +101,7 @@ def calibrations(
     done = parallel.few_here(_calibration, fresh, alone=alone)
     bar = tqdm(done, total=len(fresh), desc="calibration", unit="cell", disable=None)
     for job, made in bar:
+        # a worker killed by the system (out of memory) leaves its job to this process
         values = _calibration(job) if isinstance(made, Killed) else made
         store.put(job[1], StoredObject({}, values))
         found[job[0]] = values
@@ -87,7 +111,7 @@ def calibrations(
 def _calibration(job: tuple[Cell, str, list[FoldScores], Labels]) -> dict[str, float]:
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # with several threads a sum would depend on how many they are
+    with threadpool_limits(1):  # the last digits of a sum depend on the number of threads
         return leaderboard.calibration_of(*job[2:])
 
 
@@ -99,7 +123,21 @@ def redrawn(
     costs: CostMatrix,
     seed: int,
 ) -> Redrawn:
-    """See `counterpoise.evaluation.decisions.redrawn`."""
+    """F1 and cost in each bootstrap draw, from the cell store where it has them.
+
+    Parameters
+    ----------
+    store : CellStore
+        Read first; a new result is written to it.
+    called, parts, y, costs, seed
+        See `counterpoise.evaluation.decisions.redrawn`.
+
+    Returns
+    -------
+    Redrawn
+        One row for each item of `called`, one column per draw.
+    """
+    # an eighth of the bytes to hash; the number of rows is fixed by `parts.codes`
     flags = [np.packbits(fold) for cell in called for fold in cell]
     key = _key(
         "redrawn",
@@ -118,6 +156,7 @@ def redrawn(
 def _key(what: str, module: str, arrays: list[NDArray[Any]], content: list[Any]) -> str:
     return files.digest(
         what,
+        # other library versions or changed code must not find old results
         cell_keys.environment(),
         code_digest(module),
         cell_keys.of_arrays(*arrays),

@@ -1,9 +1,7 @@
-"""How far probabilities can be believed: calibration of a cell's scores, in numbers and in the
-tables behind pictures.
+"""Calibration of a combination's scores: statistics, and the tables behind the charts.
 
-A positive score of 0.3 is calibrated when 3 of 10 such rows are positive. Rare positives make this
-hard to see: nearly every row has a probability near 0, and what matters happens among the few that
-have not. Nothing here reads a model.
+A score of 0.3 is calibrated when 3 of 10 such rows are positive. With rare positives, nearly every
+probability is near 0, and the few others decide. This module reads no model.
 """
 
 from __future__ import annotations
@@ -20,12 +18,13 @@ from counterpoise.evaluation.bootstrap import LEVEL
 from counterpoise.evaluation.corrections import drawn_in, finite_range, logistic
 
 BINS = 15
+"""Bins of the expected calibration error."""
 POINTS = 10
-"""Points of a reliability diagram, at most."""
+"""Maximum number of points in a reliability diagram."""
 
 
 class Line(NamedTuple):
-    """Cox's recalibration of a cell's log odds.
+    """Slope and intercept of Cox's recalibration of a combination's log odds.
 
     Attributes
     ----------
@@ -41,34 +40,44 @@ class Line(NamedTuple):
 
 
 def slope_intercept(y: Labels, log_odds: Vector) -> Line:
-    """Calibration slope and calibration intercept, each from a logistic regression of its own, as
-    the field reports them.
+    """Calibration slope and calibration intercept, each from its own logistic regression.
 
     The slope is b in logit P(y = 1) = a + b log odds: below 1 the probabilities are too extreme,
-    above 1 too modest. The intercept, also called calibration in the large, is a in logit P(y = 1)
-    = a + log odds with the slope held at 1: below 0 the probabilities are too high on the whole,
-    and exp(a) is by how much the odds are off. Both come without a penalty; 1 and 0 are perfect.
-    The a of the first regression is not reported: beside a slope other than 1 it says nothing by
-    itself.
+    above 1 too moderate. The intercept, also called calibration-in-the-large, is a in logit P(y =
+    1) = a + log odds, with the slope fixed at 1. Below 0 the probabilities are too high overall,
+    and exp(a) is the factor by which the odds are off. Both regressions are unpenalised; 1 and 0
+    are perfect. The a of the first regression is not reported, since it has no meaning of its own
+    beside a slope other than 1.
 
-    Infinite log odds (probabilities of exactly 0 and 1) are drawn in to half the smallest and twice
-    the largest odds of the other rows (`counterpoise.evaluation.corrections.drawn_in`), without
-    which a single positive row of probability 0 has no likelihood at all. A cell that gives many
-    such rows has a slope that hangs on this choice.
+    Infinite log odds (probabilities of exactly 0 and 1) are first moved to half the smallest and
+    twice the largest odds of the other rows (`counterpoise.evaluation.corrections.drawn_in`).
+    Without this, a single positive row of probability 0 has likelihood 0. Where many rows have such
+    probabilities, the slope depends on this choice.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels.
+    log_odds : ndarray of shape (n,)
+        Log odds of a positive, which may be infinite.
 
     Returns
     -------
     Line
-        Both NaN for rows of one class alone. The slope alone is NaN where a threshold separates the
-        classes (the most likely slope is infinite), and where every row has the same log odds.
+        Both are NaN where the rows have one class, a probability is missing, or every probability
+        is exactly 0 or 1. The slope alone is NaN where a threshold separates the classes (the
+        likelihood has no maximum), and where every row has the same log odds.
 
     References
     ----------
-    D. R. Cox (1958). Two further applications of a model for binary regression. Biometrika 45. B.
-    Van Calster, D. Nieboer, Y. Vergouwe, B. De Cock, M. J. Pencina and E. W. Steyerberg (2016). A
-    calibration hierarchy for risk models was defined: from utopia to empirical data. Journal of
-    Clinical Epidemiology 74. B. Van Calster, D. J. McLernon, M. van Smeden, L. Wynants and E. W.
-    Steyerberg (2019). Calibration: the Achilles heel of predictive analytics. BMC Medicine 17.
+    D. R. Cox (1958). Two further applications of a model for binary regression. Biometrika 45.
+
+    B. Van Calster, D. Nieboer, Y. Vergouwe, B. De Cock, M. J. Pencina and E. W. Steyerberg (2016).
+    A calibration hierarchy for risk models was defined: from utopia to empirical data. Journal of
+    Clinical Epidemiology 74.
+
+    B. Van Calster, D. J. McLernon, M. van Smeden, L. Wynants and E. W. Steyerberg (2019).
+    Calibration: the Achilles heel of predictive analytics. BMC Medicine 17.
     """
     positive = y == 1
     positives = int(positive.sum())
@@ -99,13 +108,14 @@ def slope_intercept(y: Labels, log_odds: Vector) -> Line:
 
 
 def _in_the_large(values: Vector, positives: int) -> float:
-    """The shift of log odds with which as many positives are expected as there are."""
+    """Shift of log odds at which the expected number of positives equals the observed one."""
     share = positives / len(values)
     usual = np.log(share / (1 - share))
+    # with these shifts every probability is at most, or at least, the share: they bracket the root
     low, high = usual - values.max(), usual - values.min()
     if low == high:
         return float(low)
-    # rounding may leave either end a hair inside of the root
+    # rounding may put either end just inside of the root, so the bracket is widened
     return float(
         brentq(
             lambda shift: expit(values + shift).sum() - positives,
@@ -117,17 +127,30 @@ def _in_the_large(values: Vector, positives: int) -> float:
 
 
 def bins_of_equal_mass(p: Vector, mass: Vector, bins: int) -> Index:
-    """The bin of each row: rows in the order of p, cut into bins of about the same mass, equal p in
-    one bin.
+    """Assign each row to a bin: rows sorted by p, bins of about equal mass, ties in one bin.
 
-    From the lowest p up, a bin ends where it comes nearest to an equal part of the mass that is
-    left, so that many rows of one p take one bin and leave the others to the rest. No bin has less
-    than half of a fair part, hence none is empty, and there may be fewer than asked for.
+    From the lowest p up, a bin ends where its mass is nearest to an equal share of the remaining
+    mass. Many rows with one p therefore fill one bin, and the rest share the others. Every bin has
+    at least half of an equal share, so no bin is empty, and there may be fewer bins than `bins`.
+
+    Parameters
+    ----------
+    p : ndarray of shape (n,)
+        Probabilities, at least one.
+    mass : ndarray of shape (n,)
+        Mass of each row, not negative.
+    bins : int
+        Maximum number of bins.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        Bin of each row, from 0.
     """
     distinct, where = np.unique(p, return_inverse=True)
     up_to = np.cumsum(np.bincount(where, weights=mass, minlength=len(distinct)))
     total, fair = float(up_to[-1]), float(up_to[-1]) / bins
-    ends: list[int] = []  # the last distinct p of each bin
+    ends: list[int] = []  # position of the last distinct p of each bin
     done = 0.0
     while total - done >= fair / 2:
         target = max((total - done) / max(bins - len(ends), 1), fair / 2)
@@ -145,16 +168,27 @@ def bins_of_equal_mass(p: Vector, mass: Vector, bins: int) -> Index:
 
 
 def expected_calibration_error(y: Labels, p: Vector, bins: int = BINS) -> float:
-    """The mean over rows of how far their bin's share of positives is from its mean probability.
+    """Expected calibration error over bins of equal numbers of rows.
 
-    The bins hold equal numbers of rows, as nearly as ties allow, which stay in one bin. Bins of
-    equal width (Guo et al. 2017, whose number of bins this is) put nearly every row into the first
-    one when positives are rare, and the error is then |prevalence - mean probability| and little
-    else; they also are the more biased of the two (Roelofs et al. 2022).
+    It is the mean over rows of |share of positives - mean probability| of the row's bin. Bins hold
+    equal numbers of rows as nearly as ties allow. With rare positives, bins of equal width (Guo et
+    al. 2017, the source of 15 bins) put nearly every row into the first bin. The error is then
+    little more than |prevalence - mean probability|. Such bins are also the more biased of the two
+    (Roelofs et al. 2022).
 
-    It is no proper score, is 0 for giving every row the prevalence, and of a perfectly calibrated
-    cell it is not 0 but about sqrt(2 / pi * prevalence * bins / rows) at most, since each bin is
-    off by chance. Compare it between cells of the same rows only.
+    The error is not a proper scoring rule: it is 0 when every row has the prevalence as its
+    probability. For a perfectly calibrated combination it is not 0, but up to about sqrt(2 / pi *
+    prevalence * bins / rows), since each bin deviates by chance. Compare it only between
+    combinations on the same rows.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels.
+    p : ndarray of shape (n,)
+        Probabilities.
+    bins : int
+        Maximum number of bins.
 
     Returns
     -------
@@ -164,8 +198,10 @@ def expected_calibration_error(y: Labels, p: Vector, bins: int = BINS) -> float:
     References
     ----------
     C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger (2017). On calibration of modern neural networks.
-    ICML. R. Roelofs, N. Cain, J. Shlens and M. C. Mozer (2022). Mitigating bias in calibration
-    error estimation. AISTATS.
+    ICML.
+
+    R. Roelofs, N. Cain, J. Shlens and M. C. Mozer (2022). Mitigating bias in calibration error
+    estimation. AISTATS.
     """
     if not len(p) or np.isnan(p).any():
         return float("nan")
@@ -174,27 +210,29 @@ def expected_calibration_error(y: Labels, p: Vector, bins: int = BINS) -> float:
 
 
 def reliability(y: Labels, p: Vector, bins: int = POINTS) -> pd.DataFrame:
-    """The points of a reliability diagram: for rows of like probability, what was promised and what
-    came.
+    """Points of a reliability diagram: mean probability and share of positives of each bin.
 
-    Half of a bin's mass is counted in rows, the other half in expected positives (a row's p): bins
-    of equal numbers of rows would spend nine points of ten on rows that all but certainly are
-    negative, bins of equal width would leave most points without a row, and bins of expected
-    positives alone would put every row of a model that is sure of itself into one. The labels have
-    no say in it. Equal probabilities stay in one bin and no bin is empty, so there may be fewer
-    bins than asked for.
+    Half of a bin's mass is its share of the rows, the other half its share of the expected
+    positives (the sum of p). Bins of equal numbers of rows would spend nine of ten points on rows
+    that are almost certainly negative. Bins of equal width would leave most points without a row.
+    Bins of expected positives alone would put all rows of an overconfident model into one. Labels
+    do not influence the bins. Equal probabilities stay in one bin and no bin is empty, so there may
+    be fewer bins than `bins`.
 
     Parameters
     ----------
-    y, p : ndarray
-        Labels and probabilities; each row once, since the intervals take rows for independent.
+    y, p : ndarray of shape (n,)
+        Labels and probabilities. Each row appears once, since the intervals assume independent
+        rows.
+    bins : int
+        Maximum number of bins.
 
     Returns
     -------
     DataFrame of bin, rows, positives, mean_probability, observed, low, high
-        From the lowest probabilities up. `low` and `high` are Wilson's 95 % interval of the share
-        of positives, which has a width also where no row of a bin is positive. No line where p has
-        none or a missing value.
+        Bins in ascending order of probability. `low` and `high` are Wilson's 95 % interval of the
+        share of positives, which has a width even in a bin without a positive row. Empty where p is
+        empty or has a missing value.
 
     References
     ----------
@@ -224,27 +262,52 @@ def reliability(y: Labels, p: Vector, bins: int = POINTS) -> pd.DataFrame:
 
 
 def wilson(positives: Index, rows: Index, level: float = LEVEL) -> tuple[Vector, Vector]:
-    """Wilson's interval of a share (1927): the shares that a score test does not reject."""
+    """Wilson's score interval of a share: the shares that a score test does not reject.
+
+    Parameters
+    ----------
+    positives, rows : ndarray of shape (k,), int64
+        Positive rows and all rows (at least 1) of each bin.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    low, high : ndarray of shape (k,)
+        Ends of the intervals.
+
+    References
+    ----------
+    E. B. Wilson (1927). Probable inference, the law of succession, and statistical inference. JASA
+    22.
+    """
     z = float(ndtri((1 + level) / 2))
     share = positives / rows
     middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z / (1 + z * z / rows) * np.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2)
-    # at the ends the two are equal but for rounding
+    # the formula gives exactly 0 and 1 here, except for rounding
     low = np.where(positives == 0, 0.0, middle - half)
     high = np.where(positives == rows, 1.0, middle + half)
     return np.asarray(low), np.asarray(high)
 
 
 def histogram(y: Labels, p: Vector, bins: int = 30) -> pd.DataFrame:
-    """How the scores of each class are distributed: the share of its rows in equal bins of [0, 1].
+    """Histogram of the scores of each class: the share of its rows in equal bins of [0, 1].
 
-    A bin holds its left end and not its right one, the last one both.
+    A bin includes its left edge and excludes its right edge; the last bin includes both.
+
+    Parameters
+    ----------
+    y, p : ndarray of shape (n,)
+        Labels and probabilities.
+    bins : int
+        Number of bins.
 
     Returns
     -------
     DataFrame of label, left, right, share
-        Label 0 from left to right, then label 1. The shares of a label add up to 1; NaN for a label
-        without rows, and for both where a probability is missing.
+        Label 0 from left to right, then label 1. The shares of a label add up to 1. They are NaN
+        for a label without rows, and for both labels where a probability is missing.
     """
     edges = np.linspace(0, 1, bins + 1)
     frames = []

@@ -1,4 +1,4 @@
-"""The map from a model's probabilities to those among the rows as they come, as plain numbers."""
+"""Recalibration of a model's probabilities to the natural prevalence, stored as plain numbers."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from counterpoise.evaluation.corrections import Correction
 class Calibrator:
     """A fitted recalibration.
 
-    The sigmoid (Platt 1999) has two numbers to fit and keeps the order of the rows strictly.
-    Isotonic regression (Zadrozny and Elkan 2002) takes the best of all rising steps: it needs many
-    more positives, and it makes ties, so that average precision and the area under the ROC curve
-    move. Its steps are kept off 0 and 1 by Platt's targets, since a step without a positive among a
-    few hundred rows does not show that there are none.
+    The sigmoid (Platt 1999) has two parameters and preserves the order of the rows strictly.
+    Isotonic regression (Zadrozny and Elkan 2002) fits the best non-decreasing step function. It
+    needs many more positives and creates ties, which changes average precision and the area under
+    the ROC curve. Platt's targets bound its steps away from 0 and 1: a step without a positive
+    among a few hundred rows does not show that there are none.
 
-    Log odds beyond those of the validation rows, and the infinite ones of probabilities of exactly
-    0 or 1, are drawn in first (`corrections.drawn_in`): a sigmoid has seen nothing out there, and
-    the isotonic steps end there anyway.
+    Log odds outside of the range of the validation rows, including infinite ones, are first moved
+    towards that range (`corrections.drawn_in`). A sigmoid was fitted on no rows out there, and the
+    isotonic steps are constant there anyway.
 
     Attributes
     ----------
     kind : Correction
         See `counterpoise.evaluation.corrections`.
     factor : float
-        By which the remedy multiplied the odds; 1 for none.
+        Factor by which the remedy multiplied the odds; 1 for none.
     low, high : float
-        The lowest and highest finite log odds of the validation rows.
+        Lowest and highest finite log odds of the validation rows.
     slope, intercept : float
-        Of the sigmoid.
+        Parameters of the sigmoid.
     steps : tuple of (log odds, probability)
-        Of the isotonic regression: the ends of its steps.
+        Ends of the steps of the isotonic regression.
 
     References
     ----------
@@ -60,17 +60,23 @@ class Calibrator:
         Parameters
         ----------
         kind : Correction
+            How to recalibrate.
         y, scores : ndarray of shape (n,)
-            Labels and the model's probabilities; read by sigmoid and isotonic alone.
+            Labels and the model's probabilities; read by sigmoid and isotonic only.
         factor : float
-            By how much the remedy multiplied the odds (`corrections.odds_factor`); read by exact
-            and approximate alone.
+            Factor by which the remedy multiplied the odds (`corrections.odds_factor`); read by
+            exact and approximate only.
+
+        Returns
+        -------
+        Calibrator
+            The fitted recalibration.
 
         Raises
         ------
         NotApplicable
-            Where the factor is not known, one class stands alone, or a sigmoid is not possible
-            (`corrections.fit_sigmoid`).
+            If the factor is not known (not positive and finite), the rows have one class, or no
+            sigmoid can be fitted (`corrections.fit_sigmoid`).
         """
         if kind == "none":
             return cls(kind)
@@ -96,7 +102,18 @@ class Calibrator:
         return cls(kind, low=low, high=high, steps=tuple(ends))
 
     def log_odds(self, scores: Vector) -> Vector:
-        """Recalibrated log odds of a model's probabilities, each from its own score alone."""
+        """Recalibrated log odds; each row depends on its own score only.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (rows,)
+            The model's probabilities.
+
+        Returns
+        -------
+        ndarray of shape (rows,)
+            Log odds at the natural prevalence.
+        """
         values = corrections.log_odds(scores)
         if self.kind not in ("sigmoid", "isotonic"):
             return np.asarray(values - np.log(self.factor))
@@ -104,19 +121,29 @@ class Calibrator:
         if self.kind == "sigmoid":
             return np.asarray(self.slope * values + self.intercept)
         x, p = np.array(self.steps).T
-        if len(p) == 1:
+        if len(p) == 1:  # one step: interp1d needs two points
             return np.full(len(values), float(corrections.log_odds(p)[0]))
-        # what IsotonicRegression predicts by: the same digits
+        # IsotonicRegression predicts with interp1d, so the digits are the same
         from scipy.interpolate import interp1d
 
         return corrections.log_odds(interp1d(x, p)(np.clip(values, x[0], x[-1])))
 
     def ordered_log_odds(self, scores: Vector) -> Vector:
-        """The same, with the order of the scores kept strictly where the map rises strictly.
+        """Recalibrated log odds in the strict order of the scores, where the map is increasing.
 
-        Log odds that rounding has made equal are moved apart by the least steps there are, so that
-        no ranking metric moves. That looks at all rows together: a row's last digit depends on the
-        others.
+        Log odds that rounding made equal are separated by the smallest possible steps, so that no
+        ranking metric changes. The last digit of a row therefore depends on the other rows.
+        Isotonic log odds keep their ties.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (rows,)
+            The model's probabilities.
+
+        Returns
+        -------
+        ndarray of shape (rows,)
+            Log odds at the natural prevalence.
         """
         values = self.log_odds(scores)
         return values if self.kind == "isotonic" else corrections.in_order_of(scores, values)
@@ -125,11 +152,12 @@ class Calibrator:
 def recalibrated(
     kind: Correction, scores: Vector, y_validation: Labels, validation_scores: Vector, factor: float
 ) -> tuple[Vector, str]:
-    """Recalibrated log odds of test rows, the way that a combination's remedy asks for.
+    """Recalibrate test rows with a recalibration fitted on the validation rows.
 
     Parameters
     ----------
     kind : Correction
+        How to recalibrate.
     scores : ndarray of shape (rows,)
         The model's probabilities of the test rows.
     y_validation, validation_scores, factor
@@ -138,7 +166,7 @@ def recalibrated(
     Returns
     -------
     values : ndarray of shape (rows,)
-        NaN in every row where the recalibration is not possible.
+        Recalibrated log odds; NaN in every row where the recalibration is not possible.
     reason : str
         Why it is not possible; empty where it is.
     """

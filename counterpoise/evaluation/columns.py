@@ -1,4 +1,4 @@
-"""The columns of every table of results, in their order: what stages write and others rely on."""
+"""Columns of every results table, in order: what the stages write and other code reads."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ LEADERBOARD = [
     "delta_low",
     "delta_high",
 ]
-"""The columns of the contract, before the measured ones."""
+"""Columns of the published format, before the measured ones."""
 
 MEASURED = ["fit_seconds", "resample_seconds", "predict_seconds", "peak_bytes"]
-"""What differs from run to run: in reports/leaderboard.csv alone, never in what evaluate writes."""
+"""Columns that differ from run to run. They stand in reports/leaderboard.csv only, never in the
+outputs of evaluate."""
 
 CALIBRATION = ["calibration_slope", "calibration_intercept", "expected_calibration_error"]
-"""Each for the raw scores, and with `_corrected` behind it for the corrected probabilities."""
+"""Each column exists for the raw scores and, with the suffix `_corrected`, for the recalibrated
+probabilities."""
 
 EXTRA = [
     "roc_auc_low",
@@ -60,11 +62,12 @@ EXTRA = [
     "folds",
     "notes",
 ]
-"""`correction` says how the corrected probabilities came about, `level` whether a cell remedies by
-data, algorithm or both. `delta_plain` is the difference from doing nothing at all: strategy none
-with `plain_model`, this model without weights; its `verdict` (win, tie, loss) goes by `p_adjusted`.
-`t` is Nadeau and Bengio's (see `counterpoise.evaluation.significance`). `training_rows` is the mean
-over folds of how many rows a strategy hands on."""
+"""`correction` says how the probabilities were recalibrated. `level` says whether a combination
+remedies by data, algorithm or both. `delta_plain` is the difference from the baseline: strategy
+none with `plain_model`, the same model without weights. Its `verdict` (win, tie or loss) follows
+from `p_adjusted`. Columns with `_t` hold the results of Nadeau and Bengio's test (see
+`counterpoise.evaluation.significance`). `training_rows` is the number of rows after resampling, as
+a mean over folds."""
 
 DECISIONS = [
     "dataset",
@@ -94,7 +97,7 @@ DECISIONS = [
     "delta_cost_high",
     "reason",
 ]
-"""The differences are from doing nothing at all at the same policy."""
+"""The differences are from the baseline at the same threshold rule."""
 
 GROUPED = [
     "strategy",
@@ -108,13 +111,13 @@ GROUPED = [
     "p_adjusted",
     "verdict",
 ]
-"""What of the leaderboard is told of the folds that keep like rows together:
-data/evaluations/<dataset>/grouped.csv."""
+"""Columns of the leaderboard reported for grouped folds, which keep duplicates or declared groups
+together: data/evaluations/<dataset>/grouped.csv."""
 
 CONFUSION = ["tn", "fp", "fn", "tp"]
 
 SWEEP = ["strategy", "model", "threshold", *CONFUSION, "expected_cost"]
-"""What a cell decides at each of many thresholds on its scores:
+"""Decisions of a combination at each of many thresholds on its scores:
 data/evaluations/<dataset>/thresholds.csv."""
 
 COUNTED = [
@@ -124,6 +127,7 @@ COUNTED = [
     "positives_after",
     "synthetic",
 ]
+"""Class counts of one fold before and after resampling."""
 COUNTS = ["strategy", "repeat", "fold", "status", "reason", *COUNTED]
 
 RELIABILITY = [

@@ -1,31 +1,32 @@
-"""Probabilities after a remedy: wrong by construction, and the parts of which `Calibrator` is made.
+"""Formulas behind recalibration: shifts of the log odds, and the sigmoid.
 
-A model fitted on rows that were resampled or weighted estimates the probability of a positive among
-those rows, not among the rows as they come. Where the remedy multiplies the odds of every row by
-one factor w, a formula takes the factor out again:
+A model fitted on resampled or weighted rows estimates the probability of a positive among those
+rows, not at the natural prevalence. Where the remedy multiplies the odds of every row by one factor
+w, a formula removes the factor:
 
     log odds = log(p / (1 - p)) - log(w)
 
-This is both papers' formula: positives weighted or repeated w times give p / (p + w (1 - p))
-(Elkan 2001, theorem 2), and undersampling that keeps a share b of the negatives gives b p / (b p -
-p + 1) (Dal Pozzolo et al. 2015), where w is 1 / b. It is its own inverse with 1 / w.
+Two papers give this formula. Positives weighted or repeated w times give p / (p + w (1 - p)) (Elkan
+2001, theorem 2). Undersampling that keeps a share b of the negatives gives b p / (b p - p + 1) (Dal
+Pozzolo et al. 2015), where w is 1 / b. The formula with 1 / w is its inverse.
 
-It is exact when the rows of a class were drawn, repeated or weighted without regard to their
-features, and as far as the model estimates probabilities among the rows it was given. A logistic
-regression does. A forest of full trees knows repeated rows by heart, so that repeating them moves
-its probabilities of other rows far less than by w, and the shift then goes too far: the calibration
-intercept shows it, and a recalibration corrects it. A probability of exactly 0 or 1 stays what it
-is, however large the shift. Any other remedy is recalibrated on the validation rows, which keep the
+It is exact under two conditions. The rows of a class were drawn, repeated or weighted independently
+of their features, and the model estimates probabilities among its training rows. A logistic
+regression does. A forest of fully grown trees memorises repeated rows, so repeating them changes
+its probabilities of other rows by far less than w. The shift is then too large; the calibration
+intercept shows it, and a fitted recalibration removes it. A probability of exactly 0 or 1 does not
+change under any shift. Any other remedy is recalibrated on the validation rows, which keep the
 natural prevalence.
 
-Everything is handed on as log odds: a shift of them is a sum, and a probability near 1 has no
-digits left for what a shift does to it. `probability` is the way back.
+Functions exchange log odds: a shift is then a sum, and a probability near 1 lacks the digits to
+represent it. `probability` converts back.
 
 References
 ----------
-C. Elkan (2001). The foundations of cost-sensitive learning. IJCAI. A. Dal Pozzolo, O. Caelen, R. A.
-Johnson and G. Bontempi (2015). Calibrating probability with undersampling for unbalanced
-classification. IEEE SSCI.
+C. Elkan (2001). The foundations of cost-sensitive learning. IJCAI.
+
+A. Dal Pozzolo, O. Caelen, R. A. Johnson and G. Bontempi (2015). Calibrating probability with
+undersampling for unbalanced classification. IEEE SSCI.
 """
 
 from __future__ import annotations
@@ -41,45 +42,68 @@ from counterpoise.core.types import Labels, Vector
 Correction = Literal["none", "exact", "approximate", "sigmoid", "isotonic"]
 """How a combination's probabilities are recalibrated.
 
-none: the rows came as they are, and nothing is corrected. exact: the shift by the factor, for rows
-that were drawn, repeated or weighted by class and by nothing else. approximate: the same formula
-where it holds only roughly, for rows that were made (SMOTE, ADASYN). sigmoid, isotonic: fitted, for
-everything else (NearMiss, ENN, Tomek links, focal loss).
-"""
+none: the rows are unchanged, and so are the probabilities. exact: the shift by the factor, for rows
+drawn, repeated or weighted by class alone. approximate: the same formula where it holds only
+approximately, for synthetic rows (SMOTE, ADASYN). sigmoid, isotonic: fitted on the validation rows,
+for everything else (NearMiss, ENN, Tomek links, focal loss)."""
 
 Counts = tuple[float, float]
 """Negatives and positives, in the order of the columns of class counts."""
 
 HALF = float(np.log(2))
+"""Log of 2: half or twice the odds are this far apart in log odds."""
+
 ITERATIONS = 100
+"""Maximum number of Newton steps."""
 
 
 def log_odds(p: Vector) -> Vector:
-    """The logarithm of p / (1 - p): -inf at 0, inf at 1, NaN outside of [0, 1].
+    """Log odds log(p / (1 - p)): -inf at 0, inf at 1, NaN outside of [0, 1].
 
-    It rises with p but, being rounded, not strictly: 1e-10 and the next larger double share their
-    log odds. Where the order of rows must survive, `in_order_of` sees to it.
+    They increase with p, but rounding makes them not strictly increasing: 1e-10 and the next larger
+    double have equal log odds. `in_order_of` restores a strict order.
+
+    Parameters
+    ----------
+    p : ndarray of shape (n,)
+        Probabilities.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        Log odds.
     """
     return np.asarray(logit(np.asarray(p, dtype=np.float64)))
 
 
 def probability(values: Vector) -> Vector:
-    """The probability that belongs to log odds."""
+    """Probabilities of log odds.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Log odds.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        1 / (1 + exp(-values)).
+    """
     return np.asarray(expit(values))
 
 
 def odds_factor(before: Counts, after: Counts, weight_ratio: float = 1.0) -> float:
-    """By how much a remedy multiplies the odds of a positive.
+    """Factor by which a remedy multiplies the odds of a positive.
 
         (positives after / negatives after) / (positives before / negatives before) * weight_ratio
 
     Parameters
     ----------
-    before, after : negatives and positives
-        Of the training rows before and after resampling.
+    before, after : tuple of (negatives, positives)
+        Class counts of the training rows before and after resampling.
     weight_ratio : float
-        What a positive row weighs in the fit over what a negative one weighs: `scale_pos_weight`,
-        or the ratio of the class weights. Resampling and weighting multiply.
+        Weight of a positive row over that of a negative row: `scale_pos_weight`, or the ratio of
+        the class weights. Resampling and weighting multiply.
 
     Returns
     -------
@@ -92,13 +116,26 @@ def odds_factor(before: Counts, after: Counts, weight_ratio: float = 1.0) -> flo
 
 
 def in_order_of(p: Vector, values: Vector) -> Vector:
-    """The values of a rising function of p, with what rounding made equal moved apart by the least
-    steps there are.
+    """Separate the values of an increasing function of p that rounding made equal.
 
-    Doubles are counted off as whole numbers, so that one more is the next double.
+    Equal values are moved apart by the smallest possible steps: doubles are mapped to consecutive
+    integers, so that adding 1 gives the next double.
+
+    Parameters
+    ----------
+    p : ndarray of shape (n,)
+        Arguments; rows with equal p keep equal values.
+    values : ndarray of shape (n,), float64
+        Non-decreasing function of p.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Values that increase strictly with p.
     """
     _, first, where = np.unique(p, return_index=True, return_inverse=True)
     distinct = values[first]
+    # the bits of a non-negative double, read as an integer, sort as the doubles do
     place = np.where(distinct < 0, -1, 1) * np.abs(distinct).view(np.int64)
     steps = np.arange(len(place))
     place = np.maximum.accumulate(place - steps) + steps
@@ -106,19 +143,41 @@ def in_order_of(p: Vector, values: Vector) -> Vector:
 
 
 def finite_range(values: Vector) -> tuple[float, float]:
-    """The lowest and the highest finite value; 0 and 0 where there is none."""
+    """Lowest and highest finite value.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Log odds, which may be infinite.
+
+    Returns
+    -------
+    tuple of float
+        (0, 0) where no value is finite.
+    """
     finite = values[np.isfinite(values)]
     return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
 
 
 def drawn_in(values: Vector, low: float, high: float) -> Vector:
-    """Log odds with those outside of a range drawn in, in their order: none ends farther out than
-    half or twice the odds.
+    """Move log odds outside of a range towards it, at most half or twice the odds beyond its ends.
 
-    Odds below the lower end become the mean of themselves and that end, and mirrored above. A
-    forest's probability of exactly 0 so counts as half of the smallest odds it gave another row, as
-    one writes half of the limit for what lies below the limit of detection. What becomes of a row
-    depends on that row and the range alone.
+    Odds below the lower end become the mean of themselves and that end; above, the mirror image.
+    The order is kept. A forest's probability of exactly 0 thus counts as half of the smallest odds
+    of any other row. Analysts replace values below a limit of detection by half the limit in the
+    same way. The result of a row depends on that row and the range only.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Log odds, which may be infinite.
+    low, high : float
+        Ends of the range, in log odds.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Log odds between low - log(2) and high + log(2).
     """
     with np.errstate(under="ignore"):
         below = low - HALF + np.log1p(np.exp(np.minimum(values - low, 0)))
@@ -127,17 +186,29 @@ def drawn_in(values: Vector, low: float, high: float) -> Vector:
 
 
 def logistic(values: Vector, targets: Vector) -> tuple[float, float]:
-    """Slope and intercept of the logistic regression of targets in [0, 1] on one feature, without a
-    penalty.
+    """Unpenalised logistic regression on one feature, by Newton's method with step halving.
 
-    Newton's method with halved steps. The caller sees to it that there is a minimum: that values
-    are not all the same, and that they do not separate targets of 0 from targets of 1.
+    The caller ensures that a minimum exists: the values are not all equal, and they do not separate
+    targets of 0 from targets of 1.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        The feature.
+    targets : ndarray of shape (n,)
+        Targets in [0, 1], with a mean strictly between 0 and 1.
+
+    Returns
+    -------
+    slope, intercept : float
+        In the feature's own units.
 
     References
     ----------
     H.-T. Lin, C.-J. Lin and R. C. Weng (2007). A note on Platt's probabilistic outputs for support
     vector machines. Machine Learning 68.
     """
+    # a standardised feature keeps the 2 x 2 Hessian well conditioned
     centre, scale = float(values.mean()), float(values.std())
     x = (values - centre) / scale
     mean = float(targets.mean())
@@ -165,7 +236,7 @@ def logistic(values: Vector, targets: Vector) -> tuple[float, float]:
             if there <= loss - 1e-4 * size * decrement or size < 1e-6:
                 break
             size /= 2
-        if not there < loss:  # as near as rounding lets it come
+        if not there < loss:  # converged as far as rounding allows
             break
         slope, intercept, line, loss = (
             slope - size * step[0],
@@ -178,35 +249,56 @@ def logistic(values: Vector, targets: Vector) -> tuple[float, float]:
 
 
 def _log_loss(line: Vector, targets: Vector) -> float:
-    """The log loss, summed over rows, of probabilities given as log odds."""
+    """Log loss, summed over rows, of probabilities given as log odds."""
     size = np.abs(line)
     return float((np.log1p(np.exp(-size)) + (size + line) / 2).sum() - line @ targets)
 
 
 def smoothed(y: Labels) -> tuple[float, float]:
-    """Platt's targets of the negatives and the positives: 1 / (negatives + 2) and (positives + 1) /
-    (positives + 2).
+    """Platt's targets of negatives and positives.
 
-    They are what one would expect of the next row of a class whose rows were all the same so far
-    (Laplace's rule), and they keep a fit on few positives from certainty.
+    They are 1 / (negatives + 2) and (positives + 1) / (positives + 2): the expectation for the next
+    row of a class whose rows were all the same so far (Laplace's rule of succession). They prevent
+    a fit on few positives from reaching certainty.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels.
+
+    Returns
+    -------
+    of_negatives, of_positives : float
+        Targets in (0, 1).
     """
     positives = int((y == 1).sum())
     return 1 / (len(y) - positives + 2), (positives + 1) / (positives + 2)
 
 
 def fit_sigmoid(y: Labels, values: Vector) -> tuple[float, float]:
-    """Slope and intercept of Platt's sigmoid: recalibrated log odds = slope * log odds + intercept.
+    """Fit Platt's sigmoid: recalibrated log odds = slope * log odds + intercept.
 
-    Platt fits 1 / (1 + exp(A f + B)) to the smoothed targets (`smoothed`), so that A is minus the
-    slope and B minus the intercept; f here is the log odds, with which the sigmoid holds the
+    Platt fits 1 / (1 + exp(A f + B)) to smoothed targets (`smoothed`), so that A is minus the slope
+    and B minus the intercept. Here f is the log odds, so that slope 1 and intercept 0 give the
     identity.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels of the validation rows.
+    values : ndarray of shape (n,)
+        Finite log odds of these rows.
+
+    Returns
+    -------
+    slope, intercept : float
+        The slope is positive.
 
     Raises
     ------
     NotApplicable
-        Where the rows have one class alone or one score alone, or where the slope does not come out
-        positive: the model then ranks these positives no higher than the negatives, and the sigmoid
-        would turn its order round.
+        If the rows have one class or one score, or if the slope is not positive. With such a slope,
+        these positives score no higher than the negatives, and the sigmoid would reverse the order.
 
     References
     ----------
@@ -229,6 +321,18 @@ def fit_sigmoid(y: Labels, values: Vector) -> tuple[float, float]:
 
 
 def check_both_classes(y: Labels) -> None:
+    """Check that the validation rows have positives and negatives.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels.
+
+    Raises
+    ------
+    NotApplicable
+        If they have one class only.
+    """
     positives = int((y == 1).sum())
     if not 0 < positives < len(y):
         raise NotApplicable(

@@ -1,5 +1,4 @@
-"""What each decision about each row costs, and what it costs to decide without looking, or with
-perfect knowledge."""
+"""Misclassification costs of each row, and reference costs of deciding without a model."""
 
 from __future__ import annotations
 
@@ -15,8 +14,14 @@ from counterpoise.data.tables import COST, Table
 
 
 class CostMatrix(NamedTuple):
-    """The cost of each kind of decision for each row, shape (n,) each (Elkan 2001, section 1, with
-    a matrix a row)."""
+    """Cost of each kind of decision for each row, in one unit.
+
+    Elkan (2001), section 1, with one matrix per row.
+
+    Attributes
+    ----------
+    false_positive, false_negative, true_positive, true_negative : ndarray of shape (n,)
+    """
 
     false_positive: Vector
     false_negative: Vector
@@ -25,34 +30,76 @@ class CostMatrix(NamedTuple):
 
     @property
     def stakes(self) -> Vector:
-        """What is at stake in each row, shape (n, 2): where it is negative, and where it is
-        positive.
+        """Cost of the wrong decision minus cost of the right one, by the row's actual class.
 
-        Only the difference between the wrong and the right decision matters (Elkan 2001, section
-        2).
+        Only this difference matters for the choice of a decision (Elkan 2001, section 2).
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            Column 0 if the row is negative, column 1 if it is positive.
         """
         return np.column_stack(
             [self.false_positive - self.true_negative, self.false_negative - self.true_positive]
         )
 
     def of(self, rows: Index) -> CostMatrix:
+        """Costs of some rows.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (m,)
+            Positions of the rows.
+
+        Returns
+        -------
+        CostMatrix
+            Arrays of shape (m,), in the order of `rows`.
+        """
         return CostMatrix(*(cost[rows] for cost in self))
 
     def total(self, y: Labels, predicted: NDArray[np.bool_]) -> float:
-        """The cost of a decision about each row."""
+        """Sum of the costs of decisions.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n,)
+            Labels.
+        predicted : ndarray of shape (n,), bool
+            Which rows are predicted positive.
+
+        Returns
+        -------
+        float
+            Total over the rows.
+        """
         as_positive = np.where(y == 1, self.true_positive, self.false_positive)
         as_negative = np.where(y == 1, self.false_negative, self.true_negative)
         return float(np.where(predicted, as_positive, as_negative).sum())
 
 
 def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
-    """Reckon the costs of every row.
+    """Compute the misclassification costs of every row.
+
+    Parameters
+    ----------
+    costs : Costs
+        The configured costs: numbers, or multiples of a column.
+    table : Table
+        The dataset, with its cost columns among the roles.
+    where : str
+        Place named in error messages.
+
+    Returns
+    -------
+    CostMatrix
+        One cost of each kind for each row of the table.
 
     Raises
     ------
     TableError
-        When the values of a column make a cost negative or too large to be added up, a wrong
-        decision cheaper than a right one, or no decision about a row cost more than the other.
+        If a column makes a cost negative, the sum of costs infinite, or a wrong decision cheaper
+        than the right one. Also if both decisions about a row cost the same whatever its class.
     """
 
     def values(cost: Cost) -> Vector:
@@ -124,8 +171,21 @@ def _wrong(
 
 
 def reference(y: Labels, made: CostMatrix) -> dict[str, float]:
-    """The mean cost of a decision without any model: every row called negative, or positive, and
-    every row rightly."""
+    """Mean cost per row of deciding without a model.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels.
+    made : CostMatrix
+        Costs of these rows.
+
+    Returns
+    -------
+    dict of str to float
+        `no_row_positive` and `every_row_positive` for constant predictions, `oracle` for the right
+        decision about every row.
+    """
     n = len(y)
     return {
         "no_row_positive": made.total(y, np.zeros(n, bool)) / n,

@@ -1,7 +1,7 @@
-"""The tables of a dataset's evaluation, made from stored scores: metrics with intervals, decisions,
-curves and counts.
+"""Tables of a dataset's evaluation, computed from stored scores.
 
-No model is loaded here: a new metric or threshold never retrains anything.
+They hold metrics with intervals, decisions, curves and counts. No model is loaded, so a new metric
+or threshold never requires a new fit.
 """
 
 from __future__ import annotations
@@ -57,19 +57,35 @@ from counterpoise.evaluation.threshold_sweep import points, sweep
 from counterpoise.evaluation.thresholds import Confusion
 
 GRID = np.linspace(0, 1, 101)
-"""Where the mean curves are drawn."""
+"""x values of the mean curves."""
 
 CURVES = ["strategy", "model", "curve", "x", "y"]
 ROWS = "rows"
 
 AT_ONCE = 16
-"""Vectors of as many doubles as the table has rows that one cell takes at a time, about."""
+"""Approximate number of float64 vectors, one value per row of the table, that one combination uses
+at once."""
 
 K = TypeVar("K")
 
 
 def curves(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
-    """The precision-recall and ROC curve of a cell, each the mean of its folds' curves."""
+    """Precision-recall and ROC curve of a combination, each the mean of its folds' curves.
+
+    Parameters
+    ----------
+    cell : tuple of (strategy, model)
+        The combination.
+    folds : list of FoldScores
+        Its scores.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+
+    Returns
+    -------
+    DataFrame of strategy, model, curve, x, y
+        Both curves at the 101 values of `GRID`.
+    """
     precision = np.mean(
         [metrics.precision_recall(y[f.test], f.test_scores, GRID) for f in folds], axis=0
     )
@@ -87,7 +103,24 @@ def curves(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
 def by_fold(
     grid: list[Cell], parts: Parts, folds: Vector, limits: dict[Cell, list[list[float]]]
 ) -> pd.DataFrame:
-    """Metrics and thresholds of every fold, one row a value."""
+    """Metrics and thresholds of every combination and fold, one value per row.
+
+    Parameters
+    ----------
+    grid : list of (strategy, model)
+        The combinations that have scores.
+    parts : Parts
+        The split.
+    folds : ndarray of shape (combinations, folds, metrics)
+        Metrics, see `counterpoise.evaluation.leaderboard.Measured`.
+    limits : dict of (strategy, model) to list of list of float
+        Threshold of each threshold rule in each fold.
+
+    Returns
+    -------
+    DataFrame of strategy, model, repeat, fold, metric, value
+        Thresholds are named `threshold_<rule>`.
+    """
     rows = []
     for at, cell in enumerate(grid):
         for k, (repeat, fold) in enumerate(parts.names):
@@ -100,7 +133,20 @@ def by_fold(
 
 
 def entries(params: Params, stored: dict[str, Any]) -> dict[Cell, Entry]:
-    """What is known of every cell of the grid before its scores are looked at."""
+    """Properties of every combination that do not depend on its scores.
+
+    Parameters
+    ----------
+    params : Params
+        The configuration.
+    stored : dict
+        For each strategy the class counts and the status of its models, as `train` wrote them.
+
+    Returns
+    -------
+    dict of (strategy, model) to Entry
+        In the order of the configuration.
+    """
     plain, searched = levels.plain_of(params.models), levels.searched(params)
     result = {}
     for strategy, model in params.cells:
@@ -119,8 +165,18 @@ def entries(params: Params, stored: dict[str, Any]) -> dict[Cell, Entry]:
 
 
 def reliability(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
-    """The reliability diagram of a cell, of the raw and of the corrected probabilities; each row
-    once."""
+    """Reliability diagram of a combination's raw and recalibrated probabilities.
+
+    Parameters
+    ----------
+    cell, folds, y
+        See `curves`. The folds are those of one repeat, so that each row appears once.
+
+    Returns
+    -------
+    DataFrame of strategy, model, side and `counterpoise.evaluation.calibration.reliability`
+        Side is raw or corrected; a side with a missing probability is left out.
+    """
     labels, scores, log_odds = pooled(folds, y)
     sides = {"raw": scores, "corrected": corrections.probability(log_odds)}
     return _of_cell(
@@ -134,7 +190,18 @@ def reliability(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
 
 
 def histogram(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
-    """How the raw scores of each class are distributed."""
+    """Histogram of the raw scores of each class.
+
+    Parameters
+    ----------
+    cell, folds, y
+        See `curves`.
+
+    Returns
+    -------
+    DataFrame of strategy, model, side and `counterpoise.evaluation.calibration.histogram`
+        Side is raw.
+    """
     labels, scores, _ = pooled(folds, y)
     return _of_cell(cell, {"raw": calibration.histogram(labels, scores)})
 
@@ -150,8 +217,22 @@ def _of_cell(cell: Cell, by_side: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def learning(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
-    """The learning curve of a cell, the mean and the range over folds; empty where its model has
-    none."""
+    """Learning curve of a combination: mean and range over folds.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the dataset's scores.
+    cell : tuple of (strategy, model)
+        The combination.
+    parts : Parts
+        The whole split; its grouped repeat is left out.
+
+    Returns
+    -------
+    DataFrame of strategy, model, series, step, mean, low, high
+        Empty where the model records no history.
+    """
     path = folder / cell[0] / f"{cell[1]}.history.parquet"
     if not path.is_file():
         return pd.DataFrame(columns=LEARNING)
@@ -163,7 +244,18 @@ def learning(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
 
 
 def trials(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
-    """The trials of a cell's searches; empty where there were none."""
+    """Trials of a combination's hyperparameter searches.
+
+    Parameters
+    ----------
+    folder, cell, parts
+        See `learning`.
+
+    Returns
+    -------
+    DataFrame of `TRIALS`
+        One trial per row, `params` as JSON text. Empty where there was no search.
+    """
     path = folder / cell[0] / f"{cell[1]}.trials.json"
     found = [
         {
@@ -179,12 +271,26 @@ def trials(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
 
 
 def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
-    """The training rows of one fold in two dimensions, as each strategy that ran there left them.
+    """Project the training rows of one fold to two dimensions, for each strategy that ran there.
 
-    Nothing else here reads features, so that the table is in memory no longer than this takes.
+    Only this function reads features, so the table is in memory no longer than necessary.
+
+    Parameters
+    ----------
+    dataset : str
+        Key of the dataset.
+    params : Params
+        The configuration.
+    fold : Fold
+        The fold.
+
+    Returns
+    -------
+    Projection
+        Sampled rows with their coordinates.
     """
     table, here = tables.read(paths.table(dataset)), {}
-    # one fold alone: all folds of all strategies would fill the memory
+    # only one fold: all folds of all strategies would not fit into memory
     for name in params.strategies:
         found = resampling.read_rows(paths.resampled(dataset, name), table, fold[:2]).get(fold[:2])
         if found is not None:
@@ -200,8 +306,21 @@ def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
 
 
 def training_rows(strategies: pd.Series[str], counts: pd.DataFrame) -> dict[str, pd.Series[float]]:
-    """How many rows a strategy is given and hands on, the mean over folds; missing where it ran in
-    none."""
+    """Number of training rows of each strategy before and after resampling, as a mean over folds.
+
+    Parameters
+    ----------
+    strategies : Series of str
+        Strategy of each row of the leaderboard.
+    counts : DataFrame
+        Class counts of each strategy and fold.
+
+    Returns
+    -------
+    dict of str to Series of float
+        `training_rows_before` and `training_rows`, aligned with `strategies`. Missing where the
+        strategy ran in no fold.
+    """
 
     def mean(when: str) -> pd.Series[float]:
         rows = counts[f"negatives_{when}"].astype("float64") + counts[f"positives_{when}"].astype(
@@ -213,7 +332,20 @@ def training_rows(strategies: pd.Series[str], counts: pd.DataFrame) -> dict[str,
 
 
 def of_parts(stored: dict[str, Any], parts: Parts) -> dict[str, Any]:
-    """What `train` left behind, of some folds alone."""
+    """Restrict the results of `train` to some folds.
+
+    Parameters
+    ----------
+    stored : dict
+        Results by strategy, see `entries`.
+    parts : Parts
+        The folds to keep.
+
+    Returns
+    -------
+    dict
+        A copy of `stored` with the counts and fits of these folds.
+    """
 
     def mine(folds: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [fold for fold in folds if (fold["repeat"], fold["fold"]) in parts.names]
@@ -231,21 +363,32 @@ def of_parts(stored: dict[str, Any], parts: Parts) -> dict[str, Any]:
 
 
 def fitted(told: dict[str, Any]) -> set[tuple[int, int]]:
-    """The folds in which a model was fitted."""
+    """Folds in which a model was fitted.
+
+    Parameters
+    ----------
+    told : dict
+        Stored status of the model, with its fits in `folds`.
+
+    Returns
+    -------
+    set of (repeat, fold)
+    """
     return {(fold["repeat"], fold["fold"]) for fold in told["folds"]}
 
 
 @dataclass(frozen=True)
 class OfCell:
-    """What follows from one cell's scores and no other's.
+    """Results that depend on the scores of one combination only.
 
     Attributes
     ----------
-    right
-        The scores with recalibrated log odds.
+    right : list of FoldScores
+        Scores with recalibrated log odds.
     decided, limits, called
         See `counterpoise.evaluation.decisions.decisions`.
     tables : dict of str to DataFrame
+        Tables by name.
     """
 
     right: list[FoldScores]
@@ -262,7 +405,26 @@ def recalibrated(
     stored: dict[str, Any],
     mine: list[FoldScores],
 ) -> list[FoldScores]:
-    """A cell's scores with recalibrated log odds."""
+    """Recalibrate the scores of a combination.
+
+    Parameters
+    ----------
+    cell : tuple of (strategy, model)
+        The combination.
+    grid : mapping of (strategy, model) to Entry
+        See `entries`.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+    stored : dict
+        Results by strategy, see `entries`.
+    mine : list of FoldScores
+        Its raw scores.
+
+    Returns
+    -------
+    list of FoldScores
+        The scores with recalibrated log odds.
+    """
     made = stored[cell[0]]
     return recalibrate(
         mine, grid[cell].correction, y, made["counts"], made["models"][cell[1]]["folds"]
@@ -280,7 +442,26 @@ def of_cell(
     matrix: CostMatrix,
     once: int,
 ) -> OfCell:
-    """All that is made of one cell, of which the first `once` folds make up one repeat."""
+    """Evaluate one combination.
+
+    Parameters
+    ----------
+    cell, grid, y, stored, mine
+        See `recalibrated`.
+    dataset : str
+        Key of the dataset.
+    rules : Thresholds
+        The threshold rules.
+    matrix : CostMatrix
+        Misclassification costs of the table's rows.
+    once : int
+        Number of folds that make up the first repeat.
+
+    Returns
+    -------
+    OfCell
+        Recalibrated scores, decisions and tables.
+    """
     mine = recalibrated(cell, grid, y, stored, mine)
     decided, limits, called = decisions(dataset, cell, mine, y, rules, matrix)
     tables = {
@@ -293,13 +474,37 @@ def of_cell(
 
 
 def small(rows: int) -> bool:
-    """Whether the vectors of several cells have room in memory at once."""
+    """Whether the vectors of as many combinations as there are cores fit into memory.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of the table.
+
+    Returns
+    -------
+    bool
+        True if those of one combination take at most half of `bootstrap.LARGEST` over the number of
+        cores.
+    """
     return AT_ONCE * 8 * rows <= bootstrap.LARGEST / parallel.cores() / 2
 
 
 def side_by_side(jobs: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
-    """What each job comes to, worked on side by side where the vectors of a table's rows are
-    small."""
+    """Run jobs in parallel threads where their vectors fit into memory, otherwise in sequence.
+
+    Parameters
+    ----------
+    jobs : mapping of name to callable
+        Each is called without arguments.
+    rows : int
+        Rows of the table, see `small`.
+
+    Returns
+    -------
+    dict
+        Result of each job by name.
+    """
     together = small(rows)
     made = parallel.in_threads(
         lambda name: jobs[name](), list(jobs), together=together, label="cells", unit="cell"
@@ -317,8 +522,22 @@ def grouped(
     scores: dict[Cell, list[FoldScores]],
     store: CellStore,
 ) -> pd.DataFrame:
-    """What the leaderboard would be, had like rows been kept together; no rows where the split does
-    not ask for it."""
+    """Leaderboard of the grouped folds, which keep duplicates or declared groups together.
+
+    Parameters
+    ----------
+    dataset, params, y, facts, stored, store
+        See `evaluate`.
+    parts : Parts
+        The grouped folds.
+    scores : dict of (strategy, model) to list of FoldScores
+        Scores of the combinations fitted in every grouped fold.
+
+    Returns
+    -------
+    DataFrame of `GROUPED`
+        Empty where the split has no grouped folds.
+    """
     if not len(parts):
         return pd.DataFrame(columns=GROUPED)
     grid = entries(params, stored)
@@ -347,15 +566,37 @@ def evaluate(
     picture: Callable[[], Projection],
     store: CellStore,
 ) -> tuple[dict[str, pd.DataFrame], Projection]:
-    """The tables of a dataset's evaluation that follow from its scores, by name, and the picture of
-    its rows.
+    """Compute the tables of a dataset's evaluation and the projection of its rows.
 
     Parameters
     ----------
+    dataset : str
+        Key of the dataset.
+    params : Params
+        The configuration.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+    parts : Parts
+        The folds of the comparison.
+    matrix : CostMatrix
+        Misclassification costs of the table's rows.
+    facts : dict
+        Facts of the dataset; `rows` and `prevalence` go into the leaderboard.
     stored : dict
-        For each strategy the class counts and the status of its models, as `train` left them.
-    scores : dict
-        The scores of the cells whose status is ok.
+        For each strategy the class counts and the status of its models, as `train` wrote them.
+    scores : dict of (strategy, model) to list of FoldScores
+        Scores of the combinations whose status is ok.
+    picture : callable
+        Returns the projection of the training rows.
+    store : CellStore
+        Cache of draws and calibration.
+
+    Returns
+    -------
+    tables : dict of str to DataFrame
+        Tables by name; `counterpoise.evaluation.columns` lists their columns.
+    rows : Projection
+        The projection of the training rows.
     """
     grid = entries(params, stored)
     # the folds of the first repeat
@@ -405,19 +646,18 @@ def evaluate(
 
 
 class Evaluation(NamedTuple):
-    """All that `evaluate` says of a dataset.
+    """Complete evaluation of a dataset.
 
     Attributes
     ----------
     tables : dict of str to DataFrame
-        By name; the columns stand in `counterpoise.evaluation.columns`.
+        By name; `counterpoise.evaluation.columns` lists their columns.
     facts : dict
-        What holds for the dataset as a whole: the split, thresholds, costs and data checks among
-        it.
+        Facts of the whole dataset, among them split, thresholds, costs and data checks.
     stored : dict
-        For each strategy the class counts and the status of its models, as `train` left them.
+        For each strategy the class counts and the status of its models, as `train` wrote them.
     evaluated : int
-        How many combinations have scores.
+        Number of combinations that have scores.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -427,7 +667,29 @@ class Evaluation(NamedTuple):
 
 
 def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
-    """Evaluate a dataset from the results of the stages before."""
+    """Evaluate a dataset from the results of the earlier stages.
+
+    Parameters
+    ----------
+    name : str
+        Key of the dataset.
+    params : Params
+        The configuration.
+    store : CellStore
+        Cache of draws and calibration.
+
+    Returns
+    -------
+    Evaluation
+        Tables and facts, ready to be written.
+
+    Raises
+    ------
+    ResultError
+        If stored scores do not match the split.
+    TableError
+        If a column makes misclassification costs invalid (`costs.matrix`).
+    """
     whole = splits.read(paths.split(name))
     table = tables.read(paths.table(name), features=False)
     matrix = costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")

@@ -1,5 +1,4 @@
-"""Decisions: what each cell decides at each threshold policy, how often it is wrong and what that
-costs."""
+"""Decisions of each combination under each threshold rule, with their error rates and costs."""
 
 from __future__ import annotations
 
@@ -23,17 +22,37 @@ from counterpoise.evaluation.thresholds import Confusion
 POLICIES = tuple(Thresholds.model_fields)
 
 Decided = tuple[NDArray[np.bool_], float]
-"""Which test rows are called positive, and the threshold (the mean, where each row has its own)."""
+"""Which test rows are predicted positive, and the threshold (the mean, where each row has its own).
+"""
 
 
 Called = list[NDArray[np.bool_]] | None
-"""Which test rows are called positive, fold after fold; None where a policy decides nothing."""
+"""Which test rows are predicted positive, fold after fold; None where a rule decides nothing."""
 
 
 def decide(
     policy: str, rules: Thresholds, y: Labels, fold: FoldScores, costs: CostMatrix
 ) -> Decided | str:
-    """The decisions of a policy in one fold, or why there are none."""
+    """Decide about the test rows of one fold by a threshold rule.
+
+    Parameters
+    ----------
+    policy : {"half", "tuned", "cost"}
+        The threshold rule.
+    rules : Thresholds
+        Settings of the rules.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+    fold : FoldScores
+        Scores of the fold, recalibrated for the rule `cost: expected`.
+    costs : CostMatrix
+        Misclassification costs of the table's rows.
+
+    Returns
+    -------
+    Decided or str
+        Predictions of the test rows with the threshold, or the reason why there are none.
+    """
     if policy == "half":
         return fold.test_scores >= rules.half, rules.half
     if policy == "cost" and rules.cost == "expected":
@@ -59,10 +78,33 @@ def decisions(
     rules: Thresholds,
     costs: CostMatrix,
 ) -> tuple[list[dict[str, Any]], list[list[float]], list[Called]]:
-    """One row a policy: counts summed over folds and repeats, rates of these counts.
+    """Evaluate the decisions of a combination under each threshold rule.
 
-    Beside the rows stand the threshold of each fold and the rows called positive, policy after
-    policy.
+    Counts are sums over folds and repeats; rates are computed from these counts.
+
+    Parameters
+    ----------
+    dataset : str
+        Key of the dataset.
+    cell : tuple of (strategy, model)
+        The combination.
+    folds : list of FoldScores
+        Its scores, recalibrated.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+    rules : Thresholds
+        Settings of the threshold rules.
+    costs : CostMatrix
+        Misclassification costs of the table's rows.
+
+    Returns
+    -------
+    rows : list of dict
+        One row of the table of decisions for each rule.
+    chosen : list of list of float
+        For each rule the threshold in each fold; NaN where there is none.
+    called : list of Called
+        For each rule the predicted positives; None where a fold has no decisions.
     """
     rows, chosen, called = [], [], list[Called]()
     for policy in POLICIES:
@@ -110,8 +152,12 @@ def decisions(
 
 
 class Redrawn(NamedTuple):
-    """F1 and the mean cost of a decision, of each cell and policy in each draw: shape (cells and
-    policies, draws)."""
+    """F1 and mean cost of a decision in each bootstrap draw.
+
+    Attributes
+    ----------
+    f1, cost : ndarray of shape (combinations and rules, draws)
+    """
 
     f1: Vector
     cost: Vector
@@ -120,15 +166,29 @@ class Redrawn(NamedTuple):
 def redrawn(
     called: Sequence[list[NDArray[np.bool_]]], parts: Parts, y: Labels, costs: CostMatrix, seed: int
 ) -> Redrawn:
-    """What decisions come to when the tested rows are redrawn, with the draws that the ranking
-    metrics have.
+    """F1 and mean cost of decisions in each bootstrap draw, the same draws as for ranking metrics.
 
-    Counts are summed over folds and repeats first, as they are in the table.
+    Counts are first summed over folds and repeats, as in the table of decisions.
 
     Parameters
     ----------
-    called : sequence of lists
-        Of each cell and policy the rows called positive, fold after fold in the order of the rows.
+    called : sequence of list of ndarray of bool
+        For each combination and threshold rule the predicted positives, fold after fold, test rows
+        ascending.
+    parts : Parts
+        The split.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+    costs : CostMatrix
+        Misclassification costs of the table's rows.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    Redrawn
+        One row for each item of `called`, one column per draw. F1 is NaN in a draw without actual
+        and predicted positives.
     """
     tests = [np.sort(fold.test) for fold in parts]
     positive_by_fold = [
@@ -171,17 +231,31 @@ def differences(
     seed: int,
     redraw: Redraw = redrawn,
 ) -> pd.DataFrame:
-    """The table of decisions with the differences in F1 and cost from the baseline at the same
-    threshold rule.
+    """Add the differences in F1 and cost from the baseline at the same threshold rule.
 
     Parameters
     ----------
-    called : mapping
-        Of each cell the rows called positive, policy after policy.
-    pairs : mapping
-        The baseline, for each cell that is compared.
+    table : DataFrame
+        Rows of `decisions`.
+    called : mapping of (strategy, model) to list of Called
+        Predicted positives of each combination, one item per threshold rule.
+    pairs : mapping of (strategy, model) to (strategy, model)
+        The baseline of each compared combination.
+    parts : Parts
+        The split.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+    costs : CostMatrix
+        Misclassification costs of the table's rows.
+    seed : int
+        Seed of the draws.
     redraw : callable
-        Gives what `redrawn` does; asked for each threshold rule by itself.
+        Same signature and result as `redrawn`; called once for each threshold rule.
+
+    Returns
+    -------
+    DataFrame of `DECISIONS`
+        `delta_` columns with their intervals; missing where there is nothing to compare.
     """
     both = {
         (*cell, policy): mine
@@ -192,6 +266,7 @@ def differences(
     if not both:
         return table.reindex(columns=DECISIONS)
     drawn: dict[tuple[str, str, str], tuple[Vector, Vector]] = {}
+    # one call per rule: a changed rule then invalidates only its own cached draws
     for policy in POLICIES:
         mine = {name: one for name, one in both.items() if name[2] == policy}
         if mine:

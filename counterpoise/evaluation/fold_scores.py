@@ -1,5 +1,4 @@
-"""A cell's scores by fold, raw and recalibrated, held against the split that they belong
-to."""
+"""Scores of a combination by fold, raw and recalibrated, checked against the split."""
 
 from __future__ import annotations
 
@@ -20,16 +19,18 @@ from counterpoise.evaluation.corrections import Correction
 
 @dataclass(frozen=True)
 class FoldScores:
-    """One cell's scores in one fold, rows ascending.
+    """Scores of one combination in one fold, rows ascending.
 
     Attributes
     ----------
     test, validation : ndarray of int64
         Positions of the rows in the table.
     test_scores, validation_scores : ndarray of float64
-        The model's own.
+        Raw scores of the model.
     log_odds : ndarray of float64
-        Of the test rows, recalibrated; NaN where that was not possible, for the `reason`.
+        Recalibrated log odds of the test rows; NaN where recalibration was not possible.
+    reason : str
+        Why it was not possible; empty where it was.
     """
 
     test: Index
@@ -41,13 +42,38 @@ class FoldScores:
 
     @property
     def corrected(self) -> Vector:
-        """The corrected probabilities of the test rows."""
+        """Recalibrated probabilities of the test rows.
+
+        Returns
+        -------
+        ndarray of shape (m,)
+            NaN where recalibration was not possible.
+        """
         return corrections.probability(self.log_odds)
 
 
 def fold_scores(stored: pd.DataFrame, parts: Parts, where: str) -> list[FoldScores]:
-    """A cell's stored scores by fold, held against the split: every row of a part has one score.
-    Not recalibrated yet."""
+    """Split a combination's stored scores by fold, and check that every row has one score.
+
+    Parameters
+    ----------
+    stored : DataFrame of repeat, fold, part, row, score
+        As `train` wrote it.
+    parts : Parts
+        The split.
+    where : str
+        File named in error messages.
+
+    Returns
+    -------
+    list of FoldScores
+        In the order of the folds, not recalibrated yet: log odds are NaN.
+
+    Raises
+    ------
+    ResultError
+        If the test or validation rows of a fold are not those of the split.
+    """
     groups: Any = stored.groupby(["repeat", "fold", "part"], sort=True).indices
     rows, scores = stored["row"].to_numpy(dtype=np.int64), stored["score"].to_numpy()
     nothing = np.empty(0, np.int64)
@@ -82,13 +108,26 @@ def recalibrate(
     counts: list[dict[str, Any]],
     facts: list[dict[str, Any]],
 ) -> list[FoldScores]:
-    """The same scores with recalibrated log odds.
+    """Add recalibrated log odds to a combination's scores.
 
     Parameters
     ----------
-    counts, facts : list of dict
-        For each fold the class counts before resampling, and what the fit told: rows and positives
-        fitted on, and what a positive row weighs over a negative one.
+    cell : list of FoldScores
+        Raw scores, one item per fold.
+    kind : Correction
+        How to recalibrate.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+    counts : list of dict
+        Class counts before resampling, one item per fold.
+    facts : list of dict
+        Facts of each fit: rows and positives fitted on, and the weight of a positive row over that
+        of a negative one (1 where absent).
+
+    Returns
+    -------
+    list of FoldScores
+        Copies with `log_odds` and `reason`.
     """
     result = []
     for fold, count, fact in zip(cell, counts, facts, strict=True):
@@ -106,7 +145,20 @@ def recalibrate(
 
 
 def pooled(cell: list[FoldScores], y: Labels) -> tuple[Labels, Vector, Vector]:
-    """Labels, scores and corrected log odds of all folds together."""
+    """Pool labels, raw scores and recalibrated log odds over all folds.
+
+    Parameters
+    ----------
+    cell : list of FoldScores
+        At least one fold.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+
+    Returns
+    -------
+    labels, scores, log_odds : ndarray of shape (m,)
+        A row tested in several repeats appears once for each.
+    """
     rows = np.concatenate([fold.test for fold in cell])
     return (
         y[rows],

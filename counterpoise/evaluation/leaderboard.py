@@ -1,5 +1,4 @@
-"""The leaderboard: every metric of every cell with its interval, and the differences between
-cells."""
+"""The leaderboard: every metric of every combination with its interval, and paired differences."""
 
 from __future__ import annotations
 
@@ -22,17 +21,18 @@ from counterpoise.evaluation.multiple import holm
 
 
 class Measured(NamedTuple):
-    """Every metric of every cell, as it is and for each draw of the paired bootstrap.
+    """Metrics of every combination: point estimates, and values in each bootstrap draw.
 
     Attributes
     ----------
-    folds : ndarray of shape (cells, folds, metrics)
-    draws : ndarray of shape (cells, `bootstrap.DRAWS`, metrics)
+    folds : ndarray of shape (combinations, folds, metrics)
+        Point estimates.
+    draws : ndarray of shape (combinations, `bootstrap.DRAWS`, metrics)
         Means over folds.
-    ranked : ndarray of shape (cells, draws)
-        The average precision alone, of these draws and as many more as the verdict takes.
+    ranked : ndarray of shape (combinations, draws)
+        Average precision only, in these draws and the further ones that the verdict needs.
     trained, tested : float
-        Rows of a training and of a test part, the mean over folds.
+        Mean number of training and of test rows per fold.
     """
 
     folds: Vector
@@ -49,7 +49,27 @@ def measure(
     seed: int,
     count: int = bootstrap.DRAWS,
 ) -> Measured:
-    """Measure cells, with so many draws for the verdict."""
+    """Compute all metrics of combinations, with bootstrap draws.
+
+    Parameters
+    ----------
+    cells : sequence of list of FoldScores
+        One item per combination, each with the folds of `parts` in order.
+    parts : Parts
+        The split.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+    seed : int
+        Seed of the draws.
+    count : int
+        Draws of average precision, at least `bootstrap.DRAWS`. Other metrics have
+        `bootstrap.DRAWS`.
+
+    Returns
+    -------
+    Measured
+        In the order of `cells`.
+    """
     if not cells:
         empty = np.empty((0, len(parts), len(METRICS)))
         return Measured(empty, empty, empty[..., 0], 0.0, 0.0)
@@ -70,6 +90,7 @@ def measure(
     ]
 
     def block(weights: metrics.Weights) -> Vector:
+        # in the order of METRICS: two ranking metrics, then the means of the losses
         values = np.empty((len(cells), len(names), weights.shape[1], len(METRICS)))
         for k in range(len(names)):
             for c in range(len(cells)):
@@ -86,7 +107,7 @@ def measure(
     as_it_is = block(np.ones((len(y), 1), np.float32))[:, :, 0, :]
 
     def piece(first: int, weights: metrics.Weights) -> tuple[Vector | None, Vector]:
-        """All metrics of the draws that intervals are of, and the average precision of all."""
+        """All metrics for the draws of the intervals; average precision for every draw."""
         if first >= bootstrap.DRAWS:
             return None, mean_of_folds(ranks_alone(weights))
         every = mean_of_folds(block(weights))
@@ -107,7 +128,18 @@ def measure(
 
 
 def mean_of_folds(values: Vector) -> Vector:
-    """The mean over axis 1, of the folds in which the metric is defined."""
+    """Mean over the folds in which a metric is defined.
+
+    Parameters
+    ----------
+    values : ndarray of shape (combinations, folds, ...)
+        NaN where not defined.
+
+    Returns
+    -------
+    ndarray of shape (combinations, ...)
+        NaN where no fold defines the metric.
+    """
     defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(defined, values, 0).sum(axis=1) / defined.sum(axis=1))
@@ -115,16 +147,19 @@ def mean_of_folds(values: Vector) -> Vector:
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a cell before its scores are looked at.
+    """Properties of a combination that do not depend on its scores.
 
     Attributes
     ----------
-    status, reason, notes : as `train` left them
-    level, correction : see `counterpoise.evaluation.levels`
+    status, reason : str
+    notes : list of str
+        As `train` wrote them.
+    level, correction : str
+        See `counterpoise.evaluation.levels`.
     plain_model : str or None
-        The model that does nothing, with strategy none.
+        Model of the baseline, which has strategy none.
     trials : int
-        Of the search for its parameters.
+        Trials of the hyperparameter search, 0 for none.
     """
 
     status: str
@@ -144,15 +179,29 @@ def leaderboard(
     measured: Measured,
     facts: dict[str, Any],
 ) -> pd.DataFrame:
-    """One row a cell; a cell that could not run has its status and reason and no numbers.
+    """Build the leaderboard, one row per combination.
+
+    A combination that could not run has its status and reason, and no numbers.
 
     Parameters
     ----------
-    scores : mapping of the cells that ran
-    calibrated : mapping
-        What `calibration_of` says of each of them.
+    dataset : str
+        Key of the dataset.
+    grid : mapping of (strategy, model) to Entry
+        Every combination.
+    scores : mapping of (strategy, model) to list of FoldScores
+        The combinations that ran.
+    calibrated : mapping of (strategy, model) to mapping
+        What `calibration_of` returns for each of them.
     measured : Measured
-        Of these cells, in the same order.
+        Metrics of these combinations, in the same order.
+    facts : dict
+        Facts of the dataset, among them `rows` and `prevalence`.
+
+    Returns
+    -------
+    DataFrame of `LEADERBOARD` and `EXTRA`
+        In the order of `grid`.
     """
     folds, draws = measured.folds, measured.draws
     places, pairs = {cell: k for k, cell in enumerate(scores)}, compared(grid, scores)
@@ -194,6 +243,7 @@ def leaderboard(
             name: getattr(entry, name) for name in ("level", "correction", "plain_model", "trials")
         }
         rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(entry.notes)})
+    # Holm's correction covers all comparisons of the dataset, so verdicts need every row first
     for row, adjusted in zip(rows, holm([row.get("p_value", np.nan) for row in rows]), strict=True):
         value, low, high = (
             float(row.get(f"delta_plain{end}", np.nan)) for end in ("", "_low", "_high")
@@ -203,7 +253,20 @@ def leaderboard(
 
 
 def compared(grid: Mapping[Cell, Entry], scores: Collection[Cell]) -> dict[Cell, Cell]:
-    """The cells that a verdict is given on, each with the cell that does nothing."""
+    """Combinations that receive a verdict, each with its baseline.
+
+    Parameters
+    ----------
+    grid : mapping of (strategy, model) to Entry
+        Every combination.
+    scores : collection of (strategy, model)
+        The combinations that have scores.
+
+    Returns
+    -------
+    dict of (strategy, model) to (strategy, model)
+        Both members of each pair have scores, and they differ.
+    """
     pairs = {
         cell: (NONE, str(entry.plain_model))
         for cell, entry in grid.items()
@@ -217,17 +280,30 @@ def compared(grid: Mapping[Cell, Entry], scores: Collection[Cell]) -> dict[Cell,
 
 
 Difference = tuple[float, tuple[float, float], Vector, Vector]
-"""Of two cells in average precision: its value, its interval, and itself in every draw and in every
-fold."""
+"""Difference of two combinations in average precision: value, interval, value in every draw, and
+value in every fold."""
 
 
 def against(measured: Measured, cell: int, other: int) -> Difference:
-    """How far a cell lies above another one, both tested on the same rows."""
+    """Difference in average precision of two combinations tested on the same rows.
+
+    Parameters
+    ----------
+    measured : Measured
+        Metrics of all combinations.
+    cell, other : int
+        Positions of the two in `measured`.
+
+    Returns
+    -------
+    Difference
+        `cell` minus `other`.
+    """
     folds = measured.folds[cell, :, 0] - measured.folds[other, :, 0]
     draws = measured.ranked[cell] - measured.ranked[other]
     value = float(np.nanmean(measured.folds[cell, :, 0]) - np.nanmean(measured.folds[other, :, 0]))
-    # by the draws that every grid has, so that an interval does not move with how many cells there
-    # are
+    # only the first DRAWS draws, which every grid has: the interval must not depend on how many
+    # combinations the grid holds
     return value, bootstrap.interval(draws[: bootstrap.DRAWS]), draws, folds
 
 
@@ -246,8 +322,22 @@ def _verdict_on(measured: Measured, cell: int, plain: int) -> dict[str, float]:
 
 
 def calibration_of(cell: list[FoldScores], y: Labels) -> dict[str, float]:
-    """How right the probabilities are, over the rows of all folds: a fold has too few positives to
-    tell."""
+    """Calibration statistics of a combination, over the pooled rows of all folds.
+
+    Rows are pooled since one fold has too few positives for these statistics.
+
+    Parameters
+    ----------
+    cell : list of FoldScores
+        Scores with recalibrated log odds.
+    y : ndarray of shape (n,)
+        Labels of the table's rows.
+
+    Returns
+    -------
+    dict of str to float
+        Each name of `CALIBRATION`, for raw scores and with the suffix `_corrected`.
+    """
     labels, scores, log_odds = pooled(cell, y)
     result: dict[str, float] = {}
     for side, values in (("", corrections.log_odds(scores)), ("_corrected", log_odds)):

@@ -1,5 +1,4 @@
-"""What a cell is: at which level it remedies, what doing nothing means for it, and how its
-probabilities are mended."""
+"""Properties of a combination: level of its remedy, baseline, and kind of recalibration."""
 
 from __future__ import annotations
 
@@ -10,24 +9,48 @@ from counterpoise.core.config import Model, Params, Strategy
 from counterpoise.models.registry import MODELS, RATIO, loss_of
 from counterpoise.samplers.registry import kind_of as sampler_of
 
-if TYPE_CHECKING:  # it stands on scipy, which those who ask for a level alone can do without
+if TYPE_CHECKING:  # corrections imports scipy, which callers that need only a level can avoid
     from counterpoise.evaluation.corrections import Correction
 
 Level = Literal["none", "data", "algorithm", "hybrid"]
-"""The two levels of the field, both, or neither."""
+"""Level of a remedy: data, algorithm, both (hybrid), or none."""
 
 ALGORITHM = {"class_weight", "scale_pos_weight", "loss", "loss_alpha", "loss_gamma"}
-"""Parameters that remedy imbalance."""
+"""Model parameters that act as remedies."""
 
 
 def settings(key: str, entry: Model) -> dict[str, Any]:
-    """The parameters of an entry, with the defaults of its kind."""
+    """Parameters of a model entry, with the defaults of its kind.
+
+    Parameters
+    ----------
+    key : str
+        Key of the entry, and its kind where the entry names none.
+    entry : Model
+        The entry.
+
+    Returns
+    -------
+    dict
+        Values by parameter name.
+    """
     return {**MODELS[entry.model or key].defaults, **entry.params}
 
 
 def remedies(key: str, entry: Model) -> bool:
-    """Whether a model is a remedy at the level of the algorithm, by its kind, its weights, its loss
-    or its search."""
+    """Whether a model entry is a remedy at the level of the algorithm.
+
+    It is one by its kind, its costs, its class weights, its loss or its search space.
+
+    Parameters
+    ----------
+    key, entry
+        See `settings`.
+
+    Returns
+    -------
+    bool
+    """
     params = settings(key, entry)
     weighed = params.get("class_weight") is not None or params.get("scale_pos_weight") not in (
         None,
@@ -45,7 +68,23 @@ def remedies(key: str, entry: Model) -> bool:
 
 
 def level(strategy: str, entry: Strategy, model: str, of_model: Model) -> Level:
-    """The level of a cell."""
+    """Level at which a combination remedies imbalance.
+
+    Parameters
+    ----------
+    strategy : str
+        Key of the strategy.
+    entry : Strategy
+        Its entry.
+    model : str
+        Key of the model.
+    of_model : Model
+        Its entry.
+
+    Returns
+    -------
+    {"none", "data", "algorithm", "hybrid"}
+    """
     data = sampler_of(strategy, entry) is not None
     algorithm = remedies(model, of_model)
     if data and algorithm:
@@ -54,12 +93,20 @@ def level(strategy: str, entry: Strategy, model: str, of_model: Model) -> Level:
 
 
 def plain_of(models: Mapping[str, Model]) -> dict[str, str | None]:
-    """For each entry, the entry of the same model without a remedy: what doing nothing at all means
-    for it.
+    """Find the baseline model of each entry: the entry of the same model without a remedy.
 
-    Among several, one that searches if the entry does and does not if it does not, of these one on
-    the same device, and of these the one that shares most parameters. None where there is no such
-    entry.
+    Among several candidates, the best match wins by three criteria in turn: searched like the entry
+    or not, on the same device, most shared parameters.
+
+    Parameters
+    ----------
+    models : mapping of str to Model
+        The configured entries.
+
+    Returns
+    -------
+    dict of str to str or None
+        The entry itself if it is no remedy; None where there is no such entry.
     """
     plain = {key: entry for key, entry in models.items() if not remedies(key, entry)}
     return {
@@ -91,13 +138,24 @@ def _items(key: str, entry: Model) -> list[tuple[str, str]]:
 
 
 def correction(strategy: str, entry: Strategy, model: str, of_model: Model) -> Correction:
-    """How the probabilities of a cell are mended (see `counterpoise.evaluation.corrections`).
+    """How the probabilities of a combination are recalibrated.
 
-    A formula holds where all that was done is to multiply the odds by a factor: rows drawn whatever
-    they hold, weights of classes. Where weights differ within a class, or new rows were made
-    between old ones, it holds about. Where rows were chosen by where they lie, where the loss is
-    none of probabilities, or where the score is none, it does not hold, and the validation slice
-    recalibrates, as it does where the entry asks for it.
+    See `counterpoise.evaluation.corrections`. The formula is exact where the remedy only multiplies
+    the odds by a factor: rows drawn independently of their features, or class weights. It is
+    approximate where weights differ within a class or rows are synthetic. A sigmoid is fitted on
+    the validation rows where the formula does not hold: rows chosen by their features, a loss that
+    gives no probabilities, or scores that are no probabilities. An entry may also request a fitted
+    recalibration.
+
+    Parameters
+    ----------
+    strategy, entry, model, of_model
+        See `level`.
+
+    Returns
+    -------
+    Correction
+        The entry's `calibration` where it is set.
     """
     if of_model.calibration is not None:
         return of_model.calibration
@@ -121,7 +179,18 @@ def correction(strategy: str, entry: Strategy, model: str, of_model: Model) -> C
 
 
 def searched(params: Params) -> dict[str, int]:
-    """The trials of each model's search, 0 for none."""
+    """Number of trials of each model's hyperparameter search.
+
+    Parameters
+    ----------
+    params : Params
+        The configuration.
+
+    Returns
+    -------
+    dict of str to int
+        0 for a model without a search.
+    """
     return {
         key: entry.search.trials if entry.search is not None else 0
         for key, entry in params.models.items()

@@ -1,5 +1,4 @@
-"""Seconds and memory of a dataset's cells, read from what resample and train measured beside their
-results."""
+"""Run time and memory of a dataset's combinations, as resample and train measured them."""
 
 from __future__ import annotations
 
@@ -16,15 +15,16 @@ from counterpoise.evaluation.columns import MEASURED
 
 @dataclass(frozen=True)
 class Measured:
-    """What resample and train measured of a dataset.
+    """Measurements of resample and train for a dataset.
 
     Attributes
     ----------
     fits : list of dict
         Strategy, model, repeat, fold, seconds and bytes of each fit.
     resampled : list of dict
-        Strategy, repeat, fold and seconds of each fold that was resampled.
+        Strategy, repeat, fold and seconds of each resampled fold.
     made : mapping of "strategy/model" to Origin
+        Where each combination's results come from.
     """
 
     fits: list[dict[str, Any]]
@@ -33,8 +33,19 @@ class Measured:
 
 
 def read(dataset: str) -> pd.DataFrame:
-    """One row a cell: seconds summed over folds, memory at its peak; `resample_seconds` belongs to
-    the whole strategy."""
+    """Read the measurements of a dataset, one row per combination.
+
+    Parameters
+    ----------
+    dataset : str
+        Key of the dataset.
+
+    Returns
+    -------
+    DataFrame of strategy, model and `MEASURED`
+        Seconds are sums over folds, bytes the peak. `resample_seconds` is that of the whole
+        strategy.
+    """
     found, rows = load(dataset), []
     for strategy in dict.fromkeys(entry["strategy"] for entry in found.fits):
         resampled = [entry for entry in found.resampled if entry["strategy"] == strategy]
@@ -46,7 +57,18 @@ def read(dataset: str) -> pd.DataFrame:
 
 
 def load(dataset: str) -> Measured:
-    """Read what was measured of a dataset; what is not there has no entries."""
+    """Load the raw measurements of a dataset.
+
+    Parameters
+    ----------
+    dataset : str
+        Key of the dataset.
+
+    Returns
+    -------
+    Measured
+        Without entries for a file that does not exist.
+    """
     resampled, trained = (paths.measured(dataset, stage) for stage in ("resample", "train"))
     content = files.read_json(trained) if trained.is_file() else {"fits": [], "made": {}}
     made = {cell: Origin(**of_cell) for cell, of_cell in content["made"].items()}
@@ -58,7 +80,21 @@ def load(dataset: str) -> Measured:
 def cells(
     strategy: str, resampled: list[dict[str, Any]], trained: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Add up one strategy's measurements, model by model."""
+    """Aggregate the measurements of one strategy by model.
+
+    Parameters
+    ----------
+    strategy : str
+        Key of the strategy.
+    resampled, trained : list of dict
+        Its entries, see `Measured`.
+
+    Returns
+    -------
+    list of dict
+        One row per model: seconds as sums over folds, `peak_bytes` as the maximum. None where
+        nothing was measured.
+    """
     seconds = sum(entry["resample_seconds"] for entry in resampled) if resampled else None
     result = []
     for model in dict.fromkeys(entry["model"] for entry in trained):
@@ -78,14 +114,38 @@ def cells(
 
 
 def beside(board: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
-    """A dataset's leaderboard with its measured columns at the end; a cell without measurements has
-    none."""
+    """Append the measured columns to a leaderboard.
+
+    Parameters
+    ----------
+    board : DataFrame
+        One row for each strategy and model of a dataset.
+    measured : DataFrame
+        What `read` returns.
+
+    Returns
+    -------
+    DataFrame
+        Missing values where a combination has no measurements.
+    """
     return board.merge(measured, on=["strategy", "model"], how="left", validate="one_to_one")
 
 
 def for_page(frame: pd.DataFrame, key: list[str]) -> dict[str, dict[str, float]]:
-    """The content of a page's `<script id="measured">`: what was measured of each cell, by its
-    name."""
+    """Content of a page's `<script id="measured">`: the measurements of each combination.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Key columns and `MEASURED`.
+    key : list of str
+        Columns that make up the name of a combination, joined by `/`.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        Values rounded to six decimals; a combination without any is left out.
+    """
     result = {}
     for row in frame.to_dict("records"):
         values = {name: row[name] for name in MEASURED if pd.notna(row[name])}

@@ -1,9 +1,9 @@
-"""Metrics of scores, for the rows as they are and for any redrawing of them.
+"""Metrics of scores, for the observed rows and for weighted rows of bootstrap draws.
 
-Everything is computed from integer weights of rows: a weight of 1 for every row gives the metric
-itself, weights drawn by a bootstrap give its distribution. A cell's rows are sorted once. Between
-two positive rows the negatives matter only by how many they are, so one sparse product per cell and
-fold turns a thousand draws into a thousand curves.
+All metrics are computed from integer weights of rows. A weight of 1 for every row gives the metric
+itself; bootstrap weights give its distribution. The rows of a combination are sorted once. Between
+two positive rows only the number of negatives matters. One sparse product for each combination and
+fold therefore turns a thousand draws into a thousand curves.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ Weights = NDArray[np.float32]
 RANKING = ("average_precision", "roc_auc")
 PROBABILITY = ("brier", "log_loss", "brier_corrected", "log_loss_corrected")
 METRICS = (*RANKING, *PROBABILITY)
-"""What the leaderboard holds; the first two are better when larger, the others when smaller."""
+"""Metrics of the leaderboard. Higher is better for the first two, lower is better for the others.
+"""
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The order of one cell's test rows in one fold.
+    """Order of one combination's test rows in one fold.
 
     Attributes
     ----------
     sums : sparse matrix of shape (3 k, n)
-        For each of the k distinct scores that a positive row has, from the highest down: which rows
-        are its positives, which negatives lie strictly between it and the one before, and which
-        negatives share it.
+        Three blocks of rows, with one row for each of the k distinct scores of positives, from the
+        highest down. They mark the positives with this score, the negatives strictly between it and
+        the previous one, and the negatives tied with it.
     negatives : ndarray of int
         All negative rows of the fold.
     """
@@ -53,6 +54,11 @@ class Ranking:
             Labels and scores of these rows.
         n : int
             Rows of the table, the length of a column of weights.
+
+        Returns
+        -------
+        Ranking
+            The order of the rows.
         """
         order = np.argsort(-scores, kind="stable")
         rows, positive, ordered = rows[order], y[order] == 1, scores[order]
@@ -64,7 +70,7 @@ class Ranking:
         group = np.cumsum(starts) - 1
         with_positive = np.unique(group[positive])
         k = len(with_positive)
-        # the first group from here on that has a positive: k for the rows below the last one
+        # next group with a positive, at or below each row; k for rows below the last such group
         anchor = np.searchsorted(with_positive, group)
         shares = np.zeros(len(rows), bool)
         inside = anchor < k
@@ -76,12 +82,23 @@ class Ranking:
         return cls(sums, rows[~positive])
 
     def average_precision(self, weights: Weights) -> Vector:
-        """Average precision alone, see `metrics`."""
+        """Average precision only, see `metrics`.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n, draws), float32
+            Weights of the table's rows.
+
+        Returns
+        -------
+        ndarray of shape (draws,)
+            NaN where no positive row has weight.
+        """
         return self._step_wise(np.asarray(self.sums @ weights, dtype=np.float64))[0]
 
     @staticmethod
     def _step_wise(sums: Vector) -> tuple[Vector, Vector]:
-        """Average precision, and the negatives at or above each distinct score of a positive."""
+        """Average precision, and the weight of negatives at or above each score of a positive."""
         k = len(sums) // 3
         positive, between, tied = sums[:k], sums[k : 2 * k], sums[2 * k :]
         true, false = np.cumsum(positive, axis=0), np.cumsum(between + tied, axis=0)
@@ -93,12 +110,18 @@ class Ranking:
         """Average precision and area under the ROC curve for each column of weights.
 
         Average precision is the step-wise sum of precision over recall, as in scikit-learn's
-        `average_precision_score`, not the trapezoid, which is too optimistic (Davis and Goadrich
-        2006). NaN where the weights leave one class.
+        `average_precision_score`. The trapezoidal rule would be too optimistic (Davis and Goadrich
+        2006).
 
         Parameters
         ----------
         weights : ndarray of shape (n, draws), float32
+            Weights of the table's rows.
+
+        Returns
+        -------
+        average_precision, roc_auc : ndarray of shape (draws,)
+            NaN where not defined: without weight on positives, and for roc_auc on negatives.
         """
         sums = np.asarray(self.sums @ weights, dtype=np.float64)
         k = len(sums) // 3
@@ -112,9 +135,19 @@ class Ranking:
 
 
 def losses(y: Labels, scores: Vector) -> tuple[Vector, Vector]:
-    """Each row's squared error (whose mean is the Brier score) and log loss.
+    """Squared error (its mean is the Brier score) and log loss of each row.
 
-    Scores are kept a double's rounding error away from 0 and 1, as in scikit-learn's `log_loss`.
+    For the log loss, scores are clipped to [eps, 1 - eps], as in scikit-learn's `log_loss`.
+
+    Parameters
+    ----------
+    y, scores : ndarray of shape (m,)
+        Labels and probabilities.
+
+    Returns
+    -------
+    squared_error, log_loss : ndarray of shape (m,)
+        Loss of each row.
     """
     eps = np.finfo(np.float64).eps
     p = np.clip(scores, eps, 1 - eps)
@@ -122,30 +155,69 @@ def losses(y: Labels, scores: Vector) -> tuple[Vector, Vector]:
 
 
 def weighted_mean(values: Vector, weights: Weights) -> Vector:
-    """The weighted means of columns of values, shape (draws, columns); NaN where all weights are
-    0."""
+    """Weighted means of columns.
+
+    Parameters
+    ----------
+    values : ndarray of shape (m, columns)
+        One value for each row and column.
+    weights : ndarray of shape (m, draws)
+        Weights of the same rows.
+
+    Returns
+    -------
+    ndarray of shape (draws, columns)
+        NaN where all weights of a draw are 0.
+    """
     w = weights.astype(np.float64)
     with np.errstate(invalid="ignore"):
         return np.asarray((w.T @ values) / w.sum(axis=0)[:, None])
 
 
 def precision_recall(y: Labels, scores: Vector, grid: Vector) -> Vector:
-    """The precision at the highest threshold that reaches each recall of a grid."""
+    """Precision at the highest threshold that reaches each recall of a grid.
+
+    Parameters
+    ----------
+    y, scores : ndarray of shape (m,)
+        Labels, with at least one positive, and scores.
+    grid : ndarray of shape (g,)
+        Recalls in [0, 1].
+
+    Returns
+    -------
+    ndarray of shape (g,)
+        Precision at each recall.
+    """
     true, false, total, _ = _steps(y, scores)
     recall = true / total
+    # the tolerance absorbs rounding where a grid value equals a recall
     at = np.minimum(np.searchsorted(recall, grid - 1e-12), len(recall) - 1)
     return np.asarray(true[at] / (true + false)[at])
 
 
 def roc(y: Labels, scores: Vector, grid: Vector) -> Vector:
-    """The true positive rate at each false positive rate of a grid."""
+    """True positive rate at each false positive rate of a grid, by linear interpolation.
+
+    Parameters
+    ----------
+    y, scores : ndarray of shape (m,)
+        Labels of both classes, and scores.
+    grid : ndarray of shape (g,)
+        False positive rates in [0, 1].
+
+    Returns
+    -------
+    ndarray of shape (g,)
+        True positive rates.
+    """
     true, false, total, negatives = _steps(y, scores)
     rates = np.concatenate([[0], false / negatives]), np.concatenate([[0], true / total])
     return np.asarray(np.interp(grid, *rates))
 
 
 def _steps(y: Labels, scores: Vector) -> tuple[Vector, Vector, int, int]:
-    """Cumulated true and false positives at each distinct score, from the highest down."""
+    """Cumulative true and false positives at each distinct score, from the highest down."""
     order = np.argsort(-scores, kind="stable")
     ordered, positive = scores[order], y[order] == 1
     last = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))

@@ -1,4 +1,4 @@
-"""P-values of several comparisons at once."""
+"""Correction of p-values for multiple comparisons."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ import numpy as np
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted for being several (Holm 1979); NaN stays NaN and is no comparison."""
-    # a second of import, which not every use of this room pays
+    """Adjust p-values for multiple comparisons by Holm's step-down method (1979).
+
+    Parameters
+    ----------
+    p_values : sequence of float
+        NaN stands for no comparison.
+
+    Returns
+    -------
+    list of float
+        Adjusted p-values; NaN stays NaN and does not count as a comparison.
+    """
+    # imported late: it takes a second, which most uses of this package do not need
     from statsmodels.stats.multitest import multipletests
 
     adjusted = np.array(p_values, dtype=np.float64)

@@ -1,10 +1,9 @@
-"""A fold's training rows in two dimensions, by what each strategy does to them: kept, repeated,
-removed or made.
+"""Two-dimensional projection of a fold's training rows, by what each strategy does to them.
 
-The axes are found once, from the training rows as they were before any remedy, in the space that
-samplers measure distances in. Hence a row lies at the same place in every strategy's picture, and a
-row that was made between two others lies between them there too, since the way into two dimensions
-is linear.
+A row is kept, repeated, removed or synthetic. The axes are fitted once, on the training rows before
+any remedy, in the space in which samplers measure distances. A row therefore has the same
+coordinates for every strategy. The projection is linear, so a row synthesised between two others
+lies between them in the chart too.
 """
 
 from __future__ import annotations
@@ -22,47 +21,48 @@ from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.samplers.feature_space import SamplingSpace
 
 Made = tuple[Index, Matrix, Labels]
-"""Rows kept, synthetic rows and their labels, as `counterpoise.engine.resampling.read_rows` gives
+"""Rows kept, synthetic rows and their labels, as `counterpoise.engine.resampling.read_rows` returns
 them for a fold."""
 
 KEPT, REPEATED, REMOVED, SYNTHETIC = KINDS = ("kept", "repeated", "removed", "synthetic")
 
 ROWS = ["strategy", "kind", "label", "x", "y", "times", "rows", "copies"]
-"""`times` is how often a row stands among what the strategy hands on. Only a sample is drawn:
-`rows` is how many rows of this strategy, kind and label there are in all, and `copies` the sum of
-their times."""
+"""`times` is how often a row occurs in the output of the strategy. Only a sample is drawn: `rows`
+is the total number of rows of this strategy, kind and label, and `copies` the sum of their `times`.
+"""
 
 MOST = 300
-"""Rows of one strategy, kind and label that a picture has room for."""
+"""Maximum number of rows of one strategy, kind and label in a chart."""
 
 ENOUGH = 20_000_000
-"""Numbers, rows times columns, from which the axes are found: more would turn them by less than can
-be seen."""
+"""Maximum number of values, rows times columns, to fit the axes on. More would rotate the axes by
+an invisible angle."""
 
 MOST_SCALED = 50_000_000
-"""Numbers from which the scale of each column is found; of a larger table a sample is taken, which
-fits into memory."""
+"""Maximum number of values to fit the scale of the columns on. A larger table is sampled, so that
+it fits into memory."""
 
 WIDE = 1_000
-"""Columns up to which the covariance of every two of them is looked at."""
+"""Maximum number of columns for which the covariance matrix is computed."""
 
 NOISE = 1e-12
-"""A variance, of features whose own is 1, or a share of one that is no more than rounding: nothing
-differs there."""
+"""Rounding error: a variance of scaled features, or a share of the variance, up to which nothing
+differs."""
 
 DECIMALS = 4
+"""Decimals of coordinates."""
 
 
 class Projection(NamedTuple):
-    """What two dimensions show.
+    """Sampled rows in two dimensions.
 
     Attributes
     ----------
     points : DataFrame of `ROWS`
-        One line a drawn row, by strategy, label and kind; then in the order of drawing, so that the
-        first few of a kind are a smaller sample.
+        One line per sampled row, by strategy, label and kind. Within these, lines are in the order
+        of sampling, so that the first ones are a smaller sample.
     shares : tuple of (float, float)
-        The share of the variance of the training rows that lies along each axis.
+        Share of the variance of the training rows along each axis.
     """
 
     points: pd.DataFrame
@@ -79,30 +79,43 @@ def project(
     *,
     most: int = MOST,
 ) -> Projection:
-    """Draw rows of every strategy and say where they lie.
+    """Sample the rows of every strategy and project them to two dimensions.
 
-    Rows are drawn in one random order for all strategies: what is shown of one is shown of another
-    as far as both have it as the same kind.
+    One random order of rows serves all strategies. A row sampled for one strategy is therefore also
+    sampled for another, as far as both have it as the same kind.
 
     Parameters
     ----------
     X : ndarray of shape (n, p), float64
         The whole table in its own units; NaN where a value is missing, categories as codes.
     y : ndarray of shape (n,), int8
+        Labels.
     cardinalities : tuple of int, length p
-        For each feature the number of its categories, 0 for a number.
+        For each feature the number of its categories, 0 for a numeric feature.
     train : ndarray of int64
         The fold's training rows, in any order.
     made : mapping of strategy to (rows, synthetic, synthetic_y)
-        What each strategy made of this fold, rows as positions in the whole table. One that handed
-        on nothing is left out, as is one that is not named.
+        Output of each strategy in this fold, rows as positions in the whole table. A strategy
+        without output rows is left out.
+    seed : int
+        Seed of the axes and of the sampling.
     most : int
-        Rows drawn of each strategy, kind and label.
+        Maximum number of rows of each strategy, kind and label.
+
+    Returns
+    -------
+    Projection
+        Coordinates of the sampled rows, and the variance along the axes.
+
+    Raises
+    ------
+    AssertionError
+        If a strategy has rows that are not training rows.
     """
     from threadpoolctl import threadpool_limits
 
     train = np.sort(train)
-    with threadpool_limits(1):  # sums are the same whatever the number of cores
+    with threadpool_limits(1):  # the last digits of a sum depend on the number of threads
         plane = Plane.of(X, train, cardinalities, seed_for(seed, "axes"))
         order = np.random.default_rng(seed_for(seed, "rows")).permutation(len(train))
         pieces = []
@@ -149,7 +162,7 @@ def project(
 
 
 def _first(at: Index, order: Index, most: int) -> Index:
-    """Those of some rows that come first in an order."""
+    """The rows among `at` that come first in an order."""
     return np.asarray(at[np.argsort(order[at])][:most])
 
 
@@ -178,17 +191,18 @@ def _together(pieces: list[pd.DataFrame]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Plane:
-    """The two directions in which training rows differ most: principal components of imputed,
-    scaled features.
+    """First two principal components of imputed, scaled training rows.
 
     Attributes
     ----------
     space : SamplingSpace
+        Imputes and scales features, q columns.
     centre : ndarray of shape (q,)
+        Mean of the scaled rows.
     directions : ndarray of shape (q, 2)
-        Orthonormal columns; 0 for an axis along which nothing differs.
+        Orthonormal columns; 0 for an axis without variance.
     shares : tuple of (float, float)
-        The share of the variance along each.
+        Share of the variance along each axis.
     """
 
     space: SamplingSpace
@@ -198,7 +212,24 @@ class Plane:
 
     @classmethod
     def of(cls, X: Matrix, train: Index, cardinalities: tuple[int, ...], seed: int) -> Plane:
-        """The plane of the training rows of a table in its own units."""
+        """Fit the plane on the training rows of a table.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+            The whole table in its own units.
+        train : ndarray of int64
+            Positions of the training rows, ascending.
+        cardinalities : tuple of int, length p
+            For each feature the number of its categories, 0 for a numeric feature.
+        seed : int
+            Seed of the samples and of the randomised solver.
+
+        Returns
+        -------
+        Plane
+            Fitted on a sample where the table exceeds `MOST_SCALED` or `ENOUGH` values.
+        """
         from sklearn.decomposition import PCA
 
         if len(train) * X.shape[1] > MOST_SCALED:
@@ -223,28 +254,50 @@ class Plane:
         return cls(space, Z.mean(axis=0), directions, (float(shares[0]), float(shares[1])))
 
     def at(self, X: Matrix) -> Matrix:
-        """Where rows in the table's own units lie: an array of shape (n, 2), rounded."""
+        """Coordinates of rows in the plane.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+            Rows in the table's own units.
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            Rounded to `DECIMALS`.
+        """
         if not len(X):
             return np.empty((0, 2))
-        # not `@`, whose last bits depend on the rows beside a row: a row has one place in all
-        # pictures
+        # not `@`: its last bits depend on the other rows of the batch, and a row must have the same
+        # coordinates for every strategy
         places = np.einsum("ij,jk->ik", _scaled(self.space, X) - self.centre, self.directions)
         return np.asarray(places.round(DECIMALS) + 0.0)  # no -0.0, which a CSV would show
 
 
 def _scaled(space: SamplingSpace, X: Matrix) -> Matrix:
-    """Rows in the sampling space; a number too large to be squared, which has no scale, counts as
-    the mean."""
+    """Rows in the sampling space, missing and infinite values as 0, the mean.
+
+    A value whose square overflows has no scale, and so becomes the mean.
+    """
     with np.errstate(all="ignore"):
         return np.nan_to_num(space.indicators(X), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def upright(components: Matrix) -> Matrix:
-    """The same directions, each turned so that its first loading of some size is above 0.
+    """Flip directions so that the first large loading of each is positive.
 
-    A direction and its opposite are equally good, and which of them comes out depends on the
-    machine. The largest loading will not do as a mark: in two scaled features both are equally
-    large.
+    A direction and its opposite are equally valid, and the machine decides which one a solver
+    returns. The largest loading cannot decide: with two scaled features, both are equally large.
+
+    Parameters
+    ----------
+    components : ndarray of shape (k, q)
+        One direction per row.
+
+    Returns
+    -------
+    ndarray of shape (k, q)
+        Each row times 1 or -1. A loading is large if it exceeds half of the row's maximum.
     """
     size = np.abs(components)
     first = (size > 0.5 * size.max(axis=1, keepdims=True)).argmax(axis=1)

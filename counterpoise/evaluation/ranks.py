@@ -1,17 +1,18 @@
-"""Which remedy does better over many datasets: average ranks, tests that take a dataset as one
-case, and what they say.
+"""Comparison of remedies over many datasets: average ranks, tests, and sentences about them.
 
-Ranks, because average precisions of different datasets cannot be averaged. Friedman's test asks
-whether ranks differ at all, Nemenyi's which average ranks do (Demsar 2006). Its answer on two
-remedies depends on which others were ranked beside them, so the verdict on a pair is Wilcoxon's
-signed-rank test of that pair alone, with Holm's correction for all pairs (Benavoli, Corani and
-Mangili 2016).
+Remedies are ranked, since average precisions of different datasets cannot be averaged. Friedman's
+test asks whether ranks differ at all, Nemenyi's test which average ranks differ (Demsar 2006).
+Nemenyi's answer on two remedies depends on the others that were ranked. The verdict on a pair
+therefore comes from Wilcoxon's signed-rank test of that pair, with Holm's correction for all pairs
+(Benavoli, Corani and Mangili 2016).
 
 References
 ----------
 J. Demsar, Statistical comparisons of classifiers over multiple data sets, Journal of Machine
-Learning Research 7, 2006. A. Benavoli, G. Corani, F. Mangili, Should we really use post-hoc tests
-based on mean-ranks?, the same 17, 2016.
+Learning Research 7, 2006.
+
+A. Benavoli, G. Corani, F. Mangili, Should we really use post-hoc tests based on mean-ranks?,
+Journal of Machine Learning Research 17, 2016.
 """
 
 from __future__ import annotations
@@ -32,25 +33,32 @@ from counterpoise.evaluation.multiple import holm
 from counterpoise.evaluation.summary import signed
 
 ALPHA = 0.05
-"""The level of every test here, the one of the published tables."""
+"""Significance level of every test here, as in the published tables."""
 
 MINIMUM = 20
-"""Datasets below which nothing is ranked: the tests rest on many cases, and few of them give any
-ranks at all by chance."""
+"""Minimum number of datasets to rank on. The tests assume many cases, and ranks over few datasets
+are mostly chance."""
 
 FEWEST = 3
-"""Remedies below which there is nothing to rank: a pair has its intervals on each dataset."""
+"""Minimum number of remedies to rank. For two, each dataset already gives an interval."""
 
 ALONE = "algorithm alone"
-"""Weights, losses and ensembles on rows as they are, as one remedy beside the strategies."""
+"""Weights, losses and ensembles on unchanged rows, as one remedy beside the strategies."""
 
 BEST = "best model"
-"""The comparison in which each remedy has its best model on each dataset."""
+"""Name of the comparison in which each remedy has its best model on each dataset."""
 
 
 class Friedman(NamedTuple):
-    """Friedman's chi-squared with its correction for ties, and what Iman and Davenport make of it,
-    less conservative."""
+    """Friedman's test, and Iman and Davenport's less conservative version of it.
+
+    Attributes
+    ----------
+    chi_squared, p_value : float
+        Friedman's statistic with its correction for ties.
+    f, f_p_value : float
+        Iman and Davenport's statistic.
+    """
 
     chi_squared: float
     p_value: float
@@ -60,23 +68,24 @@ class Friedman(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """One remedy against another one over all datasets.
+    """Comparison of two remedies over all datasets.
 
     Attributes
     ----------
+    first, second : str
+        Names of the remedies.
     wins, ties, losses : int
-        Datasets on which the first has the higher average precision, the same, the lower. Without a
-        result it loses against any result.
+        Datasets on which the first has the higher, equal or lower average precision. A remedy
+        without a result loses against any result.
     datasets : int
-        On which both have a result: those that the median and Wilcoxon's test take.
+        Datasets on which both have a result; the median and Wilcoxon's test use these.
     median : float
-        Of the differences in average precision.
+        Median difference in average precision.
     share : float
-        Of the sum of Wilcoxon's ranks, what speaks for the first: 1 where it is ahead everywhere,
-        0.5 where it is even.
+        Share of Wilcoxon's rank sum in favour of the first: 1 if it is always ahead, 0.5 if even.
     nemenyi, wilcoxon, adjusted : float
-        P-values: of Nemenyi's test, of Wilcoxon's, and of this with Holm's correction for all
-        pairs.
+        P-values of Nemenyi's test, of Wilcoxon's test, and of the latter with Holm's correction for
+        all pairs.
     """
 
     first: str
@@ -93,14 +102,24 @@ class Pair:
 
     @property
     def verdict(self) -> Literal["win", "tie", "loss"] | None:
-        """Of the first, by Wilcoxon's test with Holm's correction; None where no dataset has
-        results of both."""
+        """Verdict on the first remedy, by Wilcoxon's test with Holm's correction.
+
+        Returns
+        -------
+        {"win", "tie", "loss"} or None
+            None where no dataset has results of both.
+        """
         if math.isnan(self.adjusted):
             return None
         return "tie" if self.adjusted >= ALPHA else "win" if self.share > 0.5 else "loss"
 
     def turned(self) -> Pair:
-        """The same seen from the second."""
+        """The same comparison with first and second exchanged.
+
+        Returns
+        -------
+        Pair
+        """
         return Pair(
             self.second,
             self.first,
@@ -118,19 +137,21 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Remedies compared over datasets.
+    """Comparison of remedies over datasets.
 
     Attributes
     ----------
     name : str
         `BEST`, or the model that each remedy was used with.
     scores, ranks : DataFrame
-        Datasets down, remedies across in the order of their average ranks; a score is missing where
+        One row per dataset, one column per remedy, sorted by average rank. A score is missing where
         there is no result.
+    friedman : Friedman
+        Test of all remedies together.
     critical_difference : float
-        The least difference of two average ranks that Nemenyi's test calls one.
+        Smallest difference of two average ranks that is significant by Nemenyi's test.
     pairs : list of Pair
-        The better ranked of the two comes first.
+        The better ranked remedy of each pair comes first.
     """
 
     name: str
@@ -142,16 +163,43 @@ class Ranked:
 
     @property
     def average(self) -> pd.Series[float]:
-        """The average rank of each remedy, best first."""
+        """Average rank of each remedy.
+
+        Returns
+        -------
+        Series of float
+            Indexed by remedy, best first.
+        """
         return self.ranks.mean()
 
     @property
     def missing(self) -> pd.Series[int]:
-        """On how many datasets each remedy has no result."""
+        """Number of datasets on which each remedy has no result.
+
+        Returns
+        -------
+        Series of int
+            Indexed by remedy.
+        """
         return self.scores.isna().sum()
 
     def pair(self, first: str, second: str) -> Pair:
-        """Two remedies, seen from the first of them."""
+        """Comparison of two remedies, from the perspective of the first.
+
+        Parameters
+        ----------
+        first, second : str
+            Names of two different remedies.
+
+        Returns
+        -------
+        Pair
+
+        Raises
+        ------
+        StopIteration
+            If the two were not compared.
+        """
         return next(
             pair if pair.first == first else pair.turned()
             for pair in self.pairs
@@ -160,10 +208,20 @@ class Ranked:
 
 
 def with_best_model(board: pd.DataFrame) -> pd.DataFrame:
-    """The average precision of each remedy with its best model: datasets down, remedies across.
+    """Average precision of each remedy with its best model.
 
-    A strategy stands for the plain models that it was used with, so that weights do not count for
-    it; they are remedies of their own.
+    A strategy counts with plain models only, so that it gets no credit for class weights; these
+    form remedies of their own.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of all datasets.
+
+    Returns
+    -------
+    DataFrame of shape (datasets, remedies)
+        Missing where a remedy has no result.
     """
     names = np.select(
         [board["level"] == "algorithm", board["level"] == "hybrid"],
@@ -174,8 +232,20 @@ def with_best_model(board: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_model(board: pd.DataFrame, model: str) -> pd.DataFrame:
-    """The average precision of each remedy with one plain model, or with what is this model but for
-    the remedy."""
+    """Average precision of each remedy with one model.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of all datasets.
+    model : str
+        A plain model. Remedies at the level of the algorithm count if this is their baseline model.
+
+    Returns
+    -------
+    DataFrame of shape (datasets, remedies)
+        Missing where a remedy has no result.
+    """
     mine = board[board["plain_model"] == model]
     names = np.select(
         [mine["level"] == "algorithm", mine["level"] == "hybrid"],
@@ -186,8 +256,7 @@ def with_model(board: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def _table(board: pd.DataFrame, remedies: pd.Series[str]) -> pd.DataFrame:
-    """The highest average precision of each remedy on each dataset; a dataset without any is left
-    out."""
+    """Highest average precision of each remedy on each dataset, without datasets that have none."""
     known = board["average_precision"].where(board["status"] == OK)
     table = known.groupby([board["dataset"], remedies], sort=False).max().unstack()
     return (
@@ -198,22 +267,56 @@ def _table(board: pd.DataFrame, remedies: pd.Series[str]) -> pd.DataFrame:
 
 
 def plain_models(board: pd.DataFrame) -> list[str]:
-    """The models that are remedies by themselves for nobody."""
+    """Models that are no remedies.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of all datasets.
+
+    Returns
+    -------
+    list of str
+        In the order of the leaderboard.
+    """
     return [str(model) for model in board.loc[board["level"] == NONE, "model"].unique()]
 
 
 def ranks_of(scores: pd.DataFrame) -> pd.DataFrame:
-    """Ranks within each dataset, 1 the best; equal scores share the mean of their ranks, missing
-    ones that of the last."""
+    """Ranks within each dataset, 1 for the best.
+
+    Parameters
+    ----------
+    scores : DataFrame of shape (datasets, remedies)
+        Average precisions.
+
+    Returns
+    -------
+    DataFrame of shape (datasets, remedies)
+        Equal scores share the mean of their ranks; missing scores share that of the last ranks.
+    """
     return scores.rank(axis=1, ascending=False, method="average", na_option="bottom")
 
 
 def friedman(ranks: pd.DataFrame) -> Friedman:
-    """Whether ranks differ more than by chance."""
+    """Test whether ranks differ more than by chance.
+
+    Parameters
+    ----------
+    ranks : DataFrame of shape (datasets, remedies)
+        At least three remedies.
+
+    Returns
+    -------
+    Friedman
+        P-values of 1 where all ranks are equal.
+    """
     datasets, remedies = ranks.shape
-    if (ranks.max(axis=1) == ranks.min(axis=1)).all():  # everybody is equal everywhere
+    # all remedies tie on every dataset: the statistic would be 0 / 0
+    if (ranks.max(axis=1) == ranks.min(axis=1)).all():
         return Friedman(0.0, 1.0, 0.0, 1.0)
-    from scipy import stats  # half a second of import, as below, that few datasets need not pay
+    # here and below: imported late, since it takes half a second and few datasets do not need it
+    from scipy import stats
 
     chi_squared, p_value = map(float, stats.friedmanchisquare(*ranks.to_numpy().T))
     left = datasets * (remedies - 1) - chi_squared
@@ -224,7 +327,20 @@ def friedman(ranks: pd.DataFrame) -> Friedman:
 
 
 def critical_difference(remedies: int, datasets: int, alpha: float = ALPHA) -> float:
-    """The least difference of two average ranks that Nemenyi's test calls one."""
+    """Nemenyi's critical difference of average ranks (Demsar 2006).
+
+    Parameters
+    ----------
+    remedies, datasets : int
+        Numbers of remedies and of datasets.
+    alpha : float
+        Significance level.
+
+    Returns
+    -------
+    float
+        Smallest significant difference, in ranks.
+    """
     from scipy import stats
 
     q = float(stats.studentized_range.ppf(1 - alpha, remedies, np.inf)) / math.sqrt(2)
@@ -232,8 +348,22 @@ def critical_difference(remedies: int, datasets: int, alpha: float = ALPHA) -> f
 
 
 def signed_rank(differences: pd.Series[float]) -> tuple[float, float]:
-    """Wilcoxon's share of ranks above 0 and two-sided p-value; zeros count half for either side
-    (Demsar 2006, 3.1.3)."""
+    """Wilcoxon's signed-rank test.
+
+    Zero differences count half for either side (Demsar 2006, section 3.1.3).
+
+    Parameters
+    ----------
+    differences : Series of float
+        One per dataset.
+
+    Returns
+    -------
+    share : float
+        Share of the rank sum above 0.
+    p_value : float
+        Two-sided. Both are NaN without differences; 0.5 and 1 where all are 0.
+    """
     if differences.empty:
         return math.nan, math.nan
     if (differences == 0).all():
@@ -246,14 +376,25 @@ def signed_rank(differences: pd.Series[float]) -> tuple[float, float]:
 
 
 def pairs_of(scores: pd.DataFrame, ranks: pd.DataFrame) -> list[Pair]:
-    """Every pair of remedies, in the order of the columns."""
+    """Compare every pair of remedies.
+
+    Parameters
+    ----------
+    scores, ranks : DataFrame of shape (datasets, remedies)
+        Average precisions, and their ranks within datasets.
+
+    Returns
+    -------
+    list of Pair
+        In the order of the columns.
+    """
     from scikit_posthocs import posthoc_nemenyi_friedman
 
     nemenyi = posthoc_nemenyi_friedman(ranks.to_numpy())
     names = [str(name) for name in scores.columns]
     found = []
     for (i, first), (j, second) in itertools.combinations(enumerate(names), 2):
-        # as far as results are written, so that equal differences are equal
+        # rounded as in the written results, so that equal differences tie in the test
         difference = (scores[first] - scores[second]).dropna().round(files.DECIMALS)
         ahead = ranks[first] - ranks[second]
         counts = int((ahead < 0).sum()), int((ahead == 0).sum()), int((ahead > 0).sum())
@@ -277,7 +418,20 @@ def pairs_of(scores: pd.DataFrame, ranks: pd.DataFrame) -> list[Pair]:
 
 
 def compared(name: str, scores: pd.DataFrame) -> Ranked:
-    """Compare remedies over datasets."""
+    """Compare remedies over datasets.
+
+    Parameters
+    ----------
+    name : str
+        Name of the comparison.
+    scores : DataFrame of shape (datasets, remedies)
+        Average precisions.
+
+    Returns
+    -------
+    Ranked
+        Remedies sorted by average rank.
+    """
     ranks = ranks_of(scores)
     order = ranks.mean().sort_values(kind="stable").index
     scores, ranks = scores[order], ranks[order]
@@ -286,7 +440,18 @@ def compared(name: str, scores: pd.DataFrame) -> Ranked:
 
 
 def why_not(scores: pd.DataFrame) -> str | None:
-    """Why a table of scores is not compared; None where it is."""
+    """Reason why a table of scores is not compared.
+
+    Parameters
+    ----------
+    scores : DataFrame of shape (datasets, remedies)
+        Average precisions.
+
+    Returns
+    -------
+    str or None
+        A message; None where there are enough datasets and remedies.
+    """
     datasets, remedies = scores.shape
     if datasets < MINIMUM:
         return (
@@ -304,8 +469,18 @@ def why_not(scores: pd.DataFrame) -> str | None:
 
 
 def over_datasets(board: pd.DataFrame) -> Iterator[Ranked]:
-    """The comparisons over the datasets of a leaderboard: with the best model, then with each plain
-    one."""
+    """Compare remedies over the datasets of a leaderboard.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of all datasets.
+
+    Yields
+    ------
+    Ranked
+        With the best model, then with each plain model; tables too small to compare are left out.
+    """
     tables = {
         BEST: with_best_model(board),
         **{model: with_model(board, model) for model in plain_models(board)},
@@ -316,7 +491,18 @@ def over_datasets(board: pd.DataFrame) -> Iterator[Ranked]:
 
 
 def reading(found: Ranked) -> list[str]:
-    """What may be said of a comparison over datasets, sentence by sentence."""
+    """Describe a comparison over datasets.
+
+    Parameters
+    ----------
+    found : Ranked
+        The comparison.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
     datasets, remedies = found.ranks.shape
     average = found.average
     test = found.friedman
@@ -348,7 +534,7 @@ def reading(found: Ranked) -> list[str]:
 
 
 def _against_nothing(found: Ranked) -> Iterator[str]:
-    """The remedies by their verdict against doing nothing."""
+    """Sentences about the verdicts against the baseline."""
     against = [found.pair(str(name), NONE) for name in found.average.index if name != NONE]
     texts = {"win": "better", "loss": "worse", "tie": "not told apart", None: "not compared"}
     sides = {
@@ -371,5 +557,16 @@ def _against_nothing(found: Ranked) -> Iterator[str]:
 
 
 def p_of(value: float) -> str:
-    """A p-value in words of two digits."""
+    """Format a p-value with two significant digits.
+
+    Parameters
+    ----------
+    value : float
+        The p-value.
+
+    Returns
+    -------
+    str
+        Such as "p = 0.042", or "p < 0.001".
+    """
     return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"

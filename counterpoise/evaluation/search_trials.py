@@ -1,4 +1,4 @@
-"""What the searches of a dataset found."""
+"""Results of hyperparameter searches."""
 
 from __future__ import annotations
 
@@ -9,8 +9,18 @@ import pandas as pd
 
 
 def best_trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
-    """The best trial of each search, of equal ones the first, with its parameters; none where no
-    trial was completed."""
+    """Best trial of each search, with its parameters.
+
+    Parameters
+    ----------
+    trials : DataFrame of `counterpoise.evaluation.columns.TRIALS`
+        All trials.
+
+    Returns
+    -------
+    list of dict of strategy, model, repeat, fold, trial, value, params
+        The first of equally good trials. A search without a completed trial is left out.
+    """
     found = []
     for _, mine in trials.groupby(["strategy", "model", "repeat", "fold"], sort=False):
         complete = mine[mine["state"] == "complete"]

@@ -1,10 +1,9 @@
-"""Whether a remedy differs from doing nothing: p-values of the paired bootstrap, Holm's correction,
-and the verdict.
+"""Tests of a remedy against the baseline: bootstrap p-values, resampled t-test and verdict.
 
-Two sources of chance stand behind a difference. Which rows happen to be tested: the bootstrap
-redraws them, and the verdict goes by it. Which rows happen to be trained on: the folds tell, and
-Nadeau and Bengio's interval stands beside the verdict, since ten folds that share most of their
-training rows are too few and too alike to decide by them alone.
+A difference has two sources of chance. One is which rows are tested: the bootstrap resamples them,
+and the verdict follows from it. The other is which rows are trained on: the folds show it, and
+Nadeau and Bengio's interval is reported beside the verdict. Ten folds that share most of their
+training rows are too few and too dependent to decide alone.
 """
 
 from __future__ import annotations
@@ -19,13 +18,23 @@ from counterpoise.core.types import Vector
 from counterpoise.evaluation.bootstrap import BLOCK, DRAWS, LEVEL
 
 Verdict = Literal["win", "tie", "loss"]
+"""Better, neither (equivalent or inconclusive), and worse than the baseline."""
 
 MARGIN = 2
-"""How much finer than the level the smallest adjusted p-value has to be that the draws can give."""
+"""Safety factor of the number of draws: the smallest possible adjusted p-value is at most (1 -
+level) / MARGIN."""
 
 
 class Paired(NamedTuple):
-    """A difference over folds, as Nadeau and Bengio judge it."""
+    """Difference over folds by Nadeau and Bengio's test.
+
+    Attributes
+    ----------
+    low, high : float
+        Ends of the interval.
+    p_value : float
+        Two-sided.
+    """
 
     low: float
     high: float
@@ -36,27 +45,43 @@ NOTHING = Paired(math.nan, math.nan, math.nan)
 
 
 def draws_for(comparisons: int, level: float = LEVEL) -> int:
-    """How many draws it takes to tell a difference among so many comparisons.
+    """Number of bootstrap draws that can show a difference after Holm's correction.
 
-    A two-sided p-value of `B` draws is at least 2 / (B + 1), and Holm's correction multiplies the
-    smallest by the number of comparisons.
+    A two-sided p-value of B draws is at least 2 / (B + 1), and Holm's correction multiplies the
+    smallest one by the number of comparisons.
+
+    Parameters
+    ----------
+    comparisons : int
+        Number of comparisons.
+    level : float
+        Confidence level of the verdicts.
+
+    Returns
+    -------
+    int
+        A multiple of `BLOCK`, at least `DRAWS`.
     """
     least = math.ceil(MARGIN * 2 * max(comparisons, 1) / (1 - level))
     return max(DRAWS, BLOCK * math.ceil(round(least, 6) / BLOCK))
 
 
 def p_value(draws: Vector) -> float:
-    """Two-sided p-value of no difference: how often draws of the difference lie on the other side
-    of 0.
+    """Two-sided bootstrap p-value of no difference.
 
-    The percentile interval inverted (Efron and Tibshirani 1993, section 15.4), with one added to
-    both counts so that it is never 0 (Davison and Hinkley 1997, section 4.4). NaN where no draw is
-    defined.
+    It inverts the percentile interval (Efron and Tibshirani 1993, section 15.4): the share of draws
+    on the other side of 0, twice. Adding 1 to both counts keeps it above 0 (Davison and Hinkley
+    1997, section 4.4).
 
     Parameters
     ----------
     draws : ndarray of shape (draws,)
         The difference in each draw of the paired bootstrap.
+
+    Returns
+    -------
+    float
+        NaN where no draw is defined.
     """
     known = draws[~np.isnan(draws)]
     if not len(known):
@@ -68,11 +93,25 @@ def p_value(draws: Vector) -> float:
 def verdict(
     difference: float, low: float, high: float, adjusted: float, level: float = LEVEL
 ) -> Verdict | None:
-    """Win or loss where the adjusted p-value is below 1 - level, else a tie; None where there was
-    nothing to compare.
+    """Verdict on a difference from the baseline.
 
-    A difference whose interval holds 0 is a tie too: interval and p-value are of different numbers
-    of draws, and at the border one of them may say more than the other.
+    The verdict is a tie unless the adjusted p-value is below 1 - level and the interval excludes 0.
+    Both conditions are needed, since interval and p-value come from different numbers of draws and
+    may disagree at the border.
+
+    Parameters
+    ----------
+    difference, low, high : float
+        Difference in average precision, and its interval.
+    adjusted : float
+        P-value with Holm's correction.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    {"win", "tie", "loss"} or None
+        None where there is nothing to compare.
     """
     if math.isnan(difference) or math.isnan(adjusted):
         return None
@@ -82,18 +121,20 @@ def verdict(
 
 
 def resampled_t(differences: Vector, trained: float, tested: float, level: float = LEVEL) -> Paired:
-    """The corrected resampled t interval and test (Nadeau and Bengio 2003, equation 9).
+    """Corrected resampled t interval and test (Nadeau and Bengio 2003, equation 9).
 
-    Folds share training rows, so the plain t-test takes them for more evidence than they are; the
-    variance of the mean is (1 / J + tested / trained) times that of the differences, with J - 1
-    degrees of freedom.
+    Folds share training rows, so an uncorrected t-test overstates their evidence. The variance of
+    the mean is (1 / J + tested / trained) times that of the differences, with J - 1 degrees of
+    freedom.
 
     Parameters
     ----------
     differences : ndarray of shape (J,)
-        One for each fold of each repeat; those that are not defined are left out.
+        One for each fold of each repeat; undefined ones are left out.
     trained, tested : float
         Rows of a training and of a test part.
+    level : float
+        Confidence level.
 
     Returns
     -------

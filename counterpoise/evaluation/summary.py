@@ -1,5 +1,4 @@
-"""What a dataset's leaderboard says, in sentences and in a handful of numbers, and no more than its
-intervals allow."""
+"""Sentences and headline numbers of a leaderboard, as far as its intervals support them."""
 
 from __future__ import annotations
 
@@ -15,26 +14,30 @@ from counterpoise.core.config import NONE
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 
 Side = Literal["above", "holds", "below"]
-"""Where a difference lies, going by its verdict: above doing nothing, not told apart from it,
-below."""
+"""Position of a difference by its verdict: above the baseline, not shown to differ from it, below.
+"""
 
 SIDES: dict[str, Side] = {"win": "above", "tie": "holds", "loss": "below"}
+"""Position by verdict."""
 
 MINUS = "\u2212"
 
 
 @dataclass(frozen=True)
 class Best:
-    """The cell with the highest average precision of some, and how it compares with doing nothing.
+    """Combination with the highest average precision of some, compared with the baseline.
 
     Attributes
     ----------
+    strategy, model : str
+        The combination.
     plain_model : str or None
-        The model that does nothing: this one, or for a remedy at the level of the algorithm the one
-        without the remedy.
+        Model of the baseline: the same model, without the remedy where it is one.
+    average_precision, average_precision_low, average_precision_high : float
+        Value and interval; the ends may be None.
     delta, low, high : float or None
-        The difference from doing nothing at all, strategy `none` with the plain model, and its
-        interval; None where there is nothing to compare with.
+        Difference from the baseline, strategy `none` with the plain model, and its interval. None
+        where there is no baseline.
     verdict, p_adjusted : str and float, or None
         See `counterpoise.evaluation.significance`.
     """
@@ -53,21 +56,59 @@ class Best:
 
     @property
     def side(self) -> Side | None:
+        """Position relative to the baseline, see `side`.
+
+        Returns
+        -------
+        {"above", "holds", "below"} or None
+        """
         return side(self.verdict)
 
 
 def side(verdict: Any) -> Side | None:
-    """Where a verdict puts a difference; None for no verdict."""
+    """Position of a difference by its verdict.
+
+    Parameters
+    ----------
+    verdict : str or missing value
+        "win", "tie" or "loss".
+
+    Returns
+    -------
+    {"above", "holds", "below"} or None
+        None without a verdict.
+    """
     return None if missing(verdict) else SIDES[verdict]
 
 
 def missing(value: Any) -> bool:
+    """Whether a scalar is None, NaN or NA.
+
+    Parameters
+    ----------
+    value : scalar
+        Any value of a table.
+
+    Returns
+    -------
+    bool
+    """
     return value is None or bool(pd.isna(value))
 
 
 def best(board: pd.DataFrame) -> Best | None:
-    """The best of a leaderboard's rows by average precision, of equal ones the first; None where
-    none has a number."""
+    """Combination with the highest average precision.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Rows of a leaderboard.
+
+    Returns
+    -------
+    Best or None
+        The first of equal ones; None where no row has a result.
+    """
     scored = board[(board["status"] == OK) & board["average_precision"].notna()]
     if scored.empty:
         return None
@@ -101,28 +142,80 @@ def best(board: pd.DataFrame) -> Best | None:
 
 
 def remedies(board: pd.DataFrame) -> pd.DataFrame:
-    """The cells that remedy something, by data, algorithm or both."""
+    """Combinations with a remedy, by data, algorithm or both.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Rows of a leaderboard.
+
+    Returns
+    -------
+    DataFrame
+        The rows whose level is not none.
+    """
     return board[board["level"] != NONE]
 
 
 def doing_nothing(board: pd.DataFrame) -> pd.DataFrame:
+    """Combinations without a remedy, the baselines.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Rows of a leaderboard.
+
+    Returns
+    -------
+    DataFrame
+        The rows whose level is none.
+    """
     return board[board["level"] == NONE]
 
 
 def sides(board: pd.DataFrame) -> dict[Side, int]:
-    """How many remedies lie above doing nothing, are not told apart from it, lie below."""
+    """Number of remedies above, not shown to differ from, and below the baseline.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Rows of a leaderboard.
+
+    Returns
+    -------
+    dict of {"above", "holds", "below"} to int
+    """
     found = [side(verdict) for verdict in remedies(board)["verdict"]]
     return {name: found.count(name) for name in ("above", "holds", "below")}
 
 
 def statuses(board: pd.DataFrame) -> dict[str, int]:
+    """Number of combinations with each status.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Rows of a leaderboard.
+
+    Returns
+    -------
+    dict of str to int
+        In the order ok, not applicable, failed.
+    """
     return {name: int((board["status"] == name).sum()) for name in (OK, NOT_APPLICABLE, FAILED)}
 
 
 @dataclass(frozen=True)
 class Gain:
-    """What a remedy adds to F1 over doing nothing, at the threshold `half` and with both thresholds
-    tuned."""
+    """Gain in F1 of a remedy over the baseline.
+
+    Attributes
+    ----------
+    strategy, model, plain_model : str
+        The combination, and the model of the baseline.
+    half, tuned : float
+        Gain at the threshold `half`, and with both thresholds tuned.
+    """
 
     strategy: str
     model: str
@@ -132,8 +225,21 @@ class Gain:
 
 
 def gains(board: pd.DataFrame, decisions: pd.DataFrame) -> list[Gain]:
-    """The gain of every remedy whose F1, and that of doing nothing, is defined at both thresholds;
-    the largest first."""
+    """Gain in F1 of every remedy over its baseline.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+    decisions : DataFrame
+        Its table of decisions.
+
+    Returns
+    -------
+    list of Gain
+        Largest gain at `half` first. A remedy is left out if its F1 or that of its baseline is
+        undefined under either rule.
+    """
     f1 = {
         (row["strategy"], row["model"], row["policy"]): row["f1"]
         for row in decisions.to_dict("records")
@@ -152,8 +258,20 @@ def gains(board: pd.DataFrame, decisions: pd.DataFrame) -> list[Gain]:
 
 
 def remaining(found: list[Gain], half: str) -> list[str]:
-    """How much of the gains in F1 at the threshold `half` remains when both sides tune theirs, in
-    sentences."""
+    """Describe how much of the gains in F1 at the threshold `half` remains when both sides tune.
+
+    Parameters
+    ----------
+    found : list of Gain
+        Largest first.
+    half : str
+        The threshold, as text.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
     gaining = [gain for gain in found if gain.half > 0]
     if not gaining:
         return [f"At the threshold {half}, no remedy has a higher F1 than doing nothing."]
@@ -185,8 +303,20 @@ def remaining(found: list[Gain], half: str) -> list[str]:
 
 
 def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
-    """What may be said of a dataset's comparison, sentence by sentence; the first says what to
-    use."""
+    """Describe the comparison on a dataset.
+
+    Parameters
+    ----------
+    board, decisions : DataFrame
+        Leaderboard and table of decisions.
+    facts : dict
+        Facts of the dataset: `level`, `prevalence` and `thresholds`.
+
+    Returns
+    -------
+    list of str
+        Sentences; the first one recommends what to use, where anything was compared.
+    """
     level = f"{100 * facts['level']:.0f} %"
     counts, top, remedy, none = (
         statuses(board),
@@ -248,8 +378,19 @@ def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
 
 
 def advised(board: pd.DataFrame) -> Best | None:
-    """The remedy that the advice is about: the highest that wins, unless doing nothing is as high;
-    else the highest."""
+    """Remedy that the recommendation is about.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+
+    Returns
+    -------
+    Best or None
+        The best remedy with verdict win if it exceeds the best baseline, else the best remedy of
+        all.
+    """
     won, none = (
         best(remedies(board)[remedies(board)["verdict"] == "win"]),
         best(doing_nothing(board)),
@@ -260,7 +401,18 @@ def advised(board: pd.DataFrame) -> Best | None:
 
 
 def advice(board: pd.DataFrame) -> str:
-    """What to use, no further than the verdicts reach: a remedy that wins, or doing nothing."""
+    """Recommend a remedy with verdict win, or the baseline.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+
+    Returns
+    -------
+    str
+        One or several sentences, as far as the verdicts support them.
+    """
     winners, none = remedies(board)[remedies(board)["verdict"] == "win"], best(doing_nothing(board))
     total = sum(sides(board).values())
     among = "one comparison" if total == 1 else f"{total} comparisons"
@@ -301,7 +453,7 @@ def advice(board: pd.DataFrame) -> str:
 
 
 def _fits(row: pd.Series[Any]) -> str:
-    """A warning where the interval by folds, which allows for other training rows, holds 0."""
+    """Warning where the interval over folds, which accounts for other training rows, contains 0."""
     low, high = (row.get(f"delta_plain_t_{end}", math.nan) for end in ("low", "high"))
     if missing(low) or missing(high) or low > 0 or high < 0:
         return ""
@@ -316,7 +468,18 @@ def _count(many: int, one: str, several: str) -> str:
 
 
 def probability(p: float | None) -> str:
-    """A p-value with two significant digits."""
+    """Format a p-value with two significant digits.
+
+    Parameters
+    ----------
+    p : float or None
+        The p-value.
+
+    Returns
+    -------
+    str
+        Empty for None.
+    """
     return "" if p is None else "1" if p >= 0.995 else f"{p:.2g}"
 
 
@@ -370,14 +533,26 @@ def _best_of_nothing(remedy: Best, none: Best) -> str:
 
 
 def _named(cell: Best) -> str:
-    """A cell in words; a remedy inside the model works on the rows as they are and needs no
-    strategy named."""
+    """Name of a combination; with strategy none, the name of the model alone."""
     return cell.model if cell.strategy == NONE else f"{cell.strategy} with {cell.model}"
 
 
 def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> dict[str, Any]:
-    """A dataset's headline numbers for `dvc metrics diff`; a number that does not exist is left
-    out."""
+    """Headline numbers of a dataset for `dvc metrics diff`.
+
+    Parameters
+    ----------
+    board, decisions : DataFrame
+        Leaderboard and table of decisions.
+    facts : dict
+        Facts of the dataset: `rows`, `positives` and `prevalence`.
+
+    Returns
+    -------
+    dict of str to number
+        Without the numbers that do not exist. `best_average_precision_of` holds one number per
+        strategy.
+    """
     counts, seen = statuses(board), sides(board)
     top, remedy, none = best(board), best(remedies(board)), best(doing_nothing(board))
     result: dict[str, Any] = {
@@ -415,13 +590,34 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
 
 
 def number(value: Any) -> str:
-    """A number with three decimals, or with two significant digits where it is below 0.01."""
+    """Format a number with three decimals, or two significant digits below 0.01.
+
+    Parameters
+    ----------
+    value : float or missing value
+        The number.
+
+    Returns
+    -------
+    str
+        Empty for a missing value; at most six decimals.
+    """
     return _text(value, 0.01, 1)
 
 
 def signed(value: Any) -> str:
-    """A difference with its sign and three decimals, or more where these would be zeros; 0 has no
-    sign."""
+    """Format a difference with its sign and three decimals, or more where these would be zeros.
+
+    Parameters
+    ----------
+    value : float or missing value
+        The difference.
+
+    Returns
+    -------
+    str
+        0 has no sign; empty for a missing value.
+    """
     text = _text(value, 0.001, 0)
     return f"+{text}" if text and float(value) > 0 else text
 
@@ -437,4 +633,18 @@ def _text(value: Any, small: float, more: int) -> str:
 
 
 def interval(low: Any, high: Any, form: Callable[[Any], str] = number) -> str:
+    """Format an interval as "low to high".
+
+    Parameters
+    ----------
+    low, high : float or missing value
+        Ends of the interval.
+    form : callable
+        Formats each end.
+
+    Returns
+    -------
+    str
+        Empty where an end is missing.
+    """
     return "" if missing(low) or missing(high) else f"{form(low)} to {form(high)}"

@@ -1,8 +1,8 @@
-"""Threshold policies, and what a threshold's decisions are worth.
+"""Threshold rules, and the error rates of their decisions.
 
 A row is predicted positive when its score is at least the threshold. Thresholds are chosen on the
-validation slice, which keeps the natural prevalence and which no sampler and no fit has seen, never
-on test rows.
+validation rows, never on test rows. Validation rows keep the natural prevalence, and neither
+samplers nor fits use them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ Counts = NDArray[np.float64]
 
 
 class Confusion(NamedTuple):
-    """Counts of decisions; arrays where many thresholds are looked at together."""
+    """Counts of decisions; arrays where many thresholds are evaluated together.
+
+    Attributes
+    ----------
+    tn, fp, fn, tp : ndarray
+        True negatives, false positives, false negatives and true positives.
+    """
 
     tn: Counts
     fp: Counts
@@ -28,19 +34,41 @@ class Confusion(NamedTuple):
 
 
 def confusion(y: Labels, predicted: NDArray[np.bool_]) -> Confusion:
-    """Count decisions."""
+    """Count decisions.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels.
+    predicted : ndarray of shape (n,), bool
+        Which rows are predicted positive.
+
+    Returns
+    -------
+    Confusion
+        Scalars.
+    """
     positive = y == 1
     tp, fp = np.sum(predicted & positive), np.sum(predicted & ~positive)
     return Confusion(np.sum(~positive) - fp, fp, np.sum(positive) - tp, tp)
 
 
 def rates(counts: Confusion) -> dict[str, Counts]:
-    """Rates of counts, NaN where a rate is not defined.
+    """Rates of counts.
 
-    Precision without a predicted positive, recall without a positive row, specificity without a
-    negative one and Matthews' correlation with an empty margin have no value. F1 is 2 tp / (2 tp +
-    fp + fn); G-mean is the geometric mean of recall and specificity (Kubat and Matwin 1997),
-    balanced accuracy their arithmetic mean.
+    F1 is 2 tp / (2 tp + fp + fn). G-mean is the geometric mean of recall and specificity (Kubat and
+    Matwin 1997), balanced accuracy their arithmetic mean.
+
+    Parameters
+    ----------
+    counts : Confusion
+        Scalars or arrays of equal shape.
+
+    Returns
+    -------
+    dict of str to ndarray
+        NaN where a rate is not defined: precision without predicted positives, recall without
+        positive rows, specificity without negative rows, Matthews correlation with an empty margin.
     """
     tn, fp, fn, tp = (np.asarray(count, dtype=np.float64) for count in counts)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -62,13 +90,23 @@ def rates(counts: Confusion) -> dict[str, Counts]:
 
 
 def tuned(y: Labels, scores: NDArray[np.float64], metric: str) -> float:
-    """The threshold that maximises a rate; of several the highest. NaN where the slice has one
-    class alone.
+    """Threshold that maximises a rate.
 
-    A threshold at which the rate is not defined is the last resort: for a model that gives every
-    row one score, it is that score.
+    Every distinct score is a candidate, since decisions do not change between two of them. A
+    threshold at which the rate is undefined is chosen only if all others are undefined too. For a
+    model that gives every row one score, the result is that score.
 
-    Every distinct score is a candidate: between two of them nothing changes.
+    Parameters
+    ----------
+    y, scores : ndarray of shape (n,)
+        Labels and scores of the validation rows.
+    metric : str
+        Name of a rate, see `rates`.
+
+    Returns
+    -------
+    float
+        The highest of equally good thresholds; NaN where the rows have one class.
     """
     if not 0 < y.sum() < len(y):
         return float("nan")
@@ -82,34 +120,50 @@ def tuned(y: Labels, scores: NDArray[np.float64], metric: str) -> float:
 
 
 def cheapest(stakes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The log odds from which on each row is positive, at the least expected cost.
+    """Log odds from which on each row is predicted positive at the lowest expected cost.
 
-    Positive is cheaper where p (C_fn - C_tp) >= (1 - p) (C_fp - C_tn), so where the odds are at
-    least (C_fp - C_tn) / (C_fn - C_tp) (Elkan 2001, equation 2, with the costs of the row itself).
-    It takes true probabilities: corrected ones.
+    Positive is cheaper where p (C_fn - C_tp) >= (1 - p) (C_fp - C_tn), that is, where the odds are
+    at least (C_fp - C_tn) / (C_fn - C_tp) (Elkan 2001, equation 2, with the costs of the row). It
+    requires calibrated probabilities, so recalibrated ones are compared with it.
 
     Parameters
     ----------
     stakes : ndarray of shape (n, 2)
         See `CostMatrix.stakes`.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Thresholds in log odds; -inf or inf where one of the columns is 0.
     """
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(stakes[:, 0]) - np.log(stakes[:, 1]))
 
 
 def empirical(y: Labels, scores: NDArray[np.float64], costs: CostMatrix) -> float:
-    """The threshold that costs least on some rows; of several the highest. NaN where they have one
-    class alone.
+    """Threshold with the lowest cost on some rows.
 
-    To call no row positive is a candidate too: its threshold is the next number above the highest
-    score.
+    Candidates are the distinct scores, and the next number above the highest score, which predicts
+    no row positive.
+
+    Parameters
+    ----------
+    y, scores : ndarray of shape (n,)
+        Labels and scores of the validation rows.
+    costs : CostMatrix
+        Misclassification costs of these rows.
+
+    Returns
+    -------
+    float
+        The highest of equally cheap thresholds; NaN where the rows have one class.
     """
     if not 0 < y.sum() < len(y):
         return float("nan")
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     last = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))
-    # what it costs more to call a row positive than to call it negative
+    # extra cost of predicting a row positive instead of negative
     more = np.where(
         y == 1,
         costs.true_positive - costs.false_negative,

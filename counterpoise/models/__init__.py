@@ -1,1 +1,1 @@
-"""Models by name, how each library is fitted, and remedies at the level of the algorithm."""
+"""Models by name, adapters to their libraries, and remedies at the level of the algorithm."""

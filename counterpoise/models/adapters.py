@@ -1,4 +1,4 @@
-"""How each library is fitted: what it is told of categories, weights and the validation slice."""
+"""Adapters: how categories, weights and validation rows are passed to each library."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ from counterpoise.core.types import Labels, Matrix, Vector
 from counterpoise.models.encoder import Encoded
 
 Report = Callable[[int, float], None]
-"""Takes a step and the average precision on the validation slice; a search prunes a trial by
-raising from in it."""
+"""Takes a step and the average precision on the validation rows.
+
+A search prunes a trial by raising an exception in it.
+"""
 
 
 class Rows(NamedTuple):
-    """Encoded rows.
+    """Encoded rows to fit on, and validation rows.
 
     Attributes
     ----------
     X : Encoded, n rows of p columns
-        What is fitted on, after resampling; a model that takes one matrix is given `X.whole()`.
+        The rows to fit on, after resampling. A model that takes one matrix gets `X.whole()`.
     y : ndarray of shape (n,)
     X_validation, y_validation : ndarray of shape (m, p) and (m,)
-        The validation slice at its natural prevalence, for early stopping; m may be 0.
+        The validation rows at their natural prevalence, for early stopping; m may be 0.
     is_category : list of bool, length p
         Which columns hold codes of categories.
     weights : ndarray of shape (n,), optional
     report : callable, optional
+        See `Report`.
     stakes : ndarray of shape (n, 2), optional
-        What is at stake in each row that is fitted on, for a model that counts costs.
+        Misclassification costs of each row to fit on (see `counterpoise.models.class_weights`), for
+        a model that uses them.
     """
 
     X: Encoded
@@ -43,16 +47,35 @@ class Rows(NamedTuple):
 
     @property
     def validation(self) -> tuple[Matrix, Labels] | None:
+        """The validation rows, where a model can be evaluated on them.
+
+        Returns
+        -------
+        (ndarray of shape (m, p), ndarray of shape (m,)) or None
+            None where `can_validate` is False.
+        """
         return (self.X_validation, self.y_validation) if self.can_validate else None
 
     @property
     def can_validate(self) -> bool:
+        """Whether the validation rows have both classes.
+
+        Returns
+        -------
+        bool
+        """
         return bool(0 < self.y_validation.sum() < len(self.y_validation))
 
 
 class Learned(NamedTuple):
-    """What a fit learned beside its scores: facts, and a learning curve as columns of equal
-    length."""
+    """By-products of a fit: facts, and a learning curve as columns of equal length.
+
+    Attributes
+    ----------
+    facts : dict of str to float
+    history : dict of str to list of float
+        Empty where there is no learning curve.
+    """
 
     facts: dict[str, float]
     history: dict[str, list[float]]
@@ -62,13 +85,42 @@ NOTHING = Learned({}, {})
 
 
 def plain(estimator: Any, rows: Rows) -> Learned:
-    """A classifier of scikit-learn or imbalanced-learn."""
+    """Fit a classifier of scikit-learn or imbalanced-learn.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted in place.
+    rows : Rows
+
+    Returns
+    -------
+    Learned
+        Always empty.
+    """
     estimator.fit(rows.X.whole(), rows.y, **_weighted(rows))
     return NOTHING
 
 
 def boosted_under(estimator: Any, rows: Rows) -> Learned:
-    """RUSBoost, which refuses rows that its first member cannot tell apart."""
+    """Fit RUSBoost, which refuses rows that its first member cannot separate.
+
+    Parameters
+    ----------
+    estimator : RUSBoostClassifier
+        Fitted in place.
+    rows : Rows
+
+    Returns
+    -------
+    Learned
+        Always empty.
+
+    Raises
+    ------
+    NotApplicable
+        When the first member is worse than random.
+    """
     try:
         return plain(estimator, rows)
     except ValueError as error:
@@ -78,7 +130,24 @@ def boosted_under(estimator: Any, rows: Rows) -> Learned:
 
 
 def histogram(estimator: Any, rows: Rows) -> Learned:
-    """HistGradientBoostingClassifier, whose early stopping is given the validation slice."""
+    """Fit HistGradientBoostingClassifier, with early stopping on the validation rows.
+
+    Parameters
+    ----------
+    estimator : HistGradientBoostingClassifier
+        Fitted in place.
+    rows : Rows
+
+    Returns
+    -------
+    Learned
+        `best_iteration` where it stopped early.
+
+    Raises
+    ------
+    NotApplicable
+        When it stops early and the validation rows lack a class.
+    """
     stops = _stops(bool(estimator.early_stopping), rows)
     validation = {"X_val": rows.X_validation, "y_val": rows.y_validation} if stops else {}
     estimator.fit(rows.X.whole(), rows.y, **validation, **_weighted(rows))
@@ -86,7 +155,24 @@ def histogram(estimator: Any, rows: Rows) -> Learned:
 
 
 def xgboost(estimator: Any, rows: Rows) -> Learned:
-    """A classifier of XGBoost, which is handed the rows block by block."""
+    """Fit a classifier of XGBoost, which reads the rows block by block.
+
+    Parameters
+    ----------
+    estimator : XGBClassifier
+        Fitted in place.
+    rows : Rows
+
+    Returns
+    -------
+    Learned
+        `best_iteration` and the validation curves where it stopped early.
+
+    Raises
+    ------
+    NotApplicable
+        When it stops early and the validation rows lack a class.
+    """
     from counterpoise.models.focal_xgboost import in_blocks
 
     stops = _stops(bool(estimator.early_stopping_rounds), rows)
@@ -95,12 +181,13 @@ def xgboost(estimator: Any, rows: Rows) -> Learned:
 
         estimator.set_params(callbacks=[Watch((rows.X_validation, rows.y_validation), rows.report)])
     if stops and estimator.eval_metric is None:
-        # log loss would stop a weighted or resampled fit at once, when its probabilities leave the
-        # natural prevalence
+        # log loss would stop a weighted or resampled fit at once: its probabilities move away from
+        # the natural prevalence
         estimator.set_params(eval_metric="aucpr")
     evaluated = [(rows.X_validation, rows.y_validation)] if stops else None
     with in_blocks(estimator):
         estimator.fit(rows.X, rows.y, eval_set=evaluated, verbose=False, **_weighted(rows))
+    # the callback holds the validation rows and the search, which must not stay in the model
     estimator.set_params(callbacks=None)
     if not stops:
         return NOTHING
@@ -113,7 +200,24 @@ def xgboost(estimator: Any, rows: Rows) -> Learned:
 
 
 def net(estimator: Any, rows: Rows) -> Learned:
-    """A neural net that ranks rows."""
+    """Fit a neural net whose scores rank rows.
+
+    Parameters
+    ----------
+    estimator : KerasMLP or AutoencoderClassifier
+        Fitted in place.
+    rows : Rows
+
+    Returns
+    -------
+    Learned
+        `steps` and `best_step` where the net has them, and the learning curve.
+
+    Raises
+    ------
+    NotApplicable
+        When it stops early and the validation rows lack a class.
+    """
     _stops(getattr(estimator, "patience", None) is not None, rows)
     estimator.fit(
         rows.X.whole(), rows.y, validation=rows.validation, report=rows.report, **_weighted(rows)
@@ -122,7 +226,19 @@ def net(estimator: Any, rows: Rows) -> Learned:
 
 
 def encoded(estimator: Any, rows: Rows) -> Learned:
-    """A model that is given what an autoencoder makes of a row."""
+    """Fit a model on the representation that an autoencoder learns.
+
+    Parameters
+    ----------
+    estimator : AutoencoderXGBClassifier
+        Fitted in place.
+    rows : Rows
+
+    Returns
+    -------
+    Learned
+        As for `net`.
+    """
     estimator.fit(rows.X.whole(), rows.y, validation=rows.validation)
     return _of_net(estimator)
 
@@ -143,6 +259,7 @@ def _weighted(rows: Rows) -> dict[str, Vector]:
 
 
 def _stops(asked: bool, rows: Rows) -> bool:
+    """Whether a fit stops early; raise NotApplicable where it cannot."""
     if asked and not rows.can_validate:
         raise NotApplicable(
             "early stopping needs a validation slice with both classes; split.validation gives none"

@@ -1,10 +1,10 @@
-"""Weights of training rows: from a weight of each class, or from what is at stake in each row.
+"""Weights of training rows, from class weights or from misclassification costs of each row.
 
-At stake in a row (Elkan 2001, section 1.1) is what the wrong decision costs beyond the right one.
-`stakes` has two columns:
+Only the cost of the wrong decision minus the cost of the right one counts (Elkan 2001, section
+1.1). The parameters called `stakes` hold this difference in two columns:
 
-    stakes[:, 0]   negative row: cost of a false positive less that of a true negative (false alarm)
-    stakes[:, 1]   positive row: cost of a false negative less that of a true positive (a miss)
+    stakes[:, 0]   negative row: cost of a false positive minus that of a true negative
+    stakes[:, 1]   positive row: cost of a false negative minus that of a true positive
 
 No other difference of the four costs changes a decision.
 """
@@ -24,12 +24,24 @@ ClassWeight = Mapping[int, float] | Literal["balanced"] | None
 
 BALANCED = "balanced"
 LEAST, MOST = 1e-9, 1e9
-"""Beyond these a weight is lost in rounding, or all other weights are beside it: libraries reckon
-in single precision."""
+"""Smallest and largest weight of a class. Libraries compute in single precision.
+
+A smaller weight would vanish in rounding, and beside a larger one all others would.
+"""
 
 
 def is_weight(value: Any) -> bool:
-    """Whether it is a number that a class may weigh."""
+    """Check whether a value is a number that can be a class weight.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    bool
+        True for a number from `LEAST` to `MOST`; a boolean is not a number here.
+    """
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
         value, bool
     )
@@ -37,12 +49,17 @@ def is_weight(value: Any) -> bool:
 
 
 def check_class_weight(value: Any) -> None:
-    """Hold a class weight, as a person wrote it, against what it may be.
+    """Check a class weight that a person wrote.
+
+    Parameters
+    ----------
+    value : object
+        Valid are None, "balanced", and a mapping of 0 and 1 to a weight each.
 
     Raises
     ------
     ValueError
-        With what it may be and what was found.
+        With the valid values and the one found.
     """
     expected = (
         f"class_weight must be None (no weights), {BALANCED!r} (both classes weigh the same in sum)"
@@ -51,7 +68,8 @@ def check_class_weight(value: Any) -> None:
     if value is None or (isinstance(value, str) and value == BALANCED):
         return
     if not isinstance(value, Mapping):
-        raise ValueError(f"{expected}; found {value!r}")  # noqa: TRY004  one kind of error for whatever params.yaml says
+        # not a TypeError: every wrong value of params.yaml gives the same kind of error
+        raise ValueError(f"{expected}; found {value!r}")  # noqa: TRY004
     if any(isinstance(key, bool) for key in value) or set(value) != {0, 1}:
         raise ValueError(f"{expected}; found the keys {list(value)!r}")
     for key in (0, 1):
@@ -62,16 +80,30 @@ def check_class_weight(value: Any) -> None:
 
 
 def class_weights(class_weight: ClassWeight, y: Labels) -> tuple[float, float]:
-    """The weight of a negative row and of a positive one.
+    """Compute the weight of a negative row and of a positive one.
 
-    "balanced" gives each class n / (2 n_c), as in scikit-learn (King and Zeng 2001): in sum both
-    weigh half of the rows, and the mean weight is 1. It is to be computed on the rows that a model
-    is fitted on: where a sampler has balanced the classes, both weights are 1.
+    "balanced" gives class c the weight n / (2 n_c), as in scikit-learn (King and Zeng 2001). The
+    weights of each class then sum to n / 2, and the mean weight is 1. Compute it on the rows that a
+    model is fitted on: where a sampler has balanced the classes, both weights are 1.
+
+    Parameters
+    ----------
+    class_weight : mapping of int to float, "balanced" or None
+    y : ndarray of shape (n,), 0 and 1
+
+    Returns
+    -------
+    negative, positive : float
 
     Raises
     ------
     ValueError
-        When the class weight makes no sense, or "balanced" meets one class alone.
+        When the class weight is invalid, or "balanced" is asked of a single class.
+
+    Examples
+    --------
+    >>> class_weights("balanced", np.array([0, 0, 0, 1]))
+    (0.6666666666666666, 2.0)
     """
     check_class_weight(class_weight)
     if class_weight is None:
@@ -89,14 +121,21 @@ def class_weights(class_weight: ClassWeight, y: Labels) -> tuple[float, float]:
 
 
 def check_stakes(stakes: Matrix) -> None:
-    """Hold stakes against Elkan's reasonableness conditions (2001, section 1.1).
+    """Check misclassification costs against Elkan's reasonableness conditions.
 
-    No wrong decision may cost less than the right one; it may cost the same (a fraud of amount 0).
+    A wrong decision may not cost less than the right one (2001, section 1.1). It may cost the same,
+    as for a fraud of amount 0.
+
+    Parameters
+    ----------
+    stakes : ndarray of shape (n, 2)
+        Cost of the wrong decision minus cost of the right one, for a negative and for a positive
+        row.
 
     Raises
     ------
     ValueError
-        With the first row that has such a stake, and how many do.
+        With the first row whose costs are negative or not finite, and the number of such rows.
     """
     if stakes.ndim != 2 or stakes.shape[1] != 2:
         raise ValueError(
@@ -113,20 +152,38 @@ def check_stakes(stakes: Matrix) -> None:
 
 
 def threshold(stakes: Matrix) -> NDArray[np.float64]:
-    """For each row the least probability of being positive at which predicting positive costs no
-    more than negative.
+    """Compute the threshold of each row from its misclassification costs.
 
-    With p the probability, predicting positive risks (1 - p) * alarm and predicting negative p *
-    miss, so the threshold is alarm / (alarm + miss) (Elkan 2001, section 1.3). Where nothing is at
-    stake every decision is right, and 0.5 is as good as any.
+    It is the lowest probability at which predicting positive costs no more than predicting
+    negative.
+
+    Let p be the probability of being positive. Predicting positive has the expected cost (1 - p) *
+    alarm, predicting negative p * miss. So the threshold is alarm / (alarm + miss) (Elkan 2001,
+    section 1.3). Where both are 0, every decision costs the same, and the threshold is 0.5.
+
+    Parameters
+    ----------
+    stakes : ndarray of shape (n, 2)
+        The columns are `alarm`, the extra cost of a false positive, and `miss`, that of a false
+        negative.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        From 0 to 1.
 
     Raises
     ------
     ValueError
-        When a stake is negative or not finite.
+        When a cost is negative or not finite.
+
+    Examples
+    --------
+    >>> threshold(np.array([[1.0, 3.0], [0.0, 0.0]]))
+    array([0.25, 0.5 ])
     """
     check_stakes(stakes)
-    # halved before they are added: the sum of two finite stakes may not be finite
+    # halved before they are added: the sum of two finite costs may overflow
     alarm, miss = stakes[:, 0] / 2, stakes[:, 1] / 2
     total = alarm + miss
     half = np.full(len(stakes), 0.5)
@@ -134,37 +191,40 @@ def threshold(stakes: Matrix) -> NDArray[np.float64]:
 
 
 def cost_weights(y: Labels, stakes: Matrix, natural_y: Labels, natural_stakes: Matrix) -> Vector:
-    """Weigh each row fitted on by what is at stake in it, so that a model that ignores costs is
-    taught to heed them.
+    """Weight each row by its misclassification costs, for a model that ignores costs.
 
-    To minimise the cost under the natural distribution is to minimise errors under a distribution
-    in which each row is as much more frequent as more is at stake in it (Zadrozny et al. 2003, the
-    folk theorem of section 2; Elkan 2001, theorem 1 for stakes that are the same in all rows of a
-    class). So within a class a row's weight is in proportion to the stake of its own class, and
+    Minimizing the cost equals minimizing errors under another distribution, in which a row's
+    frequency grows with its cost. (Zadrozny et al. 2003, the folk theorem of section 2; Elkan 2001,
+    theorem 1 for costs that are equal in all rows of a class.) So within a class, a row's weight is
+    proportional to the cost of misclassifying it. In addition:
 
-    - the sum of each class's weights is in proportion to the total stake of the natural rows of
-      that class. What a sampler did to the classes' shares is taken back: a positive row that is
-      there ten times has a tenth of the weight each time, and synthetic rows share what their class
-      has at stake. Nothing is counted twice;
-    - the mean weight is 1, so that penalties and the least weight of a leaf mean what they mean
-      without weights.
+    - The weights of a class sum to an amount proportional to the total cost of its natural rows.
+      This undoes what a sampler did to the shares of the classes: a positive row that is repeated
+      ten times has a tenth of the weight each time. Synthetic rows share the cost of their class.
+      Nothing is counted twice.
+    - The mean weight is 1, so that penalties and the minimum weight of a leaf keep their meaning.
 
-    A model fitted with these weights decides at 0.5; its scores are no probabilities under the
+    A model fitted with these weights decides at 0.5. Its scores are not probabilities under the
     natural distribution.
 
     Parameters
     ----------
     y, stakes : ndarray of shape (n,) and (n, 2)
-        The rows fitted on, resampled ones and synthetic ones among them.
+        The rows to fit on, with repeated and synthetic ones.
     natural_y, natural_stakes : ndarray of shape (m,) and (m, 2)
         The training rows before resampling.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Weights with mean 1.
 
     Raises
     ------
     NotApplicable
-        When nothing is at stake in all rows of a class: every weight of that class would be 0.
+        When the misclassification costs of a class are 0 in all rows: all its weights would be 0.
     ValueError
-        When a stake is negative or not finite.
+        When a cost is negative or not finite.
 
     References
     ----------
@@ -188,16 +248,25 @@ def cost_weights(y: Labels, stakes: Matrix, natural_y: Labels, natural_stakes: M
 
 
 def weight_ratio(y: Labels, weights: Vector) -> float:
-    """The mean weight of a positive row over the mean weight of a negative one.
+    """Compute the mean weight of a positive row over the mean weight of a negative one.
 
-    Weighting positives so much more multiplies a model's odds by this ratio, and a correction of
-    the log odds takes its logarithm away (Elkan 2001, theorem 2): exact where all rows of a class
-    weigh the same, else on average.
+    Weighting positives multiplies a model's odds by this ratio, and a correction of the log odds
+    subtracts its logarithm (Elkan 2001, theorem 2). This is exact where all rows of a class have
+    the same weight, and else true on average.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), 0 and 1
+    weights : ndarray of shape (n,)
+
+    Returns
+    -------
+    float
 
     Raises
     ------
     ValueError
-        When one class alone has weight.
+        When only one class has any weight.
     """
     positive = y == 1
     if not (weights[positive].sum() > 0 and weights[~positive].sum() > 0):

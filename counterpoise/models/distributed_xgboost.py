@@ -1,7 +1,8 @@
-"""One XGBoost over rows that lie in parts on the workers of a Dask cluster, by `xgboost.dask`.
+"""One XGBoost fitted on rows that are spread over the workers of a Dask cluster (`xgboost.dask`).
 
-Histograms of the parts are summed at each split, so that it is the model of all rows; only the
-bins' borders, made of a sketch of each part, and the order of sums differ from a fit in one place.
+XGBoost sums the histograms of the parts at each split, so the model is that of all rows. Two things
+differ from a fit in one place: the borders of the bins, which come from a sketch of each part, and
+the order of sums.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from counterpoise.core.types import Matrix
 from counterpoise.models.encoder import Encoded
 
 TIMEOUT_SECONDS = 60
-"""That a worker waits for another one's part of a sum."""
+"""Time that a worker waits for another worker's part of a sum."""
 RESTART_TIMEOUT_SECONDS = 120
+"""Time for the remaining workers to restart after one was lost."""
 
 
 class PartitionedXGBClassifier(XGBClassifier):  # type: ignore[misc]
-    """XGBClassifier that fits on rows in parts: one part for each worker of Dask's current client.
+    """XGBClassifier that fits on rows in parts, one for each worker of Dask's current client.
 
-    Parameters, `scale_pos_weight` and early stopping on `eval_set` mean what they do for
+    Parameters, `scale_pos_weight` and early stopping on `eval_set` have the same meaning as for
     XGBClassifier.
     """
 
@@ -41,7 +43,23 @@ class PartitionedXGBClassifier(XGBClassifier):  # type: ignore[misc]
         eval_set: list[tuple[Matrix, NDArray[Any]]] | None = None,
         **more: Any,
     ) -> PartitionedXGBClassifier:
-        """Fit; `more` is what XGBClassifier's `fit` takes and changes no model, such as `verbose`.
+        """Fit on all workers of the current client.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p) or Encoded
+        y : ndarray of shape (n,), 0 and 1
+        sample_weight : ndarray of shape (n,), optional
+        eval_set : list of (ndarray, ndarray), optional
+            Features and labels to evaluate on.
+        **more
+            Arguments of XGBClassifier's `fit` that do not change the model, such as `verbose`;
+            ignored.
+
+        Returns
+        -------
+        PartitionedXGBClassifier
+            The estimator itself.
 
         Raises
         ------
@@ -51,7 +69,7 @@ class PartitionedXGBClassifier(XGBClassifier):  # type: ignore[misc]
         client: Any = default_client()
         workers = sorted(client.nthreads())
         spread = partial(_in_parts, client, workers)
-        # in one part: of several, XGBoost takes the mean of their average precisions
+        # in one part: XGBoost would take the mean of the parts' average precisions
         evaluated = [
             tuple(_in_parts(client, workers[:1], rows) for rows in pair) for pair in eval_set or ()
         ]
@@ -67,9 +85,10 @@ class PartitionedXGBClassifier(XGBClassifier):  # type: ignore[misc]
                 verbose=False,
                 sample_weight=None if sample_weight is None else spread(sample_weight),
             )
-        except CancelledError as error:  # whose text names keys of this very run
+        # the error's text names Dask keys that differ in every run, so it gets another text
+        except CancelledError as error:
             left = [worker for worker in workers if worker in client.nthreads()]
-            # XGBoost on them may wait for the lost one without end, and nothing else stops it
+            # XGBoost on the others may wait for the lost worker forever; only a restart stops it
             client.restart_workers(left, timeout=RESTART_TIMEOUT_SECONDS, raise_for_error=False)
             raise RuntimeError("a worker of the Dask cluster was lost during the fit") from error
         self.n_classes_, self._Booster = 2, model.get_booster()
@@ -78,7 +97,10 @@ class PartitionedXGBClassifier(XGBClassifier):  # type: ignore[misc]
 
 
 def _in_parts(client: Client, workers: list[str], rows: NDArray[Any]) -> Any:
-    """A Dask array whose k-th part is on the k-th worker, every time; no part is without rows."""
+    """Spread rows over workers as a Dask array.
+
+    The k-th part is always on the k-th worker, and no part is empty.
+    """
     import dask.array as da
 
     parts = []

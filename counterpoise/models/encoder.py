@@ -1,5 +1,4 @@
-"""From rows in the table's own units to the matrix that a model takes, fitted on training rows
-only."""
+"""Encoding of rows in the table's own units as the matrix that a model takes."""
 
 from __future__ import annotations
 
@@ -17,28 +16,26 @@ from counterpoise.core.types import Index, Matrix
 class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Impute, scale and encode categories, each only where the model needs it.
 
-    A scikit-learn transformer. It is fitted on the fold's training rows as they were before any
-    resampling: every strategy meets the same encoding, so what differs between two of them is the
-    remedy alone.
+    A scikit-learn transformer. It is fitted on the fold's training rows before any resampling.
+    Every strategy gets the same encoding, so two strategies differ only in the remedy.
 
     Parameters
     ----------
     cardinalities : tuple of int, length p
         For each feature the number of its categories, 0 for a number.
     categories : {"indicators", "codes"}
-        One column a label (all 0 where the value is missing), or one column of codes for a model
-        that knows which columns are categories.
+        One column for each label, all 0 where the value is missing. Or one column of codes, for a
+        model that handles categories itself.
     impute : bool
-        Put the median in place of a missing number; a model that takes missing values needs no such
-        guess.
+        Replace a missing number by the median. A model that takes missing values does not need it.
     scale : bool or "power"
-        Scale numbers to mean 0 and variance 1; "power" makes each as normal as it can be first (Yeo
+        Scale numbers to mean 0 and variance 1. "power" first makes each as normal as possible (Yeo
         and Johnson 2000).
 
     Attributes
     ----------
     fill_, mean_, deviation_ : ndarray of shape (numbers,)
-        What stands in for a missing number, and what numbers are scaled by.
+        For each number, the value that replaces a missing one, and mean and standard deviation.
     power_ : PowerTransformer
         With `scale="power"`.
     """
@@ -56,7 +53,22 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.scale = scale
 
     def fit(self, X: Matrix, y: object = None, *, rows: Index | None = None) -> Encoder:
-        """Fit on rows of a matrix, or on all of them, one column after the other."""
+        """Fit on the rows of a matrix, one column after the other.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+            Rows in the table's own units; NaN where a value is missing.
+        y : object
+            Ignored; part of scikit-learn's interface.
+        rows : ndarray of int64, optional
+            Positions of the rows to fit on; all, if left out.
+
+        Returns
+        -------
+        Encoder
+            The encoder itself.
+        """
         taken = slice(None) if rows is None else rows
         self.fill_ = np.zeros(len(self._numeric))
         self.mean_, self.deviation_ = np.zeros(len(self._numeric)), np.ones(len(self._numeric))
@@ -85,7 +97,18 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: Matrix) -> Matrix:
-        """The matrix that a model takes, shape (n, columns)."""
+        """Encode rows as the matrix that a model takes.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+            Rows in the table's own units.
+
+        Returns
+        -------
+        ndarray of shape (n, columns)
+            First the numbers, then the codes or the indicators of the categories.
+        """
         numbers = X[:, self._numeric]
         if self.impute:
             numbers = np.where(np.isnan(numbers), self.fill_, numbers)
@@ -105,13 +128,18 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def _powered(self, numbers: Matrix) -> Matrix:
-        """The power transform; scikit-learn's takes no rows less than one, and no table without a
-        number."""
+        """Apply the power transform; scikit-learn's refuses an empty matrix."""
         return self.power_.transform(numbers) if numbers.size else numbers
 
     @property
     def is_category(self) -> list[bool]:
-        """Which columns of what `transform` returns hold codes of categories."""
+        """Which columns of the encoded matrix hold codes of categories.
+
+        Returns
+        -------
+        list of bool
+            One for each column that `transform` returns.
+        """
         if self.categories == "codes":
             return [False] * len(self._numeric) + [True] * len(self._categorical)
         return [False] * (len(self._numeric) + sum(self.cardinalities))
@@ -126,9 +154,9 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _spread(column: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and standard deviation; 1 for a column that is constant.
+    """Compute mean and standard deviation; the latter is 1 for a constant column.
 
-    One that varies by rounding alone counts as constant, as in scikit-learn's StandardScaler.
+    A column that varies only by rounding counts as constant, as in scikit-learn's StandardScaler.
     """
     mean, deviation = float(column.mean()), float(column.std())
     tiny = deviation <= 10 * np.finfo(float).eps * abs(mean)
@@ -136,13 +164,15 @@ def _spread(column: NDArray[np.float64]) -> tuple[float, float]:
 
 
 BLOCK = 1 << 18
-"""Rows that are encoded at once. Fewer rows than that are encoded and scored together, as one
-matrix."""
+"""Number of rows that are encoded at once.
+
+Up to this number, rows are encoded and scored together as one matrix.
+"""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Rows of a table and rows that were made, encoded when they are asked for.
+    """Rows of a table and synthetic rows, encoded on demand.
 
     Attributes
     ----------
@@ -153,9 +183,9 @@ class Encoded:
     rows : ndarray of int64
         Positions in it.
     made : ndarray of shape (m, p)
-        More rows, which follow them.
+        Synthetic rows, which follow them.
     constant : tuple of int
-        Columns of what the encoder gives that hold 0 in every row.
+        Columns of the encoded matrix that are set to 0 in every row.
     """
 
     encoder: Encoder
@@ -169,10 +199,22 @@ class Encoded:
 
     @property
     def is_one_block(self) -> bool:
+        """Whether all rows are encoded at once.
+
+        Returns
+        -------
+        bool
+        """
         return len(self) <= BLOCK
 
     def blocks(self) -> Iterator[Matrix]:
-        """The rows in their order, at most `BLOCK` at once."""
+        """Encode the rows block by block, in their order.
+
+        Yields
+        ------
+        ndarray of shape (b, columns)
+            At most `BLOCK` rows. Without any rows, one empty block.
+        """
         for start in range(0, max(len(self), 1), BLOCK):
             stop = start + BLOCK
             made = self.made[max(start - len(self.rows), 0) : max(stop - len(self.rows), 0)]
@@ -182,12 +224,18 @@ class Encoded:
             yield block
 
     def whole(self) -> Matrix:
-        """One matrix of them."""
+        """Encode all rows as one matrix.
+
+        Returns
+        -------
+        ndarray of shape (rows, columns)
+        """
         if self.is_one_block:
             return next(self.blocks())
         whole, start = np.empty((0, 0)), 0
         for block in self.blocks():
             if not start:
+                # in the memory order of the blocks, as if all rows were encoded at once
                 whole = np.empty(
                     (len(self), block.shape[1]), order="F" if block.flags.f_contiguous else "C"
                 )
@@ -196,7 +244,12 @@ class Encoded:
         return whole
 
     def without_values(self) -> Encoded:
-        """The same with 0 in each column that has no value in any row, for a library that refuses
-        such columns."""
+        """Set columns without any value to 0, for a library that refuses such columns.
+
+        Returns
+        -------
+        Encoded
+            The same rows, with 0 in each column that is NaN in every row.
+        """
         empty = np.logical_and.reduce([np.isnan(block).all(axis=0) for block in self.blocks()])
         return replace(self, constant=tuple(map(int, np.flatnonzero(empty))))

@@ -1,5 +1,7 @@
-"""XGBoost on a loss that weighs classes and easy rows, and an eye on the validation slice while
-XGBoost fits."""
+"""XGBoost with a loss that weights classes and easy rows, and fits on rows in blocks.
+
+A callback reports the average precision on the validation rows while XGBoost fits.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from counterpoise.models.encoder import Encoded
 from counterpoise.models.losses import Loss, balanced_alpha, check_loss, positive_share
 
 LEAST_CURVATURE = 1e-16
-"""XGBoost's own floor of the second derivative of its logistic loss."""
+"""Minimum of the second derivative, as for XGBoost's own logistic loss."""
 
 _SHARE = [Interval(Real, 0, 1, closed="right"), None]
 _PENALTY = [Interval(Real, 0, None, closed="left"), None]
@@ -45,35 +47,48 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "min_child_weight": _PENALTY,
     "max_delta_step": _PENALTY,
 }
-"""What parameters of XGBClassifier may be."""
+"""Valid values of parameters of XGBClassifier."""
 
 
 def check_booster(params: Mapping[str, Any]) -> None:
-    """Hold parameters of XGBClassifier, which takes whatever it is given, against what they may be.
+    """Check parameters of XGBClassifier, which accepts some values that fit nothing.
 
-    Without it a fit with no rounds, with a learning rate of 0 or with no rows in its trees gives
-    every row the same score, and does not say so. What else XGBoost refuses by itself when it is
-    fitted is left to it.
+    Such a fit has no rounds, a learning rate of 0 or no rows in its trees. It would give every row
+    the same score without a warning. Values that XGBoost itself refuses when it is fitted are left
+    to it.
+
+    Parameters
+    ----------
+    params : mapping of str to object
+        Parameters without an entry in `CONSTRAINTS` are ignored.
 
     Raises
     ------
     ValueError
-        With the parameter's name, what it may be and what was found.
+        With the parameter's name, the valid values and the one found.
     """
     for name, value in params.items():
-        if name in CONSTRAINTS and isinstance(value, bool):  # which is a whole number to Python
+        if name in CONSTRAINTS and isinstance(value, bool):  # an int in Python
             raise ValueError(f"{name} must be a number; found {value!r}")
     validate_parameter_constraints(CONSTRAINTS, dict(params), "XGBClassifier")
 
 
 @contextmanager
 def in_blocks(estimator: XGBClassifier) -> Iterator[None]:
-    """Meanwhile XGBClassifier's `fit` takes `Encoded` rows, and bins them block by block: they
-    never are one matrix.
+    """Let XGBClassifier's `fit` take `Encoded` rows and bin them block by block.
 
-    XGBoost looks at the rows of a column in their order and does not mind where a block ends, so
-    that the trees are those of one matrix, bit for bit. A method other than "hist" bins nothing and
-    takes one matrix.
+    The rows are never one matrix. XGBoost reads the rows of a column in their order, wherever a
+    block ends. So the trees are those of one matrix, bit for bit. A tree method other than "hist"
+    does not bin and takes one matrix.
+
+    Parameters
+    ----------
+    estimator : XGBClassifier
+        Changed for the duration of the `with` block.
+
+    Yields
+    ------
+    None
     """
     of_matrix = estimator._create_dmatrix
 
@@ -88,6 +103,7 @@ def in_blocks(estimator: XGBClassifier) -> Iterator[None]:
             _Blocks(data, more), ref=ref, nthread=estimator.n_jobs, max_bin=estimator.max_bin, **own
         )
 
+    # XGBoost has no public way to pass an iterator to a classifier's `fit`
     estimator._create_dmatrix = create
     try:
         yield
@@ -96,7 +112,7 @@ def in_blocks(estimator: XGBClassifier) -> Iterator[None]:
 
 
 class _Blocks(DataIter):  # type: ignore[misc]
-    """Encoded rows, block by block, with what is known of each row."""
+    """Encoded rows for XGBoost, block by block, with labels, weights and the like."""
 
     def __init__(self, rows: Encoded, known: dict[str, Any]) -> None:
         self.rows = rows
@@ -108,9 +124,22 @@ class _Blocks(DataIter):  # type: ignore[misc]
         self.reset()
 
     def reset(self) -> None:
+        """Start again at the first block, as XGBoost asks before each pass."""
         self.blocks, self.start = self.rows.blocks(), 0
 
     def next(self, input_data: Callable[..., None]) -> bool:
+        """Hand over the next block.
+
+        Parameters
+        ----------
+        input_data : callable
+            XGBoost's function that takes the block.
+
+        Returns
+        -------
+        bool
+            False where there was no block left.
+        """
         block = next(self.blocks, None)
         if block is None:
             return False
@@ -125,62 +154,63 @@ class _Blocks(DataIter):  # type: ignore[misc]
 
 
 class XGBLossClassifier(XGBClassifier):  # type: ignore[misc]
-    """XGBoost that minimises balanced cross entropy or focal loss instead of cross entropy.
+    """XGBoost that minimizes balanced cross entropy or focal loss instead of cross entropy.
 
-    All else is XGBClassifier's: the score is in log odds, `predict_proba` gives the probabilities
-    that the log odds stand for, and `predict` holds them against 0.5. Boosting starts from the log
-    odds of the positives' share among the rows fitted on, by weight where they have weights, as Lin
-    et al. (section 3.3) start their net, unless `base_score` gives another probability; the start
-    is part of every margin, on the rows of `eval_set` as well.
+    All else works as in XGBClassifier. The score is in log odds, `predict_proba` gives the
+    corresponding probabilities, and `predict` uses the threshold 0.5. Boosting starts from the log
+    odds of the positives' share among the rows to fit on, by weight where rows have weights. Lin et
+    al. (section 3.3) start their net in the same way. `base_score` may give another probability.
+    The start is part of every margin, on the rows of `eval_set` as well.
 
-    Early stopping looks at the loss that is minimised, under the name `loss`, unless `eval_metric`
-    names another. Cross entropy of the natural validation slice would stop a class-weighted model
-    at once: its probabilities leave the natural share behind from the first round on.
+    Early stopping uses the loss that is minimized, under the name `loss`, unless `eval_metric`
+    names another. Cross entropy on the validation rows would stop a class-weighted model at once:
+    its probabilities move away from the natural prevalence from the first round on.
 
     Parameters
     ----------
     loss_alpha : float in (0, 1), "balanced" or None, default "balanced"
-        Weight of the positive class, the negative class having 1 - loss_alpha. "balanced" is the
-        share of the negatives among the rows fitted on, under which both classes weigh the same in
-        sum; None weighs no class.
+        Weight of the positive class; the negative class has 1 - loss_alpha. "balanced" is the share
+        of the negatives among the rows to fit on, which gives both classes the same total weight.
+        None gives both classes the weight 1.
     loss_gamma : float, 0 or more, default 0
-        How much less a row counts that the model already gets right; 0 is balanced cross entropy.
-        XGBoost has parameters `alpha` and `gamma` of its own, of another meaning.
+        How strongly rows that the model already gets right are weighted down; 0 is balanced cross
+        entropy. XGBoost's own parameters `alpha` and `gamma` have another meaning.
     **kwargs
-        XGBClassifier's own. `scale_pos_weight` is refused, since `loss_alpha` says what it would,
-        and `objective` is fixed.
+        XGBClassifier's own. `scale_pos_weight` is refused, since `loss_alpha` does the same, and
+        `objective` is fixed.
 
     Attributes
     ----------
     loss_ : Loss
-        The one minimised, with alpha as a number.
+        The loss minimized, with alpha as a number.
 
     Notes
     -----
-    XGBoost takes Newton steps, and focal loss is concave where the model is sure and wrong, which
-    at a rare class's start is every positive row. A negative second derivative is cut off by
-    XGBoost, and the customary floor of about 0 is no cure: a step of -g/h is then without bound, or
-    the leaf weighs less than `min_child_weight` and is never made. On seven sets of the
-    imbalanced-learn benchmark, with gamma 2 and alpha None, 0.25 and "balanced", the lowest
-    validation loss was 17, 0.85 and 0.95 times that of the start with a floor of 1e-6, and 0.32,
-    0.39 and 0.10 times that with
+    XGBoost takes Newton steps. Focal loss is concave where the model is sure and wrong. With a rare
+    class, that is every positive row at the start. XGBoost clips a negative second derivative, and
+    the customary minimum near 0 does not help: a step of -g/h is then unbounded, or the leaf weighs
+    less than `min_child_weight` and is never made.
+
+    Two minimums were compared on seven datasets of the imbalanced-learn benchmark, with gamma 2 and
+    alpha None, 0.25 and "balanced". With 1e-6, the lowest validation loss was 17, 0.85 and 0.95
+    times that of the start, in this order. It was 0.32, 0.39 and 0.10 times that of the start with
 
         h = max(exact second derivative, gamma / (1 + gamma) |g|)
 
-    With this no leaf moves a row's log odds by more than (1 + gamma) / gamma before the learning
-    rate (what XGBoost's `max_delta_step` is for), and a leaf's weight counts the rows that it gets
-    wrong. With gamma 0 it is the exact one, as it is for rows that the model gets right, whose
-    exact one tends to (1 + gamma) |g|. Anything from 0.25 |g| to |g| did as well within a few
-    percent.
+    With this, no leaf moves a row's log odds by more than (1 + gamma) / gamma before the learning
+    rate applies. (XGBoost's `max_delta_step` has the same purpose.) The rows that a leaf gets wrong
+    count in its weight. With gamma 0, h is exact. It is also exact for rows that the model gets
+    right, where the second derivative tends to (1 + gamma) |g|. Any factor from 0.25 to 1 before
+    |g| did as well within a few percent.
 
-    Hessians of weighted and focal rows are smaller than those of cross entropy by alpha and by (1 -
-    p)^gamma, hence `min_child_weight` and `reg_lambda` bite harder at their defaults.
+    Hessians of weighted and focal rows are smaller than those of cross entropy, by alpha and by
+    (1 - p)^gamma. So the defaults of `min_child_weight` and `reg_lambda` constrain the trees more.
 
     References
     ----------
     T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollar, "Focal loss for dense object detection",
-    ICCV 2017. XGBoost, "Advanced usage of custom objectives": what becomes of a negative Hessian,
-    and what may stand in its place.
+    ICCV 2017. XGBoost, "Advanced usage of custom objectives": how XGBoost treats a negative
+    Hessian, and what can replace it.
     """
 
     def __init__(self, *, loss_alpha: Any = BALANCED, loss_gamma: Any = 0.0, **kwargs: Any) -> None:
@@ -196,14 +226,26 @@ class XGBLossClassifier(XGBClassifier):  # type: ignore[misc]
         sample_weight: ArrayLike | None = None,
         **more: Any,
     ) -> XGBLossClassifier:
-        """Fit; `more` is what XGBClassifier's `fit` takes, and rows may be handed over in blocks
-        (`in_blocks`).
+        """Fit the trees on the loss.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p) or Encoded
+            `Encoded` rows are read in blocks (`in_blocks`).
+        y : ndarray of shape (n,), 0 and 1
+        sample_weight : array of shape (n,), optional
+        **more
+            Arguments of XGBClassifier's `fit`.
+
+        Returns
+        -------
+        XGBLossClassifier
+            The estimator itself.
 
         Raises
         ------
         ValueError
-            When a parameter of the loss makes no sense, or labels are not 0 and 1 with rows of
-            both.
+            When a parameter of the loss is invalid, or labels are not 0 and 1 with rows of both.
         """
         params = self.get_params()
         alpha, gamma = params.pop("loss_alpha"), params.pop("loss_gamma")
@@ -227,10 +269,10 @@ class XGBLossClassifier(XGBClassifier):  # type: ignore[misc]
             params["base_score"] = positive_share(y, sample_weight)
         if params["eval_metric"] is None:
             params |= {"eval_metric": _named(loss), "disable_default_eval_metric": True}
-        # Another estimator is fitted, and the booster taken from it, so that this one's parameters
-        # stay what they were and it can be cloned and pickled: a function would have to stand in
-        # them. With a function as its objective XGBClassifier makes a booster of binary:logistic,
-        # hence `base_score` is a probability and the margin log odds.
+        # A second estimator is fitted and its booster taken. This one keeps its own parameters, so
+        # that it can be cloned and pickled; with a function among them it could not. With a
+        # function as objective, XGBClassifier makes a booster of binary:logistic, hence
+        # `base_score` is a probability and the margin is in log odds.
         fitted = XGBClassifier(**{**params, "objective": _objective(loss)})
         with in_blocks(fitted):
             fitted.fit(X, y, sample_weight=sample_weight, **more)
@@ -239,20 +281,33 @@ class XGBLossClassifier(XGBClassifier):  # type: ignore[misc]
         return self
 
     def _wrapper_params(self) -> set[str]:
-        """XGBClassifier's list of parameters that are not for the booster."""
+        """XGBClassifier's list of parameters that are not passed to the booster."""
         return {*super()._wrapper_params(), "loss_alpha", "loss_gamma"}
 
 
 def curvature(loss: Loss, gradient: Floats, hessian: Floats) -> Floats:
-    """The positive second derivatives that stand in place of the exact ones; see
-    XGBLossClassifier's notes."""
+    """Compute positive values that replace the exact second derivatives.
+
+    See the notes of XGBLossClassifier.
+
+    Parameters
+    ----------
+    loss : Loss
+    gradient, hessian : ndarray of shape (n,)
+        Exact derivatives of each row's loss.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        At least `LEAST_CURVATURE`.
+    """
     return np.maximum(
         np.maximum(hessian, loss.gamma / (1 + loss.gamma) * np.abs(gradient)), LEAST_CURVATURE
     )
 
 
 def _objective(loss: Loss) -> Callable[..., tuple[Floats, Floats]]:
-    """A loss as XGBoost asks for it."""
+    """Convert a loss to an objective of XGBoost."""
 
     def objective(
         y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: NDArray[Any] | None = None
@@ -267,7 +322,7 @@ def _objective(loss: Loss) -> Callable[..., tuple[Floats, Floats]]:
 
 
 def _named(loss: Loss) -> Callable[..., float]:
-    """A loss as a metric, which XGBoost names after the function."""
+    """Convert a loss to a metric of XGBoost, which takes the name of the function."""
 
     def metric(
         y_true: NDArray[Any], y_score: NDArray[Any], sample_weight: NDArray[Any] | None = None
@@ -279,20 +334,20 @@ def _named(loss: Loss) -> Callable[..., float]:
 
 
 class Watch(TrainingCallback):  # type: ignore[misc]
-    """Tell the average precision of the validation slice every few rounds, for whoever may want to
-    stop the fit.
+    """Report the average precision on the validation rows every few rounds.
 
-    An exception that `report` raises passes through the fit. Serves any XGBClassifier:
-    `XGBClassifier(callbacks=[Watch((X, y), report)])`.
+    An exception that `report` raises passes through the fit and so can end it. It works with any
+    XGBClassifier: `XGBClassifier(callbacks=[Watch((X, y), report)])`.
 
     Parameters
     ----------
     validation : tuple of ndarray
-        Features and labels, nothing resampled; missing values are NaN. Columns of category codes
-        are known from the model.
+        Features and labels, not resampled; missing values are NaN. The model knows which columns
+        hold codes of categories.
     report : callable
-        Takes the number of rounds that are done and the average precision of their margin.
+        Takes the number of rounds done and the average precision of their margin.
     every : int, default 10
+        Number of rounds between two reports.
     """
 
     def __init__(
@@ -306,14 +361,40 @@ class Watch(TrainingCallback):  # type: ignore[misc]
         self._rows: DMatrix | None = None
 
     def before_training(self, model: Booster) -> Booster:
-        # the booster keeps the margin of a DMatrix, so that each look costs the trees made since
-        # the last one
+        """Prepare the validation rows.
+
+        Parameters
+        ----------
+        model : Booster
+
+        Returns
+        -------
+        Booster
+            The same.
+        """
+        # the booster caches the margin of a DMatrix, so that each report costs only the trees made
+        # since the last one
         self._rows = DMatrix(
             self.X, feature_types=model.feature_types, enable_categorical=True, nthread=1
         )
         return model
 
     def after_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
+        """Report after every `every`-th round.
+
+        Parameters
+        ----------
+        model : Booster
+        epoch : int
+            Number of the round, from 0.
+        evals_log : object
+            Ignored; part of XGBoost's interface.
+
+        Returns
+        -------
+        bool
+            Always False: only an exception ends the fit.
+        """
         done = epoch + 1
         if done % self.every == 0:
             margin = model.predict(self._rows, output_margin=True)
@@ -321,5 +402,16 @@ class Watch(TrainingCallback):  # type: ignore[misc]
         return False
 
     def after_training(self, model: Booster) -> Booster:
-        self._rows = None  # a DMatrix can be neither copied nor pickled
+        """Drop the prepared rows.
+
+        Parameters
+        ----------
+        model : Booster
+
+        Returns
+        -------
+        Booster
+            The same.
+        """
+        self._rows = None  # a DMatrix cannot be copied or pickled
         return model

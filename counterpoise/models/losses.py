@@ -1,5 +1,4 @@
-"""Losses that weigh classes and easy rows: balanced cross entropy and focal loss of a score in log
-odds."""
+"""Balanced cross entropy and focal loss of log odds: they weight classes and easy rows."""
 
 from __future__ import annotations
 
@@ -14,40 +13,43 @@ from counterpoise.core.types import Floats
 from counterpoise.models.class_weights import BALANCED
 
 MOST_GAMMA = 20
-"""Beyond it a row that the model is unsure of counts less than a millionth, and nothing is
-learned."""
+"""Largest gamma. Beyond it a row at probability 0.5 counts less than a millionth.
+
+The model would learn nothing.
+"""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Focal loss of labels 0 and 1 and a margin, the log odds of label 1; with gamma 0 it is
-    balanced cross entropy.
+    """Focal loss of labels 0 and 1 and a margin, the log odds of label 1.
+
+    With gamma 0 it is balanced cross entropy.
 
     With p the probability that the margin gives to the row's own class and q = 1 - p, Lin et al.
-    (2017, eq. 3 and 5) have
+    (2017, eq. 3 and 5) define
 
         balanced cross entropy   -alpha log p
         focal loss               -alpha q^gamma log p
 
-    where alpha stands for alpha itself in a positive row and for 1 - alpha in a negative one. By
-    the margin z of the row's own class (the margin of a positive row, minus the margin of a
-    negative one) dp/dz = p q and dq/dz = -p q, hence
+    where alpha stands for alpha itself in a positive row and for 1 - alpha in a negative one. Let z
+    be the margin of the row's own class: the margin of a positive row, minus the margin of a
+    negative one. Then dp/dz = p q and dq/dz = -p q, hence
 
         first derivative    alpha q^gamma (gamma p log p - q)
         second derivative   alpha q^gamma p (gamma (q - gamma p) log p + (2 gamma + 1) q)
 
-    The two terms of the first derivative are never of different sign. The second derivative is
-    negative where the model is sure and wrong: for gamma 2 where p is below 0.058. Everything is
-    computed from z by way of log p = -log(1 + exp(-z)), so that nothing overflows and no
-    probability is clipped: a row at z = 1000 or -1000 gets what is true of it.
+    The two terms of the first derivative never differ in sign. The second derivative is negative
+    where the model is sure and wrong: for gamma 2 where p is below 0.058. Everything is computed
+    from z through log p = -log(1 + exp(-z)). So nothing overflows and no probability is clipped:
+    values at z = 1000 or -1000 are correct as well.
 
     Parameters
     ----------
     alpha : float in (0, 1) or None
-        Weight of the positive class; the negative class has 1 - alpha. None weighs no class: both
-        have 1.
+        Weight of the positive class; the negative class has 1 - alpha. None gives both classes the
+        weight 1.
     gamma : float, 0 or more
-        How much less a row counts that the model already gets right.
+        How strongly rows that the model already gets right are weighted down.
 
     References
     ----------
@@ -59,20 +61,65 @@ class Loss:
     gamma: float
 
     def value(self, y: ArrayLike, margin: ArrayLike) -> Floats:
-        """The loss of each row."""
+        """Compute the loss of each row.
+
+        Parameters
+        ----------
+        y : array of shape (n,), 0 and 1
+        margin : array of shape (n,)
+            Log odds of label 1.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
         z = _own(y, margin)
         return np.asarray(self._weight(y) * np.exp(self.gamma * log_expit(-z)) * -log_expit(z))
 
     def gradient(self, y: ArrayLike, margin: ArrayLike) -> Floats:
-        """The first derivative of each row's loss by its margin."""
+        """Compute the first derivative of each row's loss with respect to its margin.
+
+        Parameters
+        ----------
+        y : array of shape (n,), 0 and 1
+        margin : array of shape (n,)
+            Log odds of label 1.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
         return self.derivatives(y, margin)[0]
 
     def hessian(self, y: ArrayLike, margin: ArrayLike) -> Floats:
-        """The second derivative of each row's loss by its margin, negative where it is negative."""
+        """Compute the second derivative of each row's loss with respect to its margin.
+
+        Parameters
+        ----------
+        y : array of shape (n,), 0 and 1
+        margin : array of shape (n,)
+            Log odds of label 1.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The exact values, also where they are negative.
+        """
         return self.derivatives(y, margin)[1]
 
     def derivatives(self, y: ArrayLike, margin: ArrayLike) -> tuple[Floats, Floats]:
-        """The first and the second derivative, at little more than the price of one of them."""
+        """Compute both derivatives at little more than the cost of one.
+
+        Parameters
+        ----------
+        y : array of shape (n,), 0 and 1
+        margin : array of shape (n,)
+            Log odds of label 1.
+
+        Returns
+        -------
+        first, second : ndarray of shape (n,)
+        """
         z, gamma = _own(y, margin), self.gamma
         log_p, p, q = log_expit(z), expit(z), expit(-z)
         scale = self._weight(y) * np.exp(gamma * log_expit(-z))
@@ -92,27 +139,49 @@ def _positive(y: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _own(y: ArrayLike, margin: ArrayLike) -> Floats:
-    """The log odds of each row's own class, in double precision whatever a library hands over."""
+    """The log odds of each row's own class, always in double precision."""
     odds = np.asarray(margin, dtype=np.float64)
     return np.where(_positive(y), odds, -odds)
 
 
 def balanced_alpha(y: ArrayLike) -> float:
-    """The alpha under which both classes weigh the same in sum: the share of the negatives among
-    the rows fitted on.
+    """Compute the alpha that gives both classes the same total weight.
 
-    Where a sampler has balanced the classes it is 0.5, so that nothing is counted twice.
+    This is the share of the negatives among the rows to fit on. Where a sampler has balanced the
+    classes it is 0.5, so nothing is counted twice.
+
+    Parameters
+    ----------
+    y : array of shape (n,), 0 and 1
+
+    Returns
+    -------
+    float in (0, 1)
+
+    Raises
+    ------
+    ValueError
+        When there is only one class.
     """
     return 1 - positive_share(y)
 
 
 def positive_share(y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-    """The share of the positives among rows, by weight where they have weights.
+    """Compute the share of the positives, by weight where rows have weights.
+
+    Parameters
+    ----------
+    y : array of shape (n,), 0 and 1
+    sample_weight : array of shape (n,), optional
+
+    Returns
+    -------
+    float in (0, 1)
 
     Raises
     ------
     ValueError
-        When one class alone has any weight.
+        When only one class has any weight.
     """
     positive = _positive(y)
     weight = (
@@ -131,12 +200,19 @@ def positive_share(y: ArrayLike, sample_weight: ArrayLike | None = None) -> floa
 
 
 def check_loss(alpha: Any, gamma: Any) -> None:
-    """Hold `loss_alpha` and `loss_gamma`, as a person wrote them, against what they may be.
+    """Check the parameters `loss_alpha` and `loss_gamma` that a person wrote.
+
+    Parameters
+    ----------
+    alpha : object
+        Valid are a number in (0, 1), "balanced" and None.
+    gamma : object
+        Valid is a number from 0 to `MOST_GAMMA`.
 
     Raises
     ------
     ValueError
-        With the parameter's name, what it may be and what was found.
+        With the parameter's name, the valid values and the one found.
     """
     if not (alpha is None or alpha == BALANCED or (_is_number(alpha) and 0 < alpha < 1)):
         raise ValueError(

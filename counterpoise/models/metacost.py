@@ -1,5 +1,4 @@
-"""MetaCost: teach a model that knows neither weights nor costs by relabelling the rows that it is
-fitted on."""
+"""MetaCost: relabel training rows by their costs, for models without weights or costs."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from counterpoise.models.class_weights import threshold
 
 
 class Relabelled(NamedTuple):
-    """How many training rows MetaCost gave the other label."""
+    """Numbers of training rows that MetaCost gave the other label."""
 
     to_positive: int
     to_negative: int
@@ -32,33 +31,33 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Fit any classifier on labels of least expected cost (Domingos 1999).
 
     1. Fit copies of the classifier on bootstrap bags of the training rows.
-    2. Give each training row the mean of their probabilities, of those copies alone whose bag does
-       not hold the row; a row that every bag holds gets the mean of all.
-    3. Relabel each row: positive where the probability reaches the row's own threshold,
-       alarm / (alarm + miss).
-    4. Fit the classifier anew, on all rows with these labels.
+    2. Give each training row the mean probability of the copies whose bag does not hold the row. A
+       row that every bag holds gets the mean of all copies.
+    3. Relabel each row: positive where the probability reaches the row's own threshold, alarm /
+       (alarm + miss).
+    4. Fit the classifier again, on all rows with these labels.
 
-    Domingos has both choices of step 2. A copy that has seen the row repeats its label: a boosted
-    or fully grown tree gives a positive row a probability near 1 whatever its neighbours are, and
-    almost nothing is relabelled. Hence the rows' out-of-bag estimates. With 10 bags as large as the
-    training part about one row in a hundred is in all of them.
+    Domingos allows for step 2 either all copies or those without the row. A copy that has seen the
+    row repeats its label: a boosted or fully grown tree gives a positive row a probability near 1,
+    whatever its neighbours are, and almost nothing is relabelled. Hence the out-of-bag estimates.
+    With 10 bags as large as the training part, about one row in a hundred is in all of them.
 
     The bags are stratified: each class is drawn with replacement to its own count. Domingos draws
-    from all rows together, which leaves a bag without a positive where they are few, and a share of
-    positives that varies from bag to bag.
+    from all rows together. With few positives, that leaves some bags without any, and the share of
+    positives varies from bag to bag.
 
-    The scores are those of the relabelled classes: 0.5 is where costs are least, and no probability
-    of the true class is to be read from them.
+    The scores belong to the relabelled classes. The cost is least at the threshold 0.5, and the
+    scores are not probabilities of the true class.
 
     Parameters
     ----------
     estimator : classifier with `predict_proba`
     n_estimators : int, default 10
-        Bags.
+        Number of bags.
     max_samples : float in (0, 1], default 1.0
         The share of the rows of each class that is drawn for a bag, at least one row.
     random_state : int, RandomState or None
-        Draws the bags and seeds the copies fitted on them; the classifier of step 4 keeps its own
+        Draws the bags and seeds the copies fitted on them. The classifier of step 4 keeps its own
         seed.
 
     Attributes
@@ -95,15 +94,20 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X : ndarray of shape (n, p)
         y : ndarray of shape (n,), 0 and 1
         stakes : ndarray of shape (n, 2)
-            What is at stake in each row if it is negative and if it is positive; see
+            Misclassification costs of each row, if it is negative and if it is positive; see
             `counterpoise.models.class_weights`.
+
+        Returns
+        -------
+        MetaCost
+            The estimator itself.
 
         Raises
         ------
         NotApplicable
-            When there is one class alone, before or after relabelling.
+            When there is only one class, before or after relabelling.
         ValueError
-            When a parameter or a stake makes no sense.
+            When a parameter or a cost is invalid.
         """
         check_metacost(self.n_estimators, self.max_samples)
         if len(stakes) != len(y):
@@ -130,10 +134,10 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _probabilities(self, X: Matrix, y: Labels) -> Vector:
-        """The probability of being positive that the bags give each row."""
+        """Estimate each row's probability of being positive from the bags."""
         random = check_random_state(self.random_state)
         classes = [np.flatnonzero(y == label) for label in (0, 1)]
-        # sums of probabilities, and how many
+        # sums of probabilities, and their numbers
         every, outside = np.zeros((2, len(y))), np.zeros((2, len(y)))
         for _ in range(self.n_estimators):
             bag = np.concatenate(
@@ -153,30 +157,80 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(total / count)
 
     def predict(self, X: Matrix, **how: Any) -> NDArray[Any]:
-        """The class of least expected cost; `how` is passed on (`output_margin=True` to a model of
-        XGBoost)."""
+        """Predict the class of least expected cost.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+        **how
+            Passed on to the classifier, such as `output_margin=True` to XGBoost's.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+
+        Raises
+        ------
+        NotFittedError
+            When `fit` was not called before.
+        """
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict(X, **how))
 
     def predict_proba(self, X: Matrix) -> Vector:
-        """The classifier's probabilities of the relabelled classes."""
+        """Estimate the probabilities of the relabelled classes.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+
+        Raises
+        ------
+        NotFittedError
+            When `fit` was not called before.
+        """
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict_proba(X))
 
     @available_if(_has_decision_function)  # type: ignore[untyped-decorator]
     def decision_function(self, X: Matrix) -> Vector:
-        """The classifier's log odds of the relabelled classes, where it has them."""
+        """Estimate the log odds of the relabelled classes, where the classifier has them.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+
+        Raises
+        ------
+        NotFittedError
+            When `fit` was not called before.
+        """
         check_is_fitted(self)
         return np.asarray(self.estimator_.decision_function(X))
 
 
 def check_metacost(n_estimators: Any, max_samples: Any) -> None:
-    """Hold MetaCost's parameters, as a person wrote them, against what they may be.
+    """Check MetaCost's parameters that a person wrote.
+
+    Parameters
+    ----------
+    n_estimators : object
+        Valid is an integer of 1 or more.
+    max_samples : object
+        Valid is a number in (0, 1].
 
     Raises
     ------
     ValueError
-        With the parameter's name, what it may be and what was found.
+        With the parameter's name, the valid values and the one found.
     """
     if (
         not isinstance(n_estimators, (int, np.integer))
@@ -198,8 +252,10 @@ def check_metacost(n_estimators: Any, max_samples: Any) -> None:
 
 
 def _seed(estimator: Any, seed: int) -> None:
-    """Give every part of an estimator that draws at random a seed, so that copies differ and reruns
-    do not."""
+    """Seed every part of an estimator that draws random numbers.
+
+    Copies then differ from each other, and reruns give the same.
+    """
     names = [
         name
         for name in estimator.get_params()

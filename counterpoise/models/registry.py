@@ -1,5 +1,7 @@
-"""Models: from a name in params.yaml to an estimator, what encoding it takes, and how its scores
-are read."""
+"""Models by name: how an entry of params.yaml becomes an estimator, is fitted and gives scores.
+
+Each kind of model also determines how rows are encoded for it.
+"""
 
 from __future__ import annotations
 
@@ -19,50 +21,54 @@ from counterpoise.models.class_weights import BALANCED
 from counterpoise.models.encoder import Encoded, Encoder
 
 MOST_CODES = 255
-"""The most labels that a histogram of scikit-learn holds; a column with more is spread into
-indicators."""
+"""The most categories that scikit-learn's histograms hold.
+
+A column with more is encoded as indicators.
+"""
 RATIO = "ratio"
-"""In the space of a search, the strategy's ratio."""
+"""Key of the strategy's ratio in the space of a search."""
 
 
 @dataclass(frozen=True)
 class ModelKind:
-    """What a name in params.yaml means.
+    """What a model's name in params.yaml stands for.
 
     Attributes
     ----------
     load : callable
-        Gives the class, imported when asked for.
+        Imports and returns the class.
     learn : callable of (estimator, Rows) to Learned
-        How it is fitted.
+        Fits the estimator.
     categories : {"indicators", "codes"}
-        How it takes categories.
+        The encoding of categories.
     missing : bool
-        Whether it takes missing numbers as they are.
+        Whether it takes missing numbers.
     scale : bool
         Whether it needs numbers of one scale.
     margin : {"decision_function", "output_margin"} or None
-        What gives the log odds. Probabilities are made of them in double precision, so that rows
-        with different log odds keep different scores; None where the model gives probabilities
-        alone.
+        The method or option that gives the log odds. Probabilities are computed from them in double
+        precision, so that rows with different log odds keep different scores. None where the model
+        gives only probabilities.
     probabilities : bool
-        Whether, fitted on natural rows, it gives probabilities; if not, they are recalibrated on
-        the validation slice.
+        Whether a fit on natural rows estimates probabilities. If not, scores are recalibrated on
+        the validation rows.
     weighs : bool
         Whether it takes a weight for each row.
-    remedies : str
-        The plain model that this one is a remedy of, "" for none; None for a plain model.
+    remedies : str or None
+        The key of the model to which this one adds a remedy, "" where there is none. None for a
+        model without a remedy.
     alone : str
-        Why it runs with strategy none alone, "" where it runs with any.
+        Why it runs only with the baseline, strategy none; "" where it runs with any strategy.
     defaults : dict
         Parameters that an entry may override.
     fixed : dict
-        Parameters that it may not, and why.
+        Parameters that an entry may not set: the value (None leaves the library's default), and the
+        reason.
     ready : callable
-        Imports what the class itself imports at its first use, so that no fit is charged with it;
-        `counterpoise check` does without. Raises NotApplicable where it is not installed.
+        Imports what the class itself imports at its first use, so that no fit is charged with it.
+        Not used by `counterpoise check`. Raises NotApplicable where a library is not installed.
     modules : tuple of str
-        Modules of ours that a fit of this kind runs and those of other kinds do not.
+        This project's modules that only fits of this kind run.
     """
 
     load: Callable[[], Any]
@@ -82,12 +88,17 @@ class ModelKind:
 
     @property
     def name(self) -> str:
-        """The name of the class, which messages use."""
+        """The name of the class, for messages.
+
+        Returns
+        -------
+        str
+        """
         return str(self.load().__name__)
 
 
 def _of(module: str, name: str) -> Callable[[], Any]:
-    """A class of a library."""
+    """Make a function that imports a class of a library."""
     return lambda: getattr(importlib.import_module(module), name)
 
 
@@ -277,7 +288,16 @@ MODELS: dict[str, ModelKind] = {
 
 
 def kind_of(key: str, entry: Model) -> ModelKind:
-    """What a model's name means.
+    """Look up the kind of a model.
+
+    Parameters
+    ----------
+    key, entry : str, Model
+        The model's key and entry in params.yaml.
+
+    Returns
+    -------
+    ModelKind
 
     Raises
     ------
@@ -297,11 +317,17 @@ def kind_of(key: str, entry: Model) -> ModelKind:
 
 
 def check(key: str, entry: Model) -> None:
-    """Find every mistake in an entry that can be found without rows.
+    """Check an entry as far as possible without rows.
+
+    Parameters
+    ----------
+    key, entry : str, Model
+        The model's key and entry in params.yaml.
 
     Raises
     ------
     ConfigurationError
+        With the first mistake found.
     """
     check_strategies(key, entry)
     make(key, entry, 0)
@@ -311,6 +337,7 @@ def check(key: str, entry: Model) -> None:
         if name == RATIO:
             _check_ratio(dimension, entry, f"{where}.search.space.{RATIO}")
             continue
+        # libraries check their own parameters, so an estimator is made at each end and each choice
         for value in dimension.ends if isinstance(dimension, Range) else dimension:
             make(
                 key,
@@ -322,15 +349,35 @@ def check(key: str, entry: Model) -> None:
 
 
 def needs_validation(key: str, entry: Model) -> bool:
-    """Whether its fit looks at the validation slice: it stops early by it, or searches on it."""
+    """Check whether a fit uses validation rows, for early stopping or for a search.
+
+    Parameters
+    ----------
+    key, entry : str, Model
+        The model's key and entry in params.yaml.
+
+    Returns
+    -------
+    bool
+    """
     params = _within(make(key, entry, 0).get_params())
     return entry.search is not None or any(params.get(name) for name in _STOPS)
 
 
 def can_be_partitioned(key: str, entry: Model) -> bool:
-    """Whether one fit of it can go over rows that lie in parts on several machines.
+    """Check whether one fit can run on rows spread over several machines.
 
-    XGBoost's own losses alone; a search and MetaCost make fits of their own, and run as usual.
+    Only XGBoost with its own losses can. A search and MetaCost make several fits each, which run in
+    the usual way.
+
+    Parameters
+    ----------
+    key, entry : str, Model
+        The model's key and entry in params.yaml.
+
+    Returns
+    -------
+    bool
     """
     kind = kind_of(key, entry)
     plain = kind.learn is adapters.xgboost and "loss_gamma" not in kind.defaults
@@ -338,12 +385,19 @@ def can_be_partitioned(key: str, entry: Model) -> bool:
 
 
 def check_strategies(key: str, entry: Model) -> None:
-    """Hold the strategies of an entry against what its kind can run with; cheap, since it imports
-    no library.
+    """Check that a model can run with the strategies of its entry.
+
+    This is fast, since it imports no library.
+
+    Parameters
+    ----------
+    key, entry : str, Model
+        The model's key and entry in params.yaml.
 
     Raises
     ------
     ConfigurationError
+        When the model runs only with the baseline and the entry has other strategies.
     """
     alone = kind_of(key, entry).alone or (_RELABELS if entry.costs == "metacost" else "")
     if alone and entry.strategies != (NONE,):
@@ -380,8 +434,10 @@ def _check_ratio(dimension: Range | Choices, entry: Model, where: str) -> None:
 
 
 def _check_loss_is_used(kind: ModelKind, entry: Model, where: str) -> None:
-    """A parameter of the loss that no loss asked for has would do nothing, and nobody would be
-    told."""
+    """Check that the loss uses every loss parameter that is given.
+
+    Otherwise a parameter would have no effect, without a message.
+    """
     dimension = None if entry.search is None else entry.search.space.get("loss")
     asked = {**kind.defaults, **entry.params}.get("loss")
     possible = {asked, *(dimension if isinstance(dimension, list) else ())}
@@ -398,13 +454,28 @@ def _check_loss_is_used(kind: ModelKind, entry: Model, where: str) -> None:
 
 
 def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
-    """The estimator of an entry, not fitted; a `scale_pos_weight` of "balanced" is filled in when
-    rows are known.
+    """Make the estimator of an entry, not fitted.
+
+    A `scale_pos_weight` of "balanced" is replaced by a number only in `fit`, where the rows are
+    known.
+
+    Parameters
+    ----------
+    key, entry : str, Model
+        The model's key and entry in params.yaml.
+    seed : int
+        The `random_state`, unless the entry sets one.
+    within : str
+        The section of the entry that holds the parameters, for messages.
+
+    Returns
+    -------
+    estimator
 
     Raises
     ------
     ConfigurationError
-        When the model does not exist or does not take one of the parameters.
+        When the model does not exist, or a parameter does not exist or has a wrong value.
     """
     kind = kind_of(key, entry)
     where = f"params.yaml: models.{key}.{within}"
@@ -429,7 +500,7 @@ def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
                 expected="the library's own: ",
                 todo="correct the name, or take it away.",
             )
-        # true is the number 1 to libraries
+        # libraries would take `true` as the number 1
         if isinstance(value, bool) and type(own[name]) in (int, float):
             raise _wrong(f"{name} must be a number; found {value!r}", where)
     params = {**kind.defaults, **entry.params}
@@ -473,7 +544,7 @@ def _wrong(found: str, where: str) -> ConfigurationError:
 
 
 def _within(params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters, and beside them those of a booster that is part of the model."""
+    """Parameters of a model together with those of a booster that is part of it."""
     booster = params.get("xgboost")
     return {**params, **booster} if isinstance(booster, dict) else params
 
@@ -553,7 +624,10 @@ def _check_costs(kind: ModelKind, entry: Model, params: dict[str, Any], where: s
 
 
 _ON_THE_CPU = {"booster": "gblinear", "tree_method": "exact"}
-"""What XGBoost knows to do on the CPU alone; of the first it says nothing."""
+"""Parameters with which XGBoost computes on the CPU only.
+
+With the first it gives no warning.
+"""
 
 
 def _check_device(kind: ModelKind, entry: Model, params: dict[str, Any], where: str) -> None:
@@ -575,8 +649,20 @@ def _check_device(kind: ModelKind, entry: Model, params: dict[str, Any], where: 
 def encoder_of(
     kind: ModelKind, cardinalities: tuple[int, ...], scale: bool | Literal["power"] | None = None
 ) -> Encoder:
-    """The encoding that a model takes, not fitted; `scale` stands in place of what its kind
-    needs."""
+    """Make the encoder that a model needs, not fitted.
+
+    Parameters
+    ----------
+    kind : ModelKind
+    cardinalities : tuple of int, length p
+        For each feature the number of its categories, 0 for a number.
+    scale : bool or "power", optional
+        The entry's setting, in place of the kind's.
+
+    Returns
+    -------
+    Encoder
+    """
     coding = kind.categories
     if (
         coding == "codes"
@@ -590,16 +676,28 @@ def encoder_of(
 
 
 def fit(kind: ModelKind, estimator: Any, rows: Rows) -> Learned:
-    """Fit an estimator on encoded rows; what it learned beside the scores comes back.
+    """Fit an estimator on encoded rows.
 
-    Weights are computed on the rows that it is fitted on, so that a class that was balanced by
-    repeating rows is not weighted once more. `weight_ratio` among the facts is the weight of a
-    positive row over that of a negative one.
+    Class weights are computed on the rows that it is fitted on. So a class that a sampler has
+    balanced is not weighted again.
+
+    Parameters
+    ----------
+    kind : ModelKind
+    estimator : object
+        Made by `make`; fitted in place.
+    rows : Rows
+
+    Returns
+    -------
+    Learned
+        Among its facts, `weight_ratio` is the weight of a positive row over that of a negative one,
+        where they differ.
 
     Raises
     ------
     NotApplicable
-        When early stopping is asked for and there is no validation slice to stop by.
+        When early stopping is asked for, and the validation rows lack a class.
     """
     facts: dict[str, float] = {}
     params = estimator.get_params()
@@ -614,7 +712,20 @@ def fit(kind: ModelKind, estimator: Any, rows: Rows) -> Learned:
 
 
 def prepared(kind: ModelKind, estimator: Any, rows: Rows) -> Any:
-    """The estimator, told which columns are categories."""
+    """Mark the columns that hold categories, for libraries that handle them.
+
+    Parameters
+    ----------
+    kind : ModelKind
+    estimator : object
+        Changed in place.
+    rows : Rows
+
+    Returns
+    -------
+    estimator
+        The same.
+    """
     if kind.learn is adapters.xgboost:
         estimator.set_params(
             feature_types=["c" if is_category else "q" for is_category in rows.is_category]
@@ -625,18 +736,44 @@ def prepared(kind: ModelKind, estimator: Any, rows: Rows) -> Any:
 
 
 def valued(kind: ModelKind, rows: Encoded) -> Encoded:
-    """Rows to fit on, with 0 in each column that has no value in any of them, for a library that
-    refuses such columns.
+    """Set columns without any value to 0, for a library that refuses such columns.
 
-    A column that is constant among the rows fitted on is never split on, so that its values in
-    other rows do not matter.
+    A column that is constant among the rows to fit on is never split on. So its values in other
+    rows do not matter.
+
+    Parameters
+    ----------
+    kind : ModelKind
+    rows : Encoded
+        The rows to fit on.
+
+    Returns
+    -------
+    Encoded
     """
     return rows.without_values() if kind.learn is adapters.histogram else rows
 
 
 def weight_ratio(params: dict[str, Any], y: Labels, sample_weights: Vector | None = None) -> float:
-    """The mean weight of a positive row over that of a negative one, as parameters and weights of
-    rows give it."""
+    """Compute the mean weight of a positive row over that of a negative one.
+
+    Parameters
+    ----------
+    params : dict
+        Parameters of the estimator: `scale_pos_weight`, `class_weight` and the loss count.
+    y : ndarray of shape (n,), 0 and 1
+        Labels of the rows to fit on.
+    sample_weights : ndarray of shape (n,), optional
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        When "balanced" weights are asked of a single class, or only one class has weight.
+    """
     ratio = float(_within(params).get("scale_pos_weight") or 1)
     if params.get("class_weight") is not None:
         asked = params["class_weight"]
@@ -644,6 +781,7 @@ def weight_ratio(params: dict[str, Any], y: Labels, sample_weights: Vector | Non
             "balanced" if asked == "balanced_subsample" else asked, y
         )
         ratio *= positive / negative
+    # focal loss is left out: it also weights easy rows, so its effect is not one ratio
     if balances(params):
         alpha = params["loss_alpha"]
         alpha = float((y == 0).mean()) if alpha == BALANCED else alpha
@@ -654,24 +792,68 @@ def weight_ratio(params: dict[str, Any], y: Labels, sample_weights: Vector | Non
 
 
 def weighs_by_loss(params: dict[str, Any]) -> bool:
-    """Whether the loss has a weight for the positive class."""
+    """Check whether the loss has a weight for the positive class.
+
+    Parameters
+    ----------
+    params : dict
+        Parameters of the estimator.
+
+    Returns
+    -------
+    bool
+    """
     return params.get("loss_alpha") is not None and loss_of(params) != "cross_entropy"
 
 
 def balances(params: dict[str, Any]) -> bool:
-    """Whether the loss weighs the classes and does nothing else."""
+    """Check whether the loss weights the classes and nothing else.
+
+    Parameters
+    ----------
+    params : dict
+        Parameters of the estimator.
+
+    Returns
+    -------
+    bool
+    """
     return params.get("loss_alpha") is not None and loss_of(params) == "balanced"
 
 
 def loss_of(params: dict[str, Any]) -> str:
-    """The loss that parameters ask for: cross_entropy, balanced or focal."""
+    """Name the loss that parameters ask for.
+
+    Parameters
+    ----------
+    params : dict
+        Parameters of the estimator.
+
+    Returns
+    -------
+    str
+        "cross_entropy", "balanced" or "focal"; focal loss with gamma 0 is "balanced".
+    """
     asked = str(params.get("loss", "focal" if "loss_gamma" in params else "cross_entropy"))
     return "balanced" if asked == "focal" and params.get("loss_gamma") == 0 else asked
 
 
 def score(kind: ModelKind, estimator: Any, X: Matrix) -> Vector:
-    """The probability of the positive class for each encoded row, as the model gives it, in double
-    precision."""
+    """Estimate the probability of the positive class, as the model gives it.
+
+    Parameters
+    ----------
+    kind : ModelKind
+    estimator : object
+        Fitted.
+    X : ndarray of shape (n, columns)
+        Encoded rows.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        Not recalibrated.
+    """
     if len(X) == 0:
         return np.empty(0)
     if kind.margin is None:
@@ -683,7 +865,7 @@ def score(kind: ModelKind, estimator: Any, X: Matrix) -> Vector:
         margin = estimator.predict(X, output_margin=True)
     else:
         margin = estimator.decision_function(X)
-        # its minimiser is half the log odds
+        # the minimizer of exponential loss is half the log odds
         if estimator.get_params().get("loss") == "exponential":
             margin = 2 * margin
     return np.asarray(expit(np.asarray(margin, dtype=np.float64)), dtype=np.float64)

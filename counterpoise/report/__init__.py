@@ -1,1 +1,1 @@
-"""Pages and charts of what was evaluated."""
+"""Pages and charts of evaluation results."""

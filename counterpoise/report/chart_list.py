@@ -1,4 +1,4 @@
-"""What the page and MLflow both show of a dataset: its pictures, and of which cells."""
+"""Charts of a dataset, for the page and for MLflow, and the combinations that each shows."""
 
 from __future__ import annotations
 
@@ -16,34 +16,44 @@ from counterpoise.evaluation.columns import CONFUSION
 from counterpoise.report import charts, rows_chart
 
 Tables = Mapping[str, pd.DataFrame]
-"""What `evaluate` wrote of a dataset, by name."""
+"""Tables of a dataset's evaluation, by name."""
 
 Drawing = Callable[[], Figure]
-"""A picture that is drawn when it is called, here or in another process."""
+"""Draws a chart when called, in this process or in another one."""
 
 CURVES: dict[Literal["precision_recall", "roc"], str] = {
     "precision_recall": "precision and recall",
     "roc": "ROC",
 }
-"""What a picture of curves is titled."""
+"""Names of curves in titles."""
 
 MOST = 8
-"""Cells that a picture with a panel for each has room for."""
+"""Maximum number of combinations in a chart with one panel for each."""
 
 REFERENCES = {
     "no_row_positive": "no row positive",
     "every_row_positive": "every row positive",
     "oracle": "perfect knowledge",
 }
-"""What deciding without a model is called."""
+"""Labels of the reference costs without a model."""
 
 
 def worth_a_look(board: pd.DataFrame) -> list[Cell]:
-    """Doing nothing at its best, the best remedy of the algorithm and the best hybrid, and the best
-    of each strategy.
+    """Select the combinations for charts with one panel per combination.
 
-    Best by average precision; where there are more strategies than room, those that come first in
-    params.yaml.
+    These are the best baseline, the best remedy at the level of the algorithm, the best hybrid, and
+    the best of each strategy, by average precision. Of too many strategies, the first in
+    params.yaml are kept.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+
+    Returns
+    -------
+    list of (strategy, model)
+        At most `MOST`.
     """
     data = [rows for _, rows in board[board["level"] == "data"].groupby("strategy", sort=False)]
     groups = [*(board[board["level"] == level] for level in (NONE, "algorithm", "hybrid")), *data]
@@ -52,8 +62,20 @@ def worth_a_look(board: pd.DataFrame) -> list[Cell]:
 
 
 def leading(board: pd.DataFrame, table: pd.DataFrame) -> list[Cell]:
-    """The cells of a table, of which only those with the highest average precision where there are
-    too many."""
+    """Combinations of a table with the highest average precision.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+    table : DataFrame of strategy, model, ...
+        Names the candidates.
+
+    Returns
+    -------
+    list of (strategy, model)
+        At most `MOST`, in the order of the leaderboard.
+    """
     order = board.sort_values(
         "average_precision", ascending=False, kind="stable", na_position="last"
     )
@@ -65,7 +87,20 @@ def leading(board: pd.DataFrame, table: pd.DataFrame) -> list[Cell]:
 
 
 def of_cells(table: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
-    """The rows of some cells, cell after cell."""
+    """Rows of a table that belong to some combinations.
+
+    Parameters
+    ----------
+    table : DataFrame of strategy, model, ...
+        Any table of results.
+    cells : list of (strategy, model)
+        The combinations.
+
+    Returns
+    -------
+    DataFrame
+        In the order of `cells`.
+    """
     pieces = [
         table[(table["strategy"] == strategy) & (table["model"] == model)]
         for strategy, model in cells
@@ -74,8 +109,18 @@ def of_cells(table: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
 
 
 def promised(reliability: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
-    """The points of reliability diagrams; where nothing is corrected, the raw ones alone, which are
-    the same."""
+    """Points of reliability diagrams, without recalibrated points that equal the raw ones.
+
+    Parameters
+    ----------
+    reliability, board : DataFrame
+        Points of the diagrams, and leaderboard of the dataset.
+
+    Returns
+    -------
+    DataFrame
+        Raw points only where nothing is recalibrated (correction none).
+    """
     raw = board[board["correction"] == NONE]
     same = set(zip(raw["strategy"], raw["model"], strict=True))
     rows = zip(reliability["strategy"], reliability["model"], reliability["side"], strict=True)
@@ -85,14 +130,41 @@ def promised(reliability: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
 
 
 def on_scores(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
-    """The decisions whose threshold is one of the scores, not of corrected probabilities."""
+    """Decisions whose threshold applies to raw scores, not to recalibrated probabilities.
+
+    Parameters
+    ----------
+    decisions : DataFrame
+        Table of decisions.
+    facts : mapping
+        Facts of the dataset; `thresholds` names the rule for costs.
+
+    Returns
+    -------
+    DataFrame
+        Without the rule cost, where it is expected.
+    """
     expected = facts["thresholds"]["cost"] == "expected"
     return decisions[decisions["policy"] != "cost"] if expected else decisions
 
 
 def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tuple[str, Drawing]]:
-    """The pictures of a dataset by name, to be drawn when they are called, without those that would
-    show nothing."""
+    """Charts of a dataset, without those that would be empty.
+
+    Parameters
+    ----------
+    name : str
+        Key of the dataset, for titles.
+    tables : mapping of str to DataFrame
+        Tables of its evaluation.
+    facts : mapping
+        Facts of the dataset.
+
+    Yields
+    ------
+    tuple of (str, callable)
+        Name of the chart, and a function that draws it.
+    """
     board, curves, decisions = tables["leaderboard"], tables["curves"], tables["decisions"]
     if not curves.empty:
         for curve, told in CURVES.items():
@@ -152,8 +224,20 @@ def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tu
 
 
 def matrices(name: str, decisions: pd.DataFrame) -> Iterator[tuple[str, Drawing]]:
-    """The confusion matrices of all cells, a picture for each threshold policy that decides
-    anything."""
+    """Charts of all confusion matrices, one for each threshold rule that decides anything.
+
+    Parameters
+    ----------
+    name : str
+        Key of the dataset, for titles.
+    decisions : DataFrame
+        Table of decisions.
+
+    Yields
+    ------
+    tuple of (str, callable)
+        Name of the chart, and a function that draws it.
+    """
     for policy, mine in decisions.groupby("policy", sort=False):
         if mine[list(CONFUSION)].notna().all(axis=1).any():
             title = f"{name}: confusion matrices, threshold {policy}"

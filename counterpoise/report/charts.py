@@ -1,9 +1,9 @@
-"""The pictures of a comparison, drawn without a window: the report page shows them as SVG, MLflow
-keeps them as PNG.
+"""Charts of a comparison, drawn without a display: SVG for the report page, PNG for MLflow.
 
-Each function takes results as `evaluate` writes them and returns a matplotlib `Figure`; `png` and
-`svg` turn it into the same bytes every time. Colours come from the palette of Okabe and Ito (2008),
-which people who see colours differently can tell apart, and line styles repeat the difference.
+Each function takes tables as `evaluate` writes them and returns a matplotlib `Figure`. `png` and
+`svg` convert it to the same bytes every time. Colours come from the palette of Okabe and Ito
+(2008), which people with colour vision deficiencies can distinguish. Line styles repeat the
+distinction.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from counterpoise.core.types import Cell
 
 try:
     import matplotlib.style
-# before a script's own guard stands: told here, without a traceback
+# this import precedes the script's error handler, so the message is printed here, without a
+# traceback
 except ModuleNotFoundError as missing:
     raise SystemExit(f"\nerror: {LibraryError.of(missing)}") from None
 from matplotlib.axes import Axes
@@ -42,8 +43,8 @@ from counterpoise.core.outcome import OK
 Curve = Literal["precision_recall", "roc"]
 
 INK = "#1b1f24"
-"""Lines and letters; a page shows them in its own colour of text, so that they are seen on dark
-ground too."""
+"""Colour of lines and text. A page replaces it by its own text colour, so that charts stay legible
+on a dark background."""
 QUIET = "#8b949e"
 BETTER, WORSE = "#0072b2", "#d55e00"
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
@@ -51,11 +52,11 @@ DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)))
 HEAT = "Blues"
 
 TITLE, LETTER = 11.0, 0.085
-"""The size of a figure's title in points, and inches that a letter of it is wide, about."""
+"""Font size of figure titles in points, and approximate width of a letter in inches."""
 
 STYLE = {
     "font.family": ["sans-serif"],
-    # matplotlib brings it along: the same letters on every machine
+    # shipped with matplotlib, so that text has the same shape on every machine
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
     "axes.titlesize": 9.5,
@@ -69,7 +70,7 @@ STYLE = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "figure.titlesize": TITLE,
-    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+    "text.parse_math": False,  # a dollar sign in a name does not start a formula
     "svg.fonttype": "none",
     "svg.hashsalt": "counterpoise",
     **dict.fromkeys(
@@ -78,31 +79,43 @@ STYLE = {
 }
 
 DPI, COMPRESS_LEVEL = 144, 3
-"""Of PNG; on a higher level twice the time makes files a tenth smaller."""
+"""Settings of PNG. A higher compression level takes twice the time for files a tenth smaller."""
 
 CELLS_WITH_RATES = 80
-"""A grid of more matrices than this shows counts alone; the colour still tells the rate."""
+"""Maximum number of matrices in a grid that shows rates beside counts. Above it, only the colour
+shows the rate."""
 
 CHEAPEST = 20
-"""Cells that a picture of costs has room for."""
+"""Maximum number of combinations in a chart of costs."""
 
 
 Look = dict[str, Any]
-"""How a line is drawn: matplotlib's colour, style and width."""
+"""Style of a line: matplotlib's colour, line style and width."""
 
 OTHER: Look = {"color": QUIET, "alpha": 0.35, "linewidth": 0.8}
-"""The look of strategies for which colours and dashes do not suffice."""
+"""Style of strategies beyond the distinguishable colours and line styles."""
 
 
 @contextmanager
 def _style() -> Iterator[None]:
-    """Our style over matplotlib's defaults, so that nobody's matplotlibrc changes a report."""
+    """Apply our style over matplotlib's defaults, so that no matplotlibrc changes a report."""
     with matplotlib.style.context(["default", STYLE]):
         yield
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG on white ground."""
+    """Convert a figure to PNG on a white background.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+
+    Returns
+    -------
+    bytes
+        The same for the same figure: no metadata is written.
+    """
     content = io.BytesIO()
     with _style():
         figure.savefig(
@@ -117,12 +130,22 @@ def png(figure: Figure) -> bytes:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as one `<svg>` element that can stand in a page beside others, without date or
-    version.
+    """Convert a figure to one `<svg>` element that can stand in a page beside others.
 
-    Identifiers that nothing points to are dropped and the others made the figure's own, since two
-    figures in one page must not share any. What belongs to one strategy says so, for the page's
-    check boxes. The ground is transparent and ink is the page's colour of text.
+    Two figures in one page must not share identifiers. Unused identifiers are therefore dropped,
+    and the others get a prefix of the figure's own. Elements of a strategy carry `data-strategy`,
+    for the check boxes of the page. The background is transparent, and `INK` becomes the text
+    colour of the page.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+
+    Returns
+    -------
+    str
+        The same for the same figure: neither date nor version is written.
     """
     content = io.StringIO()
     with _style():
@@ -133,11 +156,12 @@ def svg(figure: Figure) -> str:
     text = text[text.index("<svg") :].rstrip()
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    # it would reach into the whole page
+    # a style element would apply to the whole page
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r"font-family: [^;\"]*;? ?", "", text.replace(INK, "currentColor"))
     text = re.sub(r' d="[^"]*"', lambda m: _shorter(m[0]), text)
     name = f"f{files.digest(text)[:8]}"
+    # identifiers that a clip path or a <use> element refers to
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', text))
     text = re.sub(r'<g id="of:([^"]*)">', r'<g data-strategy="\1"><title>\1</title>', text)
     text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
@@ -159,8 +183,7 @@ def svg(figure: Figure) -> str:
 
 
 def _shorter(path: str) -> str:
-    """A path's points to a tenth, which nobody can see, and without the blanks that SVG does not
-    need."""
+    """Shorten an SVG path: coordinates to a tenth of a point, no optional blanks."""
     path = re.sub(
         r"\d+\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), path.replace("\n", "")
     )
@@ -168,12 +191,18 @@ def _shorter(path: str) -> str:
 
 
 def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
-    """Every cell's confusion matrix at one threshold policy: strategies down, models across.
+    """Confusion matrix of every combination at one threshold rule: strategies down, models across.
 
     Parameters
     ----------
     decisions : DataFrame of strategy, model, tn, fp, fn, tp
-        One dataset and one policy; a cell without counts stays empty.
+        One dataset and one threshold rule; a combination without counts stays empty.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
     """
     strategies, models = _order(decisions, "strategy"), _order(decisions, "model")
     if not strategies:
@@ -187,7 +216,7 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
             )
     with_rates = len(strategies) * len(models) <= CELLS_WITH_RATES
     digits = len(f"{int(np.nanmax(counts)) if not np.isnan(counts).all() else 0:,}")
-    # a box is as wide as its longest count, and high enough for one or two lines
+    # inches: as wide as the longest count, and high enough for one or two lines
     box = (0.1 + 0.075 * max(digits, 5), 0.36 if with_rates else 0.2)
     across = 2 * len(models) * box[0] + 0.12 * len(models)
     down = 2 * len(strategies) * box[1] + 0.12 * len(strategies)
@@ -229,8 +258,7 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
                     linespacing=1.15,
                 )
         axes.set(xlim=(0, len(models)), ylim=(len(strategies), 0))
-        # a long name of a model goes on two lines, or stands on end where a column is still too
-        # narrow
+        # long names of models wrap to the width of their column
         labels = [_wrapped(name, int(across / len(models) / 0.09)) for name in models]
         axes.set_xticks(np.arange(len(models)) + 0.5, labels)
         axes.set_yticks(np.arange(len(strategies)) + 0.5, strategies)
@@ -249,11 +277,26 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
 
 
 def curves_overlay(curves: pd.DataFrame, curve: Curve, *, title: str, prevalence: float) -> Figure:
-    """The mean precision-recall or ROC curves: one panel a model, one colour a strategy.
+    """Mean precision-recall or ROC curves: one panel per model, one colour per strategy.
 
-    The dotted line is what guessing gives: precision equal to prevalence, or the diagonal. Where
-    there are more strategies than colours and dashes can tell apart, the ones that lie highest (and
-    doing nothing) are coloured and the others grey.
+    The dotted line shows guessing: precision equal to prevalence, or the diagonal. Where there are
+    too many strategies to distinguish, the highest ones and the baseline are coloured, the others
+    grey.
+
+    Parameters
+    ----------
+    curves : DataFrame of strategy, model, curve, x, y
+        Mean curves of a dataset.
+    curve : {"precision_recall", "roc"}
+        Which of them to draw.
+    title : str
+        Title of the figure.
+    prevalence : float
+        Share of positive rows.
+
+    Returns
+    -------
+    Figure
     """
     mine = curves[curves["curve"] == curve]
     strategies, models = _order(mine, "strategy"), _order(mine, "model")
@@ -281,11 +324,21 @@ CURVES: dict[Curve, tuple[str, str]] = {
     "precision_recall": ("recall", "precision"),
     "roc": ("false positive rate", "recall"),
 }
-"""The axes of each curve."""
+"""Axis labels of each curve."""
 
 
 def axes_of_curves(panel: Axes, curve: Curve, prevalence: float) -> None:
-    """Both axes from 0 to 1, with the line of guessing."""
+    """Set both axes to [0, 1], and draw the line of guessing.
+
+    Parameters
+    ----------
+    panel : Axes
+        Changed in place.
+    curve : {"precision_recall", "roc"}
+        Kind of curve.
+    prevalence : float
+        Share of positive rows.
+    """
     baseline = [prevalence, prevalence] if curve == "precision_recall" else [0, 1]
     panel.plot([0, 1], baseline, color=QUIET, linestyle=":", linewidth=1.2)
     panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
@@ -294,23 +347,40 @@ def axes_of_curves(panel: Axes, curve: Curve, prevalence: float) -> None:
 
 
 def guessing(curve: Curve, prevalence: float) -> str:
-    """What the legend calls the line of guessing."""
+    """Legend label of the line of guessing.
+
+    Parameters
+    ----------
+    curve : {"precision_recall", "roc"}
+        Kind of curve.
+    prevalence : float
+        Share of positive rows.
+
+    Returns
+    -------
+    str
+    """
     return f"guessing: precision {prevalence:.2g}" if curve == "precision_recall" else "guessing"
 
 
 def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title: str) -> Figure:
-    """The reliability curves of one side (raw or corrected) laid over each other: one panel a
-    model, one colour a strategy.
+    """Reliability curves of one side, raw or recalibrated: one panel per model.
 
-    Axes are those of `reliability`, which has the intervals and the numbers of rows that are left
-    out here.
+    Each strategy has one colour. Axes are those of `reliability`, which also shows intervals and
+    numbers of rows.
 
     Parameters
     ----------
     points : DataFrame of strategy, model, mean_probability, observed
-        Lines without a probability are left out.
-    seen : mapping of strategy to look
-        What `looks` gives, so that a strategy looks the same as in the other curves.
+        Lines with a missing value are left out.
+    seen : mapping of strategy to Look
+        What `looks` returns, so that a strategy has the same style in all curves.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
     """
     known = points[points["mean_probability"].notna() & points["observed"].notna()]
     strategies, models = _order(known, "strategy"), _order(known, "model")
@@ -340,19 +410,23 @@ def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title
 
 
 def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
-    """The difference in average precision of every remedy from doing nothing at all, with its
-    interval.
+    """Forest plot: difference in average precision of every remedy from the baseline.
 
-    One block for each model that does nothing. Blue where the whole interval lies above 0,
-    red-orange where it lies below, grey where it holds 0; the marker says at which level the remedy
-    acts. A difference so far off that the others could not be read beside it is an arrow at the
-    edge with its number.
+    There is one block per baseline model, and one line with an interval per remedy. Blue marks the
+    verdict win, red-orange loss, grey neither; the marker shows the level of the remedy. A
+    difference too far off for the axis is an arrow at the edge with its number.
 
     Parameters
     ----------
-    leaderboard : DataFrame of strategy, model, level, status, plain_model, delta_plain,
-    delta_plain_low, delta_plain_high
-        One dataset.
+    leaderboard : DataFrame
+        One dataset: strategy, model, level, status, plain_model, verdict, delta_plain,
+        delta_plain_low, delta_plain_high.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
     """
     board = leaderboard[leaderboard["level"] != NONE]
     if board["delta_plain"].isna().all():
@@ -418,14 +492,14 @@ LEVELS = {
     "algorithm": ("s", "level of the algorithm"),
     "hybrid": ("D", "hybrid"),
 }
-"""Marker and name of the level at which a remedy acts."""
+"""Marker and label of each level of remedies."""
 
 Block = tuple[str, list[tuple[str, dict[str, Any]]]]
-"""A heading, and the remedies below it: name, and row of the leaderboard."""
+"""A heading, and the remedies below it: name and row of the leaderboard."""
 
 
 def _blocks(board: pd.DataFrame, models: Sequence[str]) -> list[Block]:
-    """The remedies by the model that does nothing, those of one level together."""
+    """Remedies grouped by baseline model, sorted by level."""
     order = {level: k for k, level in enumerate(LEVELS)}
     found: dict[str | None, list[tuple[str, dict[str, Any]]]] = {
         model: [] for model in [*models, None]
@@ -443,7 +517,18 @@ def _blocks(board: pd.DataFrame, models: Sequence[str]) -> list[Block]:
 
 
 def remedy_name(entry: Mapping[str, Any]) -> str:
-    """What a remedy is called beside the model that does nothing."""
+    """Label of a remedy in the block of its baseline model.
+
+    Parameters
+    ----------
+    entry : mapping of strategy, model, level
+        Row of the leaderboard.
+
+    Returns
+    -------
+    str
+        The strategy, the model, or both for a hybrid.
+    """
     strategy, model = str(entry["strategy"]), str(entry["model"])
     return {"data": strategy, "algorithm": model}.get(entry["level"], f"{strategy} + {model}")
 
@@ -453,7 +538,7 @@ def _height(block: Block) -> int:
 
 
 def _columns(blocks: list[Block]) -> list[list[Block]]:
-    """The blocks in one column, or where they are many in two of about the same height."""
+    """Arrange blocks in one column, or many of them in two columns of about equal height."""
     heights = [_height(block) for block in blocks]
     if sum(heights) <= 16 or len(blocks) == 1:
         return [blocks]
@@ -462,7 +547,7 @@ def _columns(blocks: list[Block]) -> list[list[Block]]:
 
 
 def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[float, float]) -> None:
-    """One remedy's difference and interval on a line of its own, or why there is none."""
+    """Draw one remedy's difference and interval on its line, or the reason why there is none."""
     middle, least, most = (entry[f"delta_plain{side}"] for side in ("", "_low", "_high"))
     low, high = ends
     if pd.isna(middle):
@@ -471,7 +556,7 @@ def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[floa
             if entry["status"] == OK
             else str(entry["status"]).replace("_", " ")
         )
-        # where the line at 0 strikes no words through
+        # on the side where the line at 0 does not cross the text
         x, side = (0.02, "left") if -low > high else (0.98, "right")
         panel.annotate(
             told,
@@ -491,7 +576,7 @@ def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[floa
         return
     edge, arrow, shift, side = (low, "<", 8, "left") if middle < low else (high, ">", -8, "right")
     panel.plot([edge], [at], arrow, color=colour, markersize=5, clip_on=False)
-    # past what is seen of the interval, or it would strike the number through
+    # past the visible part of the interval, which would cross the number
     beside = max(edge, most) if edge == low else min(edge, least)
     panel.annotate(
         f"{middle:+.2f}".replace("-", "\u2212"),
@@ -505,8 +590,7 @@ def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[floa
 
 
 def _reach(intervals: NDArray[np.float64]) -> tuple[float, float]:
-    """How far the axis of differences goes: to the farthest end of an interval, unless that is far
-    from most others."""
+    """Limits of the axis of differences, without intervals that are far from most others."""
     ends = intervals[~np.isnan(intervals)]
     if not len(ends) or not ends.any():
         return -0.1, 0.1
@@ -516,8 +600,19 @@ def _reach(intervals: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
-    """Training rows of each class before (hollow) and after (filled) each strategy, the mean over
-    folds, on a log scale."""
+    """Training rows per class before (hollow) and after (filled) each strategy, on a log scale.
+
+    Parameters
+    ----------
+    counts : DataFrame of strategy and `mean_counts`' columns
+        One line per strategy and fold; means over folds are drawn.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
+    """
     strategies = _order(counts, "strategy")
     if not strategies:
         return _nothing(title)
@@ -557,7 +652,7 @@ def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
                 )
         axes.set_xscale("log")
         low, high = axes.get_xlim()
-        if high / low < 10:  # at least one power of ten, or the axis has no label
+        if high / low < 10:  # an axis shorter than a power of ten might have no label
             axes.set_xlim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)))
         subs = (1.0,) if high / low > 1e4 else (1.0, 2.0, 5.0)
         axes.xaxis.set_major_locator(LogLocator(subs=subs))
@@ -593,30 +688,35 @@ def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
 
 
 PROMISES = ("mean probability", "share of positives")
-"""The axes of what probabilities promise."""
+"""Axis labels of reliability diagrams."""
 
 SIDES: dict[str, dict[str, Any]] = {
     "raw": {"color": PALETTE[1], "linestyle": DASHES[1], "marker": "s"},
     "corrected": {"color": PALETTE[0], "linestyle": DASHES[0], "marker": "o"},
 }
-"""How probabilities look as the model gave them, and put right."""
+"""Styles of raw and of recalibrated probabilities."""
 
 
 def reliability(points: pd.DataFrame, *, title: str) -> Figure:
-    """Reliability diagrams: the share of positives among rows of like probability, raw and
-    corrected in one panel a cell.
+    """Reliability diagrams: one panel per combination, raw and recalibrated probabilities.
 
-    Both axes are in log odds, on which 0.001 and 0.01 are as far apart as 0.99 and 0.999: with rare
-    positives nearly all rows would else lie in one corner. The dotted diagonal is where
-    probabilities keep their promise; below it they are too high. Bars are the intervals. A bin
-    without a positive row, or with nothing else, is a triangle at the edge, where also lies what
-    would be farther out.
+    Both axes are in log odds, on which 0.001 and 0.01 are as far apart as 0.99 and 0.999. With rare
+    positives, nearly all points would otherwise lie in one corner. The dotted diagonal marks
+    perfect calibration; below it probabilities are too high. Bars are intervals. A bin without
+    positive rows, or without negative rows, is a triangle at the edge; values beyond the axes lie
+    at the edge too.
 
     Parameters
     ----------
     points : DataFrame of strategy, model, side, mean_probability, observed, low, high, rows
         Side is raw or corrected; the rest as `counterpoise.evaluation.calibration.reliability`
-        gives it. Lines without a probability are left out.
+        returns it. Lines with a missing probability are left out.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
     """
     known = points[points["mean_probability"].notna() & points["observed"].notna()]
     if known.empty:
@@ -646,8 +746,22 @@ def reliability(points: pd.DataFrame, *, title: str) -> Figure:
 def promises(
     panel: Axes, sides: Mapping[str, pd.DataFrame], least: float, most: float
 ) -> list[str]:
-    """Draw what one cell's probabilities promise; returns how many rows a point stands for, a line
-    a side."""
+    """Draw the reliability diagram of one combination.
+
+    Parameters
+    ----------
+    panel : Axes
+        Changed in place.
+    sides : mapping of {"raw", "corrected"} to DataFrame
+        Points of each side.
+    least, most : float
+        Probabilities at the ends of the axes.
+
+    Returns
+    -------
+    list of str
+        One line per side: how many rows a point stands for.
+    """
 
     def at(values: Any) -> Any:
         return _logit(np.clip(np.asarray(values, dtype=np.float64), least, most))
@@ -672,7 +786,17 @@ def promises(
 
 
 def axes_of_promises(panel: Axes, least: float, most: float, inches: float) -> None:
-    """Axes of log odds between two probabilities, so many inches wide, with the diagonal."""
+    """Set both axes to log odds between two probabilities, and draw the diagonal.
+
+    Parameters
+    ----------
+    panel : Axes
+        Changed in place.
+    least, most : float
+        Probabilities at the ends of the axes.
+    inches : float
+        Approximate width of the panel; decides how many ticks fit.
+    """
     low, high = _logit(least), _logit(most)
     room = 0.03 * (high - low)
     panel.plot([low, high], [low, high], color=QUIET, linestyle=":", linewidth=1.2)
@@ -684,12 +808,32 @@ def axes_of_promises(panel: Axes, least: float, most: float, inches: float) -> N
 
 
 def extremes(points: pd.DataFrame) -> tuple[bool, bool]:
-    """Whether there are bins without a positive row, and bins with nothing else."""
+    """Whether some bins have no positive row, and whether some have no negative row.
+
+    Parameters
+    ----------
+    points : DataFrame of observed, ...
+        Points of reliability diagrams.
+
+    Returns
+    -------
+    tuple of bool
+    """
     return bool((points["observed"] == 0).any()), bool((points["observed"] == 1).any())
 
 
 def handles_of_promises(extreme: tuple[bool, bool]) -> list[Any]:
-    """What the legend of promises names."""
+    """Legend handles of reliability diagrams.
+
+    Parameters
+    ----------
+    extreme : tuple of bool
+        What `extremes` returns.
+
+    Returns
+    -------
+    list of Line2D
+    """
     handles: list[Any] = [
         Line2D([], [], linewidth=1.2, markersize=4.5, label=side, **look)
         for side, look in SIDES.items()
@@ -714,15 +858,36 @@ def _logit(p: Any) -> Any:
 
 
 def probability_range(p: NDArray[np.float64]) -> tuple[float, float]:
-    """Where axes of log odds end: a power of ten off 0 and off 1 that holds the values, at most
-    1e-5 and 0.999."""
+    """Ends of a log odds axis: powers of ten from 0 and from 1 that include the values.
+
+    Parameters
+    ----------
+    p : ndarray
+        Probabilities; 0 and 1 are ignored.
+
+    Returns
+    -------
+    least, most : float
+        Within [1e-5, 0.01] and [0.99, 0.999].
+    """
     inside = p[(p > 0) & (p < 1)]
     least, rest = (math.floor(math.log10(min([*values, 0.01]))) for values in (inside, 1 - inside))
     return 10.0 ** max(least, -5), 1 - 10.0 ** max(rest, -3)
 
 
 def log_odds_ticks(least: float, most: float) -> list[float]:
-    """Probabilities to write at an axis of log odds."""
+    """Probabilities to label on a log odds axis.
+
+    Parameters
+    ----------
+    least, most : float
+        Probabilities at the ends of the axis.
+
+    Returns
+    -------
+    list of float
+        Ascending.
+    """
     tens = [10.0**k for k in range(-5, 0)]
     ends = (
         [v for v in tens if v >= 0.999 * least],
@@ -732,13 +897,36 @@ def log_odds_ticks(least: float, most: float) -> list[float]:
 
 
 def plain_number(value: float) -> str:
-    """A number without an exponent, up to seven digits behind the point."""
+    """Format a number without an exponent, with at most seven decimals.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    str
+        Without trailing zeros.
+    """
     return f"{value:.7f}".rstrip("0").rstrip(".")
 
 
 def apart_ticks(ticks: Sequence[float], inches: float) -> list[float]:
-    """Those of the ticks whose numbers do not touch, going outwards from 0.5; inches is the length
-    of one unit."""
+    """Select ticks whose labels do not overlap, outwards from 0.5.
+
+    Parameters
+    ----------
+    ticks : sequence of float
+        Probabilities.
+    inches : float
+        Length of one unit of log odds.
+
+    Returns
+    -------
+    list of float
+        Ascending, with 0.5 among them.
+    """
     kept = [0.5]
     for side in ([v for v in reversed(ticks) if v < 0.5], [v for v in ticks if v > 0.5]):
         last = 0.5
@@ -758,15 +946,20 @@ def _span(rows: pd.Series) -> str:
 def score_distribution(
     frame: pd.DataFrame, *, title: str, thresholds: pd.DataFrame | None = None
 ) -> Figure:
-    """The scores of negatives and of positives, each class as shares of its own rows, on a log
-    scale.
+    """Histograms of the scores of negatives and positives, as shares of each class, on a log scale.
 
     Parameters
     ----------
     frame : DataFrame of strategy, model, label, left, right, share
-        As `counterpoise.evaluation.calibration.histogram` gives it, for each cell.
+        As `counterpoise.evaluation.calibration.histogram` returns it, for each combination.
+    title : str
+        Title of the figure.
     thresholds : DataFrame of strategy, model, policy, threshold, optional
-        A vertical line each; other columns do not matter, so that decisions.csv can be handed in.
+        Vertical lines. Other columns are ignored, so decisions.csv can be passed.
+
+    Returns
+    -------
+    Figure
     """
     if frame.empty or not (frame["share"] > 0).any():
         return _nothing(title)
@@ -793,14 +986,25 @@ def score_distribution(
 
 
 SHARES = ("score", "share of the class")
-"""The axes of the distribution of scores."""
+"""Axis labels of the histograms of scores."""
 
 CLASSES = {0: (BETTER, "negatives"), 1: (WORSE, "positives")}
-"""Colour and name of the classes."""
+"""Colour and name of each class."""
 
 
 def lowest_share(frame: pd.DataFrame) -> float:
-    """Where an axis of shares begins."""
+    """Lower end of an axis of shares.
+
+    Parameters
+    ----------
+    frame : DataFrame of share, ...
+        Histograms, with at least one positive share.
+
+    Returns
+    -------
+    float
+        At least 1e-7.
+    """
     return max(0.6 * float(frame.loc[frame["share"] > 0, "share"].min()), 1e-7)
 
 
@@ -814,7 +1018,17 @@ def _known_lines(
 
 
 def looks_of_thresholds(lines: Sequence[Mapping[Hashable, Any]]) -> dict[str, Look]:
-    """How the line of each policy looks."""
+    """Line style of each threshold rule.
+
+    Parameters
+    ----------
+    lines : sequence of mapping
+        Thresholds with the name of their rule in `policy`.
+
+    Returns
+    -------
+    dict of str to Look
+    """
     policies = dict.fromkeys(str(line["policy"]) for line in lines)
     return {
         name: {"color": INK, "linewidth": 1.1, "linestyle": THRESHOLDS[k % len(THRESHOLDS)]}
@@ -823,7 +1037,22 @@ def looks_of_thresholds(lines: Sequence[Mapping[Hashable, Any]]) -> dict[str, Lo
 
 
 def shares(panel: Axes, classes: Mapping[int, pd.DataFrame | None], bottom: float) -> list[str]:
-    """Draw how one cell's scores of each class are distributed; returns which classes have none."""
+    """Draw the histograms of one combination's scores.
+
+    Parameters
+    ----------
+    panel : Axes
+        Changed in place.
+    classes : mapping of label to DataFrame or None
+        Histogram of each class.
+    bottom : float
+        Lower end of the axis of shares.
+
+    Returns
+    -------
+    list of str
+        Messages on the classes without a histogram.
+    """
     missing = []
     for label, group in classes.items():
         colour, which = CLASSES[label]
@@ -840,12 +1069,30 @@ def shares(panel: Axes, classes: Mapping[int, pd.DataFrame | None], bottom: floa
 
 
 def threshold(panel: Axes, line: Mapping[Hashable, Any], look: Mapping[str, Look]) -> None:
-    """Draw one policy's threshold; one above every score lies at the edge."""
+    """Draw a threshold as a vertical line.
+
+    Parameters
+    ----------
+    panel : Axes
+        Changed in place.
+    line : mapping of policy, threshold
+        A threshold outside of [0, 1] is drawn at the edge.
+    look : mapping of str to Look
+        What `looks_of_thresholds` returns.
+    """
     panel.axvline(min(max(line["threshold"], 0.0), 1.0), **look[str(line["policy"])])
 
 
 def axes_of_shares(panel: Axes, bottom: float) -> None:
-    """Scores from 0 to 1, and shares of a class on a log scale."""
+    """Set the axes to scores from 0 to 1, and shares of a class on a log scale.
+
+    Parameters
+    ----------
+    panel : Axes
+        Changed in place.
+    bottom : float
+        Lower end of the axis of shares.
+    """
     panel.set_yscale("log")
     panel.set(xlim=(-0.01, 1.01), ylim=(bottom, 1.3))
     panel.yaxis.set_major_locator(LogLocator(numticks=6))
@@ -855,7 +1102,17 @@ def axes_of_shares(panel: Axes, bottom: float) -> None:
 
 
 def handles_of_shares(look: Mapping[str, Look]) -> list[Any]:
-    """What the legend of the distribution of scores names."""
+    """Legend handles of the histograms of scores.
+
+    Parameters
+    ----------
+    look : mapping of str to Look
+        What `looks_of_thresholds` returns.
+
+    Returns
+    -------
+    list of Patch and Line2D
+    """
     handles: list[Any] = [
         Patch(facecolor=(colour, 0.22), edgecolor=colour, label=which)
         for colour, which in CLASSES.values()
@@ -866,20 +1123,26 @@ def handles_of_shares(look: Mapping[str, Look]) -> list[Any]:
 
 
 THRESHOLDS: tuple[Any, ...] = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
+"""Line styles of threshold rules."""
 
 
 def learning_curves(frame: pd.DataFrame, *, title: str) -> Figure:
-    """How a fit went over its steps: the losses above, what is better when larger (average
-    precision) below.
+    """Learning curves: losses above, scores (higher is better, such as average precision) below.
 
     A step is a gradient step of a net or a round of boosting. Lines are means over folds, bands go
-    from low to high. Each cell has its own scale of losses, since losses that weigh rows
-    differently cannot be compared; the lower panels share theirs.
+    from low to high. Each combination has its own scale of losses, since losses that weigh rows
+    differently are not comparable. The lower panels share one scale.
 
     Parameters
     ----------
     frame : DataFrame of strategy, model, series, step, mean, low, high
-        A series whose name holds `loss` goes above, every other one below.
+        A series whose name contains `loss` goes above, every other one below.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
     """
     known = frame[np.isfinite(frame["mean"].to_numpy(dtype=np.float64))]
     if known.empty:
@@ -983,28 +1246,33 @@ STATES: dict[str, tuple[str, str, str]] = {
     "pruned": ("x", PALETTE[1], "pruned"),
     "failed": ("d", PALETTE[3], "failed"),
 }
-"""Marker, colour and name of a trial's state, as a search writes it."""
+"""Marker, colour and label of each state of a trial, as a search writes it."""
 
 
 def search_history(frame: pd.DataFrame, *, title: str, value: str = "average precision") -> Figure:
-    """What a search tried, trial by trial, and the best it had found until then.
+    """Values of a search, trial by trial, and the best value so far.
 
-    Each fold searches on its own: its best so far is a light line, the mean of these lines a heavy
-    one. Trials that were pruned or failed are never the best; one without a value is marked at the
+    Each fold has its own search. Its best so far is a light line, the mean of these lines a heavy
+    one. Pruned and failed trials never count as best; a trial without a value is marked at the
     lower edge.
 
     Parameters
     ----------
-    frame : DataFrame of strategy, model, trial, state, value, and where there are several: repeat,
-    fold
-        States are a search's or Optuna's, in any case of letters. Larger values are better.
+    frame : DataFrame of strategy, model, trial, state, value, optionally repeat and fold
+        States are ours or Optuna's, in any case of letters. Larger values are better.
+    title : str
+        Title of the figure.
     value : str
-        What the values are.
+        Axis label of the values.
+
+    Returns
+    -------
+    Figure
     """
     if frame.empty:
         return _nothing(title, "No trial was made.")
     cells = _cells(frame)
-    # Optuna's own name of it
+    # Optuna names the state of a failed trial FAIL
     state = frame["state"].astype(str).str.lower().replace("fail", "failed")
     frame = frame.assign(state=state.where(state.isin(STATES), "other"))
     each = [name for name in ("repeat", "fold") if name in frame]
@@ -1087,10 +1355,20 @@ def search_history(frame: pd.DataFrame, *, title: str, value: str = "average pre
 
 
 def best_so_far(trials: pd.DataFrame, each: Sequence[str]) -> pd.DataFrame:
-    """The highest value of a completed trial until each trial: one line a trial, one column a
-    search.
+    """Running maximum of the values of completed trials.
 
-    A search that has come to its end keeps its best; one that has completed nothing yet has none.
+    Parameters
+    ----------
+    trials : DataFrame of trial, state, value, ...
+        Trials of one combination.
+    each : sequence of str
+        Columns that identify a search; empty for a single search.
+
+    Returns
+    -------
+    DataFrame of shape (trials, searches)
+        Indexed by trial. A finished search keeps its best value; a search without a completed trial
+        yet has NaN.
     """
     values = trials["value"].where(trials["state"] == "complete").astype(np.float64)
     searches = (
@@ -1112,19 +1390,25 @@ def best_so_far(trials: pd.DataFrame, each: Sequence[str]) -> pd.DataFrame:
 
 
 POLICIES = ("o", "s", "D", "^", "v", "P")
+"""Markers of threshold rules."""
 
 
 def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) -> Figure:
-    """What a decision costs on the mean: a line a cell, a dot a threshold policy, the cheapest
-    cells above.
+    """Mean cost of a decision: a line per combination, a dot per threshold rule, cheapest on top.
 
     Parameters
     ----------
     frame : DataFrame of strategy, model, policy, expected_cost
-        Cells are in the order of the cheapest of their policies; the first 20 are shown.
+        Combinations are sorted by their cheapest rule; the first 20 are shown.
     reference : mapping of name to cost
-        Vertical lines, such as accepting or refusing every row. One that is far off is named in the
-        legend alone, or the cells could not be told apart.
+        Vertical lines, such as the costs of constant predictions. A distant one appears in the
+        legend only, since the combinations would otherwise be indistinguishable.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
     """
     known = frame[np.isfinite(pd.to_numeric(frame["expected_cost"]).to_numpy(dtype=np.float64))]
     if known.empty:
@@ -1198,7 +1482,7 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
             else:
                 told += " (farther left)" if value < left else " (farther right)"
             handles.append(Line2D([], [], label=told, **look))
-        # beside the dots there is room for what is too far off for one
+        # extra room on the right for the text of costs beyond the axis
         axes.set(
             xlim=(left - room, right + (10 * room if len(far) else room)),
             ylim=(len(cells) - 0.4, -0.6),
@@ -1218,8 +1502,18 @@ def _cost(value: float) -> str:
 
 
 def mean_counts(counts: pd.DataFrame) -> pd.DataFrame:
-    """Each strategy's class counts, the mean over the folds in which it ran; missing where it ran
-    in none."""
+    """Class counts of each strategy, as means over the folds in which it ran.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        Class counts of each strategy and fold.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by strategy; missing where a strategy ran in no fold.
+    """
     columns = [
         "negatives_before",
         "positives_before",
@@ -1234,19 +1528,18 @@ def mean_counts(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _order(frame: pd.DataFrame, column: str) -> list[str]:
-    """The names of a column in the order in which they first come, which is that of params.yaml."""
+    """Distinct names of a column in the order of first appearance, which is that of params.yaml."""
     return [str(name) for name in pd.unique(frame[column])]
 
 
 def _cells(frame: pd.DataFrame) -> list[Cell]:
-    """The strategies and models of a table's rows, in the order in which they first come."""
+    """Distinct combinations of a table, in the order of first appearance."""
     pairs = frame[["strategy", "model"]].drop_duplicates()
     return [(str(strategy), str(model)) for strategy, model in pairs.to_numpy()]
 
 
 def _cell_titles(cells: Sequence[Cell], width: float) -> list[str]:
-    """Names of cells above their panels: on one line where each of them fits, else the model below
-    the strategy."""
+    """Panel titles of combinations: on one line if all fit, else the model below the strategy."""
     room = int((width - 0.6) / 0.085)
     names = [" / ".join(cell) for cell in cells]
     if max(map(len, names)) <= room:
@@ -1255,14 +1548,25 @@ def _cell_titles(cells: Sequence[Cell], width: float) -> list[str]:
 
 
 def _titled(panel: Axes, name: str, below: Sequence[str]) -> None:
-    """A panel's name, and lines in small letters between it and the panel, where nothing is
-    drawn."""
+    """Set a panel's title, and lines of small text between it and the panel."""
     panel.set_title(name, pad=6 + 9.5 * len(below) + 2 * bool(below))
     below_title(panel, below)
 
 
 def below_title(panel: Axes, told: Sequence[str]) -> Text:
-    """Lines in small letters directly above a panel."""
+    """Write lines of small text directly above a panel.
+
+    Parameters
+    ----------
+    panel : Axes
+        Changed in place.
+    told : sequence of str
+        The lines.
+
+    Returns
+    -------
+    Text
+    """
     return panel.annotate(
         "\n".join(told),
         (0.5, 1),
@@ -1284,12 +1588,11 @@ def _figure(width: float, height: float, title: str) -> Figure:
 
 
 def _settled(figure: Figure) -> Figure:
-    """Lay the figure out now and for good: the layout moves with each drawing, and the bytes would
-    with it."""
+    """Compute the layout once and fix it: it changes with each drawing, and so would the bytes."""
     engine = figure.get_layout_engine()
     if engine is not None and figure.axes:
         engine.execute(figure)
-    figure.set_layout_engine(None)  # with "none" a picture is drawn twice when it is saved
+    figure.set_layout_engine(None)  # with "none" matplotlib draws a figure twice on saving
     return figure
 
 
@@ -1297,7 +1600,7 @@ NOTHING = "No cell has a result to draw."
 
 
 def _nothing(title: str, why: str | None = None) -> Figure:
-    """The picture of no result: it says so."""
+    """Figure with a message instead of a chart."""
     with _style():
         figure = _figure(5.0, 1.4, title)
         figure.text(0.5, 0.35, why or NOTHING, ha="center", color=QUIET)
@@ -1307,8 +1610,7 @@ def _nothing(title: str, why: str | None = None) -> Figure:
 def _panels(
     names: Sequence[Any], title: str, *, width: float, height: float, legend: int
 ) -> tuple[Figure, list[Axes]]:
-    """One panel a name, at most three side by side, sharing their axes, with room for a legend
-    below."""
+    """One panel per name, at most three side by side, with shared axes and a legend below."""
     columns = min(3, len(names))
     lines = -(-len(names) // columns)
     across = max(4.2, width * columns)
@@ -1323,7 +1625,7 @@ def _panels(
 
 
 def _label(panels: Sequence[Axes], x: str, y: str) -> None:
-    """Name the axes where they are seen: left of each line, below each column."""
+    """Label the outer axes: left of each line, below each column."""
     columns = min(3, len(panels))
     for k, panel in enumerate(panels):
         if k % columns == 0:
@@ -1344,7 +1646,7 @@ def _legend_of_strategies(
     guess: str,
     panels: list[Axes],
 ) -> None:
-    """Name the lines of strategies, and the dotted one."""
+    """Legend of the strategies' lines, and of the dotted one."""
     mine = [name for name in strategies if name in seen]
     handles = [Line2D([], [], label=name, **seen[name]) for name in mine]
     if len(mine) < len(strategies):
@@ -1358,8 +1660,18 @@ def _legend_of_strategies(
 
 
 def looks(curves: pd.DataFrame) -> dict[str, Look]:
-    """How each strategy's line looks in all curves; a strategy for which no look of its own is left
-    is not in it."""
+    """Line style of each strategy, the same in all curves.
+
+    Parameters
+    ----------
+    curves : DataFrame of strategy, y, ...
+        Curves of a dataset; where styles run out, the strategies with the highest mean y get one.
+
+    Returns
+    -------
+    dict of str to Look
+        Without the strategies that get no style of their own.
+    """
     strategies = _order(curves, "strategy")
     room = len(PALETTE) * len(DASHES)
     remedies = [name for name in strategies if name != NONE]
@@ -1381,8 +1693,17 @@ def looks(curves: pd.DataFrame) -> dict[str, Look]:
 
 
 def swatch(look: Mapping[str, Any] | None) -> str:
-    """A short piece of a strategy's line as an `<svg>` element, for the check box that stands for
-    it."""
+    """Draw a piece of a strategy's line as an `<svg>` element, for its check box.
+
+    Parameters
+    ----------
+    look : mapping or None
+        Style of the line; `OTHER` for None.
+
+    Returns
+    -------
+    str
+    """
     look = look or OTHER
     style = look.get("linestyle", "-")
     parts = () if style == "-" else style[1]
@@ -1396,7 +1717,7 @@ def swatch(look: Mapping[str, Any] | None) -> str:
 
 
 def _row_rates(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each count as a share of its row; NaN in a row without any."""
+    """Each count as a share of its row; NaN in an empty row."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
@@ -1406,7 +1727,7 @@ def _percent(rate: float) -> str:
 
 
 def _on_heat(rate: float) -> str:
-    """A colour of letters that is read on the heat of a rate."""
+    """Text colour that is legible on the heat colour of a rate."""
     return "white" if rate > 0.66 else "#101418"
 
 
@@ -1417,8 +1738,7 @@ def _colour_bar(figure: Figure, mesh: Any, axes: Axes) -> None:
 
 
 def _wrapped(text: str, width: int, at: str = "_") -> str:
-    """Break a text where it may be broken so that no line is longer than a width, where that can
-    be."""
+    """Break a text after the character `at`, to a maximum width where possible."""
     lines = [""]
     for piece in re.findall(rf"[^{at}]+{at}?|{at}", text):
         if lines[-1] and len(lines[-1]) + len(piece) > width:

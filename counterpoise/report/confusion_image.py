@@ -1,6 +1,6 @@
-"""The confusion matrix of one combination at one threshold, as a small picture for MLflow.
+"""Confusion matrix of one combination at one threshold, as a small image for MLflow.
 
-A comparison has hundreds of them, so that Pillow draws them: matplotlib takes ten times as long.
+A comparison has hundreds of them. Pillow draws them, since matplotlib takes ten times as long.
 """
 
 from __future__ import annotations
@@ -12,21 +12,29 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 SIZE = (416, 330)
+"""Width and height of the image in pixels."""
+
 LEFT, TOP, WIDTH, HEIGHT = 58, 62, 175, 105
-"""Pixels: the corner of the matrix, and a box of it."""
+"""Pixels: corner of the matrix, and size of one of its boxes."""
 WHITE, BLUE, INK = (255, 255, 255), (8, 81, 156), (27, 31, 36)
 CLASSES = ("negative", "positive")
 NAMES = ("true negatives", "false positives", "false negatives", "true positives")
 
 
 def png(counts: tuple[int, int, int, int], title: str, subtitle: str) -> bytes:
-    """Draw a confusion matrix; a box is the darker the larger its share of the rows of that actual
-    class.
+    """Draw a confusion matrix; a darker box has a larger share of its actual class.
 
     Parameters
     ----------
     counts : tuple of int
         True negatives, false positives, false negatives, true positives.
+    title, subtitle : str
+        Text above the matrix; a long title gets a smaller font.
+
+    Returns
+    -------
+    bytes
+        PNG image.
     """
     image = Image.new("RGB", SIZE, WHITE)
     draw = ImageDraw.Draw(image)
@@ -61,4 +69,4 @@ def png(counts: tuple[int, int, int, int], title: str, subtitle: str) -> bytes:
 
 @lru_cache
 def _font(size: int) -> Any:
-    return ImageFont.load_default(size)  # comes with Pillow: the same letters on every machine
+    return ImageFont.load_default(size)  # shipped with Pillow: the same glyphs on every machine

@@ -1,4 +1,4 @@
-"""What a page shows of the defects found in a dataset."""
+"""Section of a dataset's page on the findings of its data checks."""
 
 from __future__ import annotations
 
@@ -19,10 +19,22 @@ TITLES = {
     "time_order": "Tested on the past",
     "label_noise": "Labels in doubt",
 }
+"""Title of a finding, by the kind of check."""
 
 
 class Shown(NamedTuple):
-    """One finding as a page shows it; `severity` is serious, warning or note."""
+    """A finding as a page shows it.
+
+    Attributes
+    ----------
+    severity : {"serious", "warning", "note"}
+    title, sentence, todo : str
+        Title, description, and what to do.
+    rows : tuple of int
+        Examples of affected rows.
+    more : bool
+        Whether more rows are affected than `rows` lists.
+    """
 
     severity: str
     title: str
@@ -30,21 +42,41 @@ class Shown(NamedTuple):
     todo: str
     rows: tuple[int, ...] = ()
     more: bool = False
-    """Whether there are rows that are not named."""
+    """Whether more rows are affected than `rows` lists."""
 
 
 def counted(content: Mapping[str, Any]) -> str:
-    """How many findings of each severity there are, in words; empty where nothing is worse than a
-    note."""
+    """Describe how many findings are serious, and how many are warnings.
+
+    Parameters
+    ----------
+    content : mapping
+        Data checks of a dataset, as the stage wrote them.
+
+    Returns
+    -------
+    str
+        Empty if there are neither.
+    """
     found = Counter(finding["severity"] for finding in content["findings"])
     told = [(found["serious"], "serious defect"), (found["warning"], "warning")]
     return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in told if count)
 
 
 def shown(content: Mapping[str, Any]) -> list[Shown]:
-    """The findings of a dataset's defects, as the stage wrote them: the serious ones first.
+    """Findings of a dataset's data checks, serious ones first.
 
-    What could not be looked at is said too, so that silence means that nothing was found.
+    Checks that could not run are listed too, so that no finding means that nothing was found.
+
+    Parameters
+    ----------
+    content : mapping
+        Data checks of a dataset, as the stage wrote them.
+
+    Returns
+    -------
+    list of Shown
+        In the order of the stage, then the checks that did not run.
     """
     found = [
         Shown(

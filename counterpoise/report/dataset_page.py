@@ -1,4 +1,4 @@
-"""A dataset's page with its pictures, and the tables of its DVC plots."""
+"""A dataset's page with its charts, and the tables of its DVC plots."""
 
 from __future__ import annotations
 
@@ -32,14 +32,27 @@ TABLES = (
     "trials",
     "rows",
 )
-"""What a page is made of, of what `evaluate` wrote."""
+"""Tables of `evaluate` that a page is made of."""
 
 SIDES = {"raw": "probabilities as the models give them", "corrected": "probabilities put right"}
-"""The sides of reliability, each with a picture of all strategies."""
+"""Sides of reliability diagrams, each with one chart of all strategies."""
 
 
 def of_best(board: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table that belong to the best model of each strategy."""
+    """Rows of a table that belong to the best model of each strategy.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+    table : DataFrame of strategy, model, ...
+        Any table of results.
+
+    Returns
+    -------
+    DataFrame
+        In the order of the strategies.
+    """
     found = [summary.best(rows) for _, rows in board.groupby("strategy", sort=False)]
     return chart_list.of_cells(
         table, [(best.strategy, best.model) for best in found if best is not None]
@@ -47,7 +60,17 @@ def of_best(board: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def precision_recall(board: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """For each strategy the precision-recall curve of its best model."""
+    """Precision-recall curve of the best model of each strategy, for a DVC plot.
+
+    Parameters
+    ----------
+    board, curves : DataFrame
+        Leaderboard and mean curves of a dataset.
+
+    Returns
+    -------
+    DataFrame of strategy, model, recall, precision
+    """
     mine = of_best(board, curves[curves["curve"] == "precision_recall"]).rename(
         columns={"x": "recall", "y": "precision"}
     )
@@ -55,15 +78,34 @@ def precision_recall(board: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def reliability(board: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    """For each strategy what the corrected probabilities of its best model promise, and what is
-    observed."""
+    """Recalibrated reliability curve of the best model of each strategy, for a DVC plot.
+
+    Parameters
+    ----------
+    board, points : DataFrame
+        Leaderboard, and points of the reliability diagrams.
+
+    Returns
+    -------
+    DataFrame of strategy, model, mean_probability, observed, rows
+    """
     mine = of_best(board, points[points["side"] == "corrected"])
     return mine[["strategy", "model", "mean_probability", "observed", "rows"]]
 
 
 def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """For each strategy the decisions of its best model, one row a count, at each threshold
-    policy."""
+    """Decisions of the best model of each strategy at each threshold rule, for a DVC plot.
+
+    Parameters
+    ----------
+    board, decisions : DataFrame
+        Leaderboard and table of decisions of a dataset.
+
+    Returns
+    -------
+    DataFrame of actual, predicted, count, cell
+        One row per count; `cell` names combination and rule.
+    """
     mine = of_best(board, decisions[decisions["tn"].notna()])
     rows: list[dict[str, Any]] = []
     for entry in mine.to_dict("records"):
@@ -78,7 +120,15 @@ def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, and whether it goes into the page, into a file of its own, or both."""
+    """A chart and its destinations.
+
+    Attributes
+    ----------
+    draw : callable
+        Returns the figure.
+    page, file : bool
+        Whether it goes into the page, and into a file of its own.
+    """
 
     draw: Drawing
     page: bool = True
@@ -86,7 +136,20 @@ class Picture:
 
 
 def drawn(named: tuple[str, Picture]) -> tuple[str, bytes]:
-    """A picture for the page and for a file; drawn once, and empty where it is not wanted."""
+    """Draw a chart once, for the page and for a file.
+
+    Parameters
+    ----------
+    named : tuple of (str, Picture)
+        Name and chart.
+
+    Returns
+    -------
+    svg : str
+        Empty if the chart does not go into the page.
+    png : bytes
+        Empty if the chart has no file.
+    """
     _, picture = named
     figure = picture.draw()
     return charts.svg(figure) if picture.page else "", charts.png(figure) if picture.file else b""
@@ -95,7 +158,21 @@ def drawn(named: tuple[str, Picture]) -> tuple[str, bytes]:
 def pictures_of(
     name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]
 ) -> dict[str, Picture]:
-    """The pictures of a dataset, by name."""
+    """All charts of a dataset, by name.
+
+    Parameters
+    ----------
+    name : str
+        Key of the dataset, for titles.
+    tables : mapping of str to DataFrame
+        Tables of its evaluation.
+    facts : mapping
+        Facts of the dataset.
+
+    Returns
+    -------
+    dict of str to Picture
+    """
     curves, points = tables["curves"], tables["reliability"]
     found = {title: Picture(draw) for title, draw in chart_list.pictures(name, tables, facts)}
     for side, told in SIDES.items():
@@ -117,11 +194,30 @@ def made(
     facts: Mapping[str, Any],
     seconds: Mapping[str, Any],
 ) -> tuple[str, dict[str, bytes]]:
-    """A dataset's page, which says what the results are, with pictures of them; and the pictures
-    for files, by name."""
+    """Render a dataset's page and draw its charts.
+
+    Parameters
+    ----------
+    name : str
+        Key of the dataset.
+    tables : mapping of str to DataFrame
+        The tables named in `TABLES`.
+    facts : mapping
+        Facts of the dataset.
+    seconds : mapping of "strategy/model" to mapping
+        Measured seconds and memory.
+
+    Returns
+    -------
+    text : str
+        HTML of the page.
+    files : dict of str to bytes
+        PNG files by name.
+    """
     wanted = pictures_of(name, tables, facts)
     done = parallel.side_by_side(drawn, wanted.items())
     bar = tqdm(done, total=len(wanted), desc=f"report {name}", unit="picture", disable=None)
+    # a worker killed by the system (out of memory) leaves its job to this process
     pictures = {job[0]: drawn(job) if isinstance(made, Killed) else made for job, made in bar}
     seen, strategies = charts.looks(tables["curves"]), tables["curves"]["strategy"].unique()
     toggles = {str(strategy): charts.swatch(seen.get(strategy)) for strategy in strategies}

@@ -1,8 +1,7 @@
-"""What a page says of rows that are alike: how many are distinct, and how results move when like
-rows are kept together.
+"""Section of a page on duplicates: how many rows are distinct, and results on grouped folds.
 
-A row and its copy, one trained on and the other tested on, flatter a model that remembers rows.
-Where a split asks for it, every cell was fitted once more on folds that keep like rows together.
+A duplicate of a training row among the test rows favours a model that memorises rows. Where a split
+asks for it, every combination was also fitted on grouped folds, which keep duplicates together.
 """
 
 from __future__ import annotations
@@ -17,11 +16,24 @@ from counterpoise.evaluation.columns import GROUPED
 from counterpoise.evaluation.summary import missing, number, side
 
 AS_IS = "_as_is"
+"""Suffix of the columns of the leaderboard itself, beside those of the grouped folds."""
+
 KEY = ["strategy", "model"]
 
 
 def distinct(facts: Mapping[str, Any]) -> str:
-    """How many rows differ in their features, and which stands most often."""
+    """Describe how many rows are distinct, and the most frequent one.
+
+    Parameters
+    ----------
+    facts : mapping
+        Facts of the dataset; `defects` holds its data checks.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
     found = facts["defects"]["distinct"]
     often = found["most_frequent"]
     if found["distinct"] == found["rows"]:
@@ -37,10 +49,18 @@ def distinct(facts: Mapping[str, Any]) -> str:
 
 
 def both(board: pd.DataFrame, grouped: pd.DataFrame) -> list[dict[str, Any]]:
-    """Each cell that has a result either way, as is and with like rows kept together; the highest
-    as is first.
+    """Combinations with a result on both kinds of folds.
 
-    Columns that end in `_as_is` are the leaderboard's own.
+    Parameters
+    ----------
+    board, grouped : DataFrame
+        Leaderboard, and its columns `GROUPED` on grouped folds.
+
+    Returns
+    -------
+    list of dict
+        Columns ending in `_as_is` come from the leaderboard itself, the others from grouped folds.
+        The highest average precision as is comes first.
     """
     joined = board[[*GROUPED, "level"]].merge(
         grouped, on=KEY, suffixes=(AS_IS, ""), validate="one_to_one"
@@ -61,11 +81,26 @@ TOGETHER = {
     "rows": "copies of a row may be trained on and tested on; grouped, they are all on one side",
     "group": "rows of one group may be trained on and tested on; grouped, they are all on one side",
 }
-"""What grouped folds keep together: the declared group where there is one."""
+"""What grouped folds keep together: the declared group where there is one, else duplicates."""
 
 
 def reading(lines: list[dict[str, Any]], folds: int, by: str = "rows") -> list[str]:
-    """What may be said of the two, sentence by sentence; nothing where no cell was fitted twice."""
+    """Describe how results change on grouped folds.
+
+    Parameters
+    ----------
+    lines : list of dict
+        What `both` returns.
+    folds : int
+        Number of grouped folds.
+    by : {"rows", "group"}
+        What grouped folds keep together.
+
+    Returns
+    -------
+    list of str
+        Sentences; empty without lines.
+    """
     if not lines:
         return []
     before, after = (
@@ -119,7 +154,20 @@ def reading(lines: list[dict[str, Any]], folds: int, by: str = "rows") -> list[s
 
 
 def summary(board: pd.DataFrame, grouped: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a template shows of them."""
+    """Content of the section, for a template.
+
+    Parameters
+    ----------
+    board, grouped : DataFrame
+        See `both`.
+    facts : mapping
+        Facts of the dataset.
+
+    Returns
+    -------
+    dict
+        Keys `distinct`, `lines` and `reading`.
+    """
     lines = both(board, grouped)
     return {
         "distinct": distinct(facts),

@@ -1,4 +1,4 @@
-"""The tables of all datasets in one, and what datasets left behind that are no longer compared."""
+"""Tables of all datasets in one, and removal of files of datasets that are no longer compared."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from counterpoise.report import page
 
 
 def remove_leftovers(params: Params) -> None:
-    """Remove what a dataset that is no longer in params.yaml left behind.
+    """Remove files of datasets that are no longer in params.yaml.
 
-    DVC keeps the outs of a stage that is gone. The two folders are dependencies, so a leftover
-    would go into their hash, which a colleague who never had it cannot match; and a page that
-    nothing links to and nothing renews only misleads.
+    DVC keeps the outputs of a stage that was removed. The two folders are dependencies, so a
+    leftover would change their hash, and a colleague without it could not reproduce that hash. A
+    page that nothing links to and nothing updates would mislead.
+
+    Parameters
+    ----------
+    params : Params
+        The configuration.
     """
     for folder in (paths.DATA / "evaluations", paths.DATA / "measured"):
         for path in folder.iterdir() if folder.is_dir() else ():
@@ -28,8 +33,21 @@ def remove_leftovers(params: Params) -> None:
 
 
 def together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """The rows of several tables under the columns of the contract; a column keeps its kind where
-    one table has no value."""
+    """Concatenate tables under the columns of the published format.
+
+    Parameters
+    ----------
+    tables : list of DataFrame
+        Tables with at least these columns.
+    columns : list of str
+        Columns to keep, in order.
+
+    Returns
+    -------
+    DataFrame
+        Column types do not depend on missing values: Int64 for counts, object for text, float64 for
+        other numbers.
+    """
     counted = {"rows", "folds", "trials", "tn", "fp", "fn", "tp", "peak_bytes"}
     kinds = {name: "Int64" if name in counted else "object" for name in columns}
     stacked = pd.concat([table[columns].astype(kinds) for table in tables], ignore_index=True)
@@ -50,3 +68,4 @@ TEXTS = {
     "plain_model",
     "verdict",
 }
+"""Columns of text."""

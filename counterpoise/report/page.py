@@ -1,8 +1,8 @@
-"""The pages: what a template shows, made of results, and the templates that show it.
+"""HTML pages: the content of templates, computed from results, and the templates themselves.
 
-A page is one file that needs nothing else, no network either. Texts from data (labels, reasons,
-notes) are escaped by the templates; only figures drawn by `counterpoise.report.charts` go in as
-they are.
+A page is one file without external resources, so it needs no network. Templates escape all text
+from data (labels, reasons, notes). Only figures drawn by `counterpoise.report.charts` are inserted
+unescaped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from counterpoise.report import data_checks_section, duplicates_section, page_da
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARK = '<meta name="generator" content="Counterpoise">'
-"""What tells a page of ours from somebody's own file in reports/."""
+"""Distinguishes our pages from a user's own files in reports/."""
 
 SIDES = {
     "above": "above doing nothing",
@@ -37,6 +37,8 @@ SIDES = {
     "below": "below doing nothing",
 }
 MEASURES = {"f1": "F1", "mcc": "Matthews correlation", "g_mean": "G-mean"}
+"""Names of the metrics that a threshold may maximise."""
+
 STATUSES = {OK: "ok", NOT_APPLICABLE: "not applicable", FAILED: "failed"}
 CORRECTIONS = {
     "none": (
@@ -78,13 +80,22 @@ CORRECTIONS = {
         ),
     ),
 }
-"""How corrected probabilities came about: in a word or two, and with the limits of it."""
+"""How probabilities were recalibrated: a label, and the limits of the method."""
 COSTS = ("false_positive", "false_negative", "true_positive", "true_negative")
+"""Kinds of decisions, in the order of the sentence about costs."""
 
 
 def environment() -> jinja2.Environment:
-    """The templates, every value escaped (their names end in .j2, which jinja's own choice by name
-    would not escape)."""
+    """Create the template environment.
+
+    Every value is escaped explicitly: the templates' names end in .j2, for which jinja's selection
+    by name would not escape.
+
+    Returns
+    -------
+    jinja2.Environment
+        With our filters and globals.
+    """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -113,29 +124,72 @@ def environment() -> jinja2.Environment:
         "STATUSES": STATUSES,
         "CORRECTIONS": CORRECTIONS,
         "NONE": NONE,
-        "MARK": Markup(MARK),  # noqa: S704  # of our own
+        "MARK": Markup(MARK),  # noqa: S704  # a constant of ours
     }
     return made
 
 
 def coded(text: str) -> Markup:
-    """A text of ours in which `such` words are code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped first
+    """Escape a text and set the parts in backquotes as code.
+
+    Parameters
+    ----------
+    text : str
+        A text of ours.
+
+    Returns
+    -------
+    Markup
+    """
+    # safe, since the text is escaped first
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is a page that was made here."""
+    """Whether a file is a page that this package wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    bool
+    """
     with path.open("rb") as file:
         return MARK.encode() in file.read(2000)
 
 
 def count(value: Any) -> str:
-    """A count with its thousands apart; a mean of counts is rounded."""
+    """Format a count with separators between thousands; a mean of counts is rounded.
+
+    Parameters
+    ----------
+    value : float or missing value
+        The count.
+
+    Returns
+    -------
+    str
+        Empty for a missing value.
+    """
     return "" if missing(value) else f"{round(float(value)):,}"
 
 
 def percent(value: Any) -> str:
-    """A measured share in percent, with two decimals where it is below 1 %."""
+    """Format a measured share in percent.
+
+    Parameters
+    ----------
+    value : float or missing value
+        The share, 1 for all.
+
+    Returns
+    -------
+    str
+        One decimal, two below 1 %; empty for a missing value.
+    """
     if missing(value):
         return ""
     value = 100 * float(value)
@@ -149,8 +203,18 @@ def percent(value: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    """A number that somebody chose, as it was written; a cost that depends on the row as the sum
-    that it is."""
+    """Format a configured number, or a cost that depends on the row.
+
+    Parameters
+    ----------
+    value : float, or mapping of column, times, plus
+        A number, or a cost as a multiple of a column and a constant.
+
+    Returns
+    -------
+    str
+        At most six significant digits; a mapping as a formula.
+    """
     if isinstance(value, Mapping):
         times = "" if value["times"] == 1 else f"{value['times']:g} \u00d7 "
         plus = (
@@ -165,30 +229,95 @@ def plain(value: Any) -> str:
 
 
 def chosen(value: float) -> str:
-    """A share that somebody chose, in percent."""
+    """Format a configured share in percent.
+
+    Parameters
+    ----------
+    value : float
+        The share, 1 for all.
+
+    Returns
+    -------
+    str
+    """
     return f"{100 * value:g} %"
 
 
 def label(key: str) -> str:
+    """Turn a key into a label, with blanks for underscores.
+
+    Parameters
+    ----------
+    key : str
+        The key.
+
+    Returns
+    -------
+    str
+    """
     return str(key).replace("_", " ")
 
 
 def breakable(key: str) -> Markup:
-    """A key that a browser may break behind each underscore."""
-    return Markup("_<wbr>").join(key.split("_"))  # join escapes the pieces
+    """Allow a browser to break a key after each underscore.
+
+    Parameters
+    ----------
+    key : str
+        The key.
+
+    Returns
+    -------
+    Markup
+        The key, escaped, with `<wbr>` elements.
+    """
+    return Markup("_<wbr>").join(key.split("_"))  # Markup.join escapes the pieces
 
 
 def row_class(cell: Mapping[str, Any]) -> str:
-    """The class of a cell's row in a table: doing nothing stands out."""
+    """CSS class of a combination's row in a table; the baseline is highlighted.
+
+    Parameters
+    ----------
+    cell : mapping of level, ...
+        Row of the leaderboard.
+
+    Returns
+    -------
+    {"none", "data", "algorithm", "hybrid"}
+    """
     return "none" if cell["level"] == NONE else str(cell["level"])
 
 
 def signed_interval(low: Any, high: Any) -> str:
+    """Format an interval of differences, both ends with their signs.
+
+    Parameters
+    ----------
+    low, high : float or missing value
+        Ends of the interval.
+
+    Returns
+    -------
+    str
+        Empty where an end is missing.
+    """
     return interval(low, high, signed)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table of results, None for what is missing."""
+    """Rows of a table, for a template.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Any table of results.
+
+    Returns
+    -------
+    list of dict
+        None for missing values.
+    """
     return [
         {str(name): None if missing(value) else value for name, value in row.items()}
         for row in frame.to_dict("records")
@@ -196,7 +325,18 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def ranked(board: pd.DataFrame) -> list[dict[str, Any]]:
-    """Every cell, the highest average precision first and those without a result last."""
+    """Combinations in descending order of average precision, those without a result last.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+
+    Returns
+    -------
+    list of dict
+        Rows with `side` added.
+    """
     ordered = board.sort_values(
         "average_precision", ascending=False, kind="stable", na_position="last"
     )
@@ -204,7 +344,17 @@ def ranked(board: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def without(board: pd.DataFrame) -> list[dict[str, Any]]:
-    """The cells that have no result, those of one strategy with the same reason together."""
+    """Combinations without a result, grouped by strategy, status and reason.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+
+    Returns
+    -------
+    list of dict of strategy, status, reason, models
+    """
     groups: dict[tuple[str, str, str], list[str]] = {}
     for row in records(board[board["status"] != OK]):
         groups.setdefault((row["strategy"], row["status"], row["reason"] or ""), []).append(
@@ -217,7 +367,17 @@ def without(board: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def guessing(prevalence: float) -> dict[str, float]:
-    """The Brier score and the log loss of giving every row the prevalence as its probability."""
+    """Brier score and log loss when every row has the prevalence as its probability.
+
+    Parameters
+    ----------
+    prevalence : float
+        Share of positive rows.
+
+    Returns
+    -------
+    dict of {"brier", "log_loss"} to float
+    """
     rest = 1 - prevalence
     log_loss = (
         -prevalence * math.log(prevalence) - rest * math.log(rest) if 0 < prevalence < 1 else 0.0
@@ -226,11 +386,33 @@ def guessing(prevalence: float) -> dict[str, float]:
 
 
 def have(number: int) -> str:
+    """The verb "has" or "have" for a number of subjects.
+
+    Parameters
+    ----------
+    number : int
+        Number of subjects.
+
+    Returns
+    -------
+    str
+    """
     return "has" if number == 1 else "have"
 
 
 def on_probabilities(board: pd.DataFrame) -> list[str]:
-    """What remedies did to probabilities and what the correction mends, in sentences."""
+    """Describe how remedies changed probabilities, and what recalibration achieves.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+
+    Returns
+    -------
+    list of str
+        Sentences; empty where nothing can be compared.
+    """
     rows = records(board[board["status"] == OK])
     plain = {row["model"]: row for row in rows if row["level"] == NONE and row["strategy"] == NONE}
     sides = ("log_loss", "log_loss_corrected")
@@ -273,13 +455,33 @@ def on_probabilities(board: pd.DataFrame) -> list[str]:
 
 
 def not_recalibrated(board: pd.DataFrame) -> int:
-    """How many cells have a result and no corrected probabilities."""
+    """Number of combinations with a result but without recalibrated probabilities.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+
+    Returns
+    -------
+    int
+    """
     return int(((board["status"] == OK) & board["log_loss_corrected"].isna()).sum())
 
 
 @dataclass(frozen=True)
 class Heat:
-    """One cell's confusion matrix as the page shows it: counts, and shares of the actual class."""
+    """Confusion matrix of one combination, for a page.
+
+    Attributes
+    ----------
+    strategy, model : str
+        The combination.
+    counts : tuple of int
+        True negatives, false positives, false negatives, true positives.
+    shares : tuple of float or None
+        Each count as a share of its actual class; None for a class without rows.
+    """
 
     strategy: str
     model: str
@@ -288,7 +490,18 @@ class Heat:
 
 
 def heat(row: Mapping[str, Any]) -> Heat | None:
-    """The confusion matrix of a row of decisions; None where it has no counts."""
+    """Confusion matrix of a row of decisions.
+
+    Parameters
+    ----------
+    row : mapping
+        Row of the table of decisions.
+
+    Returns
+    -------
+    Heat or None
+        None where the row has no counts.
+    """
     if missing(row["tn"]):
         return None
     tn, fp, fn, tp = (int(row[name]) for name in CONFUSION)
@@ -297,13 +510,31 @@ def heat(row: Mapping[str, Any]) -> Heat | None:
         n / total if total else None
         for n, total in ((tn, negatives), (fp, negatives), (fn, positives), (tp, positives))
     )
-    return Heat(str(row["strategy"]), str(row["model"]), (tn, fp, fn, tp), shares)  # type: ignore[arg-type]
+    return Heat(
+        str(row["strategy"]),
+        str(row["model"]),
+        (tn, fp, fn, tp),
+        shares,  # type: ignore[arg-type]
+    )
 
 
 def grids(
     board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """For each threshold policy the matrices of all cells, strategies down and models across."""
+    """Confusion matrices of all combinations for each threshold rule.
+
+    Parameters
+    ----------
+    board, decisions : DataFrame
+        Leaderboard and table of decisions of a dataset.
+    facts : mapping
+        Facts of the dataset, with `thresholds`.
+
+    Returns
+    -------
+    list of dict of policy, rule, models, lines
+        One item per rule; each line has a strategy and one matrix per model.
+    """
     models = list(dict.fromkeys(board["model"]))
     status = {(row["strategy"], row["model"]): row["status"] for row in records(board)}
     result = []
@@ -341,10 +572,24 @@ def grids(
 SLICE = (
     "the validation slice, which no sampler and no fit has seen; the test rows have no say in it."
 )
+"""End of the sentences about rules that use the validation rows."""
 
 
 def threshold_rule(policy: str, rule: Any) -> str:
-    """A threshold policy in words."""
+    """Describe a threshold rule.
+
+    Parameters
+    ----------
+    policy : {"half", "tuned", "cost"}
+        Name of the rule.
+    rule : float or str
+        Its setting: a threshold, a metric, or the kind of cost rule.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
     if isinstance(rule, (int, float)):
         return f"A row is predicted positive when its score is at least {rule:g}."
     if policy == "cost" and rule == "expected":
@@ -362,7 +607,20 @@ def threshold_rule(policy: str, rule: Any) -> str:
 
 
 def costs_said(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
-    """What a decision costs, without a model and at its cheapest, in sentences."""
+    """Describe the costs of decisions, without a model and at their lowest.
+
+    Parameters
+    ----------
+    decisions : DataFrame
+        Table of decisions.
+    facts : mapping
+        Facts of the dataset, with `costs` and `costs_without_a_model`.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
     costs, known = facts["costs"], facts["costs_without_a_model"]
     *first, last = (f"a {label(name)} costs {plain(costs[name])}" for name in COSTS)
     told = f"{', '.join(first)} and {last}."
@@ -400,12 +658,19 @@ def costs_said(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
 
 
 def searches(trials: pd.DataFrame, best: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the searches of each cell found: one line a cell, over its folds.
+    """Summarise the hyperparameter searches of each combination over its folds.
 
     Parameters
     ----------
+    trials : DataFrame
+        All trials.
     best : sequence of mappings with strategy, model, value and params
-        The best trial of each search.
+        Best trial of each search.
+
+    Returns
+    -------
+    list of dict
+        One line per combination.
     """
     lines = []
     for (strategy, model), mine in trials.groupby(["strategy", "model"], sort=False):
@@ -426,8 +691,7 @@ def searches(trials: pd.DataFrame, best: Sequence[Mapping[str, Any]]) -> list[di
 
 
 def _summed_up(params: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """The parameters that several searches found: numbers by their median and range, choices by how
-    often."""
+    """Parameters found by several searches: median and range of numbers, frequencies of choices."""
     result = []
     for name in sorted({name for one in params for name in one}):
         values = [one[name] for one in params if name in one]
@@ -447,7 +711,20 @@ def _summed_up(params: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 
 def split_sentence(split: Mapping[str, Any], folds: int) -> str:
-    """The split in words."""
+    """Describe a split.
+
+    Parameters
+    ----------
+    split : mapping
+        Its configuration.
+    folds : int
+        Number of folds of all repeats.
+
+    Returns
+    -------
+    str
+        Part of a sentence.
+    """
     scheme = split["scheme"]
     what = {
         "stratified_kfold": "stratified folds",
@@ -493,12 +770,22 @@ FACTS = {
     "level": "level of the intervals",
     "folds": "test parts",
 }
-"""Facts of a dataset in the order in which a page tells them; others follow under their own
-names."""
+"""Labels of facts of a dataset, in the order of a page. Other facts follow under their own names.
+"""
 
 
 def told_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name and text of each fact of a dataset."""
+    """Labels and texts of the facts of a dataset that no other section shows.
+
+    Parameters
+    ----------
+    facts : mapping
+        Facts of the dataset.
+
+    Returns
+    -------
+    list of (label, text)
+    """
     elsewhere = {
         "dataset",
         "split",
@@ -535,7 +822,20 @@ def _told(name: str, value: Any) -> str:
 
 
 def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page of all datasets tells of one."""
+    """Summary of one dataset for the page of all datasets.
+
+    Parameters
+    ----------
+    board, decisions : DataFrame
+        Leaderboard and table of decisions of the dataset.
+    facts : mapping
+        Facts of the dataset.
+
+    Returns
+    -------
+    dict
+        Variables of the template.
+    """
     remedy, advised = summary.best(summary.remedies(board)), summary.advised(board)
     return {
         "dataset": facts["dataset"],
@@ -552,8 +852,20 @@ def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any])
 
 
 def best_of(boards: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """Strategies down, datasets across: the best cell of each on each dataset, doing nothing apart
-    from mere weights."""
+    """Best combination of each strategy on each dataset, for the page of all datasets.
+
+    Strategy none has two lines: the baseline, and remedies at the level of the algorithm.
+
+    Parameters
+    ----------
+    boards : mapping of str to DataFrame
+        Leaderboard of each dataset.
+
+    Returns
+    -------
+    list of dict of strategy, nothing, cells
+        One line per strategy; `nothing` marks the baseline.
+    """
     strategies = list(
         dict.fromkeys(name for board in boards.values() for name in board["strategy"])
     )
@@ -584,22 +896,30 @@ def of_dataset(
     figures: Mapping[str, str],
     toggles: Mapping[str, str],
 ) -> str:
-    """The page of one dataset.
+    """Render the page of one dataset.
 
     Parameters
     ----------
     tables : mapping of name to DataFrame
-        What `evaluate` wrote.
+        Tables of `evaluate`.
     mean_counts : DataFrame
-        Class counts by strategy, the mean over folds.
+        Class counts by strategy, as means over folds.
     best : sequence of mappings
-        The best trial of each search, see `searches`.
+        Best trial of each search, see `searches`.
+    facts : mapping
+        Facts of the dataset.
     measured : mapping of "strategy/model" to mapping
-        Seconds and memory; they stand in one element of the page and nowhere else.
+        Seconds and memory. They stand in one element of the page only, so that the rest does not
+        differ between runs.
     figures : mapping of name to `<svg>` element
-        A figure that is not there had nothing to show.
+        A missing figure had nothing to show.
     toggles : mapping of strategy to `<svg>` element
-        The strategies with curves, and a piece of the line of each.
+        Strategies with curves, and a piece of each one's line.
+
+    Returns
+    -------
+    str
+        HTML.
     """
     board, decisions, counts = (tables[name] for name in ("leaderboard", "decisions", "counts"))
     reasons = (
@@ -640,8 +960,12 @@ def of_dataset(
                 for name, row in zip(mean_counts.index, records(mean_counts), strict=True)
             ],
             measured=measured,
-            figures=defaultdict(str, {name: Markup(figure) for name, figure in figures.items()}),  # noqa: S704  # drawn by us, labels escaped
-            toggles={name: Markup(swatch) for name, swatch in toggles.items()},  # noqa: S704  # drawn by us, without texts
+            # safe, since `charts` drew these elements: it escapes labels, and swatches have no text
+            figures=defaultdict(
+                str,
+                {name: Markup(figure) for name, figure in figures.items()},  # noqa: S704
+            ),
+            toggles={name: Markup(swatch) for name, swatch in toggles.items()},  # noqa: S704
             results=page_data.content(tables["thresholds"], decisions, board),
             defects=data_checks_section.shown(facts["defects"]),
             counted=data_checks_section.counted(facts["defects"]),
@@ -657,7 +981,26 @@ def of_all(
     measured: Mapping[str, Any],
     ranks: Mapping[str, Any] | None = None,
 ) -> str:
-    """The page of all datasets; `ranks` is the section of `counterpoise.report.ranks_section`."""
+    """Render the page of all datasets.
+
+    Parameters
+    ----------
+    boards : mapping of str to DataFrame
+        Leaderboard of each dataset.
+    decisions : sequence of DataFrame
+        Tables of decisions, in the same order.
+    facts : sequence of mapping
+        Facts of the datasets, in the same order.
+    measured : mapping
+        Seconds and memory of each combination.
+    ranks : mapping, optional
+        What `counterpoise.report.ranks_section.section` returns.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     cells = [row for board in boards.values() for row in ranked(board)]
     return (
         environment()

@@ -1,5 +1,4 @@
-"""What a page's scripts know of the results, as one compact piece of JSON: counts at every
-threshold, gains, policies."""
+"""Results for the scripts of a page, as compact JSON: counts at every threshold, gains, rules."""
 
 from __future__ import annotations
 
@@ -14,19 +13,27 @@ from counterpoise.evaluation.columns import CONFUSION
 from counterpoise.evaluation.summary import best, missing, side
 
 SCALE = 1_000_000
-"""Costs are kept as whole millionths, which are the digits that a table of results has."""
+"""Costs are stored as whole millionths, the precision of a table of results."""
 
 
 def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -> dict[str, Any]:
-    """The cells that have a result, each with its counts and costs by threshold and the thresholds
-    of its policies.
+    """Results of the combinations that have scores, for the scripts of a page.
 
-    Every cell is tested on the same rows, so that two counts tell the other two.
+    Only fp and fn are stored: every combination is tested on the same rows, so they determine the
+    other two counts.
 
     Parameters
     ----------
     swept : DataFrame
         See `counterpoise.evaluation.threshold_sweep.sweep`; thresholds ascending.
+    decisions, board : DataFrame
+        Table of decisions and leaderboard of the dataset.
+
+    Returns
+    -------
+    dict
+        JSON content: thresholds, numbers of rows of each class, scale of costs, the best
+        combination, and the counts, costs and rules of each combination.
     """
     decided: dict[Any, pd.DataFrame] = dict(
         iter(decisions[decisions["tn"].notna()].groupby(["strategy", "model"], sort=False))
@@ -68,21 +75,45 @@ def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -
 
 
 def gain(entry: Mapping[str, Any]) -> float | None:
-    """The difference in average precision from doing nothing, which is 0 for doing nothing."""
+    """Difference in average precision from the baseline.
+
+    Parameters
+    ----------
+    entry : mapping
+        Row of the leaderboard.
+
+    Returns
+    -------
+    float or None
+        0 for the baseline; None where there is nothing to compare.
+    """
     if entry["level"] == NONE:
         return 0.0
     return None if missing(entry["delta_plain"]) else float(entry["delta_plain"])
 
 
 def position(swept: pd.DataFrame, decided: Mapping[str, Any]) -> int:
-    """Which threshold on the scores decides most like a policy: as many rows positive, of several
-    the nearest threshold.
+    """Position of the threshold on the scores whose decisions are closest to those of a rule.
 
-    A policy may have a threshold for each fold, or for each row and on corrected probabilities; no
-    one threshold on the scores is the same then. `half` is one and is met exactly.
+    A rule may have a threshold for each fold, or one for each row on recalibrated probabilities; no
+    single threshold on the scores is then equivalent. The rule `half` has one threshold and is
+    matched exactly.
+
+    Parameters
+    ----------
+    swept : DataFrame
+        Decisions of the combination at each threshold.
+    decided : mapping
+        Row of the table of decisions.
+
+    Returns
+    -------
+    int
+        The threshold with the nearest number of predicted positives; among equals, the nearest
+        threshold.
     """
     called = (
         (swept["fp"] + swept["tp"] - decided["fp"] - decided["tp"]).abs().to_numpy(dtype=np.float64)
     )
     far = (swept["threshold"] - decided["threshold"]).abs().to_numpy(dtype=np.float64)
-    return int(np.lexsort((far, called))[0])
+    return int(np.lexsort((far, called))[0])  # the last key, `called`, sorts first

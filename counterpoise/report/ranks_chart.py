@@ -1,5 +1,4 @@
-"""The critical-difference diagram: average ranks on a line, and which remedies the tests do not
-tell apart (Demsar 2006)."""
+"""Critical-difference diagram: average ranks, and groups of remedies not shown to differ."""
 
 from __future__ import annotations
 
@@ -14,12 +13,23 @@ from counterpoise.report.charts import BETTER, INK, QUIET, _figure, _settled, _s
 
 
 def critical_difference(found: Ranked, *, title: str) -> Figure:
-    """Average ranks, the best left; a line joins the remedies, a dot for each, that Wilcoxon's test
-    does not tell apart.
+    """Draw average ranks, best on the left, with lines that join remedies not shown to differ.
 
-    The bar above the axis is as long as Nemenyi's critical difference.
+    Lines follow Wilcoxon's test with Holm's correction. The bar above the axis shows Nemenyi's
+    critical difference (Demsar 2006).
+
+    Parameters
+    ----------
+    found : Ranked
+        The comparison.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
     """
-    # seconds of import that few datasets need not pay
+    # imported late: it takes seconds, and with few datasets there is no diagram
     from scikit_posthocs import critical_difference_diagram
 
     average, names = found.average, [str(name) for name in found.average.index]
@@ -27,8 +37,8 @@ def critical_difference(found: Ranked, *, title: str) -> Figure:
     with _style():
         figure = _figure(8.4, 2, title)
         axes = figure.add_subplot()
-        # numbers for names, since the library keeps names in sets, whose order differs from run to
-        # run
+        # positions in place of names: the library keeps names in sets, whose order differs from
+        # run to run
         drawn = critical_difference_diagram(
             pd.Series(average.to_numpy()),
             _p_values(found),
@@ -70,7 +80,7 @@ def critical_difference(found: Ranked, *, title: str) -> Figure:
 
 
 def _p_values(found: Ranked) -> pd.DataFrame:
-    """The adjusted p-values of all pairs as a square; a pair that has none is not told apart."""
+    """Adjusted p-values of all pairs as a square matrix; 1 for a pair without one."""
     places = {str(name): k for k, name in enumerate(found.average.index)}
     square = np.ones((len(places), len(places)))
     for pair in found.pairs:

@@ -1,5 +1,4 @@
-"""What the page of all datasets shows of the comparison over them: ranks, diagrams and who beats
-whom how often."""
+"""Section of the page of all datasets on ranks: average ranks, diagrams and pairwise results."""
 
 from __future__ import annotations
 
@@ -14,8 +13,18 @@ from counterpoise.evaluation.ranks import BEST, Pair, Ranked
 
 
 def section(board: pd.DataFrame) -> dict[str, Any]:
-    """The comparisons over the datasets of a leaderboard, or the sentence that says why there are
-    none."""
+    """Content of the section, for a template.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of all datasets.
+
+    Returns
+    -------
+    dict of why_not, comparisons
+        `why_not` is the reason why nothing is compared, None where something is.
+    """
     return {
         "why_not": ranks.why_not(ranks.with_best_model(board)),
         "comparisons": [shown(found) for found in ranks.over_datasets(board)],
@@ -23,7 +32,18 @@ def section(board: pd.DataFrame) -> dict[str, Any]:
 
 
 def shown(found: Ranked) -> dict[str, Any]:
-    """One comparison as a template shows it."""
+    """One comparison, for a template.
+
+    Parameters
+    ----------
+    found : Ranked
+        The comparison.
+
+    Returns
+    -------
+    dict
+        Variables of the template, the diagram among them.
+    """
     from counterpoise.report import charts, ranks_chart
 
     remedies = [str(name) for name in found.average.index]
@@ -39,12 +59,23 @@ def shown(found: Ranked) -> dict[str, Any]:
             [found.pair(one, other) if one != other else None for other in remedies]
             for one in remedies
         ],
-        "diagram": Markup(charts.svg(diagram)),  # noqa: S704  # drawn by us, labels escaped
+        "diagram": Markup(charts.svg(diagram)),  # noqa: S704  # `charts` escapes labels
     }
 
 
 def lines(found: Ranked) -> list[dict[str, Any]]:
-    """Each remedy with its average rank, and beside doing nothing."""
+    """Each remedy with its average rank and its comparison with the baseline.
+
+    Parameters
+    ----------
+    found : Ranked
+        The comparison.
+
+    Returns
+    -------
+    list of dict
+        Best rank first.
+    """
     remedies = [str(name) for name in found.average.index]
     against = (
         {name: found.pair(name, NONE) for name in remedies if name != NONE}
@@ -64,7 +95,17 @@ def lines(found: Ranked) -> list[dict[str, Any]]:
 
 
 def title(found: Ranked) -> str:
-    """What a comparison is called above its table and its diagram."""
+    """Title of a comparison, above its table and its diagram.
+
+    Parameters
+    ----------
+    found : Ranked
+        The comparison.
+
+    Returns
+    -------
+    str
+    """
     what = (
         "each remedy with its best model"
         if found.name == BEST
@@ -74,7 +115,7 @@ def title(found: Ranked) -> str:
 
 
 def _against(pair: Pair | None) -> dict[str, Any]:
-    """A remedy beside doing nothing; empty for doing nothing itself."""
+    """Comparison of a remedy with the baseline; empty for the baseline itself."""
     if pair is None:
         return {
             "wins": None,

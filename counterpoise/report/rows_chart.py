@@ -1,9 +1,8 @@
-"""The rows that each strategy works on, in two dimensions: which it keeps, repeats and removes, and
-where it makes new ones.
+"""Chart of the training rows in two dimensions: kept, repeated, removed and synthetic ones.
 
-Thousands of marks in a page have to be small. All marks of a kind, class and size are therefore one
-path of short lines, of which a round end makes a dot, instead of an element each: a quarter of the
-bytes, and the same picture.
+Thousands of marks must not make a page large. All marks of one kind, class and size are therefore
+one path of short lines, whose round caps appear as dots. One element per mark would take four times
+the bytes for the same image.
 """
 
 from __future__ import annotations
@@ -25,39 +24,38 @@ from counterpoise.report import charts
 from counterpoise.report.charts import BETTER, PALETTE, QUIET, WORSE
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
-"""The ends of the axis across and of the axis upwards."""
+"""Ends of the horizontal and of the vertical axis."""
 
 MOST = 12
-"""Strategies that a picture has room for."""
+"""Maximum number of strategies in the chart."""
 
 ROOM = 4_800
-"""Rows that a picture has room for: more would make a page heavy, and hide each other."""
+"""Maximum number of rows in the chart. More would enlarge the page and overlap."""
 
 OUTERMOST = 0.01
-"""The share of a class's original rows that may lie farther out than an axis goes, at either
-end."""
+"""Share of a class's original rows that may lie beyond each end of an axis."""
 
 CLASSES = ("negatives", "positives")
 
 GROWING = (2, 3, 5, 9, 17, 33)
-"""A dot is a size larger from each of these numbers of rows on."""
+"""Numbers of rows at one place from which on a dot is one size larger."""
 
 SIZE = 0.7
-"""Points by which one size is wider than the one before."""
+"""Difference between consecutive dot sizes, in points."""
 
 
 class Mark(NamedTuple):
-    """How rows of a kind look: the shape tells the kind, the colour the class."""
+    """Style of the rows of one kind: the shape shows the kind, the colour the class."""
 
     shape: Path
-    """In points, around a row's place."""
+    """In points, relative to the row's coordinates."""
     width: float
     alpha: float
     layer: int
-    """What has a higher one lies above; positives lie above negatives of their kind."""
+    """Higher layers lie above lower ones; positives lie above negatives of their kind."""
     colours: tuple[str, str] = (BETTER, WORSE)
     grows: bool = False
-    """Whether it is the larger, the more rows lie at its place."""
+    """Whether it grows with the number of rows at its place."""
 
 
 def _shape(size: float, codes: Sequence[np.uint8], *ends: tuple[float, float]) -> Path:
@@ -65,12 +63,12 @@ def _shape(size: float, codes: Sequence[np.uint8], *ends: tuple[float, float]) -
 
 
 START, LINE, CLOSE = Path.MOVETO, Path.LINETO, Path.CLOSEPOLY
-# a line of no length would not be drawn in a PNG
+# not quite of length 0, since a PNG would not show it
 DOT = _shape(0.01, (START, LINE), (-1, 0), (1, 0))
 CROSS = _shape(1.4, (START, LINE) * 2, (-1, -1), (1, 1), (-1, 1), (1, -1))
 TRIANGLE = _shape(1.6, (START, LINE, LINE, CLOSE), (-1, -0.75), (0, 1), (1, -0.75), (-1, -0.75))
 LIGHTER = (PALETTE[5], PALETTE[1])
-"""The colours of rows that nobody observed."""
+"""Colours of synthetic rows."""
 
 MARKS = {
     "kept": (Mark(DOT, 2.2, 0.75, 4, grows=True),),
@@ -81,19 +79,25 @@ MARKS = {
 
 
 def rows_overlay(points: pd.DataFrame, *, title: str, shares: Sequence[float] = ()) -> Figure:
-    """Rows kept, repeated, removed and made: one panel a strategy, on the same axes.
+    """Kept, repeated, removed and synthetic rows: one panel per strategy, on the same axes.
 
-    The axes hold nearly all original rows of either class; what lies farther out is drawn at their
-    ends. Below a strategy's name stands how many rows it changes in all, of which the picture shows
-    some.
+    The axes include nearly all original rows of both classes; rows farther out are drawn at the
+    edge. Below a strategy's name stands how many rows it changes in total; the chart shows a
+    sample.
 
     Parameters
     ----------
     points : DataFrame of strategy, kind, label, x, y, times, rows, copies
-        As `counterpoise.evaluation.projection.project` gives them; of more than 12 strategies the
+        As `counterpoise.evaluation.projection.project` returns them; of more than 12 strategies the
         first are shown.
+    title : str
+        Title of the figure.
     shares : sequence of two float, optional
-        The share of the variance along each axis.
+        Share of the variance along each axis.
+
+    Returns
+    -------
+    Figure
     """
     strategies = charts._order(points, "strategy")
     if not strategies:
@@ -134,7 +138,7 @@ def rows_overlay(points: pd.DataFrame, *, title: str, shares: Sequence[float] = 
         (legend,) = figure.legends
         legend.set_title(notes, prop=FontProperties(size=7.5))
         legend.get_title().set(color=QUIET, multialignment="center")
-        # marks are in points, so that it has to be known how large a panel is
+        # marks are in points, so the layout must be final before they are drawn
         charts._settled(figure)
         for panel, mine in zip(panels, groups.values(), strict=True):
             _draw(panel, mine, figure.dpi)
@@ -142,8 +146,7 @@ def rows_overlay(points: pd.DataFrame, *, title: str, shares: Sequence[float] = 
 
 
 def _limits(points: pd.DataFrame) -> Limits:
-    """The ends of the axes: those of the original rows of each class, the outermost of them left
-    aside."""
+    """Limits of the axes: the range of the original rows of each class without the outermost."""
     rows = points[points["kind"] != "synthetic"]
     rows = (rows if len(rows) else points)[["label", "x", "y"]].drop_duplicates()
     found = []
@@ -159,8 +162,7 @@ def _limits(points: pd.DataFrame) -> Limits:
 
 
 def _some(points: pd.DataFrame) -> pd.DataFrame:
-    """As many rows of each strategy, kind and class as there is room for; those that were drawn
-    first."""
+    """Sample as many rows of each strategy, kind and class as fit, in the order of sampling."""
     groups = points.groupby(["strategy", "kind", "label"], sort=False)
     sizes = groups.size().to_numpy()
     most = next(
@@ -170,8 +172,7 @@ def _some(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changes(points: pd.DataFrame) -> list[str]:
-    """How many rows a strategy takes away and adds, in short lines; where it changes none, how many
-    there are."""
+    """Describe how many rows a strategy removes and adds; if none, how many there are."""
     total = {
         (row["kind"], row["label"]): (row["rows"], row["copies"] - row["rows"])
         for row in (
@@ -204,7 +205,7 @@ def _named(rows: int, label: int, which: str = "") -> str:
 
 
 def _notes(points: pd.DataFrame, limits: Limits, strategies: int) -> list[str]:
-    """What somebody has to know who sees the picture and nothing else."""
+    """Notes below the chart, for readers who see only the image."""
     notes = ["Axes are principal components of the imputed, scaled training rows of one fold."]
     if strategies > MOST:
         notes.append(f"The first {MOST} of {strategies} strategies are shown.")
@@ -228,13 +229,13 @@ def _axis(which: str, k: int, shares: Sequence[float]) -> str:
 
 
 def _draw(panel: Axes, points: pd.DataFrame, dpi: float) -> None:
-    """Draw the rows of one strategy, all that look the same as one path."""
+    """Draw the rows of one strategy, all with the same style as one path."""
     (left, right), (low, high) = panel.get_xlim(), panel.get_ylim()
     point = np.array([right - left, high - low]) / panel.bbox.size * dpi / 72
     corner = np.array([left, low])
     for (kind, label), mine in points.groupby(["kind", "label"], sort=True):
         places = np.clip(mine[["x", "y"]].to_numpy(dtype=np.float64), corner, [right, high])
-        # rows within a tenth of a point of each other are seen as one
+        # rows within a tenth of a point of each other are indistinguishable: one mark for them
         seen, which = np.unique(np.round((places - corner) / point, 1), axis=0, return_inverse=True)
         rows = np.bincount(which.reshape(-1), weights=np.maximum(mine["times"].to_numpy(), 1))
         for mark in MARKS[str(kind)]:
@@ -243,7 +244,7 @@ def _draw(panel: Axes, points: pd.DataFrame, dpi: float) -> None:
                 at = seen[sizes == size]
                 ends = (at[:, None, :] + mark.shape.vertices) * point + corner
                 path = Path(ends.reshape(-1, 2), np.tile(np.asarray(mark.shape.codes), len(at)))
-                path.should_simplify = False  # it would drop dots
+                path.should_simplify = False  # simplification would drop dots
                 panel.add_patch(_patch(path, mark, cast(int, label), mark.width + SIZE * size))
 
 

@@ -1,1 +1,1 @@
-"""Remedies at the data level: samplers by name, and the space that they work in."""
+"""Remedies at the data level: samplers by name, and the feature space that they work in."""

@@ -1,4 +1,4 @@
-"""The space that samplers measure distances in, and the way back into the table's own units."""
+"""The feature space that samplers measure distances in, and its inverse to the table's units."""
 
 from __future__ import annotations
 
@@ -10,24 +10,30 @@ import numpy as np
 from counterpoise.core.types import Index, Matrix
 
 GATHERED = 8 * 2**20
-"""Bytes of columns that are gathered at a time to fit a space; one column at least."""
+"""Bytes of columns that are gathered at a time to fit a space.
+
+At least one column is gathered.
+"""
 
 READ = 2**16
-"""Rows that are read at a time."""
+"""Number of rows that are read at a time."""
 
 
 class SamplingSpace:
     """Imputed, scaled numbers beside categories, fitted on training rows only.
 
-    Numbers are imputed by the median and scaled to unit variance; categories are imputed by the
-    most frequent one. There are two codings of a category. `codes` keeps one column of codes, for
-    samplers that know which columns are categories (SMOTENC). `indicators` has one column a
-    category, scaled so that two rows that differ in one category are as far apart as two that
-    differ by one standard deviation in one number; it serves every sampler that knows distances
-    alone, and its way back takes the category with the largest indicator.
+    Missing numbers are replaced by the median, missing categories by the most frequent one. Numbers
+    are scaled to unit variance. A category has two codings:
 
-    The numbers are those of scikit-learn's SimpleImputer and StandardScaler, to the last bit, found
-    one column at a time; rows are coded alone, in the table's own type (float32 stays float32).
+    - `codes` keeps one column of codes, for samplers that know which columns are categories
+      (SMOTENC).
+    - `indicators` has one column for each category. Their scale gives a difference in one category
+      the same distance as one standard deviation in one number. It suits every sampler that knows
+      only distances. Its inverse takes the category with the largest indicator.
+
+    The numbers equal those of scikit-learn's SimpleImputer and StandardScaler to the last bit. They
+    are computed one column at a time. Rows are coded without the rest of the table, in the table's
+    own type (float32 stays float32).
 
     Parameters
     ----------
@@ -38,6 +44,7 @@ class SamplingSpace:
     """
 
     STEP = 1 / np.sqrt(2)
+    """Value of an indicator: two rows that differ in a category are then at the distance 1."""
 
     def __init__(self, cardinalities: tuple[int, ...], scale: bool = True) -> None:
         self.cardinalities, self.scale = cardinalities, scale
@@ -45,7 +52,20 @@ class SamplingSpace:
         self.numeric, self.categorical = np.flatnonzero(sizes == 0), np.flatnonzero(sizes > 0)
 
     def fit(self, X: Matrix, rows: Index | None = None) -> SamplingSpace:
-        """Fit on a table, or on `rows` of it alone; of its columns a few are copied at a time."""
+        """Fit on the rows of a table; only a few columns are copied at a time.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+            A table in its own units; NaN where a value is missing.
+        rows : ndarray of int64, optional
+            Positions of the rows meant; all, if left out.
+
+        Returns
+        -------
+        SamplingSpace
+            The space itself.
+        """
         from sklearn.preprocessing import StandardScaler
 
         self.fill = np.zeros(X.shape[1])
@@ -66,10 +86,22 @@ class SamplingSpace:
         return self
 
     def codes(self, X: Matrix, rows: Index | None = None) -> Matrix:
-        """Rows, or those at `rows`, as scaled numbers followed by one column of codes a
-        category."""
+        """Code rows as scaled numbers followed by one column of codes for each category.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+            A table in its own units; NaN where a value is missing.
+        rows : ndarray of int64, optional
+            Positions of the rows meant; all, if left out.
+
+        Returns
+        -------
+        ndarray of shape (rows, p)
+            In the table's type.
+        """
         n = len(X) if rows is None else len(rows)
-        # column by column, as scikit-learn leaves it
+        # in the memory order that scikit-learn's transformers give
         Z = np.empty((n, X.shape[1]), X.dtype, order="F")
         for place, k in enumerate([*self.numeric, *self.categorical]):
             column = Z[:, place]
@@ -82,16 +114,42 @@ class SamplingSpace:
 
     @property
     def code_columns(self) -> list[int]:
-        """Where the categories stand in what `codes` returns."""
+        """Positions of the categories among the columns that `codes` returns.
+
+        Returns
+        -------
+        list of int
+        """
         return list(range(len(self.numeric), len(self.numeric) + len(self.categorical)))
 
     def indicators(self, X: Matrix, rows: Index | None = None) -> Matrix:
-        """Rows, or those at `rows`, as scaled numbers followed by one column for each label of each
-        category."""
+        """Code rows as scaled numbers followed by one column for each label of each category.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+            A table in its own units; NaN where a value is missing.
+        rows : ndarray of int64, optional
+            Positions of the rows meant; all, if left out.
+
+        Returns
+        -------
+        ndarray of shape (rows, q)
+            In the table's type.
+        """
         return self.spread(self.codes(X, rows))
 
     def spread(self, Z: Matrix) -> Matrix:
-        """From the coding of `codes` to that of `indicators`."""
+        """Convert the coding of `codes` to that of `indicators`.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, q)
+        """
         parts = [Z[:, : len(self.numeric)]]
         for position, k in zip(self.code_columns, self.categorical, strict=True):
             one = Z[:, [position]] == np.arange(self.cardinalities[k])
@@ -99,7 +157,17 @@ class SamplingSpace:
         return np.hstack(parts)
 
     def from_codes(self, Z: Matrix) -> Matrix:
-        """From the coding of `codes` to the table's own units."""
+        """Convert the coding of `codes` to the table's own units.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, p)
+            Codes of categories are rounded to whole numbers.
+        """
         X = np.empty((len(Z), len(self.cardinalities)), Z.dtype)
         numbers = Z[:, : len(self.numeric)]
         if self.scale:
@@ -110,7 +178,16 @@ class SamplingSpace:
         return X
 
     def from_indicators(self, Z: Matrix) -> Matrix:
-        """From the coding of `indicators` to the table's own units."""
+        """Convert the coding of `indicators` to the table's own units.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n, q)
+
+        Returns
+        -------
+        ndarray of shape (n, p)
+        """
         parts, start = [Z[:, : len(self.numeric)]], len(self.numeric)
         for k in self.categorical:
             stop = start + self.cardinalities[k]
@@ -121,15 +198,15 @@ class SamplingSpace:
 
 @dataclass(frozen=True)
 class Coded:
-    """Rows of a table in a fitted space, coded when they are asked for.
+    """Rows of a table in a fitted space, coded on request.
 
     Attributes
     ----------
     space : SamplingSpace
     X : ndarray of shape (n, p)
-        The table; it may be a view or a memory map, and is read where it lies.
+        The table. It may be a view or a memory map, and is not copied as a whole.
     rows : ndarray of int64, optional
-        Which of its rows are meant; all, if left out.
+        Positions of the rows meant; all, if left out.
     """
 
     space: SamplingSpace
@@ -137,18 +214,36 @@ class Coded:
     rows: Index | None = None
 
     def at(self, positions: Index) -> Matrix:
-        """The rows at these positions, coded; row after row in memory."""
+        """Code the rows at some positions.
+
+        Parameters
+        ----------
+        positions : ndarray of int64
+            Positions among the rows meant.
+
+        Returns
+        -------
+        ndarray of shape (len(positions), p)
+        """
         rows = positions if self.rows is None else self.rows[positions]
         return np.ascontiguousarray(self.space.codes(self.X, rows))
 
     def back(self, Z: Matrix) -> Matrix:
-        """From the coding to the table's own units."""
+        """Convert coded rows to the table's own units.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (m, p)
+
+        Returns
+        -------
+        ndarray of shape (m, p)
+        """
         return self.space.from_codes(Z)
 
 
 def _columns(X: Matrix, rows: Index | None) -> Iterator[Matrix]:
-    """Each column of a table, or of some of its rows, as an array of its own that may be written
-    to."""
+    """Yield each column of a table, or of some of its rows, as an array that may be modified."""
     n = len(X) if rows is None else len(rows)
     many = max(1, GATHERED // max(1, n * X.itemsize))
     for first in range(0, X.shape[1], many):

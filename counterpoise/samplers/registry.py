@@ -1,9 +1,9 @@
-"""Remedies at the data level: from a sampler's name to rows kept, rows repeated and rows made.
+"""Remedies at the data level: samplers by name, and the origin of the rows that they return.
 
-A sampler of imbalanced-learn hands back arrays. What the pipeline needs is where each row came
-from, so every kind of sampler has its reading of provenance: a selection of rows, rows followed by
-new ones, both in turn, or new centres. `counterpoise.samplers.smote` runs SMOTE on the rows that
-matter to it alone.
+A sampler of imbalanced-learn returns arrays, but the pipeline needs to know where each row came
+from. So each kind of sampler has a provenance function for its kind of result: a selection of rows,
+rows followed by new ones, both in turn, or new centres. `counterpoise.samplers.smote`
+runs SMOTE on the rows that matter to it alone.
 """
 
 from __future__ import annotations
@@ -28,13 +28,12 @@ Result = TypeVar("Result")
 
 
 class Resampled(NamedTuple):
-    """What a remedy makes of training rows.
+    """The result of a sampler on training rows.
 
     Attributes
     ----------
     rows : ndarray of shape (kept,), int64
-        Positions of the rows kept, in the sampler's order; a row that is repeated stands several
-        times.
+        Positions of the rows kept, in the sampler's order. A repeated row stands several times.
     synthetic : ndarray of shape (made, p), of the table's type
         New rows in the table's own units, categories as codes.
     synthetic_y : ndarray of shape (made,), int8
@@ -46,7 +45,16 @@ class Resampled(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """A sampler's result in the sampling space, before the way back."""
+    """A sampler's result in the sampling space, before it is converted to the table's units.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (kept,), int64
+        Positions of the rows kept.
+    made : ndarray of shape (made, q)
+        New rows.
+    made_y : ndarray of shape (made,)
+    """
 
     rows: Index
     made: Matrix
@@ -55,30 +63,30 @@ class Raw(NamedTuple):
 
 @dataclass(frozen=True)
 class SamplerKind:
-    """What a name in params.yaml means.
+    """What a sampler's name in params.yaml stands for.
 
     Attributes
     ----------
     make : callable
-        Gives the class, imported when asked for.
+        Imports and returns the class.
     provenance : callable of (sampler, Z, y) to Raw
+        Runs the sampler, and finds where each row came from.
     fixed : dict
-        Parameters that the name stands for.
+        Parameters that the name implies.
     has_ratio : bool
         Whether the sampler aims at a ratio of the classes; cleaning does not.
     reads_features : bool
-        False for samplers that draw rows whatever they hold.
-    adds : callable of (sampler, coded, y) to (ndarray of shape (made, p), ndarray of shape
-    (made,)), optional
-        For samplers that keep every row: makes the new ones alone, in the table's own units,
-        without a copy of the table.
+        False for samplers that draw rows regardless of their features.
+    adds : callable of (sampler, coded, y) to (ndarray, ndarray), optional
+        For samplers that keep every row: makes only the new ones, without a copy of the table.
+        Returns rows in the table's own units, shape (made, p), and their labels, shape (made,).
     shift : {"exact", "approximate", None}
-        Whether all that it does to probabilities is to multiply the odds by one factor: exactly so
-        where rows are drawn whatever they hold, about so where new rows follow the old ones'
-        distribution, not at all where rows are chosen by where they lie (see
-        `counterpoise.evaluation.corrections`).
+        Whether the sampler changes probabilities only by a factor on the odds. This is exact where
+        rows are drawn regardless of their features, and approximate where new rows follow the
+        distribution of the old ones. None where rows are chosen by their position in feature space
+        (see `counterpoise.evaluation.corrections`).
     modules : tuple of str
-        Modules of ours that this kind runs and others do not.
+        This project's modules that only this kind runs.
     """
 
     make: Callable[[], type]
@@ -92,14 +100,15 @@ class SamplerKind:
 
 
 def _of(module: str, name: str) -> Callable[[], type]:
-    """A class of imbalanced-learn, imported when asked for: the import takes a second that `none`
-    need not pay."""
+    """Make a function that imports a class of imbalanced-learn.
+
+    The import takes a second, which the baseline does not need.
+    """
     return lambda: getattr(importlib.import_module(f"imblearn.{module}"), name)
 
 
 def _cleaner_of(name: str) -> Callable[[], type]:
-    """imbalanced-learn's cleaning class of a name, in our version that keeps the same rows and is
-    faster."""
+    """Make a function that imports our faster version of a cleaning class."""
 
     def load() -> type:
         from counterpoise.samplers.fast_cleaning import cleaning
@@ -111,8 +120,11 @@ def _cleaner_of(name: str) -> Callable[[], type]:
 
 
 def _selected(sampler: Any, Z: Matrix, y: Labels) -> Raw:
-    """Rows are kept, dropped or repeated; the sampler says which. A sampler that shrinks or shifts
-    what it repeats (RandomOverSampler with `shrinkage`) makes new rows of the repeated ones."""
+    """Rows are kept, dropped or repeated, as the sampler's indices say.
+
+    RandomOverSampler with `shrinkage` shifts what it repeats, so there the repeated rows are new
+    ones.
+    """
     made, made_y = sampler.fit_resample(Z, y)
     rows = sampler.sample_indices_.astype(np.int64)
     if getattr(sampler, "shrinkage", None) is None:
@@ -121,8 +133,9 @@ def _selected(sampler: Any, Z: Matrix, y: Labels) -> Raw:
 
 
 def _appended(sampler: Any, Z: Matrix, y: Labels) -> Raw:
-    """Every row is kept and the new ones follow."""
+    """Every row is kept, and new ones follow."""
     made, made_y = sampler.fit_resample(Z, y)
+    # the positions below hold only for this order; compared in blocks, to save a large temporary
     first = made[: len(y)]
     if not all(
         np.array_equal(first[at : at + READ], Z[at : at + READ]) for at in range(0, len(y), READ)
@@ -132,7 +145,7 @@ def _appended(sampler: Any, Z: Matrix, y: Labels) -> Raw:
 
 
 def _cleaned_after(cleaner: str) -> Callable[[Any, Matrix, Labels], Raw]:
-    """New rows follow the originals, then a cleaner drops some of both."""
+    """New rows follow the original ones, then a cleaner drops some of both."""
 
     def provenance(sampler: Any, Z: Matrix, y: Labels) -> Raw:
         made, made_y = sampler.fit_resample(Z, y)
@@ -144,7 +157,7 @@ def _cleaned_after(cleaner: str) -> Callable[[Any, Matrix, Labels], Raw]:
 
 
 def _centres(sampler: Any, Z: Matrix, y: Labels) -> Raw:
-    """The rows of one class give way to centres of clusters; the other class is kept as it is."""
+    """Centres of clusters replace the rows of one class; the other class is unchanged."""
     made, made_y = sampler.fit_resample(Z, y)
     replaced = list(sampler.sampling_strategy_)
     new = np.isin(made_y, replaced)
@@ -234,12 +247,24 @@ NESTED = {
     "enn": "enn",
     "edited_nearest_neighbours": "enn",
 }
-"""Parameters of a combined sampler that are samplers themselves, given in params.yaml as a mapping
-of parameters."""
+"""Parameters of a combined sampler that are samplers themselves.
+
+In params.yaml each is a mapping of parameters.
+"""
 
 
 def kind_of(key: str, strategy: Strategy) -> SamplerKind | None:
-    """What a strategy's sampler means; None for doing nothing.
+    """Look up the kind of a strategy's sampler.
+
+    Parameters
+    ----------
+    key, strategy : str, Strategy
+        The strategy's key and entry in params.yaml.
+
+    Returns
+    -------
+    SamplerKind or None
+        None for the baseline.
 
     Raises
     ------
@@ -261,12 +286,24 @@ def kind_of(key: str, strategy: Strategy) -> SamplerKind | None:
 
 
 def make(key: str, strategy: Strategy, seed: int) -> Any:
-    """The sampler of a strategy with its parameters, or None for doing nothing.
+    """Make the sampler of a strategy with its parameters.
+
+    Parameters
+    ----------
+    key, strategy : str, Strategy
+        The strategy's key and entry in params.yaml.
+    seed : int
+        The `random_state`, unless the strategy's parameters set one.
+
+    Returns
+    -------
+    sampler or None
+        None for the baseline.
 
     Raises
     ------
     ConfigurationError
-        When the sampler does not exist or does not take one of the parameters.
+        When the sampler does not exist, or a parameter does not exist or has a wrong value.
     """
     kind = kind_of(key, strategy)
     where = f"params.yaml: strategies.{key}"
@@ -301,7 +338,7 @@ def make(key: str, strategy: Strategy, seed: int) -> Any:
             found=str(strategy.ratio),
             todo="take `ratio` away, or choose a sampler that over- or undersamples.",
         )
-    # what a nested SMOTE aims at
+    # a nested SMOTE aims at the ratio of the strategy
     smote = {} if strategy.ratio is None else {"sampling_strategy": strategy.ratio}
     params = {
         name: (
@@ -368,6 +405,8 @@ def resample(
 
     Parameters
     ----------
+    key, strategy : str, Strategy
+        The strategy's key and entry in params.yaml.
     X : ndarray of shape (n, p), float64 or float32
         A table in its own units; NaN where a value is missing. It may be a view or a memory map: a
         sampler that needs a few of its rows reads these alone.
@@ -377,13 +416,19 @@ def resample(
     seed : int
         For samplers that draw, unless the strategy's `params` hold a `random_state`.
     rows : ndarray of int64, optional
-        The training rows; all, if left out. What is handed back are positions in the table either
-        way.
+        Positions of the training rows; all rows, if left out.
+
+    Returns
+    -------
+    Resampled
+        Positions refer to the table, with or without `rows`.
 
     Raises
     ------
     NotApplicable
-        When the sampler cannot run on these rows; the text is the library's reason.
+        When the sampler cannot run on these rows or leaves only one class; the text is the reason.
+    ConfigurationError
+        As `make` raises it.
     """
     sampler = make(key, strategy, seed)
     kind = kind_of(key, strategy)
@@ -401,15 +446,19 @@ def resample(
 
 
 def _none(X: Matrix) -> Matrix:
+    """No rows, with the table's columns and type."""
     return np.empty((0, X.shape[1]), X.dtype)
 
 
 def _resample(
     kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels, rows: Index | None
 ) -> Resampled:
-    """The same, where `y` is that of the training rows, and what is handed back are positions among
-    them."""
+    """Run a sampler on training rows, whose labels are `y`.
+
+    Positions in the result refer to the training rows.
+    """
     if not kind.reads_features and getattr(sampler, "shrinkage", None) is None:
+        # the sampler checks the shape alone, so one column of zeros saves a copy of the table
         raw = _run(kind.provenance, sampler, np.zeros((len(y), 1)), y)
         return Resampled(raw.rows, _none(X), y[:0])
     space.fit(X, rows)
@@ -433,8 +482,11 @@ def _added(
 def _with_categories(
     kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels, rows: Index | None
 ) -> Resampled:
-    """SMOTE, alone or before cleaning, becomes SMOTENC (SMOTEN where nothing is a number); every
-    other sampler measures distances over indicators."""
+    """Resample a table with categories.
+
+    SMOTE, alone or before cleaning, becomes SMOTENC, or SMOTEN where no feature is a number. Every
+    other sampler measures distances over indicators.
+    """
     name = type(sampler).__name__
     if name not in {"SMOTE", "SMOTETomek", "SMOTEENN"}:
         raw = _run(kind.provenance, sampler, space.indicators(X, rows), y)
@@ -455,12 +507,14 @@ def _with_categories(
 
 
 def _plain_smote(combined: Any) -> Any:
+    """The SMOTE that a combined sampler uses where none is given."""
     from imblearn.over_sampling import SMOTE
 
     return SMOTE(sampling_strategy=combined.sampling_strategy, random_state=combined.random_state)
 
 
 def _nominal(smote: Any, space: SamplingSpace) -> Any:
+    """The variant of SMOTE for categories, with the parameters of a SMOTE."""
     from imblearn.over_sampling import SMOTEN, SMOTENC
 
     shared = {
@@ -472,6 +526,7 @@ def _nominal(smote: Any, space: SamplingSpace) -> Any:
 
 
 def _cleaner(combined: Any) -> Any:
+    """The cleaner of a combined sampler: the one given, or its default."""
     from counterpoise.samplers.fast_cleaning.cleaning import EditedNearestNeighbours, TomekLinks
 
     if type(combined).__name__ == "SMOTETomek":
@@ -482,8 +537,10 @@ def _cleaner(combined: Any) -> Any:
 def _run(
     provenance: Callable[[Any, Rows, Labels], Result], sampler: Any, Z: Rows, y: Labels
 ) -> Result:
-    """Run a sampler; its refusal is a reason, and so is k-means with fewer clusters than it was
-    asked for."""
+    """Run a sampler; where it refuses the rows, raise NotApplicable with the reason.
+
+    K-means that finds fewer clusters than it was asked for counts as a refusal.
+    """
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():

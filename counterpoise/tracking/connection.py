@@ -1,4 +1,4 @@
-"""A connection to an MLflow store: how it is opened, and what is told where it cannot be used."""
+"""A connection to an MLflow store, and the messages for a store that cannot be used."""
 
 from __future__ import annotations
 
@@ -23,18 +23,17 @@ SETTINGS = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # A server that does not answer is said within half a minute; MLflow's own settings take many.
+    # an unreachable server is reported within half a minute; MLflow's defaults take many minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
-"""How MLflow is to behave where the user's environment does not say."""
+"""MLflow's settings where the user's environment has none."""
 
 PATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
-"""The same once a server has answered: several publishers at once keep it busy."""
+"""Settings once a server has answered: several publishers at once may keep it busy."""
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""The kind of experiment, as MLflow's pages know it: models that are trained, not the traces of an
-application."""
+"""The kind of experiment for MLflow's pages: model training, not traces of an application."""
 
 REFUSALS = (
     (
@@ -67,15 +66,20 @@ REFUSALS = (
         ),
     ),
 )
-"""What a server that refuses says, what it wants, and the way out."""
+"""A text in the server's refusal, what it expects, and what to do."""
 
 
 DAMAGE = ("malformed", "not a database", "no such table", "no such column", "Could not decode")
-"""What is said of an SQLite file that is damaged."""
+"""Texts in errors about a damaged SQLite file."""
 
 
 def imported() -> Any:
-    """The module mlflow, told how to behave before it is imported."""
+    """Import mlflow with `SETTINGS`, which it reads on import.
+
+    Returns
+    -------
+    module
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     import mlflow
@@ -84,19 +88,25 @@ def imported() -> Any:
 
 
 def make_whole(database: Path, artifacts: str | None) -> None:
-    """Make a new SQLite store beside its place and move it there, so that it is whole or not there
-    at all."""
+    """Create an SQLite store under a temporary name and move it into place when it is complete.
+
+    Parameters
+    ----------
+    database : Path
+        The file to create; its folder exists, and the caller holds its lock.
+    artifacts : str or None
+        The address of the artifacts.
+    """
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    # what killed processes left: SQLite would take the journal of a database that is gone for that
-    # of the new one
+    # remove what killed processes left: SQLite would apply an old journal to the new database
     beside = (database.with_name(f"{database.name}-{kind}") for kind in ("journal", "wal", "shm"))
     for left in (*beside, *database.parent.glob(f"{database.name}.*.part*")):
         left.unlink(missing_ok=True)
     part = database.with_name(f"{database.name}.{os.getpid()}.part")
     SqlAlchemyStore(address(part), artifacts).engine.dispose()
     with closing(sqlite3.connect(part)) as connection:
-        # nothing of it is left in a file beside it
+        # write-ahead logging would leave content in a second file, which replace() does not move
         connection.execute("PRAGMA journal_mode = DELETE")
     part.replace(database)
 
@@ -108,14 +118,14 @@ class Connection:
     ----------
     store : Store
     dataset : str
-        The experiment's name; it is made where there is none.
+        The experiment's name; it is created where it does not exist.
 
     Raises
     ------
     StorageError
         From every method, when the store cannot be reached or refuses.
     ConfigurationError
-        When there can be no such store.
+        From every method, when the address names no store that MLflow can open.
     """
 
     def __init__(self, *, store: Store, dataset: str) -> None:
@@ -125,7 +135,7 @@ class Connection:
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
-        """Connect. An SQLite file has one user at a time."""
+        """Connect; an SQLite file stays locked meanwhile, so that one process uses it at a time."""
         with ExitStack() as lock:
             with self._failures():
                 if self.store.database is not None:
@@ -137,8 +147,8 @@ class Connection:
             yield
 
     def _connect(self) -> None:
-        # MLflow tries for two minutes to open a file that cannot be opened, and goes on with one
-        # that is half made
+        # checked here: MLflow retries an unreadable file for two minutes, and uses an incomplete
+        # database as it is
         database = self.store.database
         if database is not None and database.exists() and (found := damage(database)):
             raise self._damaged(found)
@@ -152,7 +162,7 @@ class Connection:
         if database is not None and not database.exists():
             make_whole(database, self.store.artifacts("."))
         try:
-            # named both: MLflow remembers a registry that it was told of before in the same process
+            # both are named: MLflow would use a registry that was set earlier in this process
             self._client = mlflow.MlflowClient(
                 tracking_uri=self.store.uri, registry_uri=self.store.uri
             )
@@ -169,24 +179,27 @@ class Connection:
                     self.dataset, self.store.artifacts(self.dataset), KIND
                 )
             except mlflow.exceptions.MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # somebody else was faster
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # created by another process
                     raise
             found = self._client.get_experiment_by_name(self.dataset)
         if found.lifecycle_stage != "active":
             try:
                 self._client.restore_experiment(found.experiment_id)
             except mlflow.exceptions.MlflowException as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # somebody else was faster
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # restored by another process
                     raise
         self._experiment = found.experiment_id
-        for name, value in PATIENT.items():  # it answers: from here on it may be busy
+        # the store answers; a setting is changed only where it is still ours
+        for name, value in PATIENT.items():
             if os.environ.get(name) == SETTINGS[name]:
                 os.environ[name] = value
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
-        """Whatever a store, its driver or its artifacts' store raises: the results are complete
-        without it."""
+        """Turn any error of the store, its driver or its artifact store into a `StorageError`.
+
+        The results are complete without the store, so that callers may go on.
+        """
         try:
             yield
         except CounterpoiseError:
@@ -195,7 +208,7 @@ class Connection:
             raise self._failure(error) from error
 
     def _undone(self) -> tuple[str, str]:
-        """What is not done where the store fails, and what is to be done once it works again."""
+        """The parts of a failure's message: what is not done, and what to do about it."""
         raise NotImplementedError
 
     def _failure(self, error: Exception) -> StorageError:
@@ -243,7 +256,17 @@ def _version() -> str:
 
 
 def short(error: Exception) -> str:
-    """The error in one line: its innermost reason, without passwords."""
+    """Shorten an error to one line for a message.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    str
+        The type and the innermost reason, at most 400 characters, with user and password masked.
+    """
     text = " ".join(str(error).split())
     reason = masked(
         text.rpartition("(Caused by ")[2].removesuffix(")") if "(Caused by " in text else text

@@ -1,4 +1,4 @@
-"""The MLflow runs of a dataset: what is missing is published, and what is current is marked."""
+"""Publish the missing MLflow runs of a dataset, and mark the current ones."""
 
 from __future__ import annotations
 
@@ -13,17 +13,29 @@ if TYPE_CHECKING:
     from counterpoise.core.revision import Origin
     from counterpoise.tracking.items import Item, Results
 
-# pandas, pydantic and mlflow take seconds to import, and most often there is nothing to publish:
-# what needs them is imported where it is needed
+# pandas, pydantic and mlflow take seconds to import, and usually there is nothing to publish, so
+# they are imported only where they are used
 
 
 def publish(made: RunManifest, target: Store) -> str:
-    """Publish what is missing and mark what is current.
+    """Publish the missing runs and mark the current ones.
+
+    Parameters
+    ----------
+    made : RunManifest
+        The manifest of the dataset's results.
+    target : Store
+        Where the runs belong.
 
     Returns
     -------
     str
-        What was done.
+        A message that says what was done.
+
+    Raises
+    ------
+    StorageError, ConfigurationError
+        As in `counterpoise.tracking.connection.Connection`.
     """
     from tqdm import tqdm
 
@@ -38,13 +50,13 @@ def publish(made: RunManifest, target: Store) -> str:
         if found.publish:
             results = items.results(made.dataset, made.params)
             for key in tqdm(found.publish, desc=f"track {made.dataset}", unit="run", disable=None):
-                # the comparison, and a cell without rows to be fitted on, are of whoever ran
-                # `evaluate`
+                # a comparison has no fits, nor has a combination without training rows: their
+                # origin is that of `evaluate`
                 origin = results.measured.made.get(names[key], made.made)
                 publisher.publish(
                     names[key], key, content(made, results, names[key], origin), origin.at
                 )
-        # without anything to do there was no turn to wait for, and another may be writing by now
+        # With nothing to do, this process has no turn, and another may be writing by now.
         last = found if found.empty else publisher.settle()
     counts = {
         "published": len(found.publish),
@@ -67,7 +79,24 @@ def publish(made: RunManifest, target: Store) -> str:
 
 
 def content(made: RunManifest, results: Results, name: str, origin: Origin) -> Iterator[Item]:
-    """All that the run of a cell or of the comparison holds."""
+    """Collect the content of one run.
+
+    Parameters
+    ----------
+    made : RunManifest
+        The manifest of the results.
+    results : Results
+        The dataset's results.
+    name : str
+        "strategy/model" of a combination, or `COMPARISON`.
+    origin : Origin
+        Who made the run's results, when, and from which commit.
+
+    Yields
+    ------
+    Item
+        Parameters, metrics, tags, artifacts and the dataset.
+    """
     from counterpoise.core.revision import UNKNOWN, revision
     from counterpoise.tracking import items
     from counterpoise.tracking.items import Tag

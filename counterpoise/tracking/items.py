@@ -1,8 +1,8 @@
-"""What a run holds, as typed items made from results on disk; nothing here knows MLflow.
+"""The content of a run as typed items, made from results on disk; independent of MLflow.
 
-`results` reads a dataset's results, and `items` turns what belongs to one run into parameters,
-metrics, tags and files. A number that is not defined makes no metric: the tag `not_defined` says
-which and why.
+`results` reads a dataset's results, and `items` makes the parameters, metrics, tags and files of
+one run from them. A number that is not defined makes no metric: the tag `not_defined` says which
+and why.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from counterpoise.report import confusion_image
 from counterpoise.tracking.runs import COMPARISON
 
 CELLS = "cells.json"
-"""The artifact of the comparison that has the key of every cell."""
+"""The artifact of the comparison that holds the key of every combination."""
 
 NOTE = "mlflow.note.content"
 """The tag that MLflow shows as a run's description."""
@@ -36,7 +36,7 @@ NOTE = "mlflow.note.content"
 
 @dataclass(frozen=True)
 class Param:
-    """A setting that went in."""
+    """A parameter of the run."""
 
     name: str
     value: str
@@ -44,7 +44,7 @@ class Param:
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that came out; values of single folds are steps of one metric."""
+    """A number of the results; values of single folds are steps of one metric."""
 
     name: str
     value: float
@@ -53,7 +53,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Tag:
-    """A text by which runs are found or explained."""
+    """A text that serves to find or explain runs."""
 
     name: str
     value: str
@@ -61,7 +61,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file."""
+    """A file of the run."""
 
     name: str
     content: bytes
@@ -69,13 +69,15 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Input:
-    """The dataset that a run stands on, as MLflow lists it among a run's inputs.
+    """The dataset of a run, as MLflow lists it among the run's inputs.
 
     Attributes
     ----------
+    name : str
+        The dataset's key in params.yaml.
     digest : str
-        DVC's md5 of the table: runs of the same bytes have the same one. MLflow takes at most 36
-        characters.
+        DVC's md5 of the table, equal for equal bytes. MLflow takes at most 36 characters, too few
+        for a SHA-256.
     source : str
         The file that the dataset's entry names.
     profile : str
@@ -93,7 +95,7 @@ Item = Param | Metric | Tag | Artifact | Input
 
 @dataclass(frozen=True)
 class CellResults:
-    """One cell's part of a dataset's results."""
+    """One combination's part of a dataset's results."""
 
     params: Params
     dataset: str
@@ -101,24 +103,47 @@ class CellResults:
     model: str
     facts: dict[str, Any]
     board: dict[str, Any]
-    """The cell's row of the leaderboard."""
+    """The combination's row of the leaderboard."""
     tables: dict[str, pd.DataFrame]
-    """The cell's rows of the other tables, by name."""
+    """The combination's rows of the other tables, by name."""
     measured: pd.DataFrame
     """Seconds and bytes, a row for each repeat and fold."""
 
     @property
     def name(self) -> str:
+        """The name of the combination.
+
+        Returns
+        -------
+        str
+            `strategy/model`.
+        """
         return f"{self.strategy}/{self.model}"
 
     @property
     def title(self) -> str:
+        """The title of its pictures.
+
+        Returns
+        -------
+        str
+        """
         return f"{self.dataset}: {self.strategy} / {self.model}"
 
 
 @dataclass(frozen=True)
 class Results:
-    """A dataset's results as `evaluate` wrote them, and what was measured beside them."""
+    """A dataset's results as `evaluate` wrote them, and the measured seconds and bytes.
+
+    Attributes
+    ----------
+    facts : dict
+        Facts of the dataset.
+    tables : dict of str to DataFrame
+        A table for each name in `TABLES`.
+    measured : Measured
+        Seconds and bytes of resampling and fits.
+    """
 
     params: Params
     dataset: str
@@ -127,12 +152,22 @@ class Results:
     measured: Measured
 
     def cell(self, name: str) -> CellResults:
-        """What is known of the cell "strategy/model"."""
+        """Select the results of one combination.
+
+        Parameters
+        ----------
+        name : str
+            "strategy/model".
+
+        Returns
+        -------
+        CellResults
+        """
         strategy, model = name.split("/")
         mine = {
             name: table[(table["strategy"] == strategy) & (table["model"] == model)]
             for name, table in self.tables.items()
-            if name != "counts"  # which know no models
+            if name != "counts"  # class counts are by strategy, without a model
         }
         counts = self.tables["counts"]
         board = {str(name): value for name, value in mine.pop("leaderboard").iloc[0].items()}
@@ -160,11 +195,28 @@ class Results:
 
 
 TABLES = ("leaderboard", "decisions", "grouped", "folds", "curves", "counts", "learning", "trials")
-"""What runs are made of, of what `evaluate` wrote."""
+"""The tables of `evaluate` that runs are made from."""
 
 
 def results(dataset: str, params: Params) -> Results:
-    """Read a dataset's results."""
+    """Read a dataset's results.
+
+    Parameters
+    ----------
+    dataset : str
+        A key of `params`.
+    params : Params
+        The parameters that the results were made with.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    ResultError
+        When a file is missing.
+    """
     folder = paths.evaluation(dataset)
     tables = {name: files.read_csv(folder / f"{name}.csv") for name in TABLES}
     return Results(
@@ -177,20 +229,52 @@ def results(dataset: str, params: Params) -> Results:
 
 
 def dataset_input(results: Results, digest: str) -> Input:
-    """What the runs of a dataset stand on."""
+    """Describe the dataset as the input of its runs.
+
+    Parameters
+    ----------
+    results : Results
+    digest : str
+        DVC's md5 of the table.
+
+    Returns
+    -------
+    Input
+    """
     facts = {name: results.facts[name] for name in ("rows", "positives", "prevalence")}
     path = results.params.dataset(results.dataset).path
     return Input(results.dataset, digest, str(path), files.canonical(files.rounded(facts)))
 
 
 def cells(names: Mapping[str, str]) -> Artifact:
-    """Which runs a comparison shows: the key of each, by its name."""
+    """List the runs that a comparison shows.
+
+    Parameters
+    ----------
+    names : mapping of "strategy/model" to str
+        The key of each run.
+
+    Returns
+    -------
+    Artifact
+        A JSON file.
+    """
     return _json(CELLS, dict(names))
 
 
 def items(results: Results, name: str) -> list[Item]:
-    """Everything that the run of a cell "strategy/model" or the comparison holds, apart from where
-    it was made."""
+    """Make the content of one run, except its dataset and its origin.
+
+    Parameters
+    ----------
+    results : Results
+    name : str
+        "strategy/model" of a combination, or `COMPARISON`.
+
+    Returns
+    -------
+    list of Item
+    """
     return list(_comparison(results) if name == COMPARISON else _cell(results.cell(name)))
 
 
@@ -237,7 +321,7 @@ def _settings(cell: CellResults) -> Iterator[Param]:
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The leaves of nested settings, under names joined by dots; what is not set has no leaf."""
+    """The leaves of nested settings, under names joined by dots; None has no leaf."""
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         for key, inner in value.items():
             yield from _flat(f"{name}.{key}", inner)
@@ -255,14 +339,13 @@ NO_METRIC = {
     "p_value",
     "p_adjusted",
 }
-"""Numbers of the leaderboard that are no result, stand among the class counts, or depend on which
-other cells there are."""
+"""Numbers of the leaderboard that make no metric: those that are no results, are among the class
+counts, or depend on the other combinations."""
 
 
 def _numbers(cell: CellResults) -> Iterator[Metric]:
-    """What evaluate found, what the folds found (as steps), the class counts, and what it cost."""
-    # MLflow compares runs by the first metric unless told otherwise, and the prevalence is the same
-    # for all
+    """Results, values of single folds (as steps), class counts, seconds and bytes."""
+    # prevalence last: MLflow compares runs by the first metric by default, and it is equal for all
     for column, value in sorted(cell.board.items(), key=lambda item: item[0] == "prevalence"):
         if column not in NO_METRIC and _is_number(value):
             yield Metric(RENAMED.get(column, column), float(value))
@@ -312,7 +395,7 @@ COUNTS = ("tn", "fp", "fn", "tp")
 
 
 def _confusion(cell: CellResults) -> Iterator[Artifact]:
-    """The counts at every threshold rule as JSON, and a picture of each."""
+    """The confusion matrix at every threshold rule: a picture of each, and all as JSON."""
     policies: dict[str, dict[str, Any]] = {}
     for row in cell.tables["decisions"].to_dict("records"):
         rule = str(row["policy"])
@@ -359,14 +442,14 @@ def _curves(cell: CellResults) -> Iterator[Artifact]:
 
 
 def _learning(cell: CellResults) -> Iterator[Metric]:
-    """How the fits went, step by step: the mean over folds as a metric's steps."""
+    """The learning curves: means over folds, as steps of a metric."""
     for row in cell.tables["learning"].to_dict("records"):
         if _is_number(row["mean"]):
             yield Metric(f"learning.{row['series']}", float(row["mean"]), int(row["step"]))
 
 
 def _search(cell: CellResults) -> Iterator[Artifact]:
-    """The trials of the cell's searches, and the best of each."""
+    """The trials of the combination's searches, and the best of each."""
     trials = cell.tables["trials"]
     if trials.empty:
         return
@@ -393,14 +476,13 @@ def _comparison(all_of_it: Results) -> Iterator[Item]:
 
 
 def _defects(content: dict[str, Any]) -> Iterator[Item]:
-    """What is wrong with the dataset: a tag for each kind with its severity and count, and the
-    whole as a file."""
+    """Findings of the data check: a tag for each kind with severity and count, and all as JSON."""
     for severity in ("serious", "warning", "note"):
         kinds = [
             finding["kind"] for finding in content["findings"] if finding["severity"] == severity
         ]
         yield Tag(f"defects.{severity}", str(len(kinds)))
-    # a kind may have several, one for each number that stands for a missing value, say
+    # a kind may have several findings, such as one for each possible sentinel
     told: dict[str, list[str]] = {}
     for finding in content["findings"]:
         text = f"{finding['severity']}: {finding['count']} of {finding['of']}"
@@ -413,7 +495,7 @@ def _defects(content: dict[str, Any]) -> Iterator[Item]:
 AVERAGE_PRECISION = ("average_precision", "average_precision")
 DELTA = ("delta_average_precision", "delta")
 DELTA_PLAIN = ("delta_plain", "delta_plain")
-"""Columns of the leaderboard: the number, and what the names of its interval begin with."""
+"""Columns of the leaderboard: that of the number, and the prefix of those of its interval."""
 
 LEGEND = (
     "Steps of `fold.*` are the test folds, repeat after repeat. `train.*` are mean counts of"

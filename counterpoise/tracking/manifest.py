@@ -1,9 +1,8 @@
-"""The manifest of a dataset's results: what they were made with, and the key of each run that shows
-them.
+"""The manifest of a dataset's results: their parameters and data, and the key of each MLflow run.
 
-`evaluate` writes it beside the results, so that both are always of the same run of the stage.
-Nothing heavy is imported here: `track` reads the keys to find out in a moment that there is nothing
-to publish.
+`evaluate` writes it beside the results, so that both always come from the same run of the stage.
+This module imports no heavy library: `track` reads the keys, and usually ends at once because there
+is nothing to publish.
 """
 
 from __future__ import annotations
@@ -26,28 +25,28 @@ if TYPE_CHECKING:
 
 NAME = "manifest.json"
 PAIRS = "[pairs]"
-"""The key under which a mapping stands whose keys are no texts, such as `class_weight: {0: 1, 1:
-5}`."""
+"""The JSON key for a mapping whose keys are not texts, such as `class_weight: {0: 1, 1: 5}`."""
 
 
 @dataclass(frozen=True)
 class RunManifest:
-    """What a dataset's results were made with, and the keys of their runs.
+    """The parameters and data of a dataset's results, and the keys of their runs.
 
     Attributes
     ----------
+    dataset : str
+        A key of params.yaml.
     settings : mapping
-        The content of params.yaml that the results were made with; of the datasets this one alone.
+        The content of params.yaml that the results were made with; this dataset's entry only.
     data_md5 : str
-        Of the table's bytes.
+        MD5 of the table's file, as in DVC.
     requirements : str
         The SHA-256 of requirements.lock.
     keys : mapping of "strategy/model" to str
-        What made a cell's numbers, as one hash; other cells have no part in it but the baselines it
-        is compared with.
+        A hash of everything that determines a combination's results. Other combinations affect it
+        only where they are its baselines.
     comparison : str
-        The key of the run that shows the cells side by side: a hash of the results themselves and
-        of the cells' keys.
+        The key of the run that compares all combinations: a hash of the results and of `keys`.
     """
 
     dataset: str
@@ -59,18 +58,34 @@ class RunManifest:
 
     @cached_property
     def params(self) -> Params:
-        """The parameters that the results were made with."""
+        """The parameters that the results were made with.
+
+        Returns
+        -------
+        Params
+
+        Raises
+        ------
+        ConfigurationError
+            When this version of the code does not accept them.
+        """
         from counterpoise.core import config
 
         return config.parse(self.settings, str(path(self.dataset)))
 
     @cached_property
     def made(self) -> Origin:
-        """Who made the results: whoever ran `evaluate`, or where that is not known, made the newest
-        cell."""
+        """Who made the results, when, and from which commit.
+
+        Returns
+        -------
+        Origin
+            That of the run of `evaluate`; where it is not known, that of the newest combination.
+        """
         from counterpoise.evaluation import measurements
 
         place = paths.made(self.dataset)
+        # the key shows whether the file belongs to these results
         if place.is_file():
             noted = files.read_json(place)
             if noted.pop("comparison") == self.comparison:
@@ -81,23 +96,47 @@ class RunManifest:
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The keys of the runs that should be there; the comparison is last, since it says that the
-        cells are complete."""
+        """The keys of the runs that should be in the store.
+
+        Returns
+        -------
+        tuple of str
+            The comparison is last: once it is published, all combinations are.
+        """
         return (*self.keys.values(), self.comparison)
 
 
 def path(dataset: str) -> Path:
-    """Where a dataset's manifest lies."""
+    """The path of a dataset's manifest.
+
+    Parameters
+    ----------
+    dataset : str
+        A key of params.yaml.
+
+    Returns
+    -------
+    Path
+    """
     return paths.evaluation(dataset) / NAME
 
 
 def read(dataset: str) -> RunManifest:
     """Read a dataset's manifest.
 
+    Parameters
+    ----------
+    dataset : str
+        A key of params.yaml.
+
+    Returns
+    -------
+    RunManifest
+
     Raises
     ------
     ResultError
-        When there are no results, or none that this version of the code wrote.
+        When there are no results, or the manifest is damaged or of another version of the code.
     """
     try:
         text = path(dataset).read_text(encoding="utf-8")
@@ -122,15 +161,21 @@ def read(dataset: str) -> RunManifest:
 
 
 def write(dataset: str, params: Params, stored: Mapping[str, Any]) -> None:
-    """Write the manifest beside results that are written, and who made them into a file apart from
-    the results.
+    """Write the manifest beside the results, and their origin into a file apart from them.
 
     Parameters
     ----------
+    dataset : str
+        A key of `params`.
     params : Params
-        What the results were made with.
+        The parameters that the results were made with.
     stored : mapping of strategy to mapping
-        The status and the key of each model's fits, as `train` left them.
+        The status and the key of each model's fits, as `train` wrote them.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full.
     """
     manifest = content(dataset, params, stored)
     text = json.dumps(_with_pairs(manifest), indent=1, ensure_ascii=False)
@@ -141,11 +186,21 @@ def write(dataset: str, params: Params, stored: Mapping[str, Any]) -> None:
 
 
 def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a manifest; see `RunManifest`.
+    """Make the content of a manifest; see `RunManifest`.
 
-    The key of a cell is made of the keys of its fits and of those that it is compared with, and of
-    what `evaluate` adds: thresholds, costs, split, seed and code. Entries of params.yaml are among
-    it, since a run shows them.
+    The key of a combination is a hash of the keys of its fits and its baselines' fits, and of what
+    `evaluate` adds: thresholds, costs, split, seed and code. It covers the entries of params.yaml
+    as well, since a run shows them.
+
+    Parameters
+    ----------
+    dataset, params, stored
+        As in `write`.
+
+    Returns
+    -------
+    dict
+        Keys `dataset`, `params`, `data_md5`, `requirements`, `keys` and `comparison`.
     """
     from counterpoise.core.config import NONE
     from counterpoise.engine.fingerprint import code_digest
@@ -194,8 +249,7 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
 
 
 def _with_pairs(value: Any) -> Any:
-    """The same content as JSON can hold it: a mapping whose keys are no texts becomes a list of
-    pairs."""
+    """The content as JSON can hold it: a mapping whose keys are not texts becomes pairs."""
     if isinstance(value, Mapping):
         inner = {key: _with_pairs(one) for key, one in value.items()}
         return inner if all(isinstance(key, str) for key in inner) else {PAIRS: list(inner.items())}

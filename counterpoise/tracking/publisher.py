@@ -1,5 +1,4 @@
-"""The runs of `track` in MLflow: what is missing is written, what is doubled or left half-written
-removed."""
+"""Publish runs to MLflow: write the missing ones, and remove duplicate and unfinished ones."""
 
 from __future__ import annotations
 
@@ -30,10 +29,10 @@ from counterpoise.tracking.store import Store
 from counterpoise.tracking.turn import TAG, Turn, publisher
 
 PAGE_RUNS = 500
-"""Runs that are asked for at a time."""
+"""Runs in one page of a query."""
 
 METRICS_AT_ONCE, OTHERS_AT_ONCE = 800, 100
-"""MLflow takes 100 parameters, 100 tags and 1,000 items in all in one request."""
+"""Items in one request: MLflow takes 100 parameters, 100 tags and 1,000 items in all."""
 
 
 class Publisher(Connection):
@@ -46,16 +45,16 @@ class Publisher(Connection):
     dataset : str
         The experiment's name.
     wanted : sequence of str
-        The keys of the runs that should be there, the comparison last.
+        The keys of the runs that should be in the store, the comparison last.
     made : int
-        When these results were made, in milliseconds since 1970.
+        When these results were made, in milliseconds since 1970; 0 where it is not known.
 
     Attributes
     ----------
     missing : int
-        How many of them are not known to be there.
+        How many wanted runs are not known to be in the store.
     newer : RunRecord or None
-        The comparison of newer results on a server, whose cells stay the current ones.
+        The comparison of newer results on a server, whose combinations stay the current ones.
 
     Raises
     ------
@@ -72,11 +71,22 @@ class Publisher(Connection):
 
     @contextmanager
     def opened(self) -> Iterator[Plan]:
-        """Connect, and wait for the turn to write where there is anything to do; gives what there
-        is to do then."""
+        """Connect, and wait for the turn to write where there is anything to do.
+
+        Yields
+        ------
+        Plan
+            What to do. It is made anew after the wait: another publisher may have done some of it.
+
+        Raises
+        ------
+        StorageError, ConfigurationError
+            As in `Connection`; also when another publisher keeps the turn for too long.
+        """
         with self._connected():
             found = self._plan()
-            if found.empty or self.store.database is not None:  # a file has one user at a time
+            # an SQLite file is locked already, and needs no turn
+            if found.empty or self.store.database is not None:
                 yield found
                 return
             with ExitStack() as turn:
@@ -85,14 +95,24 @@ class Publisher(Connection):
                 yield self._plan()
 
     def publish(self, name: str, key: str, items: Iterable[Item], made: int) -> None:
-        """Write one run; it is visible as finished only when all of it is there, and becomes
-        current by `settle`.
+        """Write one run; it is finished only when it is complete, and `settle` makes it current.
 
         Parameters
         ----------
+        name : str
+            The run's name.
+        key : str
+            The run's key (`RunManifest.keys`).
+        items : iterable of Item
+            The run's content.
         made : int
-            When the results that it shows were made: runs are listed in this order, whenever they
-            are published.
+            When its results were made, in milliseconds since 1970; 0 where it is not known. MLflow
+            lists runs in this order, whenever they are published.
+
+        Raises
+        ------
+        StorageError
+            When the store cannot be reached or refuses.
         """
         from mlflow import entities
 
@@ -110,7 +130,7 @@ class Publisher(Connection):
             for item in content:
                 if isinstance(item, Artifact):
                     (Path(folder) / item.name).write_bytes(item.content)
-            # the tags by which a half-written run is known come with the run itself
+            # in the same request as the run, so that an unfinished run can be recognised
             begun = int(time.time() * 1000)
             known = {
                 KEY: key,
@@ -119,7 +139,7 @@ class Publisher(Connection):
                 PUBLISHED: str(begun),
                 MADE: str(made),
             }
-            start = made or begun  # where nobody knows when they were made
+            start = made or begun  # `made` is 0 where it is not known
             run = self._client.create_run(
                 self._experiment, start_time=start, tags=known, run_name=name
             ).info.run_id
@@ -139,11 +159,20 @@ class Publisher(Connection):
         self.missing -= 1
 
     def settle(self) -> Plan:
-        """Remove what is doubled, mark the runs of the newest results as current and no others;
-        gives what was done.
+        """Remove duplicate runs, and mark only the runs of the newest results as current.
 
-        An SQLite file is one person's and shows the working tree. On a server the results made last
-        are the current ones, and a publisher with older ones leaves them so.
+        An SQLite file belongs to one person and shows the working tree. On a server the results
+        made last are current, and a publisher of older results leaves them so.
+
+        Returns
+        -------
+        Plan
+            What was done.
+
+        Raises
+        ------
+        StorageError
+            When the store cannot be reached or refuses.
         """
         found = self._plan()
         self.remove(found)
@@ -154,7 +183,17 @@ class Publisher(Connection):
         return found
 
     def remove(self, found: Plan) -> None:
-        """Remove the runs that a plan says are half-written or doubled."""
+        """Remove the unfinished and duplicate runs of a plan.
+
+        Parameters
+        ----------
+        found : Plan
+
+        Raises
+        ------
+        StorageError
+            When the store cannot be reached or refuses.
+        """
         with self._failures():
             for run in found.remove:
                 self._client.delete_run(run)
@@ -170,14 +209,13 @@ class Publisher(Connection):
         return found
 
     def _newer(self, records: list[RunRecord]) -> RunRecord | None:
-        """The comparison of newer results; None where these are the newest, or the store is one
-        person's."""
+        """The comparison of newer results; None where these are the newest, or for SQLite."""
         if self.store.database is not None:
             return None
         mine = self.wanted[-1]
         for at, run in enumerate(records):
             if run.key == mine and run.status == FINISHED and run.made < self.made:
-                # the same results again, made after others
+                # the same results were made again, after others: the run takes the later time
                 self._client.set_tag(run.run_id, MADE, str(self.made))
                 records[at] = replace(run, made=self.made)
         for run in newest_first(records):
@@ -188,8 +226,7 @@ class Publisher(Connection):
         return None
 
     def _cells_of(self, comparison: RunRecord) -> tuple[str, ...]:
-        """The keys of a comparison's runs, its own among them; none where it does not tell, as
-        older ones do not."""
+        """The keys of a comparison's runs and its own; none if it was written without `CELLS`."""
         if CELLS not in {entry.path for entry in self._client.list_artifacts(comparison.run_id)}:
             return ()
         with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
@@ -198,13 +235,12 @@ class Publisher(Connection):
         return (*cells.values(), comparison.key)
 
     def _records(self) -> list[RunRecord]:
-        """Our runs; those that a person made in the same experiment have no key and are left
-        alone."""
-        if self.store.database is not None:  # MLflow would read all metrics of all runs
+        """Our runs; runs that a person made in the same experiment have no key, and are ignored."""
+        if self.store.database is not None:  # faster: MLflow would read all metrics of all runs
             return sqlite_index.records(self.store.database, self.dataset)
         records: dict[
             str, RunRecord
-        ] = {}  # a run that is begun meanwhile moves one to the next page, where it comes again
+        ] = {}  # by id: a run begun between two pages moves another to the next, which repeats it
         token = None
         while True:
             page = self._client.search_runs(
@@ -228,7 +264,7 @@ class Publisher(Connection):
         try:
             self._client.set_experiment_tag(self._experiment, TAG, value)
         except MlflowException as error:
-            # of two who set it for the first time, a database refuses one
+            # two publishers set it for the first time, and the server's database refused one
             if "UniqueViolation" not in str(error):
                 raise
 

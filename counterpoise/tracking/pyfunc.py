@@ -1,7 +1,7 @@
-"""How MLflow loads a champion and asks it: `mlflow models serve`, or `mlflow.pyfunc.load_model`.
+"""MLflow's loader of a champion, for `mlflow models serve` and `mlflow.pyfunc.load_model`.
 
-MLflow imports this module, with the files that it stands on, from the folder of the model: no
-repository has to be there.
+MLflow imports this module and the files that it needs from the model's folder, without a
+repository.
 """
 
 from __future__ import annotations
@@ -19,13 +19,25 @@ WHERE = "the request"
 
 
 class Served:
-    """A champion as MLflow asks it."""
+    """A champion with the interface of MLflow's Python models."""
 
     def __init__(self, champion: Champion) -> None:
         self.champion = champion
 
     def predict(self, model_input: pd.DataFrame, params: object = None) -> pd.DataFrame:
-        """`probability` and `decision` of each row.
+        """Score the rows of a request.
+
+        Parameters
+        ----------
+        model_input : DataFrame of n rows
+            With at least the columns of the champion's schema.
+        params : object
+            Ignored; part of MLflow's interface.
+
+        Returns
+        -------
+        DataFrame of n rows
+            `probability`, recalibrated, and `decision`, 1 for positive and 0 for negative.
 
         Raises
         ------
@@ -47,5 +59,5 @@ class Served:
 
 
 def _load_pyfunc(path: str) -> Served:
-    """What MLflow calls with the folder of the champion."""
+    """Load the champion in a folder; MLflow requires this name."""
     return Served(Champion.load(Path(path)))

@@ -1,5 +1,4 @@
-"""MLflow's registry of models: the present champion of a dataset, and how another one takes its
-place."""
+"""MLflow's model registry: read the present champion of a dataset, and register another one."""
 
 from __future__ import annotations
 
@@ -32,9 +31,9 @@ ALIAS = "champion"
 LOADER = "counterpoise.tracking.pyfunc"
 MODEL, CARD = "model", "model_card.md"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What MLflow says where a model, a version or an alias does not exist."""
+"""MLflow's error codes where a model, a version or an alias does not exist."""
 MOST_TEXT = 5000
-"""Characters that a description may have; the whole card is a file of the run."""
+"""Most characters of a description; the whole card is a file of the run."""
 SHARED = (
     "mlflow",
     "numpy",
@@ -46,11 +45,21 @@ SHARED = (
     "scipy",
     "threadpoolctl",
 )
-"""What any champion needs to score."""
+"""Distributions that any champion needs to score."""
 
 
 def name_of(dataset: str) -> str:
-    """The name of a dataset's registered model."""
+    """The name of a dataset's registered model.
+
+    Parameters
+    ----------
+    dataset : str
+        A key of params.yaml.
+
+    Returns
+    -------
+    str
+    """
     return f"counterpoise-{dataset}"
 
 
@@ -65,17 +74,21 @@ class Version:
 
 @dataclass(frozen=True)
 class Entry:
-    """What goes into the registry.
+    """The content of a version to register.
 
     Attributes
     ----------
+    champion : Champion
     folder : Path
-        Of the champion (`counterpoise.champion.bundle`).
+        Where the champion is saved (`counterpoise.champion.bundle`).
     example : DataFrame
-        Some rows as a request may have them.
+        Some rows in the form of a request.
     card : str
-        In Markdown.
-    metrics, tags : mapping
+        The model card, in Markdown.
+    metrics : mapping of str to float
+        Of the run.
+    tags : mapping of str to str
+        Of the run and of the version.
     """
 
     champion: Champion
@@ -89,6 +102,12 @@ class Entry:
 class Registry(Connection):
     """The champion of one dataset in one store.
 
+    Parameters
+    ----------
+    store : Store
+    dataset : str
+        A key of params.yaml.
+
     Raises
     ------
     StorageError, ConfigurationError
@@ -101,15 +120,35 @@ class Registry(Connection):
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Connect."""
+        """Connect; an SQLite store stays locked meanwhile.
+
+        Yields
+        ------
+        None
+
+        Raises
+        ------
+        StorageError, ConfigurationError
+            As in `Connection`.
+        """
         with self._connected():
             yield
 
     def present(self) -> Version | None:
-        """The version that bears the alias.
+        """The version with the alias `champion`.
 
-        It is looked for, not asked for: a server with users forbids to ask for a model that does
-        not exist.
+        It is searched for, not requested by name: for a model that does not exist, a server with
+        users would answer that access is denied.
+
+        Returns
+        -------
+        Version or None
+            None where the dataset has no champion.
+
+        Raises
+        ------
+        StorageError
+            When the store cannot be reached or refuses.
         """
         with self._failures():
             for model in self._client.search_registered_models(f"name = '{self.name}'"):
@@ -119,15 +158,46 @@ class Registry(Connection):
         return None
 
     def champion(self, version: Version) -> Champion:
-        """Read a version."""
+        """Download and read a version.
+
+        Parameters
+        ----------
+        version : Version
+
+        Returns
+        -------
+        Champion
+
+        Raises
+        ------
+        ResultError
+            When it holds no champion, or one that cannot be read (`Champion.load`).
+        StorageError
+            When the store cannot be reached or refuses.
+        """
         with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
             return Champion.load(
                 _fetched(f"models:/{version.name}/{version.version}", self.store, Path(folder))
             )
 
     def register(self, entry: Entry) -> Version:
-        """Write a run with the model, make a version of it and give it the alias, which comes
-        last."""
+        """Write a run with the model, make a version of it, and give the version the alias.
+
+        The alias comes last, so that the champion changes only when its version is complete.
+
+        Parameters
+        ----------
+        entry : Entry
+
+        Returns
+        -------
+        Version
+
+        Raises
+        ------
+        StorageError
+            When the store cannot be reached or refuses.
+        """
         import mlflow
         from mlflow.models import ModelSignature
 
@@ -140,7 +210,7 @@ class Registry(Connection):
                 self._experiment, tags=tags, run_name=f"{ALIAS} {identity.cell}"
             ).info.run_id
             with mlflow.start_run(run_id=run), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # MLflow's own, about its use of pandas
+                warnings.simplefilter("ignore")  # MLflow's own use of pandas warns
                 for name, value in entry.metrics.items():
                     self._client.log_metric(run, name, value, int(time.time() * 1000))
                 self._client.log_text(run, entry.card, CARD)
@@ -167,7 +237,7 @@ class Registry(Connection):
         return Version(self.name, str(version.version), str(run))
 
     def _named(self, info: Any, run: str, entry: Entry) -> None:
-        """See to it that there is a registered model of the dataset's name."""
+        """Create the dataset's registered model where it does not exist."""
         from mlflow.exceptions import MlflowException
 
         identity = entry.champion.identity
@@ -192,18 +262,31 @@ class Registry(Connection):
 
 
 def fetch(uri: str, store: Store, folder: Path) -> Path:
-    """Bring a registered model (`models:/NAME@ALIAS`, `models:/NAME/VERSION`) into a folder; where
-    the champion lies in it.
+    """Download a registered model.
+
+    Parameters
+    ----------
+    uri : str
+        `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+    store : Store
+        The store to download from.
+    folder : Path
+        The folder to download into.
+
+    Returns
+    -------
+    Path
+        The champion's folder, inside of `folder`.
 
     Raises
     ------
     ResultError
-        When the store has no such model.
+        When the store has no such model, or it is not a champion.
     StorageError
         When the store cannot be reached.
     """
     if store.database is not None and not store.database.is_file():
-        raise _no_model(uri, store, "no such store")  # which MLflow would make
+        raise _no_model(uri, store, "no such store")  # MLflow would create the file
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
@@ -214,7 +297,7 @@ def fetch(uri: str, store: Store, folder: Path) -> Path:
     except CounterpoiseError:
         raise
     except Exception as error:
-        # a server with users forbids to ask for a model that does not exist
+        # a server with users answers 403 for a model that does not exist
         if isinstance(error, MlflowException) and (
             error.error_code in ABSENT or "error code 403" in str(error)
         ):
@@ -248,12 +331,21 @@ def _fetched(uri: str, store: Store, folder: Path) -> Path:
 
 
 def inside(folder: Path) -> Path:
-    """The folder of the champion in a folder that MLflow wrote, or the folder itself.
+    """Find the champion in a folder that MLflow or `Champion.save` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Path
+        The champion's folder, which may be `folder` itself.
 
     Raises
     ------
     ResultError
-        When there is none.
+        When the folder holds no champion.
     """
     if (folder / CHAMPION).is_file():
         return folder
@@ -276,9 +368,18 @@ def inside(folder: Path) -> Path:
 
 
 def signature(schema: Schema) -> tuple[Any, Any]:
-    """What goes in and what comes out, as MLflow writes it down.
+    """Make the input and output columns of the model's MLflow signature.
 
-    A category or a boolean is a string there: MLflow would make false of a boolean that is missing.
+    A category or a boolean is a string: MLflow would turn a missing boolean into false.
+
+    Parameters
+    ----------
+    schema : Schema
+        The champion's.
+
+    Returns
+    -------
+    inputs, outputs : mlflow.types.Schema
     """
     from mlflow.types import ColSpec, DataType
     from mlflow.types import Schema as Columns
@@ -294,8 +395,17 @@ def signature(schema: Schema) -> tuple[Any, Any]:
 
 
 def requirements(champion: Champion) -> list[str]:
-    """What scoring takes, in the versions of requirements.lock, each for the platforms that it is
-    for."""
+    """List the distributions that scoring needs.
+
+    Parameters
+    ----------
+    champion : Champion
+
+    Returns
+    -------
+    list of str
+        Lines `name==version`, as requirements.lock has them, with their platform markers.
+    """
     needed = {*SHARED, *FORMATS[champion.format].needs}
     if type(champion.estimator).__module__.startswith("imblearn"):
         needed.add("imbalanced-learn")
@@ -306,8 +416,18 @@ def requirements(champion: Champion) -> list[str]:
 
 
 def with_code(folder: Path) -> Path:
-    """Put the source files that scoring stands on into a folder, as the package `counterpoise`;
-    returns that of the package."""
+    """Copy the source files that scoring needs, as the package `counterpoise`.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder to copy into.
+
+    Returns
+    -------
+    Path
+        The folder of the package.
+    """
     for path in closure(LOADER):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(paths.REPOSITORY / path, folder / path)

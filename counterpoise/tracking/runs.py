@@ -1,7 +1,7 @@
-"""Which runs a store should hold, against those it holds: what to publish, to mark and to remove.
+"""The plan of a publisher: which runs to publish, to mark and to remove.
 
-One publisher at a time writes the runs of a dataset (`counterpoise.tracking.turn`). Everything here
-is a function of the runs that are there and of nothing else, so that a publisher goes on where a
+One publisher at a time writes the runs of a dataset (`counterpoise.tracking.turn`). The plan
+depends only on the runs in the store and the wanted keys, so that a publisher continues where a
 killed one stopped.
 """
 
@@ -11,24 +11,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 KEY, CURRENT, KIND, PUBLISHED, MADE = "cell_key", "current", "kind", "published_ms", "made_ms"
-"""The tags that are read here; times are milliseconds since 1970."""
+"""The tags that a plan is made from; times are milliseconds since 1970."""
 
 COMPARISON = "comparison"
-"""The kind of the run that is published last, when all cells beside it are there."""
+"""The kind of the run that compares all combinations; it is published last, after their runs."""
 
 FINISHED = "FINISHED"
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run of ours that a store holds: one with a key, not deleted.
+    """One of our runs in a store: it has a key and is not deleted.
 
     Attributes
     ----------
+    run_id, key, status, kind : str
+        MLflow's id and status, and the run's tags.
+    current : bool
+        Whether it shows the current results.
     published : int
-        When its publisher began to write it.
+        When its publisher began to write it, in milliseconds since 1970.
     made : int
-        When the results were made that it shows.
+        When its results were made, in milliseconds since 1970.
     """
 
     run_id: str
@@ -43,7 +47,21 @@ class RunRecord:
     def of(
         cls, run_id: str, status: str, started: int, tags: Mapping[str, str | None]
     ) -> RunRecord:
-        """A run as a store has it; one without times of ours has the time at which it started."""
+        """Make a record of a run's fields in a store.
+
+        Parameters
+        ----------
+        run_id, status : str
+            MLflow's id and status.
+        started : int
+            MLflow's start time, in milliseconds since 1970. It stands in for missing time tags.
+        tags : mapping of str to str or None
+            The run's tags; the key is among them.
+
+        Returns
+        -------
+        RunRecord
+        """
         published, made = (
             int(text) if (text := tags.get(name) or "").isdecimal() else started
             for name in (PUBLISHED, MADE)
@@ -54,14 +72,14 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Plan:
-    """What turns the runs that are there into those that should be there.
+    """The changes that bring a store to the wanted state.
 
     Attributes
     ----------
     publish : tuple of str
-        Keys.
+        Keys of missing runs.
     remove, mark, unmark : tuple of str
-        Run ids.
+        Ids of runs to delete, to mark as current and to mark as not current.
     """
 
     publish: tuple[str, ...]
@@ -71,22 +89,35 @@ class Plan:
 
     @property
     def empty(self) -> bool:
+        """Whether there is nothing to do.
+
+        Returns
+        -------
+        bool
+        """
         return not (self.publish or self.remove or self.mark or self.unmark)
 
 
 def plan(
     records: Sequence[RunRecord], wanted: Sequence[str], current: Sequence[str] | None = None
 ) -> Plan:
-    """Compare the runs that are there with the keys that should be there.
+    """Compare the runs in a store with the wanted keys.
 
-    A run that is not finished is one that its publisher did not live to finish. Of the finished
-    runs with the same key the one that was begun first stays, of those the one with the smallest
-    id.
+    An unfinished run is removed, since its publisher was killed: no other one writes now. Of the
+    finished runs with the same key, the one begun first stays; of equal times, the smallest id.
 
     Parameters
     ----------
+    records : sequence of RunRecord
+        Our runs in the store.
+    wanted : sequence of str
+        The keys of the runs that should be in the store.
     current : sequence of str, optional
-        The keys whose runs are to be current, where these are not the wanted ones.
+        The keys of the runs to mark as current, by default the wanted ones.
+
+    Returns
+    -------
+    Plan
     """
     kept: dict[str, RunRecord] = {}
     remove = []
@@ -105,11 +136,18 @@ def plan(
 
 
 def newest_first(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """The comparisons by when their results were made: on a server that people share, the first
-    one's cells are current.
+    """Sort the finished comparisons by the time of their results, newest first.
 
-    It does not matter when they were published, so that work done without a network takes nothing
-    from newer work.
+    On a shared server, the combinations of the first one are current. The time of publication does
+    not count: results made earlier without a network must not replace newer ones.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+
+    Returns
+    -------
+    list of RunRecord
     """
     finished = [run for run in records if run.kind == COMPARISON and run.status == FINISHED]
     return sorted(

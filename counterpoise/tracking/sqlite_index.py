@@ -1,5 +1,7 @@
-"""A look into an SQLite store without MLflow, whose import alone takes seconds: most often there is
-nothing to publish."""
+"""Queries of an SQLite store without MLflow, whose import alone takes seconds.
+
+They find out quickly that there is nothing to publish, which is the usual case.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,23 @@ TABLES = {
     "registered_models",
     "alembic_version",
 }
-"""Some that every database of MLflow has; the last one says how far it was made."""
+"""Some tables of every MLflow database; the last one holds the version of its schema."""
 
 
 def complete(manifest: RunManifest, store: Store) -> bool:
-    """Whether a look shows that a store holds what it should; False where a look cannot tell."""
+    """Whether an SQLite store needs no change: no run is missing, duplicate or wrongly marked.
+
+    Parameters
+    ----------
+    manifest : RunManifest
+        The manifest of the dataset's results.
+    store : Store
+
+    Returns
+    -------
+    bool
+        False also where it is not known: the store is a server or cannot be read.
+    """
     if store.database is None or not store.database.exists():
         return False
     try:
@@ -48,12 +62,23 @@ def complete(manifest: RunManifest, store: Store) -> bool:
 
 
 def records(database: Path, dataset: str) -> list[RunRecord]:
-    """Our runs of one dataset.
+    """Read our runs of one dataset.
+
+    Parameters
+    ----------
+    database : Path
+        An SQLite file of MLflow's.
+    dataset : str
+        The experiment's name.
+
+    Returns
+    -------
+    list of RunRecord
 
     Raises
     ------
     sqlite3.Error
-        When the file cannot tell.
+        When the file cannot be read, or is no database of MLflow's.
     """
     with closing(_read_only(database)) as connection:
         rows = connection.execute(QUERY, (KEY, *TAGS, dataset)).fetchall()
@@ -66,7 +91,17 @@ def records(database: Path, dataset: str) -> list[RunRecord]:
 
 
 def damage(database: Path) -> str:
-    """What is wrong with an existing file as a database of MLflow; nothing where it is whole."""
+    """Check an existing file as an MLflow database.
+
+    Parameters
+    ----------
+    database : Path
+
+    Returns
+    -------
+    str
+        What is wrong; empty where nothing is, and where another process holds the file.
+    """
     try:
         with closing(_read_only(database)) as connection:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()

@@ -1,5 +1,4 @@
-"""Which MLflow store is meant: the one that MLFLOW_TRACKING_URI names, or mlflow.db beside the
-code."""
+"""The MLflow store: the one that MLFLOW_TRACKING_URI names, or mlflow.db in the repository."""
 
 from __future__ import annotations
 
@@ -24,10 +23,10 @@ class Store:
     Attributes
     ----------
     uri : str
-        As MLflow takes it.
+        The address in MLflow's notation.
     database : Path or None
-        The file, when the store is an SQLite database; artifacts then lie beside it. A server
-        decides itself.
+        The file of an SQLite store, beside which the artifacts are kept. None for other stores,
+        where the server decides about artifacts.
     """
 
     uri: str
@@ -35,24 +34,59 @@ class Store:
 
     @property
     def shown(self) -> str:
-        """The address with user and password masked, for messages."""
+        """The address for messages.
+
+        Returns
+        -------
+        str
+            With user and password masked.
+        """
         return masked(self.uri)
 
     def artifacts(self, dataset: str) -> str | None:
-        """The address of a new experiment's artifacts; None where the server decides."""
+        """The address of a new experiment's artifacts.
+
+        Parameters
+        ----------
+        dataset : str
+            The experiment's name.
+
+        Returns
+        -------
+        str or None
+            None where the server decides.
+        """
         return (
             None if self.database is None else (self.database.parent / ARTIFACTS / dataset).as_uri()
         )
 
 
 def address(database: Path) -> str:
-    """The address of an SQLite file, in which `?` would begin the options and `%` escapes a
-    letter."""
+    """The address of an SQLite file.
+
+    Parameters
+    ----------
+    database : Path
+
+    Returns
+    -------
+    str
+        With `%` and `?` escaped: in an address, `?` begins options and `%` an escaped character.
+    """
     return SQLITE + database.as_posix().replace("%", "%25").replace("?", "%3F")
 
 
 def chosen(environment: Mapping[str, str]) -> Store:
-    """The store that the environment names.
+    """Choose the store that the environment names.
+
+    Parameters
+    ----------
+    environment : mapping of str to str
+        Environment variables.
+
+    Returns
+    -------
+    Store
 
     Raises
     ------
@@ -79,6 +113,19 @@ def chosen(environment: Mapping[str, str]) -> Store:
 
 
 def unusable(uri: str, found: str) -> ConfigurationError:
+    """The error for an address that names no usable store.
+
+    Parameters
+    ----------
+    uri : str
+        The address; user and password are masked in the message.
+    found : str
+        What is wrong with it.
+
+    Returns
+    -------
+    ConfigurationError
+    """
     return ConfigurationError(
         f"{VARIABLE} names no store that can hold runs.",
         where=f"the environment variable {VARIABLE}",

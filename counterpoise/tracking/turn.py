@@ -1,10 +1,9 @@
-"""One publisher at a time writes the runs of a dataset on a server: who has the turn is a tag of
-the experiment.
+"""Mutual exclusion of the publishers of a dataset on a server, by a tag of the experiment.
 
-MLflow can set a tag but not compare and set one. So a publisher sets it, waits for longer than a
-request takes, and has the turn if the tag still bears its name (Lamport 1987, "A fast mutual
-exclusion algorithm", after Fischer). Were two to write all the same, the last of them to finish
-removes what is there twice.
+MLflow can set a tag, but cannot compare and set one. So a publisher sets the tag, waits for longer
+than a request takes, and has the turn if the tag still holds its name (Lamport 1987, "A fast mutual
+exclusion algorithm", after Fischer). Should two write at once, the last one to finish removes the
+duplicate runs.
 """
 
 from __future__ import annotations
@@ -18,14 +17,15 @@ from pathlib import Path
 
 TAG = "counterpoise.publisher"
 SETTLE_SECONDS = 2.0
-"""Between setting the tag and looking whether it stayed."""
+"""Wait between setting the tag and reading it again."""
 POLL_SECONDS = 1.0
+"""Wait between two attempts to take the turn."""
 RENEW_SECONDS = 30.0
+"""Age from which on the turn's time stamp is renewed."""
 STALE_SECONDS = 300.0
-"""A turn that was not renewed for so long is taken over: its publisher was killed on another
-machine."""
+"""Age from which on a turn is taken over: its publisher was probably killed on another machine."""
 WAIT_SECONDS = 600.0
-"""To wait for others at the most, on a server and for an SQLite file."""
+"""Longest wait for other publishers, on a server and for an SQLite file."""
 
 
 class Turn:
@@ -33,10 +33,10 @@ class Turn:
 
     Parameters
     ----------
-    read : callable
-        Gives the content of the tag.
-    write : callable
-        Sets it.
+    read : callable of () to str
+        Returns the content of the tag; empty where it is not set.
+    write : callable of (str)
+        Sets the tag.
     """
 
     def __init__(self, read: Callable[[], str], write: Callable[[str], object]) -> None:
@@ -45,12 +45,16 @@ class Turn:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Wait for the turn and have it.
+        """Wait for the turn, and hold it until the context ends.
+
+        Yields
+        ------
+        None
 
         Raises
         ------
         TimeoutError
-            When others have had it for `WAIT_SECONDS`.
+            When others have held it for `WAIT_SECONDS`.
         """
         deadline = time.monotonic() + WAIT_SECONDS
         try:
@@ -62,12 +66,15 @@ class Turn:
                 time.sleep(POLL_SECONDS)
             yield
         finally:
-            with suppress(Exception):  # where the server is gone, the turn ends by itself
+            with suppress(Exception):  # without the server, the turn expires by itself
                 if self._mine and self._read() == self._mine:
                     self._write("")
 
     def renew(self) -> None:
-        """Say that the publisher is alive."""
+        """Renew the time stamp of the turn if it is older than `RENEW_SECONDS`.
+
+        Without renewal, others take the turn over after `STALE_SECONDS`.
+        """
         if time.monotonic() - self._renewed > RENEW_SECONDS:
             self._set()
 
@@ -84,7 +91,21 @@ class Turn:
 
 
 def held(tag: str, now: float) -> bool:
-    """Whether the publisher that a tag names is at work, as far as this machine can tell."""
+    """Whether the publisher that a tag names still holds the turn.
+
+    Parameters
+    ----------
+    tag : str
+        The publisher's name (`publisher`), a space and the time of the last renewal.
+    now : float
+        The present time; both times are seconds since 1970.
+
+    Returns
+    -------
+    bool
+        False for an empty tag and for a stale turn. On this machine, False also where the process
+        has ended; on another one, the process is assumed to be alive.
+    """
     name, _, renewed = tag.rpartition(" ")
     host, _, process = name.rpartition(":")
     if not (process.isdecimal() and renewed.isdecimal()) or abs(now - int(renewed)) > STALE_SECONDS:
@@ -93,13 +114,24 @@ def held(tag: str, now: float) -> bool:
 
 
 def publisher() -> str:
-    """The name of this process among publishers."""
+    """The name of this process among publishers.
+
+    Returns
+    -------
+    str
+        `machine:process number`.
+    """
     return f"{machine()}:{os.getpid()}"
 
 
 def machine() -> str:
-    """Where process numbers mean what they mean here: the host, and on Linux its start and the
-    container."""
+    """The scope in which process numbers are unique.
+
+    Returns
+    -------
+    str
+        The host; on Linux also the start of its system and the process namespace of the container.
+    """
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8])
@@ -108,15 +140,16 @@ def machine() -> str:
 
 
 def _another_lives(process: int) -> bool:
-    # a container gives every publisher the same number; this one has no turn yet
+    # A tag with our own number is of a former process, since we have no turn yet: containers often
+    # give each publisher the same number.
     if process == os.getpid():
         return False
-    if os.name == "nt":  # where asking a process with signal 0 ends it
+    if os.name == "nt":  # on Windows, signal 0 would end the process
         return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # it exists, and belongs to another user
         return True
     return True

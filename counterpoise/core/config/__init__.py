@@ -1,8 +1,8 @@
-"""params.yaml as a frozen, typed model: what it may hold, read once and checked whole.
+"""params.yaml as a frozen, typed model, which is read once and validated as a whole.
 
-The model knows the shape of the parameters. What the name of a sampler or a model means is known by
-the registries in `counterpoise.samplers` and `counterpoise.models`; `python -m counterpoise check`
-asks both.
+The model knows the structure of the parameters. The registries in `counterpoise.samplers` and
+`counterpoise.models` know what the name of a sampler or a model means. `python -m counterpoise
+check` asks both.
 """
 
 from __future__ import annotations

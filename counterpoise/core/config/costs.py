@@ -1,4 +1,4 @@
-"""Threshold rules, and what each kind of decision costs."""
+"""Threshold rules and misclassification costs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ Metric = Literal["f1", "mcc", "g_mean", "balanced_accuracy"]
 
 
 class Thresholds(Strict):
-    """The threshold policies.
+    """The parameters of the threshold rules, one attribute for each.
 
-    `half` is a number. `tuned` names the metric that the threshold maximises on the validation
-    slice. `cost` is either `expected` (a row is positive where that is cheaper in expectation, by
-    the corrected probability and the row's own costs) or `empirical` (the one threshold that costs
-    least on the validation slice).
+    Attributes
+    ----------
+    half : float
+        A threshold on the score, from 0 to 1.
+    tuned : {"f1", "mcc", "g_mean", "balanced_accuracy"}
+        The metric that the threshold maximises on the validation rows.
+    cost : {"expected", "empirical"}
+        `expected`: a row is positive where that is cheaper in expectation, by the recalibrated
+        probability and the row's own costs. `empirical`: the one threshold that costs least on the
+        validation rows.
     """
 
     half: Annotated[Real, Field(ge=0, le=1)] = 0.5
@@ -28,7 +34,7 @@ class Thresholds(Strict):
 
 
 class CostOf(Strict):
-    """A cost that depends on the row: `times` the value of a column, `plus` a constant."""
+    """A cost that depends on the row: `times` the value of `column`, and `plus` a constant."""
 
     column: Column
     times: Real = 1.0
@@ -36,7 +42,7 @@ class CostOf(Strict):
 
 
 def _cost(value: Any) -> Any:
-    """A number of at least 0, a column's name, or a mapping with a column."""
+    """Check a cost: a number of at least 0, a column's name, or a mapping with a column."""
     if isinstance(value, str):
         return {"column": value}
     if isinstance(value, (dict, CostOf)):
@@ -59,11 +65,10 @@ Cost = Annotated[
 
 
 class Costs(Strict):
-    """What one decision of each kind costs, in any one unit: a number, or an amount that a column
-    holds.
+    """The cost of one decision of each kind, in any one unit.
 
-    A gain is written as what its absence costs: a decision that earns 5 makes the other decision 5
-    dearer.
+    A cost is a number, or an amount that a column holds. A gain is written as the cost of missing
+    it: if a decision earns 5, the other decision about that row costs 5 more.
     """
 
     false_positive: Cost = 1.0
@@ -73,6 +78,7 @@ class Costs(Strict):
 
     @model_validator(mode="after")
     def _wrong_is_no_cheaper(self) -> Costs:
+        # costs from columns differ by row: `evaluation.costs.matrix` checks them against the table
         pairs = ("false_positive", "true_negative"), ("false_negative", "true_positive")
         numbers = [(wrong, right) for wrong, right in pairs if not self.columns_of(wrong, right)]
         for wrong, right in numbers:
@@ -97,6 +103,17 @@ class Costs(Strict):
         return self
 
     def columns_of(self, *names: str) -> tuple[str, ...]:
-        """The columns that some of the four costs, or all of them, read."""
+        """The columns that the given costs read.
+
+        Parameters
+        ----------
+        *names : str
+            Names of costs, such as "false_positive"; all four where none is given.
+
+        Returns
+        -------
+        tuple of str
+            Each column once, in the order of the costs.
+        """
         costs = (getattr(self, name) for name in names or type(self).model_fields)
         return tuple(dict.fromkeys(str(cost.column) for cost in costs if isinstance(cost, CostOf)))

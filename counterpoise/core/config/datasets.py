@@ -13,12 +13,23 @@ from counterpoise.core.config.values import Boolean, Column, Label, Strict
 
 
 class File(Strict):
-    """One original file: its name in a mirror, its checksum and the addresses that have it, tried
-    in order.
+    """One original file of a public dataset.
 
-    `sha256` is the sum of the file as published. Where only the sum of the unpacked content is
-    known, give `unpacked_sha256` instead (for a name that ends in .gz); with `member` it is the sum
-    of that member of a .tar.gz.
+    Exactly one checksum is given, so that the bytes can be verified.
+
+    Attributes
+    ----------
+    name : str
+        The file's name in a mirror folder and among the downloads.
+    urls : tuple of str
+        Addresses of the file, tried in order.
+    sha256 : str, optional
+        SHA-256 of the file as published.
+    unpacked_sha256 : str, optional
+        SHA-256 of the unpacked content of a .gz file, where only that is known; with `member`, of
+        that member of a .tar.gz.
+    member : str, optional
+        The path of the table within a .zip or .tar.gz archive.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[^/\\]+$")]
@@ -37,8 +48,16 @@ class File(Strict):
 
 
 class Rows(Strict):
-    """Which rows of the original belong to the dataset: those whose column equals, or is at most, a
-    value."""
+    """Which rows of the original belong to the dataset: those whose `column` passes one condition.
+
+    Attributes
+    ----------
+    column : str
+    equals : label, optional
+        Keep rows with this value.
+    at_most : float, optional
+        Keep rows with at most this value. Exactly one of `equals` and `at_most` is given.
+    """
 
     column: str
     equals: Label | None = None
@@ -52,11 +71,21 @@ class Rows(Strict):
 
 
 class Source(Strict):
-    """Where a public dataset's bytes come from; without it the dataset is the user's own file at
-    `path`.
+    """Where a public dataset's bytes come from; without it the dataset is the user's own file.
 
-    `header: false` with `columns` names the columns of a CSV without a header; `cut: true` says
-    that the file ends in the middle of a line, which is left out.
+    Attributes
+    ----------
+    bundled : {"digits"}, optional
+        A table that scikit-learn brings along. Exactly one of `bundled` and `files` is given.
+    files : tuple of File
+        Original files, whose rows are concatenated.
+    format : {"csv", "npz", "parquet"}
+    columns : tuple of str, optional
+        The column names of a CSV without a header.
+    cut : bool
+        Whether the file ends in the middle of a line, which is left out.
+    rows : Rows, optional
+        The rows that belong to the dataset; all of them by default.
     """
 
     bundled: Literal["digits"] | None = None
@@ -76,11 +105,29 @@ class Source(Strict):
 class Dataset(Strict):
     """One table: where it comes from, what its columns mean, how it is split.
 
-    `path` is a file of this repository that the table depends on: the user's own CSV or Parquet
-    file, or, where `source` says that the bytes come from elsewhere, the dataset's card. A split,
-    thresholds or costs given here stand in place of the top-level ones as a whole. `defects: fail`
-    stops at a serious defect before anything is trained. `distributed` fits one XGBoost over rows
-    that lie in parts on the workers of a Dask cluster, where one is named.
+    Attributes
+    ----------
+    path : str
+        The file of this repository that the table depends on: the user's own CSV or Parquet file,
+        or the dataset's card where `source` says where the bytes come from.
+    target, positive : str or int, label
+        The column to predict, and its label that counts as positive.
+    source : Source, optional
+    drop : tuple of str or int
+        Columns that are not features.
+    categorical : tuple of str or int
+        Columns of numbers that are categories. Text columns need no declaration.
+    time, group, weight : str or int, optional
+        Columns with a role, which are not features.
+    sentinels : tuple of float
+        Numbers that stand for a missing value.
+    defects : {"warn", "fail"}
+        `fail` stops at a serious finding of a data check before anything is trained.
+    distributed : bool
+        Whether to fit one XGBoost over rows that lie in parts on the workers of a Dask cluster,
+        where one is named.
+    split, thresholds, costs : optional
+        Replace the top-level entry of the same name as a whole.
     """
 
     path: str

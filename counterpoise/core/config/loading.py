@@ -1,4 +1,4 @@
-"""From the text of params.yaml to its model, with a message for every mistake."""
+"""Read the text of params.yaml into its model, with a message for every mistake."""
 
 from __future__ import annotations
 
@@ -16,10 +16,20 @@ from counterpoise.core.errors import ConfigurationError
 def load(path: Path | None = None) -> Params:
     """Read and check params.yaml.
 
+    Parameters
+    ----------
+    path : Path, optional
+        The file; by default params.yaml in the working directory.
+
+    Returns
+    -------
+    Params
+
     Raises
     ------
     ConfigurationError
-        Naming every key that is wrong, what was found and what is allowed.
+        When the file is missing, is not UTF-8 or not YAML, or holds a mistake. The message names
+        every wrong key, what was found and what is allowed.
     """
     path = paths.PARAMS if path is None else path
     try:
@@ -57,7 +67,24 @@ def load(path: Path | None = None) -> Params:
 
 
 def parse(content: Any, where: str = "params.yaml") -> Params:
-    """Check the content of params.yaml; see `load`."""
+    """Check the content of params.yaml.
+
+    Parameters
+    ----------
+    content : object
+        The parsed YAML.
+    where : str
+        The name of the file in messages.
+
+    Returns
+    -------
+    Params
+
+    Raises
+    ------
+    ConfigurationError
+        When the content is not a mapping, or holds a mistake. The message names every wrong key.
+    """
     if not isinstance(content, dict):
         raise ConfigurationError(
             "params.yaml holds no mapping.",
@@ -86,7 +113,8 @@ def parse(content: Any, where: str = "params.yaml") -> Params:
 
 
 def _told(problem: Any) -> str:
-    """One validation error as `key: what is allowed, what was found`."""
+    """Write one validation error as `key: what is allowed, what was found`."""
+    # pydantic puts the tag of a union's member among the keys, where params.yaml has no such key
     schemes = {
         name
         for kind in get_args(AnySplit)
@@ -108,6 +136,7 @@ def _told(problem: Any) -> str:
         message = f"the key scheme is missing; the schemes are: {', '.join(sorted(schemes))}"
     elif kind == "missing":
         return f"{place}: this key is required and missing"
+    # messages of our own validators already say what was found
     if kind in {
         "unknown_key",
         "unknown_strategy",

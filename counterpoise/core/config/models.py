@@ -1,4 +1,4 @@
-"""A model's entry: its parameters, its device, and the search for parameters."""
+"""A model's entry: its parameters, its device, and its search for parameters."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Chosen = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_chosen)]
 class Range(Strict):
     """The values of a parameter from `low` to `high`; `log` spreads them by their logarithm.
 
-    They are whole numbers where low, high and step are: write 0.0 for a range of other numbers that
+    They are integers where low, high and step are. Write 0.0 for a range of real numbers that
     begins at 0.
     """
 
@@ -67,7 +67,12 @@ class Range(Strict):
 
     @property
     def whole(self) -> bool:
-        """Whether whole numbers alone are drawn."""
+        """Whether only integers are drawn.
+
+        Returns
+        -------
+        bool
+        """
         return all(
             isinstance(number, int)
             for number in (self.low, self.high, self.step)
@@ -76,7 +81,12 @@ class Range(Strict):
 
     @property
     def ends(self) -> tuple[int | float, int | float]:
-        """The least and the greatest value, as they are drawn."""
+        """The least and the greatest value, of the type that is drawn.
+
+        Returns
+        -------
+        tuple of two int or two float
+        """
         return (self.low, self.high) if self.whole else (float(self.low), float(self.high))
 
 
@@ -97,23 +107,43 @@ Dimension = Annotated[
 
 
 class Search(Strict):
-    """A search of parameters within each fold: `space` gives a range or a list of choices for each,
-    `trials` the budget."""
+    """A search for parameters within each fold.
+
+    Attributes
+    ----------
+    trials : int
+        The budget: how many sets of parameters are tried.
+    space : dict of str to Range or list
+        A range or a list of choices for each parameter.
+    """
 
     trials: Annotated[Whole, Field(ge=1, le=100_000)]
     space: Annotated[dict[str, Dimension], Field(min_length=1)]
 
 
 class Model(Strict):
-    """One model: `model` defaults to the model's key, `strategies` to all of them, `params` are the
-    library's own.
+    """One model.
 
-    `scale` says whether numbers are scaled to mean 0 and variance 1 (`power`: after a power
-    transform); unset, the model's kind says so. `costs` weighs the rows by what is at stake
-    (`weights`), or relabels them (`metacost`). `calibration` is how the validation slice puts
-    probabilities right; unset, a formula does where one holds, and a sigmoid where none does.
-    `search` looks for parameters. `device` is what XGBoost fits on; `auto` is cuda where it is
-    there, else cpu.
+    Attributes
+    ----------
+    model : str, optional
+        A name in `counterpoise.models.registry`; by default the model's key.
+    strategies : "all" or tuple of str
+        The strategies to combine it with.
+    scale : bool or "power", optional
+        Whether numbers are scaled to mean 0 and variance 1, with `power` after a power transform.
+        By default the kind of model decides.
+    costs : {"weights", "metacost"}, optional
+        Weigh the rows by their misclassification costs, or relabel them to the cheapest class.
+    calibration : {"sigmoid", "isotonic"}, optional
+        How probabilities are recalibrated on the validation rows. By default a formula does it
+        where one holds, and a sigmoid where none does.
+    device : str
+        What XGBoost fits on: cpu, cuda, cuda:N, or auto, which is cuda where available and cpu
+        elsewhere.
+    params : dict
+        Parameters of the library's estimator.
+    search : Search, optional
     """
 
     model: str | None = None

@@ -1,4 +1,4 @@
-"""The whole of params.yaml: its sections, and what has to hold between them."""
+"""The whole of params.yaml: its sections, and the constraints between them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ T = TypeVar("T")
 
 
 class Params(Strict):
-    """The whole of params.yaml. Every key has to be there: DVC refuses to run a stage whose
-    parameter is missing."""
+    """The whole of params.yaml.
+
+    Every key is required: DVC refuses to run a stage whose parameter is missing.
+    """
 
     seed: Annotated[Whole, Field(ge=0)]
     datasets: Annotated[dict[Key, Dataset], Field(min_length=1)]
@@ -88,7 +90,13 @@ class Params(Strict):
 
     @cached_property
     def cells(self) -> tuple[tuple[str, str], ...]:
-        """Every (strategy, model) of the grid, in the order of params.yaml."""
+        """Every combination of a strategy and a model that is compared.
+
+        Returns
+        -------
+        tuple of (str, str)
+            The keys of strategy and model, in the order of params.yaml.
+        """
         return tuple(
             (strategy, model)
             for strategy in self.strategies
@@ -97,21 +105,113 @@ class Params(Strict):
         )
 
     def models_of(self, strategy: str) -> list[str]:
+        """The models that are combined with a strategy.
+
+        Parameters
+        ----------
+        strategy : str
+            Its key.
+
+        Returns
+        -------
+        list of str
+            Keys of models, in the order of params.yaml.
+        """
         return [model for other, model in self.cells if other == strategy]
 
     def dataset(self, name: str) -> Dataset:
+        """The entry of a dataset.
+
+        Parameters
+        ----------
+        name : str
+            Its key.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such dataset; the message suggests the closest key.
+        """
         return _entry("dataset", "datasets", name, self.datasets)
 
     def strategy(self, name: str) -> Strategy:
+        """The entry of a strategy.
+
+        Parameters
+        ----------
+        name : str
+            Its key.
+
+        Returns
+        -------
+        Strategy
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such strategy; the message suggests the closest key.
+        """
         return _entry("strategy", "strategies", name, self.strategies)
 
     def split_of(self, dataset: str) -> AnySplit:
+        """The split of a dataset: its own, else the top-level entry.
+
+        Parameters
+        ----------
+        dataset : str
+            Its key.
+
+        Returns
+        -------
+        StratifiedKFold, Holdout, Temporal, Grouped or Prequential
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such dataset.
+        """
         return self.dataset(dataset).split or self.split
 
     def thresholds_of(self, dataset: str) -> Thresholds:
+        """The parameters of the threshold rules of a dataset: its own, else the top-level ones.
+
+        Parameters
+        ----------
+        dataset : str
+            Its key.
+
+        Returns
+        -------
+        Thresholds
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such dataset.
+        """
         return self.dataset(dataset).thresholds or self.thresholds
 
     def costs_of(self, dataset: str) -> Costs:
+        """The misclassification costs of a dataset: its own, else the top-level entry.
+
+        Parameters
+        ----------
+        dataset : str
+            Its key.
+
+        Returns
+        -------
+        Costs
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such dataset.
+        """
         return self.dataset(dataset).costs or self.costs
 
 

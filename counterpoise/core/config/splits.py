@@ -1,4 +1,4 @@
-"""How rows are divided among training, validation and test."""
+"""Split schemes: how rows are divided into training, validation and test rows."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from counterpoise.core.config.values import (
 
 
 class StratifiedKFold(Strict):
-    """Repeated k-fold in which every fold has the prevalence of the whole.
+    """Repeated k-fold in which every fold has the prevalence of the whole table.
 
-    With `grouped` there is one repeat more, in which rows of one group are kept together; it is
+    With `grouped` there is one more repeat, in which rows of one group stay in one part. It is
     shown beside the others and has no part in the verdict.
     """
 
@@ -31,7 +31,10 @@ class StratifiedKFold(Strict):
 
 
 class Holdout(Strict):
-    """One random test part."""
+    """One random test part, `test_size` of the rows.
+
+    With `stratify` the test part has the prevalence of the whole table.
+    """
 
     scheme: Literal["holdout"]
     test_size: Fraction = 0.2
@@ -41,7 +44,7 @@ class Holdout(Strict):
 
 
 class Temporal(Strict):
-    """Train on the past, test on what follows it; needs `time` on the dataset."""
+    """Train on the past and test on what follows it; needs `time` on the dataset."""
 
     scheme: Literal["temporal"]
     folds: Annotated[Whole, Field(ge=1)] = 1
@@ -50,8 +53,10 @@ class Temporal(Strict):
 
 
 class Grouped(Strict):
-    """Repeated k-fold that keeps rows of one group together: those with the same `group`, or
-    identical feature rows."""
+    """Repeated k-fold that keeps the rows of one group in one part.
+
+    A group is the rows with the same `group`, or, where the dataset declares none, duplicates.
+    """
 
     scheme: Literal["grouped"]
     folds: Annotated[Whole, Field(ge=2)] = 5
@@ -60,11 +65,11 @@ class Grouped(Strict):
 
 
 class Prequential(Strict):
-    """Train on some days, wait until frauds are known, test on the days after; fold by fold so many
-    test days earlier.
+    """Train on some days, wait until labels are known, test on the days after.
 
-    Needs `time` on the dataset, in dates. `leave_known_out` leaves the groups that are known to be
-    positive by then out of the test part, and needs `group`.
+    Each further fold lies `test_days` earlier. Needs `time` on the dataset, in dates.
+    `leave_known_out` removes the groups that are known to be positive by then from the test part,
+    and needs `group`.
     """
 
     scheme: Literal["prequential"]

@@ -9,12 +9,23 @@ from pydantic import Field
 from counterpoise.core.config.values import Real, Strict
 
 NONE = "none"
-"""The key of the strategy that does nothing, against which every other one is weighed."""
+"""The key of the strategy without a remedy, which makes the baseline of every comparison."""
 
 
 class Strategy(Strict):
-    """One remedy at the data level: `sampler` defaults to the strategy's key, `params` are
-    imbalanced-learn's own."""
+    """One remedy at the data level.
+
+    Attributes
+    ----------
+    sampler : str, optional
+        A name in `counterpoise.samplers.registry`; by default the strategy's key.
+    ratio : float, optional
+        Positives over negatives after resampling, above 0 and at most 1.
+    scale : bool
+        Whether the sampler sees features scaled to unit variance.
+    params : dict
+        Parameters of imbalanced-learn's sampler.
+    """
 
     sampler: str | None = None
     ratio: Annotated[Real, Field(gt=0, le=1)] | None = None

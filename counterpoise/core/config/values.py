@@ -23,7 +23,21 @@ Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9_]+$")]
 
 
 def one_of(what: str, *kinds: type, word: str | None = None) -> BeforeValidator:
-    """One message for a value of several possible types, where pydantic would give one a type."""
+    """Give one message for a value of several possible types, where pydantic gives one for each.
+
+    Parameters
+    ----------
+    what : str
+        What the value must be, for the message.
+    *kinds : type
+        The allowed types. A bool is no int here, unless bool is among them.
+    word : str, optional
+        A text that is allowed as well.
+
+    Returns
+    -------
+    BeforeValidator
+    """
 
     def check(value: Any) -> Any:
         fits = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
@@ -50,7 +64,7 @@ Column = Annotated[
 
 
 def _no_bool(value: Any) -> Any:
-    """To pydantic true is the number 1."""
+    """Reject true and false, which pydantic takes for the numbers 1 and 0."""
     if isinstance(value, bool):
         raise PydanticCustomError("kind", "must be {what}", {"what": "a number"})
     return value
@@ -65,6 +79,7 @@ Real = Annotated[FiniteFloat, _NO_BOOL]
 Fraction = Annotated[Real, Field(gt=0, lt=1)]
 
 ValidationFraction = Annotated[Real, Field(ge=0, lt=1)]
+"""The share of the training rows that become validation rows; 0 for none."""
 
 
 def _number(value: Any) -> Any:
@@ -77,7 +92,10 @@ Number = Annotated[int | float, BeforeValidator(_number)]
 
 
 def _day(value: Any) -> Any:
-    """A day as a text: YAML makes a date of one without quotes, and DVC stops at a date."""
+    """Check a day, which is a text.
+
+    YAML makes a date of a day without quotes, and DVC stops at a date.
+    """
     try:
         return datetime.date.fromisoformat(value).isoformat()
     except (TypeError, ValueError):
@@ -90,14 +108,14 @@ Day = Annotated[str, BeforeValidator(_day)]
 
 
 class Strict(BaseModel):
-    """A frozen mapping that names an unknown key, and the keys that there are."""
+    """A frozen mapping; the error for an unknown key lists the keys that are known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, content: Any) -> Any:
-        if content is None:  # `smote:` with nothing behind it
+        if content is None:  # a key without a value, such as `smote:`
             return {}
         if isinstance(content, dict):
             for key in content:

@@ -1,1 +1,1 @@
-"""Data checks, a file a check."""
+"""Data checks, one file for each."""

@@ -1,8 +1,8 @@
-"""All data checks of a table, one after the other.
+"""Run all data checks on a table.
 
-Each check is a function from the table to findings. A finding counts, gives examples, says in one
-sentence what is there, and in one what to do. Nothing here changes a row: what is a defect and what
-is nature a person decides.
+Each check is a function from the table to findings. A finding has counts, examples, one sentence
+on what was found, and one on what to do. No row is changed: a person decides which findings are
+errors and which are natural.
 """
 
 from __future__ import annotations
@@ -34,8 +34,17 @@ from counterpoise.data.tables import Table
 
 @dataclass(frozen=True)
 class Report:
-    """All findings, the serious ones first, what distinct rows there are, and what could not be
-    looked at and why."""
+    """The result of all data checks of one table.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        The serious ones first.
+    distinct : dict
+        Counts of distinct rows; see `duplicates.distinct_rows`.
+    unchecked : dict of str to str
+        The checks that could not run, each with the reason.
+    """
 
     findings: tuple[Finding, ...]
     distinct: dict[str, Any]
@@ -43,17 +52,47 @@ class Report:
 
     @property
     def serious(self) -> tuple[Finding, ...]:
+        """The findings of severity "serious".
+
+        Returns
+        -------
+        tuple of Finding
+        """
         return tuple(finding for finding in self.findings if finding.severity == "serious")
 
     def content(self) -> dict[str, Any]:
+        """The report as JSON content.
+
+        Returns
+        -------
+        dict
+        """
         return asdict(self)
 
 
 def find(
     table: Table, parts: Parts, scheme: str, seed: int, dataset: str, *, labels: bool = True
 ) -> Report:
-    """Look at everything; without `labels` at everything but suspects of label noise, which takes a
-    model."""
+    """Run all data checks.
+
+    Parameters
+    ----------
+    table : Table
+    parts : Parts
+        The folds that are compared.
+    scheme : str
+        The name of the split scheme.
+    seed : int
+        The project's seed.
+    dataset : str
+        The dataset's key, from which the checks derive their seed.
+    labels : bool
+        Whether to look for suspects of label noise, which fits a model.
+
+    Returns
+    -------
+    Report
+    """
     seed = seed_for(seed, dataset, "defects")
     groups = alike(table.X)
     columns = Columns(table)
@@ -78,7 +117,18 @@ def find(
 
 
 def refusal(dataset: str, report: Report) -> TableError:
-    """The error of a dataset that asks to be refused when something serious is found in it."""
+    """Make the error for a dataset whose entry says `defects: fail`.
+
+    Parameters
+    ----------
+    dataset : str
+    report : Report
+        With at least one serious finding.
+
+    Returns
+    -------
+    TableError
+    """
     return TableError(
         (
             f"The table of {dataset} has a serious defect."

@@ -1,5 +1,4 @@
-"""The features of a table as data checks look at them: distinct values and how often each
-occurs."""
+"""The features of a table as data checks see them: distinct values and their frequencies."""
 
 from __future__ import annotations
 
@@ -14,12 +13,24 @@ from counterpoise.core.types import Index
 from counterpoise.data.tables import Table
 
 KEPT_ROWS = 50_000_000
-"""Values of columns, rows times columns, that are kept at hand."""
+"""Values that the cache of columns holds at most: rows times columns."""
 
 
 class Column(NamedTuple):
-    """One feature as its distinct values, ascending, how often each occurs, and which one each row
-    has (-1: none)."""
+    """One feature by its distinct values.
+
+    Attributes
+    ----------
+    name : str
+    category : bool
+        Whether the feature is categorical.
+    values : ndarray of shape (k,)
+        The distinct values, ascending, without missing ones.
+    counts : ndarray of shape (k,)
+        How many rows have each value.
+    codes : ndarray of shape (n,)
+        Which value each row has, as an index into `values`; -1 for a missing one.
+    """
 
     name: str
     category: bool
@@ -29,14 +40,24 @@ class Column(NamedTuple):
 
     @property
     def missing(self) -> int:
+        """The number of rows without a value.
+
+        Returns
+        -------
+        int
+        """
         return len(self.codes) - int(self.counts.sum())
 
 
 class Columns(Sequence[Column]):
-    """The features as columns, each made when it is asked for.
+    """The features of a table as a sequence of columns, each computed on access.
 
-    A column takes three times what its values take, so that of a large table only a few are kept at
-    hand.
+    A column takes three times the memory of its values, so that only a few of a large table are
+    cached.
+
+    Parameters
+    ----------
+    table : Table
     """
 
     def __init__(self, table: Table) -> None:
@@ -58,6 +79,7 @@ class Columns(Sequence[Column]):
     def _column(self, k: int) -> Column:
         name, values = self.table.features[k], self.table.X[:, k]
         there = ~np.isnan(values)
+        # adding 0.0 makes 0.0 of -0.0
         distinct, codes, counts = np.unique(
             values[there] + 0.0, return_inverse=True, return_counts=True
         )

@@ -1,4 +1,4 @@
-"""Columns with one value, or nearly so."""
+"""Data check: columns with one value in all rows, or in nearly all."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from counterpoise.data.checks.columns import Column
 from counterpoise.data.checks.finding import Finding, examples, has, many, percent, quoted
 
 NEARLY = 0.999
-"""From this share of rows with one value on, a column is nearly constant."""
+"""From this share of rows with the same value on, a column is nearly constant."""
 
 
 def constants(columns: Sequence[Column]) -> Iterator[Finding]:
-    """Columns without any value, and those in which all rows, or nearly all, have one; a missing
-    one counts as a value."""
+    """Find empty, constant and nearly constant columns; a missing value counts as a value.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+
+    Yields
+    ------
+    Finding
+        At most one of each kind: `empty`, `constant`, `nearly_constant`.
+    """
     empty, same, nearly, odd = [], [], [], np.zeros(len(columns[0].codes), bool)
     for column in columns:
         often = np.append(column.counts, column.missing)

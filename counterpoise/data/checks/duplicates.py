@@ -1,4 +1,4 @@
-"""Rows with equal features: within the table, across parts, and with both labels."""
+"""Data checks: rows with equal features, within the table, across parts, and with both labels."""
 
 from __future__ import annotations
 
@@ -25,24 +25,51 @@ from counterpoise.data.row_groups import as_bytes, numbered
 from counterpoise.data.tables import COST, Table
 
 COPIED = 0.1
-"""From this share of positive test rows on that were trained on too, scores tell how well copies
-are remembered."""
+"""From this share of positive test rows with a copy among the training rows on, the finding is
+serious: scores then measure how well a model remembers copies.
+"""
 
 COARSE = 0.5
-"""Where no more than this share of the rows differ, the columns are so coarse that rows coincide,
-with both labels too."""
+"""If at most this share of the rows is distinct, the columns are so coarse that rows coincide by
+nature, also rows of different classes.
+"""
 
 
 def alike(X: NDArray[np.float64]) -> Index:
-    """One number for each distinct row; a missing value equals a missing value, and -0 equals 0."""
+    """Number the distinct rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p)
+        A missing value equals a missing value, and -0 equals 0.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        The same number for rows that are equal, from 0 on.
+    """
     return numbered(X, as_bytes)
 
 
 def distinct_rows(y: Labels, groups: Index) -> dict[str, Any]:
-    """How many feature rows differ, and which one is most frequent."""
+    """Count distinct rows and describe the most frequent one.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels, 1 for a positive row.
+    groups : ndarray of shape (n,)
+        The number of each row's features, as `alike` gives it.
+
+    Returns
+    -------
+    dict
+        `rows`, `distinct` (by features), `distinct_with_label`, and `most_frequent`: its number of
+        `rows` and `positives`, and the `first` of these rows, counted from 1.
+    """
     counts = np.bincount(groups)
     positives = np.bincount(groups, weights=y)
-    # of several, the one that comes first in the table
+    # among several that are equally frequent, the first in the table
     often = np.flatnonzero(counts[groups] == counts.max())[0]
     same = groups == groups[often]
     return {
@@ -58,12 +85,24 @@ def distinct_rows(y: Labels, groups: Index) -> dict[str, Any]:
 
 
 def duplicates(table: Table, groups: Index) -> Iterator[Finding]:
-    """Rows whose features repeat those of an earlier row, and how many repeat all else that is
-    known of it too."""
+    """Find rows whose features repeat those of an earlier row.
+
+    Parameters
+    ----------
+    table : Table
+    groups : ndarray of shape (n,)
+        As `alike` gives it.
+
+    Yields
+    ------
+    Finding
+        At most one. It also counts the duplicates that repeat the label and every role too.
+    """
     again = repeated_rows(groups)
     if not again.any():
         return
     count, often = int(again.sum()), distinct_rows(table.y, groups)["most_frequent"]
+    # roles as numbers that are equal where their values are
     beside = [np.unique(values, return_inverse=True)[1] for values in table.roles.values()]
     copies = int(
         repeated_rows(alike(np.column_stack([groups, table.y, *beside]).astype(np.float64))).sum()
@@ -86,11 +125,26 @@ def duplicates(table: Table, groups: Index) -> Iterator[Finding]:
 
 
 def twins(table: Table, parts: Parts, groups: Index, scheme: str) -> Iterator[Finding]:
-    """Test rows whose features stand among the training rows of their fold too, in the first
-    repeat.
+    """Find train-test duplicates: test rows with the features of a training row of their fold.
 
-    A copy has the label of its original, while rows that coincide because the columns are coarse
-    have now this label and now that one: copied are positive rows whose twins are all positive.
+    A copy has the label of its original, while rows that coincide in coarse columns have both
+    labels. A positive test row therefore counts as copied only if every row with its features is
+    positive.
+
+    Parameters
+    ----------
+    table : Table
+    parts : Parts
+        The folds that are compared, of which those of the first repeat are looked at.
+    groups : ndarray of shape (n,)
+        As `alike` gives it.
+    scheme : str
+        The name of the split scheme, for the advice.
+
+    Yields
+    ------
+    Finding
+        At most one, serious from `COPIED` on.
     """
     pure = np.bincount(groups, weights=table.y) == np.bincount(groups)
     hits: list[Index] = []
@@ -128,7 +182,19 @@ def twins(table: Table, parts: Parts, groups: Index, scheme: str) -> Iterator[Fi
 
 
 def contradictions(table: Table, groups: Index) -> Iterator[Finding]:
-    """Positive rows that share all their features with negative rows."""
+    """Find positive rows that share all their features with negative rows.
+
+    Parameters
+    ----------
+    table : Table
+    groups : ndarray of shape (n,)
+        As `alike` gives it.
+
+    Yields
+    ------
+    Finding
+        At most one.
+    """
     positives = np.bincount(groups, weights=table.y)
     both = (positives > 0) & (positives < np.bincount(groups))
     hit = both[groups] & (table.y == 1)
@@ -154,7 +220,16 @@ def contradictions(table: Table, groups: Index) -> Iterator[Finding]:
 
 
 def repeated_rows(groups: Index) -> NDArray[np.bool_]:
-    """Which rows are not the first of their group."""
+    """Mark the rows that are not the first of their group.
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+    """
     again = np.ones(len(groups), bool)
     again[np.unique(groups, return_index=True)[1]] = False
     return again

@@ -1,4 +1,4 @@
-"""What a data check found, and the words that findings share."""
+"""The finding of a data check, and the phrases that findings share."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Severity = Literal["note", "warning", "serious"]
 SEVERITIES: tuple[Severity, ...] = ("serious", "warning", "note")
 
 SHOWN = 10
-"""So many rows are given as examples."""
+"""The number of rows that a finding gives as examples."""
 
 NAMED = 5
-"""So many columns are named in a sentence; all of them stand in the finding."""
+"""The number of columns that a sentence names; the finding lists all of them."""
 
 WORTH_A_WARNING = 0.01
-"""From this share of rows on, what is wrong with them may change a comparison."""
+"""From this share of affected rows on, a finding may change a comparison."""
 
 FEWEST = 5
 """With fewer rows of a class than this, no single feature is judged."""
@@ -30,15 +30,21 @@ FEWEST = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of defect in one dataset.
+    """One kind of finding in one dataset.
 
     Attributes
     ----------
+    kind : str
+        A name of the table in docs/defects.md, such as "leak".
+    severity : {"note", "warning", "serious"}
     count, of : int
-        How many rows (columns, values) are concerned, of how many that could be.
+        How many rows (columns, values) are affected, out of how many that could be.
     columns : tuple of str
+        The columns concerned, if any.
     rows : tuple of int
         Examples, counted from 1 as in the table: the first row after the header is row 1.
+    sentence, todo : str
+        What was found and what to do about it.
     """
 
     kind: str
@@ -52,36 +58,135 @@ class Finding:
 
 
 def examples(hit: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Take the first rows that are marked.
+
+    Parameters
+    ----------
+    hit : ndarray of shape (n,), bool
+
+    Returns
+    -------
+    tuple of int
+        At most `SHOWN` rows, counted from 1.
+    """
     return numbers(np.flatnonzero(hit))
 
 
 def numbers(rows: Index) -> tuple[int, ...]:
-    """The first rows, as a person counts them."""
+    """Take the first of some rows, as a person counts them.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (k,)
+        Positions, from 0.
+
+    Returns
+    -------
+    tuple of int
+        At most `SHOWN` rows, counted from 1.
+    """
     return tuple(int(row) + 1 for row in rows[:SHOWN])
 
 
 def many(count: int, noun: str) -> str:
+    """A count with its noun, such as "1 row" or "1,234 rows".
+
+    Parameters
+    ----------
+    count : int
+    noun : str
+        In the singular; the plural ends in s.
+
+    Returns
+    -------
+    str
+    """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def percent(share: float, digits: int) -> str:
+    """A share in per cent, such as "1.5 %".
+
+    Parameters
+    ----------
+    share : float
+        From 0 to 1.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
+    """
     return f"{100 * share:.{digits}f} %"
 
 
 def times(count: int) -> str:
+    """How often something occurs: "once" or "7 times".
+
+    Parameters
+    ----------
+    count : int
+
+    Returns
+    -------
+    str
+    """
     return "once" if count == 1 else f"{count:,} times"
 
 
 def has(count: int, one: str, several: str) -> str:
+    """Choose the form of a word that agrees with a count.
+
+    Parameters
+    ----------
+    count : int
+    one, several : str
+        The singular and the plural.
+
+    Returns
+    -------
+    str
+    """
     return one if count == 1 else several
 
 
 def quoted(names: Sequence[str]) -> str:
+    """List names in quotes.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The first `NAMED` are listed, the rest counted.
+
+    Returns
+    -------
+    str
+    """
     return listed([repr(name) for name in names[:NAMED]], len(names))
 
 
 def listed(texts: Sequence[str], of: int | None = None) -> str:
-    """`a, b and c`, or `a, b and 7 more`."""
+    """Join texts to one phrase.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        At least one.
+    of : int, optional
+        How many there are in all, if more than the texts.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    >>> listed(["a", "b"], 9)
+    'a, b and 7 more'
+    """
     more = (of or len(texts)) - len(texts)
     *first, last = [*texts, f"{more:,} more"] if more else texts
     return f"{', '.join(first)} and {last}" if first else last

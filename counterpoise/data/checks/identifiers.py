@@ -1,4 +1,4 @@
-"""Columns that name rows."""
+"""Data check: columns that identify or number the rows."""
 
 from __future__ import annotations
 
@@ -10,19 +10,29 @@ from counterpoise.data.checks.columns import Column
 from counterpoise.data.checks.finding import Finding, Severity, has, many, quoted
 
 LONG_ENOUGH = 50
-"""In a table of fewer rows all values of a column may well differ by chance."""
+"""In a table with fewer rows than this, all values of a column may differ by chance."""
 
 COINCIDENCES = 10
-"""Where chance would make so many pairs of rows alike and there are none, somebody numbered the
-rows."""
+"""If chance would give this many pairs of equal values and there are none, the values number the
+rows.
+"""
 
 FOLLOWS = 0.999
-"""From this rank correlation on, a column follows the number of the row."""
+"""From this rank correlation with the position of the row on, a column follows it."""
 
 
 def identifiers(columns: Sequence[Column]) -> Iterator[Finding]:
-    """Columns that name or number the rows, and, with less certainty, whole numbers that all
-    differ."""
+    """Find columns that identify or number the rows.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+
+    Yields
+    ------
+    Finding
+        Of kind `id`: a warning for columns that do, and a note for integers that merely all differ.
+    """
     kinds = {column.name: _names_rows(column) for column in columns}
     sure = [name for name, severity in kinds.items() if severity == "warning"]
     perhaps = [name for name, severity in kinds.items() if severity == "note"]
@@ -57,14 +67,17 @@ def identifiers(columns: Sequence[Column]) -> Iterator[Finding]:
 
 
 def _names_rows(column: Column) -> Severity | None:
+    """The severity of a column that identifies or numbers rows; None for any other column."""
     rows, distinct = len(column.codes), len(column.values)
     if rows < LONG_ENOUGH or column.missing or distinct <= rows / 2:
         return None
     if column.category:
         return "warning"
+    # codes are ranks, so that this is a rank correlation
     if abs(np.corrcoef(column.codes, np.arange(rows))[0, 1]) >= FOLLOWS:
         return "warning"
     if distinct < rows or (column.values % 1 != 0).any():
         return None
+    # expected pairs among n integers drawn uniformly from the range: about n**2 / (2 * range)
     pairs_by_chance = rows**2 / 2 / (column.values[-1] - column.values[0] + 1)
     return "warning" if pairs_by_chance >= COINCIDENCES else "note"

@@ -1,4 +1,4 @@
-"""How many labels are doubted, as a finding."""
+"""Data check: labels that a model contradicts, as a finding."""
 
 from __future__ import annotations
 
@@ -9,20 +9,31 @@ from counterpoise.data.checks import label_suspects
 from counterpoise.data.checks.finding import Finding, has, many, numbers
 
 DOUBTED = 0.1
-"""From so many suspects for each row of the rarer class on, wrong labels may change a
-comparison."""
+"""From this many suspects per row of the rarer class on, a comparison may change."""
 
 UNCLEAR = 0.5
-"""With more undecided rows than this for each row of the rarer class, classes overlap, and a
-doubted label may be right."""
+"""With more undecided rows than this per row of the rarer class, the classes overlap, and a doubted
+label may be right.
+"""
 
 ENOUGH = 100
-"""With fewer rows of the rarer class than this, a model that contradicts a label has seen too
-little to warn."""
+"""With fewer rows of the rarer class than this, the model has seen too little for a warning."""
 
 
 def noise(found: label_suspects.Suspects, y: Labels) -> Iterator[Finding]:
-    """Labels that a fast model contradicts with confidence."""
+    """Report labels that a fast model contradicts with confidence.
+
+    Parameters
+    ----------
+    found : Suspects
+    y : ndarray of shape (n,)
+        Labels of the whole table.
+
+    Yields
+    ------
+    Finding
+        At most one, of kind `label_noise`.
+    """
     count, of = len(found.rows), len(found.looked_at)
     if not count:
         return

@@ -1,9 +1,9 @@
-"""Rows whose label a model that never saw them contradicts: suspects of label noise.
+"""Suspects of label noise: rows whose label is contradicted by a model that was not fitted on them.
 
-Confident learning asks a model for out-of-fold probabilities and takes, as what is usual in a
-class, the mean probability that the rows labelled so have of being so. A row is suspect when its
-probability of the other class reaches what is usual there while that of its own class does not
-reach what is usual here.
+Confident learning takes out-of-fold probabilities from a model. The threshold of a class is the
+mean probability of that class over the rows with its label. A row is suspect when its probability
+of the other class reaches that class's threshold, while the probability of its own class stays
+below its own threshold.
 
 References
 ----------
@@ -22,38 +22,37 @@ from counterpoise.core.types import Index, Labels, Vector
 from counterpoise.data.tables import Table
 
 AT_MOST = 20_000
-"""So many rows are looked at, so that the look takes seconds."""
+"""Rows that are examined at most, so that the check takes seconds."""
 
 MOST_FEATURES = 200
-"""So many features the model is given, drawn at random where there are more: drawn by their label
-they would know it."""
+"""Features that the model is given at most, drawn at random where there are more: a choice by their
+association with the label would leak it.
+"""
 
 FOLDS = 5
 
 DECIDED = 0.8
-"""With at least this probability of one class a row is decided."""
+"""A row is decided if the model gives one class at least this probability."""
 
 FEWEST = 25
-"""With fewer rows of a class than this, five in each fold, the model says nothing about the labels
-of that class."""
+"""With fewer rows of a class than this, five in each fold, labels of that class are not judged."""
 
 MOST_LABELS = 255
-"""The model takes features with more labels than this as numbers."""
+"""Features with more labels than this are given to the model as numbers."""
 
 
 class Suspects(NamedTuple):
-    """What was found.
+    """The rows whose label is suspect.
 
     Attributes
     ----------
-    rows : ndarray
+    rows : ndarray of shape (k,), int64
         Positions in the table, the most suspicious first.
-    looked_at : ndarray
-        Positions of the rows that were looked at, ascending.
+    looked_at : ndarray of shape (m,), int64
+        Positions of the rows that were examined, ascending.
     undecided : int
-        How many rows the model gives to neither class with a probability of `DECIDED`: where the
-        classes overlap they are many, and where labels are wrong in classes that are apart they are
-        few.
+        Rows to which the model gives neither class with a probability of `DECIDED`. They are many
+        where classes overlap, and few where labels are wrong in well separated classes.
     """
 
     rows: Index
@@ -62,14 +61,26 @@ class Suspects(NamedTuple):
 
 
 def suspects(table: Table, groups: Index, seed: int) -> Suspects:
-    """Suspects among at most `AT_MOST` rows; rows of one group share a fold, so that no row is
-    judged by its own copy.
+    """Find suspects among at most `AT_MOST` rows.
+
+    Rows of one group share a fold, so that no row is judged by its own copy.
+
+    Parameters
+    ----------
+    table : Table
+    groups : ndarray of shape (n,)
+        The same number for rows with equal features.
+    seed : int
+
+    Returns
+    -------
+    Suspects
 
     Raises
     ------
     NotApplicable
-        When there are too few rows of a class, or the model tells the classes apart so badly that
-        it can contradict no label.
+        When a class has too few rows, or the model separates the classes too badly to contradict a
+        label.
     """
     few = int(min(table.y.sum(), len(table) - table.y.sum()))
     if few < FEWEST:
@@ -88,25 +99,48 @@ def suspects(table: Table, groups: Index, seed: int) -> Suspects:
 
 
 def confident(positive: Vector, y: Labels) -> Index:
-    """The off-diagonal of the confident joint: rows by the probability of their own label, the
-    least first."""
+    """Select the off-diagonal of the confident joint.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (m,)
+        Out-of-fold probability of being positive.
+    y : ndarray of shape (m,)
+        Labels, with both classes.
+
+    Returns
+    -------
+    ndarray of shape (k,), int64
+        Positions of suspect rows, the least probable label first.
+    """
     own = np.where(y == 1, positive, 1 - positive)
     usual = _usual(positive, y)
     mine, other = usual[y], usual[1 - y]
-    # a row that reaches what is usual in both classes belongs to the likelier one
+    # a row that reaches the thresholds of both classes belongs to the likelier one
     hit = np.flatnonzero((1 - own >= other) & ((own < mine) | (own < 0.5)))
     return np.asarray(hit[np.argsort(own[hit], kind="stable")])
 
 
 def _usual(positive: Vector, y: Labels) -> Vector:
-    """The mean probability that negative rows have of being negative, and positive rows of being
-    positive."""
+    """The thresholds of both classes: the mean probability that rows have of their own label."""
     return np.array([1 - positive[y == 0].mean(), positive[y == 1].mean()])
 
 
 def sample(y: Labels, seed: int) -> Index:
-    """At most `AT_MOST` rows, of which at most half are taken from the rarer class, which is whole
-    otherwise."""
+    """Draw at most `AT_MOST` rows.
+
+    The rarer class is kept whole, or cut to half of the sample where it is larger than that.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (m,), int64
+        Positions, ascending.
+    """
     if len(y) <= AT_MOST:
         return np.arange(len(y))
     random = np.random.default_rng(seed)
@@ -118,8 +152,20 @@ def sample(y: Labels, seed: int) -> Index:
 
 
 def grouped_folds(groups: Index, y: Labels, seed: int) -> Index:
-    """The fold of each row: groups are dealt out in random order, those that begin with a positive
-    row first."""
+    """Assign whole groups to folds in turn, in random order.
+
+    Groups that begin with a positive row come first, so that every fold gets its share of them.
+
+    Parameters
+    ----------
+    groups, y : ndarray of shape (m,)
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (m,), int64
+        The fold of each row, from 0 to `FOLDS` - 1.
+    """
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)
     order = np.lexsort((np.random.default_rng(seed).permutation(len(first)), -y[first]))
     fold = np.empty(len(first), dtype=np.int64)
@@ -128,7 +174,23 @@ def grouped_folds(groups: Index, y: Labels, seed: int) -> Index:
 
 
 def out_of_fold(table: Table, rows: Index, folds: Index, seed: int) -> Vector:
-    """The probability of being positive that a row gets from a model fitted on the other folds."""
+    """Predict each row by a gradient boosting that is fitted on the other folds.
+
+    Parameters
+    ----------
+    table : Table
+    rows : ndarray of shape (m,)
+        Positions in the table.
+    folds : ndarray of shape (m,)
+        The fold of each row.
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (m,)
+        The probability of being positive. Rows of a fold for which no model can be fitted get the
+        prevalence.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
@@ -140,12 +202,12 @@ def out_of_fold(table: Table, rows: Index, folds: Index, seed: int) -> Vector:
     X, y = table.X[np.ix_(rows, features)], table.y[rows]
     categorical = np.array([0 < table.cardinalities[k] <= MOST_LABELS for k in features])
     positive = np.full(len(rows), float(y.mean()))
-    with threadpool_limits(1):  # sums are the same whatever the number of cores
+    with threadpool_limits(1):  # sums do not depend on the number of cores
         for fold in range(FOLDS):
             test = folds == fold
             if not test.any() or len(np.unique(y[~test])) < 2:
-                continue  # where all positives are copies of one row, its fold keeps the prevalence
-            known = ~np.isnan(X[~test]).all(axis=0)  # the model takes no column without a value
+                continue  # all positives may be copies of one row, and so in one fold
+            known = ~np.isnan(X[~test]).all(axis=0)  # the model rejects an empty column
             if not known.any():
                 continue
             model = HistGradientBoostingClassifier(

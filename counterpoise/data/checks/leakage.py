@@ -1,4 +1,4 @@
-"""Single features that tell the label."""
+"""Data check: single features that separate the classes nearly perfectly."""
 
 from __future__ import annotations
 
@@ -13,19 +13,35 @@ from counterpoise.data.checks.columns import Column
 from counterpoise.data.checks.finding import FEWEST, NAMED, Finding, has, listed
 
 LEAK = 0.995
-"""A single feature with this ROC AUC or more does what no honest feature is expected to do."""
+"""From this ROC AUC of a single feature on, leakage is suspected."""
 
 LEAK_PRECISION = 0.98
-"""With this average precision too it tells the label; an honest feature of rare positives may well
-reach the AUC alone."""
+"""From this average precision on, the finding is serious. With rare positives a legitimate feature
+may reach the ROC AUC alone.
+"""
 
 FEW_VALUES = 50
-"""A number with at most so many values is looked at as a category too."""
+"""Numbers with at most this many distinct values are also examined as categories."""
 
 
 def leaks(columns: Sequence[Column], y: Labels, seed: int) -> Iterator[Finding]:
-    """Features that tell the label on their own: by their value, by their category, or by being
-    missing."""
+    """Find features that separate the classes on their own.
+
+    A feature is ranked by its value, by its category, and by being missing; the best way counts.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    y : ndarray of shape (n,)
+        Labels, 1 for a positive row.
+    seed : int
+        Of the two halves between which categories are judged.
+
+    Yields
+    ------
+    Finding
+        Of kind `leak`: at most one that is serious, and one warning.
+    """
     half = _halves(y, seed)
     told: dict[str, tuple[float, float, str]] = {}
     for column in columns:
@@ -66,7 +82,7 @@ def leaks(columns: Sequence[Column], y: Labels, seed: int) -> Iterator[Finding]:
 
 
 def _alone(column: Column, y: Labels, half: Index) -> Iterator[tuple[float, float, str]]:
-    """What each way of reading a column reaches: ROC AUC, average precision, the way in words."""
+    """The ROC AUC and average precision of each way to rank by a column, and its name."""
     there = column.codes >= 0
     positive = np.bincount(column.codes[there], weights=y[there], minlength=len(column.values))
     negative = column.counts - positive
@@ -86,8 +102,19 @@ def _alone(column: Column, y: Labels, half: Index) -> Iterator[tuple[float, floa
 
 
 def ranked(positive: NDArray[Any], negative: NDArray[Any]) -> tuple[float, float]:
-    """ROC AUC and average precision of a ranking, from the rows of each class at each of its steps,
-    the lowest first."""
+    """Compute ROC AUC and average precision of a ranking from its counts.
+
+    ROC AUC is the Mann-Whitney statistic: a tie of a positive with a negative counts one half.
+
+    Parameters
+    ----------
+    positive, negative : ndarray of shape (k,)
+        Rows of each class at each distinct score, the lowest score first. Both classes have rows.
+
+    Returns
+    -------
+    tuple of two float
+    """
     p, n = float(positive.sum()), float(negative.sum())
     below = np.cumsum(negative) - negative
     above_p, above_n = np.cumsum(positive[::-1]), np.cumsum(negative[::-1])
@@ -100,8 +127,11 @@ def ranked(positive: NDArray[Any], negative: NDArray[Any]) -> tuple[float, float
 
 
 def _by_category(codes: Index, size: int, y: Labels, half: Index) -> tuple[float, float]:
-    """Each half of the rows ranked by the share of positives that its category has in the other
-    half."""
+    """Rank each half of the rows by the prevalence of their category in the other half.
+
+    A category of one row thus says nothing. One more row at the overall prevalence smooths each
+    share.
+    """
     reached = []
     for side in (0, 1):
         mine, other = half == side, half != side
@@ -118,7 +148,7 @@ def _by_category(codes: Index, size: int, y: Labels, half: Index) -> tuple[float
 
 
 def _halves(y: Labels, seed: int) -> Index:
-    """Two random halves with as many rows of each class."""
+    """Assign the rows at random to two halves with as many rows of each class."""
     order = np.lexsort((np.random.default_rng(seed).permutation(len(y)), y))
     half = np.empty(len(y), dtype=np.int64)
     half[order] = np.arange(len(y)) % 2

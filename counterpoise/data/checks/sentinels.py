@@ -1,4 +1,4 @@
-"""Numbers that stand for missing values."""
+"""Data check: numbers that stand for missing values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,21 @@ from counterpoise.data.checks.columns import Column
 from counterpoise.data.checks.finding import FEWEST, Finding, examples, quoted, times
 
 CODES = frozenset(-(10.0**k - 1) for k in range(1, 8)) | {-1.0}
-"""What people write for a missing value where all values are at least 0: -1, -9, -99, -999 and so
-on."""
+"""Usual codes for a missing value where all values are at least 0: -1, -9, -99, -999, ..."""
 
 
 def sentinels(columns: Sequence[Column]) -> Iterator[Finding]:
-    """Numbers that seem to stand for a missing value, each with the columns that hold it."""
+    """Find numbers that may stand for a missing value.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+
+    Yields
+    ------
+    Finding
+        One for each such number, ascending, with the columns that hold it.
+    """
     held: dict[float, list[int]] = {}
     for k, column in enumerate(columns):
         if not column.category:
@@ -45,17 +54,28 @@ def sentinels(columns: Sequence[Column]) -> Iterator[Finding]:
 
 
 def suspicious(values: NDArray[np.float64], counts: Index) -> list[float]:
-    """Values at an end of a column that occur often and lie apart: farther from the rest than the
-    rest is wide.
+    """Find frequent values at an end of a column that lie apart from all others.
 
-    Several codes may stand at one end (-999 and -998). A column with few other values is left
-    alone, since there any value lies apart. The only negative value is taken for one too when it is
-    -1, -9, -99 and so on; -1 has to be far more frequent than 0 and 1, since counts may well begin
-    at -1.
+    Such a value is farther from the rest than the rest is wide. Several codes may stand at one end
+    (-999 and -998). A column with few other values is skipped, since any value lies apart there.
+    The only negative value also counts if it is -1, -9, -99 and so on. But counts may begin at -1,
+    so -1 has to be far more frequent than the two values above it.
+
+    Parameters
+    ----------
+    values : ndarray of shape (k,)
+        The distinct values, ascending.
+    counts : ndarray of shape (k,)
+        How many rows have each.
+
+    Returns
+    -------
+    list of float
+        Ascending.
     """
     lowest, highest, found = 0, len(values), []
     often = max(FEWEST, counts.sum() / 1000)
-    for _ in range(2):  # what lies apart at one end hides what does at the other
+    for _ in range(2):  # a value far off at one end hides one at the other by widening the rest
         for end in (-1, 1):
             rest, seen = values[lowest:highest], counts[lowest:highest]
             for k in range(1, 4):
@@ -76,7 +96,7 @@ def suspicious(values: NDArray[np.float64], counts: Index) -> list[float]:
 
 
 def _alone_below_zero(values: NDArray[np.float64], counts: Index) -> bool:
-    """Whether the least value is a usual code for a missing one, and the only one below 0."""
+    """Whether the least value is a usual code for a missing one and the only negative one."""
     if values[0] not in CODES or values[1] < 0:
         return False
     return bool(

@@ -1,4 +1,4 @@
-"""Whether the share of positives moves with time, and a split that ignores time."""
+"""Data check: a split that ignores time while the prevalence changes with it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,30 @@ from counterpoise.data.folds import Parts
 from counterpoise.data.tables import Table
 
 BLOCKS = 10
-"""Into so many parts of equal size is time divided to see whether the share of positives moves."""
+"""Time is divided into this many parts of equal size to see whether the prevalence changes."""
 
 CHANCE = 0.001
-"""A difference that chance makes more rarely than this is taken for one."""
+"""The significance level of the test for a change of the prevalence."""
 
 
 def time_order(table: Table, parts: Parts, scheme: str) -> Iterator[Finding]:
-    """Rows tested by models that had seen the future, and how much the share of positives moves
-    meanwhile."""
+    """Find test rows that are older than a training row, and test whether the prevalence changes.
+
+    The test is a chi-squared test of the labels in `BLOCKS` parts of time.
+
+    Parameters
+    ----------
+    table : Table
+    parts : Parts
+        The folds that are compared.
+    scheme : str
+        The name of the split scheme; those that respect time are skipped.
+
+    Yields
+    ------
+    Finding
+        At most one, a warning where the prevalence changes.
+    """
     if "time" not in table.roles or scheme in {"temporal", "prequential"}:
         return
     from scipy.stats import chi2_contingency

@@ -1,1 +1,1 @@
-"""imbalanced-learn's cleaning samplers: the same rows, in a fraction of the time."""
+"""Faster versions of imbalanced-learn's cleaning samplers, which keep the same rows."""

@@ -1,18 +1,20 @@
-"""imbalanced-learn's cleaning samplers: the same rows, in a fraction of the time.
+"""Faster versions of imbalanced-learn's cleaning samplers, which keep the same rows.
 
-Each class is imbalanced-learn's own, with its parameters, checks, messages and attributes; what
-differs is how the rows are found whose neighbours matter
-(`counterpoise.samplers.fast_cleaning.neighbours`). Where that knows no shortcut (a metric other
-than the Euclidean, a sparse matrix, a table of ties, few columns without a rare class), the class
-does what imbalanced-learn does.
+Each class is imbalanced-learn's own, with its parameters, checks, messages and attributes. It
+differs in how it finds the rows whose neighbours matter
+(`counterpoise.samplers.fast_cleaning.neighbours`). Where there is no such shortcut, the class runs
+imbalanced-learn's code. That holds for a metric other than the Euclidean, a sparse matrix, a table
+of ties, and few columns without a rare class.
 
-Sources: I. Tomek, "Two modifications of CNN" (1976) and "An experiment with the edited
-nearest-neighbor rule" (1976); D. Wilson, "Asymptotic properties of nearest neighbor rules using
-edited data" (1972); P. Hart, "The condensed nearest neighbor rule" (1968); J. Laurikkala,
-"Improving identification of difficult small classes by balancing class distribution" (2001); M.
-Kubat and S. Matwin, "Addressing the curse of imbalanced training sets: one-sided selection" (1997);
-G. Batista, R. Prati and M. Monard, "A study of the behavior of several methods for balancing
-machine learning training data" (2004).
+References
+----------
+I. Tomek, "Two modifications of CNN" (1976) and "An experiment with the edited nearest-neighbor
+rule" (1976). D. Wilson, "Asymptotic properties of nearest neighbor rules using edited data" (1972).
+P. Hart, "The condensed nearest neighbor rule" (1968). J. Laurikkala, "Improving identification of
+difficult small classes by balancing class distribution" (2001). M. Kubat and S. Matwin, "Addressing
+the curse of imbalanced training sets: one-sided selection" (1997). G. Batista, R. Prati and M.
+Monard, "A study of the behavior of several methods for balancing machine learning training data"
+(2004).
 """
 
 from __future__ import annotations
@@ -34,12 +36,15 @@ from counterpoise.core.types import Flags, Floats, Index
 from counterpoise.samplers.fast_cleaning.neighbours import Space, Tied, agrees, asked, partners
 
 FEW = 4096
-"""Rows of a class that may as well have their nearest sought at once."""
+"""Number of rows of a class up to which their nearest are searched without screening."""
 
 
 def _shortcut(X: Any, searcher: Any, needed: int, others: int) -> bool:
-    """Whether distances can be bounded as scikit-learn computes them, and whether that gains
-    anything."""
+    """Whether the distances that scikit-learn computes can be bounded, and whether that saves time.
+
+    The table needs at least `needed` rows; `others` is the number of rows outside of the largest
+    class.
+    """
     if type(searcher) is not NearestNeighbors or searcher.effective_metric_ != "euclidean":
         return False
     if (
@@ -50,12 +55,12 @@ def _shortcut(X: Any, searcher: Any, needed: int, others: int) -> bool:
     ):
         return False
     largest = float(np.abs(X.astype(np.float64)).max())
-    # which scikit-learn computes all at once: no rounding, no company that matters
+    # integers are computed without rounding below 2**53, whichever queries are computed together
     if X.dtype.kind in "iu":
         exact = 8 * X.shape[1] * largest**2 < 2.0**53
     else:
         exact = X.dtype in (np.float32, np.float64) and get_config()["enable_cython_pairwise_dist"]
-    # rows screened while a tree, which few dimensions have, answers one query
+    # a tree serves up to 15 columns; in the time of one query to it, so many rows are screened
     by_tree = 50 * 2.0 ** X.shape[1]
     gain = X.shape[1] > 15 or searcher.algorithm == "brute" or others < by_tree
     return bool(exact and 1e-100 < largest < 1e100 and gain)
@@ -66,25 +71,26 @@ def _search(searcher: Any) -> Callable[[NDArray[Any]], Index]:
 
 
 def _rarest(y: Any) -> Any:
-    """The label of the fewest rows; of several the one that comes first in the table, as
-    imbalanced-learn has it."""
+    """The label of the fewest rows; of several the one that comes first in the table.
+
+    imbalanced-learn breaks the tie in the same way.
+    """
     labels, first, sizes = np.unique(y, return_index=True, return_counts=True)
     return labels[np.lexsort((first, sizes))[0]]
 
 
 def _single_threaded() -> Any:
-    """Blocks that fit a cache are too small to share out."""
+    """Limit BLAS to one thread: blocks that fit a cache are too small to be split."""
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, user_api="blas")
 
 
 class TomekLinks(imblearn.under_sampling.TomekLinks):  # type: ignore[misc]
-    """`imblearn.under_sampling.TomekLinks`: drop the rows whose nearest is of another class and has
-    them for its nearest.
+    """`imblearn.under_sampling.TomekLinks`: drop rows of Tomek links.
 
-    One of the two is outside of the largest class, so that only rows there, and their partners,
-    have their nearest sought.
+    A link is two rows of different classes that are each other's nearest. One of the two is outside
+    of the largest class. So the nearest are searched only for rows there and for their partners.
     """
 
     def _fit_resample(self, X: Any, y: Any) -> Any:
@@ -98,15 +104,16 @@ class TomekLinks(imblearn.under_sampling.TomekLinks):  # type: ignore[misc]
 
 
 def _links(X: Any, y: Any, searcher: Any) -> Index | None:
-    """All rows of all Tomek links; None where there is no shortcut."""
+    """Find the rows of all Tomek links; None where there is no shortcut."""
     _, classes, sizes = np.unique(y, return_inverse=True, return_counts=True)
     if not _shortcut(X, searcher, 3, len(y) - sizes.max()):
         return None
     space = Space(X.astype(np.float64))
 
     def partner(rows: Index) -> Index:
+        """The nearest row of each, or -1 where it is of the same class."""
         answer = partners(space.nearest(rows, 1), classes, rows)
-        open_ = np.flatnonzero(~answer.known)
+        open_ = np.flatnonzero(~answer.known)  # ties: scikit-learn decides
         if len(open_):
             answer.value[open_] = asked(_search(searcher), X, rows[open_])[:, 1]
         theirs: Index = np.where(classes[answer.value] == classes[rows], -1, answer.value)
@@ -127,16 +134,20 @@ def _links(X: Any, y: Any, searcher: Any) -> Index | None:
 
 
 def _candidates(space: Space, classes: Index, c: int) -> Index:
-    """Rows of a class that may have another class nearest."""
+    """Rows of a class whose nearest row may be of another class."""
     own = np.flatnonzero(classes == c)
     if len(own) <= FEW:
         return own
     return own[space.unsettled(own, space.to_others(own, np.flatnonzero(classes != c), 1), 1)]
 
 
-class EditedNearestNeighbours(imblearn.under_sampling.EditedNearestNeighbours):  # type: ignore[misc]
-    """`imblearn.under_sampling.EditedNearestNeighbours`: drop the rows that any or most of their k
-    nearest disagree with."""
+class EditedNearestNeighbours(
+    imblearn.under_sampling.EditedNearestNeighbours  # type: ignore[misc]
+):
+    """`imblearn.under_sampling.EditedNearestNeighbours`: drop misclassified rows.
+
+    A row is dropped when its k nearest disagree with it: one of them or most, as `kind_sel` says.
+    """
 
     def _fit_resample(self, X: Any, y: Any) -> Any:
         self._validate_estimator()
@@ -151,14 +162,16 @@ class EditedNearestNeighbours(imblearn.under_sampling.EditedNearestNeighbours): 
 
 
 def _agreeing(X: Any, y: Any, searcher: Any, kind: str, targets: list[Any]) -> Flags | None:
-    """Which rows stay: all outside of the target classes, and those that their neighbours agree
-    with; None as above."""
+    """Which rows stay; None where there is no shortcut.
+
+    These are all rows outside of the target classes, and those that their neighbours agree with.
+    """
     labels, classes, sizes = np.unique(y, return_inverse=True, return_counts=True)
     k = searcher.n_neighbors - 1
     if k < 1 or not _shortcut(X, searcher, k + 2, len(y) - sizes.max()):
         return None
     space = Space(X.astype(np.float64))
-    # as many of another class among k would make no majority, less one
+    # the least number of neighbours of other classes that can change the decision
     rank = 1 if kind == "all" else (k + 1) // 2
     kept = np.ones(len(y), bool)
     bounds: dict[int, Floats] = {}
@@ -169,7 +182,7 @@ def _agreeing(X: Any, y: Any, searcher: Any, kind: str, targets: list[Any]) -> F
                 rows = own
                 if len(own) > FEW:
                     others = np.flatnonzero(classes != c)
-                    # one pass serves both classes
+                    # distances between two classes bound the rows of both
                     if c not in bounds and rank == 1 and len(labels) == 2:
                         bounds[c], bounds[1 - c] = space.between(own, others)
                     bound = bounds[c] if c in bounds else space.to_others(own, others, rank)
@@ -189,7 +202,7 @@ def _agreeing(X: Any, y: Any, searcher: Any, kind: str, targets: list[Any]) -> F
 
 
 class _Editing:
-    """What repeats EditedNearestNeighbours repeats the one above."""
+    """Mixin that lets samplers repeat the faster EditedNearestNeighbours above."""
 
     enn_: Any
 
@@ -209,7 +222,9 @@ class AllKNN(_Editing, imblearn.under_sampling.AllKNN):  # type: ignore[misc]
     """`imblearn.under_sampling.AllKNN`."""
 
 
-class NeighbourhoodCleaningRule(imblearn.under_sampling.NeighbourhoodCleaningRule):  # type: ignore[misc]
+class NeighbourhoodCleaningRule(
+    imblearn.under_sampling.NeighbourhoodCleaningRule  # type: ignore[misc]
+):
     """`imblearn.under_sampling.NeighbourhoodCleaningRule`."""
 
     edited_nearest_neighbours_: Any
@@ -221,12 +236,14 @@ class NeighbourhoodCleaningRule(imblearn.under_sampling.NeighbourhoodCleaningRul
             self.edited_nearest_neighbours_ = EditedNearestNeighbours(**params)
 
 
-class CondensedNearestNeighbour(imblearn.under_sampling.CondensedNearestNeighbour):  # type: ignore[misc]
-    """`imblearn.under_sampling.CondensedNearestNeighbour`: choose the rows that the nearest chosen
-    so far gets wrong.
+class CondensedNearestNeighbour(
+    imblearn.under_sampling.CondensedNearestNeighbour  # type: ignore[misc]
+):
+    """`imblearn.under_sampling.CondensedNearestNeighbour`: choose the rows that are misclassified.
 
-    A row once nearer to its own class than to the rare one remains so; only the others are compared
-    with each row chosen.
+    Rows are visited in order, and the nearest row chosen so far classifies each. A row that is
+    nearer to a chosen row of its own class than to the rarest class stays so. Hence only the other
+    rows are compared with each newly chosen row.
     """
 
     def _fit_resample(self, X: Any, y: Any) -> Any:
@@ -255,31 +272,37 @@ class CondensedNearestNeighbour(imblearn.under_sampling.CondensedNearestNeighbou
 def _condensed(
     X: Any, y: Any, space: Space, rarest: Index, seeds: Index, own: Index, estimator: Any
 ) -> Index:
-    """The rows of a class that are chosen, seeds first; leaves the estimator fitted on them and the
-    rarest class."""
+    """Choose rows of a class, the seeds first.
+
+    The estimator is left fitted on them and the rarest class.
+    """
     S, label = X[own], y[own[0]]
 
     def bounds(rows: Index, others: Index) -> tuple[Floats, Floats]:
+        """Bounds of the squared distance from each row to the nearest of the others."""
         blocks = [space.bounds(rows[at : at + 1024], others) for at in range(0, len(rows), 1024)]
         low, high = ([block[side].min(axis=1) for block in blocks] for side in (0, 1))
         return np.concatenate(low), np.concatenate(high)
 
     def fit() -> None:
+        """Fit the estimator on the rarest class and the rows chosen so far."""
         known = np.concatenate([rarest, chosen])
         estimator.fit(X[known], y[known])
 
     chosen, fitted = seeds, 0
     other_low, other_high = bounds(own, rarest)
     own_low, own_high = bounds(own, seeds)
-    alone = label == y[rarest[0]]  # of one class nothing is got wrong
-    # positions in the class that may yet be got wrong
+    alone = label == y[rarest[0]]  # with a single class nothing is misclassified
+    # positions in the class of rows that may still be misclassified
     open_ = np.flatnonzero((own_high >= other_low) & ~alone)
     while len(open_):
         at, open_ = int(open_[0]), open_[1:]
-        # imbalanced-learn compares positions in the class with positions in the table: so do we
+        # imbalanced-learn compares a position in the class with positions in the table here; the
+        # same is done, to keep the same rows
         if at in chosen:
             continue
-        # too near to tell: imbalanced-learn asks of all after a choice, then of one
+        # the bounds leave it open: predict as imbalanced-learn does, with all rows after a choice,
+        # then with this row; a tie may depend on the number of queries
         if own_low[at] <= other_high[at]:
             if fitted != len(chosen):
                 fit()
@@ -300,8 +323,10 @@ def _condensed(
 
 
 class OneSidedSelection(imblearn.under_sampling.OneSidedSelection):  # type: ignore[misc]
-    """`imblearn.under_sampling.OneSidedSelection`: choose what the rare class and a seed get wrong,
-    less Tomek links."""
+    """`imblearn.under_sampling.OneSidedSelection`: choose misclassified rows, minus Tomek links.
+
+    The nearest row of the rarest class and of random seeds classifies the others.
+    """
 
     def _fit_resample(self, X: Any, y: Any) -> Any:
         estimator, random = self._validate_estimator(), check_random_state(self.random_state)

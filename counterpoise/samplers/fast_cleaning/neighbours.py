@@ -1,19 +1,18 @@
-"""Which rows have rows of another class among their nearest, found without finding everybody's
-nearest.
+"""Which rows have rows of another class among their nearest, without searching all neighbours.
 
-scikit-learn looks for the k nearest of every row. Cleaning asks for less: whether another class is
-among them. The distances to the other classes come first, and few they are where those are rare. A
-row whose own class has k rows nearer than the nearest of any other is settled, and a growing sample
-of its class shows so long before the whole class has been looked at. Only what is left has its
-nearest sought among all.
+scikit-learn searches the k nearest of every row. Cleaning needs less: whether another class is
+among them. The distances to the other classes come first; there are few where those classes are
+rare. A row is settled when its own class has k rows nearer than the nearest of any other class. A
+growing sample of its class shows this long before the whole class has been read. Only for the
+remaining rows are the nearest searched among all.
 
-Nothing rests on luck or on rounding. Every squared distance is an interval that holds the one
-scikit-learn computes, with whatever rounding it has (|x|^2 - 2 x y + |y|^2 in double precision; its
-trees round less). Single precision screens, double precision decides, and a row of which these
-intervals leave two answers (ties, duplicates) is for scikit-learn itself to say.
+The result does not depend on chance or rounding. Every squared distance is an interval that holds
+the value that scikit-learn computes, whatever its rounding. (It computes |x|^2 - 2 x y + |y|^2 in
+double precision; its trees round less.) Single precision screens, double precision decides. Where
+the intervals leave two answers for a row (ties, duplicates), scikit-learn itself decides.
 
-It takes blocks of 4 MiB of distances, one copy of the rows in double precision and up to two in
-single.
+It needs memory for blocks of 4 MiB of distances, and for copies of the rows: one in double
+precision and up to two in single.
 """
 
 from __future__ import annotations
@@ -30,28 +29,33 @@ from counterpoise.core.types import Flags, Floats, Index
 Singles = NDArray[np.float32]
 
 ROWS, COLUMNS = 256, 4096
-"""A block of distances: 4 MiB in single precision, which stay in a processor's cache."""
+"""Rows and columns of a block of distances: 4 MiB in single precision, which fit a cache."""
 
 SAMPLE = 512
-"""Rows of the first sample of a class; each further one doubles what has been looked at."""
+"""Rows in the first sample of a class; each further one doubles the number of rows read."""
 
 MOST_PAIRS = 1_000_000
-"""Pairs of one block of rows that may be within reach of the k nearest; more are a table of
-ties."""
+"""Limit of the pairs of one block of rows that may be among the k nearest.
+
+A table with more is a table of ties.
+"""
 
 CHUNK = 256
-"""Queries that scikit-learn computes together: rounding, and with it ties, may depend on company
-within a chunk only."""
+"""Number of queries that scikit-learn computes together.
+
+Rounding, and so ties, may depend on the other queries of a chunk, but not on further ones.
+"""
 
 
 class Tied(Exception):
-    """So many rows are equally near that there is nothing to gain."""
+    """So many rows are equally near that the shortcut saves nothing."""
 
 
 @dataclass(frozen=True)
 class Near:
-    """Every row that may be among the k + 1 nearest of each row asked for, itself one of them:
-    pairs, sorted by `asked`.
+    """All rows that may be among the k + 1 nearest of each row asked for, the row itself included.
+
+    The pairs are sorted by `asked`.
 
     Attributes
     ----------
@@ -60,10 +64,10 @@ class Near:
     found : ndarray of shape (pairs,), int64
         A row that may be among the nearest.
     sure : ndarray of shape (pairs,), bool
-        Whether it is so for certain.
+        Whether it certainly is.
     first : ndarray of shape (pairs,), bool
-        Whether it may be the very nearest, which scikit-learn puts first and cleaning takes for the
-        row itself.
+        Whether it may be the nearest of all. scikit-learn puts that one first, and cleaning takes
+        it for the row itself.
     """
 
     asked: Index
@@ -73,24 +77,29 @@ class Near:
 
 
 class Space:
-    """Rows between which distances are bounded.
+    """Rows whose squared distances are bounded.
+
+    Distances are those of the rows after division by a power of two and centring.
 
     Parameters
     ----------
     X : ndarray of shape (n, p), float64
-        Finite, the largest absolute value between 1e-100 and 1e100, so that no square leaves the
-        range of a double.
+        Finite, with the largest absolute value between 1e-100 and 1e100, so that no square leaves
+        the range of a double.
     """
 
     def __init__(self, X: Floats) -> None:
         p = X.shape[1]
-        given = X / 2.0 ** np.round(np.log2(np.abs(X).max()))  # a power of two: nothing is rounded
+        given = X / 2.0 ** np.round(np.log2(np.abs(X).max()))  # exact: a power of two
         self.rows = given - given.mean(axis=0)
         self.length = length = np.einsum("ij,ij->i", self.rows, self.rows)
+        # limits of rounding errors, which grow with the columns and the squared lengths; in double
+        # precision: scikit-learn's on the rows as given, and ours on the centred ones
         theirs = (4 * p + 32) * 2.0**-53 * (np.einsum("ij,ij->i", given, given) + length)
-        self.slack = theirs + 1e-35  # of a squared distance: the part of one of the two rows
+        self.slack = theirs + 1e-35  # each of two rows adds its part
+        # single precision, for screening
         slack = self.slack + (4 * p + 32) * 2.0**-24 * length
-        self.to_itself = 2 * slack  # at most
+        self.to_itself = 2 * slack  # upper bound of a row's computed distance to itself
         self.low, self.high = (
             (length - slack).astype(np.float32),
             (length + slack).astype(np.float32),
@@ -98,20 +107,32 @@ class Space:
         self.single = self.rows.astype(np.float32)
 
     def _left(self, rows: Index, bound: Singles) -> Singles:
+        """Factors of `left @ right.T`; see `_right`."""
         return np.hstack(
             [-2 * self.single[rows], bound[rows, None], np.ones((len(rows), 1), np.float32)]
         )
 
     def _right(self, rows: Index, bound: Singles) -> Singles:
-        """What makes `left @ right.T` squared distances, lower or upper bounds of them as `bound`
-        is `low` or `high`."""
+        """Factors of `left @ right.T`, which gives bounds of squared distances.
+
+        They are lower or upper bounds as `bound` is `low` or `high`.
+        """
         return np.hstack(
             [self.single[rows], np.ones((len(rows), 1), np.float32), bound[rows, None]]
         )
 
     def bounds(self, rows: Index, others: Index) -> tuple[Floats, Floats]:
-        """Lower and upper bounds, as narrow as can be, of all squared distances between some rows
-        and a few others."""
+        """Bound all squared distances between some rows and a few others, as narrowly as possible.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (r,), int64
+        others : ndarray of shape (o,), int64
+
+        Returns
+        -------
+        low, high : ndarray of shape (r, o)
+        """
         squared = (
             self.length[rows, None]
             + self.length[others]
@@ -121,8 +142,20 @@ class Space:
         return squared - slack, squared + slack
 
     def between(self, rows: Index, others: Index) -> tuple[Floats, Floats]:
-        """Lower bounds of squared distances: of each row to the nearest of the others, of each
-        other to the nearest row."""
+        """Bound the squared distances between two sets of rows from below.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (r,), int64
+        others : ndarray of shape (o,), int64
+
+        Returns
+        -------
+        to_others : ndarray of shape (r,)
+            For each row, a lower bound to the nearest of the others.
+        to_rows : ndarray of shape (o,)
+            For each of the others, a lower bound to the nearest row.
+        """
         one, two = np.full(len(rows), np.inf), np.full(len(others), np.inf)
         for at, to, block in _products(self._left(rows, self.low), self._right(others, self.low)):
             np.minimum(one[at], block.min(axis=1), out=one[at])
@@ -130,13 +163,25 @@ class Space:
         return one, two
 
     def to_others(self, rows: Index, others: Index, rank: int) -> Floats:
-        """Lower bounds of the squared distance of each row to the `rank`-th nearest of the
-        others."""
+        """Bound the squared distance of each row to the `rank`-th nearest of the others from below.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (r,), int64
+        others : ndarray of shape (o,), int64
+        rank : int
+            From 1.
+
+        Returns
+        -------
+        ndarray of shape (r,)
+        """
         if rank == 1:
             return self.between(rows, others)[0]
         best = np.full((len(rows), rank), np.inf, np.float32)
         for at, _, block in _products(self._left(rows, self.low), self._right(others, self.low)):
             line = np.arange(len(block))
+            # the rank smallest of a block, merged one by one into the smallest so far
             for _ in range(min(rank, block.shape[1])):
                 nearest = block.argmin(axis=1)
                 best[at, -1] = np.minimum(best[at, -1], block[line, nearest])
@@ -145,27 +190,28 @@ class Space:
         return best[:, -1].astype(np.float64)
 
     def unsettled(self, own: Index, bound: Floats, needed: int) -> Flags:
-        """Which rows of a class cannot be shown to have enough of their class nearer than a bound.
+        """Find the rows of a class without enough rows of their class nearer than a bound.
 
         Parameters
         ----------
         own : ndarray of shape (m,), int64
             All rows of the class.
         bound : ndarray of shape (m,), float64
-            A squared distance for each, as `to_others` gives it.
+            A squared distance for each, as `to_others` returns it.
         needed : int
-            How many beside the row itself have to be nearer.
+            Number of rows, beside the row itself, that have to be nearer.
 
         Returns
         -------
         ndarray of shape (m,), bool
-            All that have too few, and some that half of the class was too small a sample for.
+            True for all rows that have too few. Also for some for which half of the class was too
+            small a sample.
         """
-        # chance decides how long it takes, and nothing else
+        # the order of the sample changes the time, not the result
         order = np.random.default_rng(0).permutation(len(own))
         place = np.argsort(order)
         open_ = np.ones(len(own), bool)
-        # of the others not even the row itself is nearer
+        # the rest cannot be settled: not even the row itself is certainly nearer than the bound
         left = np.flatnonzero(bound > self.to_itself[own])
         count = np.zeros(len(own), np.int64)
         start, stop = 0, SAMPLE
@@ -176,7 +222,7 @@ class Space:
             )
             for at, _, block in products:
                 count[left[at]] += np.count_nonzero(block < nearer[at], axis=1)
-            # a row in the sample has counted itself
+            # a row that is in the sample has counted itself
             settled = count[left] - (place[left] < stop) >= needed
             open_[left[settled]] = False
             left = left[~settled]
@@ -184,11 +230,22 @@ class Space:
         return open_
 
     def nearest(self, rows: Index, k: int) -> Near:
-        """The k nearest of each row, and itself, among all.
+        """Find the k nearest of each row among all, and the row itself.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (r,), int64
+        k : int
+            Number of neighbours, without the row itself.
+
+        Returns
+        -------
+        Near
 
         Raises
         ------
         Tied
+            When more than `MOST_PAIRS` pairs of one block of rows have to be compared.
         """
         n = len(self.rows)
         sample = np.random.default_rng(0).permutation(n)[: max(COLUMNS, n // 64, k + 1)]
@@ -208,6 +265,8 @@ class Space:
         )
 
     def _nearest(self, rows: Index, k: int, far: Singles, everyone: Singles) -> Near:
+        """The nearest of one block of rows, found within the reach of a sample's k + 1 nearest."""
+        # an upper bound of the (k + 1)-th nearest of all: no row beyond it counts
         reach = np.partition(self._left(rows, self.high) @ far.T, k, axis=1)[:, k, None]
         asked, found, pairs = [], [], 0
         for _, to, block in _products(self._left(rows, self.low), everyone):
@@ -220,7 +279,7 @@ class Space:
         return self._sorted(rows, k, np.concatenate(asked), np.concatenate(found))
 
     def _sorted(self, rows: Index, k: int, asked: Index, found: Index) -> Near:
-        """Of pairs that hold the nearest of every row those that may be among them."""
+        """Keep the pairs that may be among the k + 1 nearest, compared in double precision."""
         squared = np.concatenate(
             [
                 np.einsum("ij,ij->i", gap, gap)
@@ -244,7 +303,7 @@ class Space:
 
 
 def _products(left: Singles, right: Singles) -> Iterator[tuple[slice, slice, Singles]]:
-    """`left @ right.T` block by block; a block is overwritten by the next."""
+    """Yield `left @ right.T` block by block; the next block overwrites the last."""
     out = np.empty(ROWS * COLUMNS, np.float32)
     for at in range(0, len(left), ROWS):
         mine = left[at : at + ROWS]
@@ -256,13 +315,13 @@ def _products(left: Singles, right: Singles) -> Iterator[tuple[slice, slice, Sin
 
 
 class Answer(NamedTuple):
-    """What could be decided of each row asked for.
+    """Decisions about the rows asked for.
 
     Attributes
     ----------
     value : ndarray of shape (rows,)
     known : ndarray of shape (rows,), bool
-        False where the value is for scikit-learn to say.
+        False where scikit-learn has to decide.
     """
 
     value: Any
@@ -270,12 +329,24 @@ class Answer(NamedTuple):
 
 
 def agrees(near: Near, classes: Index, rows: Index, k: int, kind: str) -> Answer:
-    """Whether all (`kind` "all") or most ("mode") of the k nearest of each row are of its class.
+    """Decide whether all or most of the k nearest of each row are of its class.
 
     Parameters
     ----------
+    near : Near
+        Of `rows` and `k`.
     classes : ndarray of shape (n,), int64
-        The class of every row, from 0 in the order of the labels, which is how a draw is broken.
+        The class of every row, numbered from 0 in the order of the labels; a tie goes to the
+        lowest.
+    rows : ndarray of shape (r,), int64
+    k : int
+    kind : {"all", "mode"}
+        "mode" asks for most of them.
+
+    Returns
+    -------
+    Answer
+        Its values are boolean.
     """
     found, own = classes[near.found], classes[rows]
     width = int(classes.max()) + 1
@@ -297,8 +368,21 @@ def agrees(near: Near, classes: Index, rows: Index, k: int, kind: str) -> Answer
 
 
 def partners(near: Near, classes: Index, rows: Index) -> Answer:
-    """The nearest other row of each (`near` with k = 1); -1 where it is of the row's own class or
-    the row itself."""
+    """Find the nearest other row of each, where it is of another class.
+
+    Parameters
+    ----------
+    near : Near
+        Of `rows` with k = 1.
+    classes : ndarray of shape (n,), int64
+        The class of every row.
+    rows : ndarray of shape (r,), int64
+
+    Returns
+    -------
+    Answer
+        Its values are rows, and -1 where the nearest is of the row's own class or the row itself.
+    """
     value = np.full(len(rows), -1)
     other = classes[near.found] != classes[rows][near.asked]
     foreign = np.bincount(near.asked[other], minlength=len(rows))
@@ -312,18 +396,30 @@ def partners(near: Near, classes: Index, rows: Index) -> Answer:
 def asked(
     ask: Callable[[NDArray[Any]], NDArray[Any]], X: NDArray[Any], positions: Index
 ) -> NDArray[Any]:
-    """`ask(X)[positions]` of a fitted searcher or classifier of scikit-learn, the same to the last
-    tie.
+    """Compute `ask(X)[positions]` with fewer queries, the same to the last tie.
 
-    Whole chunks are asked about, in their order, and enough of them for scikit-learn to go through
-    them as through all.
+    Whole chunks are queried, in their order. There are enough of them for scikit-learn to process
+    them in the same way as all.
+
+    Parameters
+    ----------
+    ask : callable
+        A method of a fitted searcher or classifier of scikit-learn.
+    X : ndarray of shape (n, p)
+        All queries.
+    positions : ndarray of shape (m,), int64
+        The queries to answer.
+
+    Returns
+    -------
+    ndarray of shape (m, ...)
     """
     from threadpoolctl import threadpool_info
 
     threads = max(
         (one["num_threads"] for one in threadpool_info() if one["user_api"] == "openmp"), default=1
     )
-    # of so many queries or fewer scikit-learn shares out the rows searched, not the queries
+    # up to so many queries, scikit-learn splits the searched rows over threads, not the queries
     few = 4 * CHUNK * threads
     if len(X) <= few:
         return ask(X)[positions]
