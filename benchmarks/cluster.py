@@ -28,7 +28,7 @@ from counterpoise.core.seeds import seed_for
 from counterpoise.data import splitters
 from counterpoise.data.tables import Table
 from counterpoise.engine import dask_cluster
-from counterpoise.engine.fit import Work, fit
+from counterpoise.engine.fit import FitJob, fit
 
 ROWS, FEATURES, POSITIVES = 284_807, 30, 492
 MODELS = {
@@ -57,7 +57,7 @@ def jobs(table: Table) -> Iterator[dask_cluster.Job]:
     for fold in splitters.split(table, StratifiedKFold(folds=5, repeats=1), 1, "made_up"):
         for name, entry in MODELS.items():
             seed = seed_for(1, name, fold.repeat, fold.fold)
-            work = Work(
+            work = FitJob(
                 name,
                 entry,
                 seed,

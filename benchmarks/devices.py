@@ -22,7 +22,7 @@ from sklearn.metrics import average_precision_score
 from benchmarks.large import batches
 from counterpoise.core.config import CPU, CUDA, Model
 from counterpoise.engine import devices, parallel
-from counterpoise.engine.fit import Fitted, Work, fit
+from counterpoise.engine.fit import FitJob, FitResult, fit
 
 
 def table(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -38,14 +38,14 @@ def table(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     return X, y
 
 
-def works(X: np.ndarray, y: np.ndarray, device: str, fits: int, trees: int) -> list[Work]:
+def works(X: np.ndarray, y: np.ndarray, device: str, fits: int, trees: int) -> list[FitJob]:
     """Fits of the same rows; what tells them apart is the seed."""
     order = np.random.default_rng(1).permutation(len(y))
     cuts = np.split(order, [int(0.8 * len(y)), int(0.9 * len(y))])
     train, validation, test = (np.sort(part) for part in cuts)
     entry = Model(device=device, params={"n_estimators": trees})
     return [
-        Work(
+        FitJob(
             "xgboost",
             entry,
             seed,
@@ -64,7 +64,7 @@ def works(X: np.ndarray, y: np.ndarray, device: str, fits: int, trees: int) -> l
     ]
 
 
-def timed(every: list[Work]) -> tuple[float, Fitted]:
+def timed(every: list[FitJob]) -> tuple[float, FitResult]:
     """Seconds until all fits are done, and the first one."""
     start, first = time.perf_counter(), None
     for work, fitted in parallel.side_by_side(fit, every):

@@ -32,7 +32,7 @@ from counterpoise.data import datasets, splitters
 from counterpoise.data.folds import Fold
 from counterpoise.data.sources import MIRROR, NotHere
 from counterpoise.data.tables import Table
-from counterpoise.engine.fit import Fitted, Work, fit
+from counterpoise.engine.fit import FitJob, FitResult, fit
 from counterpoise.engine.resampling import resample
 from counterpoise.evaluation.thresholds import confusion, rates
 
@@ -171,7 +171,7 @@ def table_of(name: str, download: bool = False) -> Table:
 # Runs
 
 
-def fitted(works: Sequence[Work], label: str) -> list[Fitted]:
+def fitted(works: Sequence[FitJob], label: str) -> list[FitResult]:
     """Fit on all cores, one thread each."""
     from joblib import Parallel, delayed
     from tqdm import tqdm
@@ -201,10 +201,10 @@ def work(
     train: NDArray[np.int64],
     test: NDArray[np.int64],
     X: NDArray[np.float64] | None = None,
-) -> Work:
+) -> FitJob:
     """A fit on training rows as they are, without a validation slice."""
     X = table.X if X is None else X
-    return Work(
+    return FitJob(
         key,
         entry,
         seed,

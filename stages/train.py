@@ -53,7 +53,7 @@ def main() -> None:
             name,
             table,
             parts,
-            matrix.stakes,
+            matrix.cost_margins,
             ran,
             folder,
             partitioned=distributed and dask_cluster.address() is not None,

@@ -32,8 +32,8 @@ FIRST = ("test_team", "test_readme", "test_pipeline", "test_merge", "test_remote
 """Files that begin first: they take minutes each, so that no worker has one to itself at the
 end."""
 
-OF_FOLDERS = {"services": "services", "pipeline": "slow"}
-OF_FIXTURES = {"mirror": "public", "ssh": "services", "s3": "services"}
+OF_FOLDERS = {"services": "services", "pipeline": "slow", "benchmarks": "slow"}
+OF_FIXTURES = {"mirror": "public", "ssh": "services", "s3": "services", "project": "slow"}
 """The markers of tests in a folder of tests/, and of tests that use a fixture."""
 
 MARKERS = ("exhaustive", "services", "public", "slow")
@@ -150,9 +150,9 @@ def fit_keys(
         }
         for fold in parts
     ]
-    stakes = np.ones((len(table.y), 2)) if costs is None else costs
+    cost_margins = np.ones((len(table.y), 2)) if costs is None else costs
     fits = DatasetFits(
-        params, name, table, parts, stakes, dict.fromkeys(params.strategies, made), Path()
+        params, name, table, parts, cost_margins, dict.fromkeys(params.strategies, made), Path()
     )
     return {job.id: job.key for job in fits.jobs}
 

@@ -228,6 +228,7 @@ def test_nothing_but_the_room_of_tracking_imports_mlflow() -> None:
     }
 
 
+@pytest.mark.slow
 def test_every_script_answers_to_help() -> None:
     running = {
         path.stem: subprocess.Popen(

@@ -27,7 +27,7 @@ from counterpoise.core.errors import guarded
 from counterpoise.data import column_types, prequential, splitters
 from counterpoise.data.folds import Fold, Parts
 from counterpoise.data.tables import Table
-from counterpoise.engine.fit import Work
+from counterpoise.engine.fit import FitJob
 from counterpoise.engine.resampling import resample
 
 NAME = "fraud_simulator"
@@ -161,7 +161,7 @@ def reachable(candidate: Candidate, table: Table, parts: Parts) -> bool:
     )
 
 
-def works(candidate: Candidate, table: Table, parts: Parts) -> Iterator[tuple[Fold, Work]]:
+def works(candidate: Candidate, table: Table, parts: Parts) -> Iterator[tuple[Fold, FitJob]]:
     """The fits of one candidate; every random state is 0, as published."""
     for fold in parts:
         plain = work(table, candidate.entry.model or "", candidate.entry, 0, fold.train, fold.test)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from counterpoise.champion import estimators
 from counterpoise.champion.rules import Rule
-from counterpoise.champion.schema import Noted, Schema
+from counterpoise.champion.schema import Schema, ScoringNotes
 from counterpoise.core import files
 from counterpoise.core.config import Model
 from counterpoise.core.errors import ResultError
@@ -158,7 +158,7 @@ class Champion:
         with threadpool_limits(1):
             return models.score(self.model_kind, self.estimator, self.encoder.transform(X))
 
-    def score(self, frame: pd.DataFrame, where: str, noted: Noted, first: int = 0) -> Scored:
+    def score(self, frame: pd.DataFrame, where: str, noted: ScoringNotes, first: int = 0) -> Scored:
         """Score raw rows.
 
         Parameters
@@ -167,7 +167,7 @@ class Champion:
             With at least the columns of the schema, in any order.
         where : str
             The source of the rows, for messages.
-        noted : Noted
+        noted : ScoringNotes
             Collects labels that were not in the training rows.
         first : int, default 0
             Rows of the same source in earlier batches; row numbers in messages start after them.

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.champion.contest import Outcome
-from counterpoise.champion.making import Made
+from counterpoise.champion.contest import ContestResult
+from counterpoise.champion.making import Candidate
 from counterpoise.core.files import canonical
 from counterpoise.evaluation.summary import interval, missing, number, signed
 
@@ -44,7 +44,7 @@ FORMATS = {
 
 
 @dataclass(frozen=True)
-class Shown:
+class CardFacts:
     """The evaluation results of one combination.
 
     Attributes
@@ -69,7 +69,7 @@ class Shown:
         facts: dict[str, Any],
         cell: tuple[str, str],
         policy: str,
-    ) -> Shown:
+    ) -> CardFacts:
         """Select the rows of one combination.
 
         Parameters
@@ -85,7 +85,7 @@ class Shown:
 
         Returns
         -------
-        Shown
+        CardFacts
         """
 
         def mine(table: pd.DataFrame) -> pd.DataFrame:
@@ -96,16 +96,16 @@ class Shown:
         return cls(first, {str(name): value for name, value in of_policy.iloc[0].items()}, facts)
 
 
-def card(made: Made, shown: Shown, outcome: Outcome, *, replaced: bool) -> str:
+def card(made: Candidate, shown: CardFacts, outcome: ContestResult, *, replaced: bool) -> str:
     """Write the model card.
 
     Parameters
     ----------
-    made : Made
+    made : Candidate
         The champion and how it was fitted.
-    shown : Shown
+    shown : CardFacts
         The evaluation results of its combination.
-    outcome : Outcome
+    outcome : ContestResult
         The comparison with the previous champion.
     replaced : bool
         Whether --replace promoted it despite the outcome.
@@ -202,7 +202,7 @@ def _paragraphs(lines: list[str]) -> str:
     return text
 
 
-def _kinds(made: Made) -> str:
+def _kinds(made: Candidate) -> str:
     kinds = [column.kind for column in made.champion.schema.columns]
     names = {"number": "numbers", "category": "categories", "boolean": "booleans"}
     return ", ".join(f"{kinds.count(kind)} {text}" for kind, text in names.items() if kind in kinds)
@@ -217,7 +217,7 @@ def _defects(facts: dict[str, Any]) -> str:
     return f" Serious defects of the table: {', '.join(dict.fromkeys(serious))}." if serious else ""
 
 
-def _fitted(made: Made) -> str:
+def _fitted(made: Candidate) -> str:
     facts = made.champion.identity.facts
     told = (
         f"- fitted on {facts['rows_fitted']:,.0f} rows, {facts['positives_fitted']:,.0f} of them"
@@ -231,7 +231,7 @@ def _fitted(made: Made) -> str:
     return f"{told}, which are all rows of the table"
 
 
-def _corrected(made: Made) -> str:
+def _corrected(made: Candidate) -> str:
     right = made.champion.calibrator
     return {
         "none": (
@@ -256,14 +256,14 @@ def _corrected(made: Made) -> str:
     }[right.kind]
 
 
-def _threshold(made: Made) -> str:
+def _threshold(made: Candidate) -> str:
     rule, probability = made.champion.rule, made.champion.probability_at_threshold
     if rule.threshold is None or probability is None:
         return f" (`{canonical(rule.costs)}`)"
     return f", from a score of {rule.threshold:.6g} on, which is a probability of {probability:.6g}"
 
 
-def _decided(shown: Shown) -> str:
+def _decided(shown: CardFacts) -> str:
     row = shown.decision
     if missing(row.get("tp")):
         return f"At the policy `{row['policy']}` the evaluation decided nothing: {row['reason']}."
@@ -290,7 +290,7 @@ def _against_nothing(board: dict[str, Any]) -> str:
     )
 
 
-def _of_kind(made: Made) -> list[str]:
+def _of_kind(made: Candidate) -> list[str]:
     """Limits that follow from the kind of model."""
     kind = made.champion.kind
     if kind in ("nearest_neighbors", "svm"):

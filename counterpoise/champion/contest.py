@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from counterpoise.champion.bundle import Champion, digests
 from counterpoise.champion.evidence import Difference, Evidence, difference, kept
-from counterpoise.champion.schema import Noted
+from counterpoise.champion.schema import ScoringNotes
 from counterpoise.core.errors import TableError
 from counterpoise.core.types import Index
 from counterpoise.data.folds import TEST, Parts
@@ -30,7 +30,7 @@ Kind = Literal["first", "same", "better", "not better", "not comparable"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ContestResult:
     """The outcome of a comparison.
 
     Attributes
@@ -59,7 +59,7 @@ class Outcome:
 
 def judge(
     name: str, cell_key: str, evidence: Evidence, table: Table, present: Champion | None, seed: int
-) -> Outcome:
+) -> ContestResult:
     """Compare a combination with the present champion.
 
     Parameters
@@ -79,16 +79,16 @@ def judge(
 
     Returns
     -------
-    Outcome
+    ContestResult
         "better" where the 95 % interval of the difference in average precision lies above 0.
         "not comparable" where the champion cannot score the table, or fewer than `LEAST_POSITIVES`
         positives are new to it.
     """
     if present is None:
-        return Outcome("first", f"{name} is the first champion: there was none to beat.")
+        return ContestResult("first", f"{name} is the first champion: there was none to beat.")
     theirs = present.identity
     if theirs.cell_key == cell_key:
-        return Outcome(
+        return ContestResult(
             "same", f"{name} is the champion already (threshold policy {present.rule.policy})."
         )
     if (theirs.table, theirs.split) == (evidence.table, evidence.split):
@@ -104,13 +104,13 @@ def judge(
     try:
         fresh, mine, champions = _on_fresh_rows(evidence, table, present)
     except TableError as error:
-        return Outcome(
+        return ContestResult(
             "not comparable",
             f"{name} cannot be compared with the champion {theirs.cell}: {error.what} {WAY_OUT}",
         )
     positives = int(table.y[fresh].sum())
     if positives < LEAST_POSITIVES:
-        return Outcome(
+        return ContestResult(
             "not comparable",
             f"{name} cannot be compared with the champion {theirs.cell}, which was made from"
             f" another table or tested on another split: of the tested rows, {len(fresh):,} are new"
@@ -130,17 +130,17 @@ WAY_OUT = (
 )
 
 
-def _outcome(name: str, present: Champion, found: Difference, rows: str) -> Outcome:
+def _outcome(name: str, present: Champion, found: Difference, rows: str) -> ContestResult:
     numbers = (
         f"average precision {number(found.one)} against {number(found.other)}, a difference of"
         f" {signed(found.value)} ({interval(found.low, found.high, signed)}), on {rows}"
     )
     if found.low > 0:
-        return Outcome(
+        return ContestResult(
             "better", f"{name} beats the champion {present.identity.cell}: {numbers}.", found
         )
     champion = present.identity.cell
-    return Outcome(
+    return ContestResult(
         "not better",
         f"{name} does not beat the champion {champion}: {numbers}; it takes an interval above 0.",
         found,
@@ -155,7 +155,7 @@ def _on_fresh_rows(
     `amounts` are dropped from the schema: scores do not need them, and the frame has none.
     """
     frame = frame_of(table.X, table.features, table.categories)
-    X = replace(present.schema, amounts=()).rows(frame, "the present table", Noted()).X
+    X = replace(present.schema, amounts=()).rows(frame, "the present table", ScoringNotes()).X
     tested = np.unique(np.concatenate([fold.test for fold in evidence.folds]))
     fresh = tested[rows_beyond(digests(X, table.y), present.rows)[tested]]
     theirs = np.full(len(table), np.nan)

@@ -12,7 +12,7 @@ from counterpoise.champion.bundle import Champion, Identity, digests
 from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.refit import on_all_rows
 from counterpoise.champion.rules import Policy, Rule
-from counterpoise.champion.schema import Noted, Schema
+from counterpoise.champion.schema import Schema, ScoringNotes
 from counterpoise.core.config import Params
 from counterpoise.core.errors import NotApplicable, ResultError
 from counterpoise.data.tables import COST, Table, frame_of
@@ -21,7 +21,7 @@ from counterpoise.evaluation.calibrator import Calibrator
 from counterpoise.evaluation.costs import CostMatrix
 
 
-class Made(NamedTuple):
+class Candidate(NamedTuple):
     """A champion and how it was fitted.
 
     Attributes
@@ -46,7 +46,7 @@ def make(
     evidence: Evidence,
     matrix: CostMatrix,
     policy: Policy,
-) -> Made:
+) -> Candidate:
     """Refit on all rows; fit the calibrator and choose the threshold on held-out scores.
 
     Parameters
@@ -66,7 +66,7 @@ def make(
 
     Returns
     -------
-    Made
+    Candidate
 
     Raises
     ------
@@ -80,7 +80,7 @@ def make(
     rule = Rule.choose(
         policy, params.thresholds_of(dataset), params.costs_of(dataset), y, scores, matrix.of(held)
     )
-    refitted, validation = on_all_rows(params, dataset, cell, table, matrix.stakes)
+    refitted, validation = on_all_rows(params, dataset, cell, table, matrix.cost_margins)
     trained = refitted.trained
     kind = levels.correction(cell[0], strategy, cell[1], model)
     try:
@@ -104,7 +104,7 @@ def make(
         evidence.frame,
         digests(table.X, table.y),
     )
-    return Made(champion, len(table), len(validation), refitted.notes)
+    return Candidate(champion, len(table), len(validation), refitted.notes)
 
 
 PROOF = 10_000
@@ -132,8 +132,8 @@ def prove(champion: Champion, folder: Path, table: Table) -> None:
     frame = frame_of(table.X[rows], table.features, table.categories)
     for name in champion.schema.amounts:
         frame[name] = table.roles[COST + name][rows]
-    fitted = champion.score(frame, "the table", Noted())
-    saved = Champion.load(folder).score(frame, "the table", Noted())
+    fitted = champion.score(frame, "the table", ScoringNotes())
+    saved = Champion.load(folder).score(frame, "the table", ScoringNotes())
     # scored without the schema, to check that it maps labels to the codes of the fit
     direct = champion.raw(table.X[rows])
     same = all(

@@ -16,7 +16,7 @@ from counterpoise.core.types import Cell, Index, Vector
 from counterpoise.data.splitters import groups_of
 from counterpoise.data.tables import Table
 from counterpoise.engine import devices
-from counterpoise.engine.fit import Trained, Work, train
+from counterpoise.engine.fit import FitJob, Trained, train
 from counterpoise.evaluation import corrections
 from counterpoise.evaluation.corrections import Counts
 from counterpoise.models import registry as models
@@ -55,7 +55,7 @@ def refit(
     train_rows: Index,
     validation: Index,
     seeds: Seeds,
-    stakes: Vector,
+    cost_margins: Vector,
 ) -> Refitted:
     """Resample and fit as the stages `resample` and `train` do in a fold.
 
@@ -71,9 +71,9 @@ def refit(
     train_rows, validation : ndarray of int64
         Positions in the table; validation rows serve early stopping and searches only.
     seeds : Seeds
-    stakes : ndarray of shape (n, 2)
+    cost_margins : ndarray of shape (n, 2)
         What a wrong decision costs more than the right one in each row, as a negative and as a
-        positive (`CostMatrix.stakes`); read by cost-sensitive models only.
+        positive (`CostMatrix.cost_margins`); read by cost-sensitive models only.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def refit(
             key, strategy, table.X, table.y, table.cardinalities, seeds.sampler, train_rows
         )
         models.kind_of(model, entry).ready()
-        work = Work(
+        work = FitJob(
             model,
             entry,
             seeds.model,
@@ -110,7 +110,7 @@ def refit(
             made.synthetic,
             made.synthetic_y,
             (key, strategy),
-            stakes if entry.costs is not None else None,
+            cost_margins if entry.costs is not None else None,
             devices.resolved(entry.device) if lacking is None else CPU,
         )
         trained = train(work)
@@ -150,7 +150,7 @@ def factor(before: Counts, facts: dict[str, float]) -> float:
 
 
 def on_all_rows(
-    params: Params, dataset: str, cell: Cell, table: Table, stakes: Vector
+    params: Params, dataset: str, cell: Cell, table: Table, cost_margins: Vector
 ) -> tuple[Refitted, Index]:
     """Fit on all rows, except for validation rows where the model needs them.
 
@@ -163,7 +163,7 @@ def on_all_rows(
         Strategy and model, keys of `params`.
     table : Table
         The dataset's table, with n rows.
-    stakes : ndarray of shape (n, 2)
+    cost_margins : ndarray of shape (n, 2)
         As in `refit`.
 
     Returns
@@ -184,7 +184,7 @@ def on_all_rows(
         if models.needs_validation(model, params.models[model]):
             train_rows, validation = aside(table, params.split_of(dataset), seed)
         return (
-            refit(params, cell, table, train_rows, validation, Seeds(seed, seed), stakes),
+            refit(params, cell, table, train_rows, validation, Seeds(seed, seed), cost_margins),
             validation,
         )
     except NotApplicable as reason:

@@ -144,8 +144,8 @@ class Rule:
         }
         # costs depend on roles only; the table needs no features, and its labels are not read
         rows = Table((), np.empty((n, 0)), np.zeros(n, np.int8), {}, roles)
-        stakes = costs.matrix(Costs.model_validate(self.costs), rows, where).stakes
-        return np.asarray(log_odds >= thresholds.cheapest(stakes))
+        cost_margins = costs.matrix(Costs.model_validate(self.costs), rows, where).cost_margins
+        return np.asarray(log_odds >= thresholds.cheapest(cost_margins))
 
     def asdict(self) -> dict[str, Any]:
         """The fields as JSON can hold them.

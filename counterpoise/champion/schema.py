@@ -96,7 +96,7 @@ def _number_of(text: str, *, written: bool = True) -> float | None:
 
 
 @dataclass
-class Noted:
+class ScoringNotes:
     """Labels in scored rows that were not among the training rows.
 
     Attributes
@@ -321,7 +321,7 @@ class Schema:
             )
         return [name for name in names if name not in self.names]
 
-    def rows(self, frame: pd.DataFrame, where: str, noted: Noted, first: int = 0) -> Rows:
+    def rows(self, frame: pd.DataFrame, where: str, noted: ScoringNotes, first: int = 0) -> Rows:
         """Convert raw rows into the numbers that the model reads.
 
         Parameters
@@ -330,7 +330,7 @@ class Schema:
             With at least the columns of `names`, in any order.
         where : str
             The source of the rows, for messages.
-        noted : Noted
+        noted : ScoringNotes
             Collects unseen labels, which become missing values.
         first : int, default 0
             Rows of the same source in earlier batches; row numbers in messages start after them.
@@ -432,7 +432,9 @@ def _numbers(values: pd.Series[Any], name: str, where: str, first: int) -> Matri
     return numbers
 
 
-def _codes(values: pd.Series[Any], column: Column, where: str, first: int, noted: Noted) -> Matrix:
+def _codes(
+    values: pd.Series[Any], column: Column, where: str, first: int, noted: ScoringNotes
+) -> Matrix:
     """A column of labels as codes, shape (n,), with NaN for missing and unseen labels."""
     if not isinstance(values.dtype, pd.StringDtype):
         values = values.astype(object)

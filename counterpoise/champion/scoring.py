@@ -16,7 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from counterpoise.champion.bundle import Champion
-from counterpoise.champion.schema import Noted, Schema
+from counterpoise.champion.schema import Schema, ScoringNotes
 from counterpoise.core import files
 from counterpoise.core.errors import ConfigurationError, TableError, did_you_mean
 from counterpoise.data.readers import MISSING, header, refuse_short
@@ -29,7 +29,7 @@ KINDS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
 
 @dataclass
-class Told:
+class ScoringResult:
     """The summary of a scored file.
 
     Attributes
@@ -38,17 +38,19 @@ class Told:
         Rows scored, and how many of them are called positive.
     left_out : list of str
         Columns of the input that are neither needed nor kept.
-    noted : Noted
+    noted : ScoringNotes
         Unseen labels.
     """
 
     rows: int = 0
     positive: int = 0
     left_out: list[str] = field(default_factory=list)
-    noted: Noted = field(default_factory=Noted)
+    noted: ScoringNotes = field(default_factory=ScoringNotes)
 
 
-def score_file(champion: Champion, source: Path, target: Path, keep: Sequence[str] = ()) -> Told:
+def score_file(
+    champion: Champion, source: Path, target: Path, keep: Sequence[str] = ()
+) -> ScoringResult:
     """Score all rows of a file, in their order.
 
     Parameters
@@ -61,7 +63,7 @@ def score_file(champion: Champion, source: Path, target: Path, keep: Sequence[st
 
     Returns
     -------
-    Told
+    ScoringResult
         The summary.
 
     Raises
@@ -97,7 +99,7 @@ def score_file(champion: Champion, source: Path, target: Path, keep: Sequence[st
             found="the same file",
             todo="name another output.",
         )
-    told = Told()
+    told = ScoringResult()
     with files.replacing(target) as file, _WRITERS[out](file, keep) as write:
         for frame, kept in _READERS[kind](source, champion.schema, keep, told):
             scored = champion.score(frame, str(source), told.noted, told.rows)
@@ -133,7 +135,7 @@ def _kind(path: Path) -> str:
 
 
 def _columns(
-    found: Sequence[str], schema: Schema, keep: Sequence[str], where: str, told: Told
+    found: Sequence[str], schema: Schema, keep: Sequence[str], where: str, told: ScoringResult
 ) -> None:
     """Check the names of columns against the schema and `keep`; record those that are left out."""
     others = schema.check(found, where)
@@ -170,7 +172,7 @@ Batch = tuple[pd.DataFrame, pd.DataFrame]
 """Rows with at least the needed columns, and the same rows with the kept columns only."""
 
 
-def _csv(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> Iterator[Batch]:
+def _csv(source: Path, schema: Schema, keep: Sequence[str], told: ScoringResult) -> Iterator[Batch]:
     """Read a CSV as the dataset's own was read, except that labels stay texts.
 
     An inferred type of a label would depend on the batch.
@@ -249,7 +251,9 @@ def _short(chunk: pd.DataFrame) -> bool:
     return bool((last.isna() | (last == "")).any())
 
 
-def _parquet(source: Path, schema: Schema, keep: Sequence[str], told: Told) -> Iterator[Batch]:
+def _parquet(
+    source: Path, schema: Schema, keep: Sequence[str], told: ScoringResult
+) -> Iterator[Batch]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

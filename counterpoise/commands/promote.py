@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from counterpoise.champion.bundle import Champion, Identity
-    from counterpoise.champion.card import Shown
-    from counterpoise.champion.contest import Outcome
-    from counterpoise.champion.making import Made
+    from counterpoise.champion.card import CardFacts
+    from counterpoise.champion.contest import ContestResult
+    from counterpoise.champion.making import Candidate
     from counterpoise.champion.rules import Policy
     from counterpoise.data.tables import Table
     from counterpoise.tracking.registry import Registry
@@ -122,7 +122,7 @@ def promote(
     StorageError
         When the store cannot be reached.
     """
-    from counterpoise.champion.card import Shown, card
+    from counterpoise.champion.card import CardFacts, card
     from counterpoise.champion.contest import judge
     from counterpoise.champion.evidence import Evidence
     from counterpoise.champion.making import make, prove
@@ -136,7 +136,7 @@ def promote(
         files.read_csv(folder / "decisions.csv"),
     )
     cell = chosen(board, name, strategy, model)
-    shown = Shown.of(board, decisions, files.read_json(folder / "dataset.json"), cell, policy)
+    shown = CardFacts.of(board, decisions, files.read_json(folder / "dataset.json"), cell, policy)
     table = tables.read(paths.table(name))
     evidence = Evidence.read(name, cell, table, float(shown.board["average_precision"]))
     identity = identity_of(made, cell, evidence.table, evidence.split)
@@ -188,11 +188,11 @@ def _read(registry: Registry, version: Any, *, replace: bool) -> Champion | None
         raise
 
 
-def _unread(cell: str, version: str) -> Outcome:
+def _unread(cell: str, version: str) -> ContestResult:
     """The outcome of the contest where the present champion cannot be read."""
-    from counterpoise.champion.contest import Outcome
+    from counterpoise.champion.contest import ContestResult
 
-    return Outcome(
+    return ContestResult(
         "not comparable",
         f"{cell} is not compared with the champion, version {version}, which cannot be read.",
     )
@@ -223,16 +223,16 @@ def example(champion: Champion, table: Table) -> pd.DataFrame:
     return frame[list(champion.schema.names)]
 
 
-def metrics(shown: Shown, policy: Policy, outcome: Outcome) -> dict[str, float]:
+def metrics(shown: CardFacts, policy: Policy, outcome: ContestResult) -> dict[str, float]:
     """Collect the numbers of the model card.
 
     Parameters
     ----------
-    shown : Shown
+    shown : CardFacts
         The combination's rows of the leaderboard and of the decisions.
     policy : {"half", "tuned", "cost"}
         The threshold rule, the prefix of the decision's metrics.
-    outcome : Outcome
+    outcome : ContestResult
         The comparison with the present champion.
 
     Returns
@@ -273,16 +273,16 @@ def metrics(shown: Shown, policy: Policy, outcome: Outcome) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if not missing(value)}
 
 
-def tags(made: Made, outcome: Outcome, *, replaced: bool) -> dict[str, str]:
+def tags(made: Candidate, outcome: ContestResult, *, replaced: bool) -> dict[str, str]:
     """Collect the tags by which a registered version is found.
 
     The key of the combination is not tagged `cell_key`, since that tag marks a run of `track`.
 
     Parameters
     ----------
-    made : Made
+    made : Candidate
         The champion.
-    outcome : Outcome
+    outcome : ContestResult
         The comparison with the present champion.
     replaced : bool
         Whether --replace promoted it although it did not win.

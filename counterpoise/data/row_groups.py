@@ -16,7 +16,7 @@ two values count as equal.
 """
 
 
-def numbered(X: Floats, key: Key) -> Index:
+def row_group_ids(X: Floats, key: Key) -> Index:
     """Number the distinct rows.
 
     Each column is compared only in rows that the columns before it leave equal. Memory beside the

@@ -24,7 +24,7 @@ from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels
 from counterpoise.data import prequential
 from counterpoise.data.folds import TEST, TRAIN, UNUSED, VALIDATION, Parts
-from counterpoise.data.row_groups import as_numbers, numbered
+from counterpoise.data.row_groups import as_numbers, row_group_ids
 from counterpoise.data.tables import Table
 
 
@@ -275,7 +275,7 @@ def groups_of(table: Table) -> Index:
     """
     if "group" in table.roles:
         return table.roles["group"].astype(np.int64)
-    return numbered(table.X, as_numbers)
+    return row_group_ids(table.X, as_numbers)
 
 
 def _slice(train: Index, y: Labels, share: float, random: int, dataset: str) -> tuple[Index, Index]:

@@ -28,7 +28,7 @@ import numpy as np
 from counterpoise.core.errors import ClusterError
 from counterpoise.core.outcome import reason_of
 from counterpoise.engine.fingerprint import code_digest
-from counterpoise.engine.fit import Work
+from counterpoise.engine.fit import FitJob
 from counterpoise.engine.parallel import MAPPED_BYTES, Killed
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ OUT_OF_MEMORY = (
 ONE_FIT = threading.Lock()
 """Lets a worker with several threads make one fit at a time: memory limits hold per process."""
 
-Job = tuple[Any, Work]
+Job = tuple[Any, FitJob]
 """Any identifier, and the fit that it stands for."""
 
 
@@ -91,7 +91,7 @@ def side_by_side(do: Callable[[Job], Any], jobs: Iterable[Job]) -> Iterator[tupl
     ----------
     do : callable
         A function of a module, which makes a fit and raises nothing.
-    jobs : iterable of (identifier, Work)
+    jobs : iterable of (identifier, FitJob)
         The next fit is drawn from it when a worker is free.
 
     Yields
@@ -169,7 +169,7 @@ def _fit(
     here: dict[str, str],
     do: Callable[[Job], Any],
     identifier: Any,
-    rest: Work,
+    rest: FitJob,
     large: dict[str, Any],
 ) -> Any:
     """Make one fit on a worker; raise ImportError where its packages or its code differ."""

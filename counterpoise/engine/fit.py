@@ -20,7 +20,7 @@ from counterpoise.core.outcome import one_line
 from counterpoise.core.types import Index, Labels, Matrix, Vector
 from counterpoise.engine import devices
 from counterpoise.engine.limits import limited
-from counterpoise.engine.search import Found, Told, search
+from counterpoise.engine.search import ProgressReport, SearchResult, search
 from counterpoise.models import class_weights
 from counterpoise.models import registry as models
 from counterpoise.models.adapters import Learned, Report, Rows
@@ -33,7 +33,7 @@ TOLD_EVERY = 30
 
 
 @dataclass(frozen=True)
-class Work:
+class FitJob:
     """The input of one fit.
 
     Attributes
@@ -52,9 +52,9 @@ class Work:
     synthetic, synthetic_y : ndarray of shape (m, p) and (m,)
     strategy : (str, Strategy), optional
         The strategy's key and entry, for a search over its ratio.
-    stakes : ndarray of shape (n, 2), optional
-        Misclassification costs of each row of the table (`CostMatrix.stakes`), for a model that
-        uses them.
+    cost_margins : ndarray of shape (n, 2), optional
+        Misclassification costs of each row of the table (`CostMatrix.cost_margins`), for a model
+        that uses them.
     device : str
         The device, after `auto` was resolved (`devices.resolved`).
     distributed : bool, default False
@@ -74,7 +74,7 @@ class Work:
     synthetic: Matrix
     synthetic_y: Labels
     strategy: tuple[str, Strategy] | None = None
-    stakes: Vector | None = None
+    cost_margins: Vector | None = None
     device: str = CPU
     distributed: bool = False
 
@@ -110,7 +110,7 @@ def searches_ratio(entry: Model, strategy: tuple[str, Strategy]) -> bool:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FitResult:
     """The result of a fit.
 
     Attributes
@@ -157,7 +157,7 @@ class Trained:
     params : dict
         The parameters that a search found; empty where there was none.
     facts, history, trials
-        As in `Fitted`.
+        As in `FitResult`.
     """
 
     kind: ModelKind
@@ -189,12 +189,12 @@ class Trained:
         )
 
 
-def train(work: Work) -> Trained:
+def train(work: FitJob) -> Trained:
     """Fit a model, after a search for parameters where the entry asks for one.
 
     Parameters
     ----------
-    work : Work
+    work : FitJob
 
     Returns
     -------
@@ -218,16 +218,16 @@ def train(work: Work) -> Trained:
     return Trained(kind, encoder, estimator, found.params, facts, learned.history, found.trials)
 
 
-def fit(work: Work) -> Fitted:
+def fit(work: FitJob) -> FitResult:
     """Fit a model and score the test and the validation rows; see `train`.
 
     Parameters
     ----------
-    work : Work
+    work : FitJob
 
     Returns
     -------
-    Fitted
+    FitResult
 
     Raises
     ------
@@ -261,7 +261,7 @@ def fit(work: Work) -> Fitted:
     # a ResourceWarning comes with garbage collection, in any thread, and says nothing of the model
     said = {one_line(str(w.message)) for w in caught if not issubclass(w.category, ResourceWarning)}
     notes = tuple(sorted(said | _said_of(test_scores)))
-    return Fitted(
+    return FitResult(
         test_scores,
         validation_scores,
         trained.facts,
@@ -274,14 +274,14 @@ def fit(work: Work) -> Fitted:
     )
 
 
-def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix) -> Found:
+def _search(work: FitJob, kind: ModelKind, encoder: Encoder, validation: Matrix) -> SearchResult:
     """Search for the parameters with the highest average precision on the validation rows.
 
     The result is empty where the entry asks for no search.
     """
     asked = work.entry.search
     if asked is None:
-        return Found({}, float("nan"), [])
+        return SearchResult({}, float("nan"), [])
     y = work.y[work.validation]
     if not 0 < y.sum() < len(y):
         raise NotApplicable(
@@ -302,11 +302,11 @@ def _search(work: Work, kind: ModelKind, encoder: Encoder, validation: Matrix) -
         return float(average_precision_score(y, models.score(kind, estimator, validation)))
 
     if not space:
-        return Found({}, float("nan"), [])
+        return SearchResult({}, float("nan"), [])
     return search(value, space, asked.trials, work.seed, told=_teller(work.key), first={})
 
 
-def _teller(key: str) -> Told:
+def _teller(key: str) -> ProgressReport:
     """Make a function that prints the progress of a long search on standard error."""
     last = time.monotonic()
 
@@ -326,7 +326,7 @@ def _with(entry: Model, params: dict[str, Any]) -> Model:
     return entry.model_copy(update={"params": {**entry.params, **own}})
 
 
-def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None) -> Rows:
+def _rows(work: FitJob, encoder: Encoder, validation: Matrix, ratio: float | None) -> Rows:
     """Collect the rows to fit on: those of the strategy, or those that another ratio gives."""
     rows, synthetic, synthetic_y = work.rows, work.synthetic, work.synthetic_y
     if ratio is not None and work.strategy is not None:
@@ -348,21 +348,21 @@ def _rows(work: Work, encoder: Encoder, validation: Matrix, ratio: float | None)
         models.kind_of(work.key, work.entry), Encoded(encoder, work.X, rows, synthetic)
     )
     encoded = Rows(X, y, validation, work.y[work.validation], encoder.is_category)
-    if work.stakes is None:
+    if work.cost_margins is None:
         return encoded
-    natural_y, natural = work.y[work.train], work.stakes[work.train]
+    natural_y, natural = work.y[work.train], work.cost_margins[work.train]
     means = np.stack([natural[natural_y == label].mean(axis=0) for label in (0, 1)])
     # a synthetic row gets the mean costs of the natural training rows of its class
-    stakes = np.vstack([work.stakes[rows], means[synthetic_y]])
+    cost_margins = np.vstack([work.cost_margins[rows], means[synthetic_y]])
     costed = (
-        class_weights.cost_weights(y, stakes, natural_y, natural)
+        class_weights.cost_weights(y, cost_margins, natural_y, natural)
         if work.entry.costs == "weights"
         else None
     )
-    return encoded._replace(weights=costed, stakes=stakes)
+    return encoded._replace(weights=costed, cost_margins=cost_margins)
 
 
-def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, Learned]:
+def _learn(work: FitJob, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, Learned]:
     """Fit on the device, and move the result to the CPU.
 
     Scores are computed on the CPU, where a champion also has to run on any machine.
@@ -379,15 +379,15 @@ def _learn(work: Work, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, 
 
 
 def _fitted(
-    work: Work, entry: Model, kind: ModelKind, rows: Rows, estimator: Any
+    work: FitJob, entry: Model, kind: ModelKind, rows: Rows, estimator: Any
 ) -> tuple[Any, Learned]:
     if entry.costs != "metacost":
         return estimator, models.fit(kind, estimator, rows)
     from counterpoise.models.metacost import MetaCost
 
     relabelling = MetaCost(models.prepared(kind, estimator, rows), random_state=work.seed)
-    assert rows.stakes is not None
-    relabelling.fit(rows.X.whole(), rows.y, stakes=rows.stakes)
+    assert rows.cost_margins is not None
+    relabelling.fit(rows.X.whole(), rows.y, cost_margins=rows.cost_margins)
     return relabelling.estimator_, Learned({"relabelled": float(sum(relabelling.relabelled_))}, {})
 
 

@@ -25,7 +25,7 @@ from counterpoise.data.folds import Fold, Parts
 from counterpoise.data.tables import Table, in_file
 from counterpoise.engine import cell_keys, dask_cluster, devices, parallel, resampling
 from counterpoise.engine.cell_store import CellStore, StoredObject
-from counterpoise.engine.fit import Fitted, Work, fit, searches_ratio
+from counterpoise.engine.fit import FitJob, FitResult, fit, searches_ratio
 from counterpoise.engine.parallel import Killed
 from counterpoise.models import registry as models
 
@@ -45,7 +45,7 @@ class FitId(NamedTuple):
     fold: int
 
 
-class FitJob(NamedTuple):
+class PlannedFit(NamedTuple):
     """A fit to be made.
 
     Attributes
@@ -69,14 +69,14 @@ class FitOutcome(NamedTuple):
     ----------
     status, reason : str
         One of `counterpoise.core.outcome`; the reason is "" for status ok.
-    result : Fitted or None
+    result : FitResult or None
     made : dict
         The result's origin (`counterpoise.core.revision.Origin`).
     """
 
     status: str
     reason: str
-    result: Fitted | None
+    result: FitResult | None
     made: dict[str, Any]
 
 
@@ -91,7 +91,7 @@ class DatasetFits:
     table : Table
     parts : Parts
     costs : ndarray of shape (n, 2)
-        Misclassification costs of each row (`CostMatrix.stakes`).
+        Misclassification costs of each row (`CostMatrix.cost_margins`).
     counts : mapping of str to list of dict
         The class counts that `resample` wrote, for each strategy that ran in every fold.
     folder : Path
@@ -101,7 +101,7 @@ class DatasetFits:
 
     Attributes
     ----------
-    jobs : list of FitJob
+    jobs : list of PlannedFit
         All fits, one for each strategy, model and fold.
     folds : dict of (int, int) to Fold
         By repeat and fold.
@@ -127,7 +127,7 @@ class DatasetFits:
         of_costs = (
             cell_keys.of_arrays(costs) if any(params.models[m].costs for m in params.models) else ""
         )
-        self.jobs: list[FitJob] = []
+        self.jobs: list[PlannedFit] = []
         for strategy, made in counts.items():
             for count in made:
                 place = count["repeat"], count["fold"]
@@ -145,7 +145,7 @@ class DatasetFits:
                         self._split_up(found),
                     )
                     self.jobs.append(
-                        FitJob(found, key, count["negatives_after"] + count["positives_after"])
+                        PlannedFit(found, key, count["negatives_after"] + count["positives_after"])
                     )
 
     def outcomes(self, store: CellStore) -> tuple[dict[FitId, FitOutcome], int]:
@@ -198,8 +198,8 @@ class DatasetFits:
         return {job.id: found[job.key] for job in self.jobs}, len(fresh)
 
     def _attempts(
-        self, fresh: Sequence[FitJob], seconds: Mapping[str, float]
-    ) -> Iterator[tuple[tuple[FitJob, Work], Any]]:
+        self, fresh: Sequence[PlannedFit], seconds: Mapping[str, float]
+    ) -> Iterator[tuple[tuple[PlannedFit, FitJob], Any]]:
         """Yield fits with their results as they are done, here or on the cluster that is named."""
         if dask_cluster.address() is None:
             alone = self.table.X.nbytes > parallel.LARGE_BYTES
@@ -217,13 +217,13 @@ class DatasetFits:
                     yield work, _attempt(work)
 
     def _longest_first(
-        self, fresh: Sequence[FitJob], seconds: Mapping[str, float]
-    ) -> Iterator[tuple[FitJob, Work]]:
+        self, fresh: Sequence[PlannedFit], seconds: Mapping[str, float]
+    ) -> Iterator[tuple[PlannedFit, FitJob]]:
         """Yield jobs with their input, so that no core is left with a long fit at the end.
 
         The first fit of each model shows its time per row; `seconds` is filled meanwhile.
         """
-        by_strategy: dict[str, list[FitJob]] = {}
+        by_strategy: dict[str, list[PlannedFit]] = {}
         for job in fresh:
             by_strategy.setdefault(job.id.strategy, []).append(job)
         width = self.table.X.itemsize * self.table.X.shape[1]
@@ -255,10 +255,10 @@ class DatasetFits:
             else made
         )
 
-    def _work(self, job: FitJob, made: tuple[Index, Matrix, Labels]) -> Work:
+    def _work(self, job: PlannedFit, made: tuple[Index, Matrix, Labels]) -> FitJob:
         found, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
         strategy = found.strategy, self.params.strategies[found.strategy]
-        return Work(
+        return FitJob(
             found.model,
             entry,
             self._seed(found),
@@ -270,7 +270,7 @@ class DatasetFits:
             fold.test,
             *made,
             strategy=strategy,
-            stakes=self.costs if entry.costs is not None else None,
+            cost_margins=self.costs if entry.costs is not None else None,
             device=devices.resolved(entry.device),
             distributed=self._split_up(found),
         )
@@ -292,20 +292,20 @@ class DatasetFits:
         return strategy if searches_ratio(self.params.models[found.model], strategy) else None
 
 
-def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Iterator[FitJob]:
+def longest_first(jobs: Iterable[PlannedFit], seconds: Mapping[str, float]) -> Iterator[PlannedFit]:
     """Yield jobs in the order of their start: one of each model, then the longest first.
 
     Parameters
     ----------
-    jobs : iterable of FitJob
+    jobs : iterable of PlannedFit
     seconds : mapping of str to float
         By model, the seconds per row of its last fit. It is filled while the jobs run.
 
     Yields
     ------
-    FitJob
+    PlannedFit
     """
-    waiting: dict[str, list[FitJob]] = {}
+    waiting: dict[str, list[PlannedFit]] = {}
     for job in sorted(jobs, key=lambda job: job.rows):
         waiting.setdefault(job.id.model, []).append(job)
     begun = set(seconds)
@@ -323,7 +323,7 @@ def longest_first(jobs: Iterable[FitJob], seconds: Mapping[str, float]) -> Itera
             del waiting[model]
 
 
-def _attempt(job: tuple[FitJob, Work]) -> tuple[str, str, Fitted | None, float]:
+def _attempt(job: tuple[PlannedFit, FitJob]) -> tuple[str, str, FitResult | None, float]:
     """Make a fit; where a model cannot be fitted, return the reason and let the others go on."""
     start = time.perf_counter()
     return *attempted(partial(fit, job[1])), time.perf_counter() - start
@@ -333,12 +333,12 @@ SERIES = "history."
 """Prefix of the learning curve's arrays in the cell store."""
 
 
-def stored_of(result: Fitted, made: Mapping[str, Any]) -> StoredObject:
+def stored_of(result: FitResult, made: Mapping[str, Any]) -> StoredObject:
     """Convert a fit to an object of the cell store.
 
     Parameters
     ----------
-    result : Fitted
+    result : FitResult
     made : mapping of str
         The origin of the fit.
 
@@ -355,7 +355,7 @@ def stored_of(result: Fitted, made: Mapping[str, Any]) -> StoredObject:
     return StoredObject(arrays, {**facts, "history": list(result.history), "made": dict(made)})
 
 
-def fitted_of(stored: StoredObject) -> Fitted:
+def fitted_of(stored: StoredObject) -> FitResult:
     """Convert an object of the cell store back to a fit.
 
     Parameters
@@ -365,11 +365,11 @@ def fitted_of(stored: StoredObject) -> Fitted:
 
     Returns
     -------
-    Fitted
+    FitResult
     """
     facts, arrays = stored.facts, stored.arrays
     history = {name: arrays[SERIES + name].tolist() for name in facts["history"]}
-    return Fitted(
+    return FitResult(
         arrays["test"],
         arrays["validation"],
         facts["facts"],

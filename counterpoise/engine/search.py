@@ -45,11 +45,11 @@ Space = Mapping[str, Range | Sequence[Any]]
 """For every parameter a range, or a list of choices of any kind."""
 Value = Callable[[dict[str, Any], Report], float]
 """Evaluates a set of parameters, such as by the average precision on the validation rows."""
-Told = Callable[[int, int, float | None], object]
+ProgressReport = Callable[[int, int, float | None], object]
 """Takes the number of trials done, the number of all trials, and the best value so far."""
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """The result of a search.
 
     Attributes
@@ -86,9 +86,9 @@ def search(
     space: Space,
     trials: int,
     seed: int,
-    told: Told | None = None,
+    told: ProgressReport | None = None,
     first: dict[str, Any] | None = None,
-) -> Found:
+) -> SearchResult:
     """Search for the parameters with the highest value.
 
     Parameters
@@ -112,7 +112,7 @@ def search(
 
     Returns
     -------
-    Found
+    SearchResult
 
     Raises
     ------
@@ -165,7 +165,7 @@ def search(
         raise (NotApplicable if not_applicable else RuntimeError)(
             f"all {trials} trials of the search failed, the first with {rows[0]['reason']}"
         )
-    return Found(copy.deepcopy(best["params"]), best["value"], rows)
+    return SearchResult(copy.deepcopy(best["params"]), best["value"], rows)
 
 
 def _known(study: optuna.Study, trial: optuna.Trial) -> _Outcome | None:

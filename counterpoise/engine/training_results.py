@@ -17,17 +17,17 @@ from counterpoise.core.outcome import OK
 from counterpoise.data import folds as splits
 from counterpoise.data.folds import Fold, Parts
 from counterpoise.engine import devices
-from counterpoise.engine.fit import Fitted
+from counterpoise.engine.fit import FitResult
 from counterpoise.engine.run import FitId, FitOutcome
 
 
-def scores_of(fold: Fold, fitted: Fitted) -> pd.DataFrame:
+def scores_of(fold: Fold, fitted: FitResult) -> pd.DataFrame:
     """Convert the scores of one fit to rows of the stored table.
 
     Parameters
     ----------
     fold : Fold
-    fitted : Fitted
+    fitted : FitResult
 
     Returns
     -------
@@ -50,7 +50,7 @@ def scores_of(fold: Fold, fitted: Fitted) -> pd.DataFrame:
     )
 
 
-OfModel = list[tuple[Fold, Fitted]]
+OfModel = list[tuple[Fold, FitResult]]
 """The fits of one combination, each with its fold."""
 
 
@@ -59,7 +59,7 @@ def histories(fits: OfModel) -> pd.DataFrame:
 
     Parameters
     ----------
-    fits : list of (Fold, Fitted)
+    fits : list of (Fold, FitResult)
         At least one of them has a learning curve.
 
     Returns
@@ -82,12 +82,12 @@ def trials(fits: OfModel) -> list[dict[str, Any]]:
 
     Parameters
     ----------
-    fits : list of (Fold, Fitted)
+    fits : list of (Fold, FitResult)
 
     Returns
     -------
     list of dict
-        As in `counterpoise.engine.search.Found`, each with its repeat and fold.
+        As in `counterpoise.engine.search.SearchResult`, each with its repeat and fold.
     """
     return [
         {"repeat": fold.repeat, "fold": fold.fold, **trial}

@@ -29,7 +29,7 @@ class CostMatrix(NamedTuple):
     true_negative: Vector
 
     @property
-    def stakes(self) -> Vector:
+    def cost_margins(self) -> Vector:
         """Cost of the wrong decision minus cost of the right one, by the row's actual class.
 
         Only this difference matters for the choice of a decision (Elkan 2001, section 2).
@@ -134,7 +134,7 @@ def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
     for side, (wrong, right) in enumerate(
         (("false_positive", "true_negative"), ("false_negative", "true_positive"))
     ):
-        stake = made.stakes[:, side]
+        stake = made.cost_margins[:, side]
         if (stake < 0).any():
             raise _wrong(
                 f"A {wrong} costs less than a {right}.",
@@ -144,13 +144,13 @@ def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
                 "a wrong decision that costs at least as much as the right one",
                 f"raise the cost of a {wrong}, or lower that of a {right}.",
             )
-    nothing = made.stakes.sum(axis=1) == 0
+    nothing = made.cost_margins.sum(axis=1) == 0
     if nothing.any():
         raise _wrong(
             "There are rows about which no decision costs more than the other.",
             where,
             nothing,
-            made.stakes.sum(axis=1),
+            made.cost_margins.sum(axis=1),
             "something at stake in every row",
             "add a constant with `plus`, or take these rows out.",
         )

@@ -58,7 +58,7 @@ def decide(
     if policy == "cost" and rules.cost == "expected":
         if fold.reason:
             return f"no corrected probabilities: {fold.reason}"
-        limits = thresholds.cheapest(costs.of(fold.test).stakes)
+        limits = thresholds.cheapest(costs.of(fold.test).cost_margins)
         return fold.log_odds >= limits, float(corrections.probability(limits).mean())
     labels = y[fold.validation]
     if policy == "cost":

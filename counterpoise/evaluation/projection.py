@@ -20,7 +20,7 @@ from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.samplers.feature_space import SamplingSpace
 
-Made = tuple[Index, Matrix, Labels]
+MadeRows = tuple[Index, Matrix, Labels]
 """Rows kept, synthetic rows and their labels, as `counterpoise.engine.resampling.read_rows` returns
 them for a fold."""
 
@@ -74,7 +74,7 @@ def project(
     y: Labels,
     cardinalities: tuple[int, ...],
     train: Index,
-    made: Mapping[str, Made],
+    made: Mapping[str, MadeRows],
     seed: int,
     *,
     most: int = MOST,

@@ -119,7 +119,7 @@ def tuned(y: Labels, scores: NDArray[np.float64], metric: str) -> float:
     return float(ordered[last[np.argmax(np.where(np.isnan(value), -np.inf, value))]])
 
 
-def cheapest(stakes: NDArray[np.float64]) -> NDArray[np.float64]:
+def cheapest(cost_margins: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log odds from which on each row is predicted positive at the lowest expected cost.
 
     Positive is cheaper where p (C_fn - C_tp) >= (1 - p) (C_fp - C_tn), that is, where the odds are
@@ -128,8 +128,8 @@ def cheapest(stakes: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    stakes : ndarray of shape (n, 2)
-        See `CostMatrix.stakes`.
+    cost_margins : ndarray of shape (n, 2)
+        See `CostMatrix.cost_margins`.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def cheapest(stakes: NDArray[np.float64]) -> NDArray[np.float64]:
         Thresholds in log odds; -inf or inf where one of the columns is 0.
     """
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(stakes[:, 0]) - np.log(stakes[:, 1]))
+        return np.asarray(np.log(cost_margins[:, 0]) - np.log(cost_margins[:, 1]))
 
 
 def empirical(y: Labels, scores: NDArray[np.float64], costs: CostMatrix) -> float:

@@ -31,7 +31,7 @@ class Rows(NamedTuple):
     weights : ndarray of shape (n,), optional
     report : callable, optional
         See `Report`.
-    stakes : ndarray of shape (n, 2), optional
+    cost_margins : ndarray of shape (n, 2), optional
         Misclassification costs of each row to fit on (see `counterpoise.models.class_weights`), for
         a model that uses them.
     """
@@ -43,7 +43,7 @@ class Rows(NamedTuple):
     is_category: list[bool]
     weights: Vector | None = None
     report: Report | None = None
-    stakes: Vector | None = None
+    cost_margins: Vector | None = None
 
     @property
     def validation(self) -> tuple[Matrix, Labels] | None:

@@ -1,10 +1,10 @@
 """Weights of training rows, from class weights or from misclassification costs of each row.
 
 Only the cost of the wrong decision minus the cost of the right one counts (Elkan 2001, section
-1.1). The parameters called `stakes` hold this difference in two columns:
+1.1). The parameters called `cost_margins` hold this difference in two columns:
 
-    stakes[:, 0]   negative row: cost of a false positive minus that of a true negative
-    stakes[:, 1]   positive row: cost of a false negative minus that of a true positive
+    cost_margins[:, 0]   negative row: cost of a false positive minus that of a true negative
+    cost_margins[:, 1]   positive row: cost of a false negative minus that of a true positive
 
 No other difference of the four costs changes a decision.
 """
@@ -120,7 +120,7 @@ def class_weights(class_weight: ClassWeight, y: Labels) -> tuple[float, float]:
     return len(y) / (2 * negatives), len(y) / (2 * positives)
 
 
-def check_stakes(stakes: Matrix) -> None:
+def check_cost_margins(cost_margins: Matrix) -> None:
     """Check misclassification costs against Elkan's reasonableness conditions.
 
     A wrong decision may not cost less than the right one (2001, section 1.1). It may cost the same,
@@ -128,7 +128,7 @@ def check_stakes(stakes: Matrix) -> None:
 
     Parameters
     ----------
-    stakes : ndarray of shape (n, 2)
+    cost_margins : ndarray of shape (n, 2)
         Cost of the wrong decision minus cost of the right one, for a negative and for a positive
         row.
 
@@ -137,21 +137,23 @@ def check_stakes(stakes: Matrix) -> None:
     ValueError
         With the first row whose costs are negative or not finite, and the number of such rows.
     """
-    if stakes.ndim != 2 or stakes.shape[1] != 2:
+    if cost_margins.ndim != 2 or cost_margins.shape[1] != 2:
         raise ValueError(
-            f"stakes must have two columns, one for each class; found the shape {stakes.shape}"
+            "cost_margins must have two columns, one for each class; found the shape"
+            f" {cost_margins.shape}"
         )
-    wrong = ~(np.isfinite(stakes) & (stakes >= 0)).all(axis=1)
+    wrong = ~(np.isfinite(cost_margins) & (cost_margins >= 0)).all(axis=1)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ValueError(
             "a wrong decision must cost at least as much as the right one, and a finite amount"
-            f" more; found {stakes[row, 0]:g} more for a false positive and {stakes[row, 1]:g} more"
-            f" for a false negative in row {row}, and {int(wrong.sum())} such rows of {len(stakes)}"
+            f" more; found {cost_margins[row, 0]:g} more for a false positive and"
+            f" {cost_margins[row, 1]:g} more for a false negative in row {row}, and"
+            f" {int(wrong.sum())} such rows of {len(cost_margins)}"
         )
 
 
-def threshold(stakes: Matrix) -> NDArray[np.float64]:
+def threshold(cost_margins: Matrix) -> NDArray[np.float64]:
     """Compute the threshold of each row from its misclassification costs.
 
     It is the lowest probability at which predicting positive costs no more than predicting
@@ -163,7 +165,7 @@ def threshold(stakes: Matrix) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    stakes : ndarray of shape (n, 2)
+    cost_margins : ndarray of shape (n, 2)
         The columns are `alarm`, the extra cost of a false positive, and `miss`, that of a false
         negative.
 
@@ -182,15 +184,17 @@ def threshold(stakes: Matrix) -> NDArray[np.float64]:
     >>> threshold(np.array([[1.0, 3.0], [0.0, 0.0]]))
     array([0.25, 0.5 ])
     """
-    check_stakes(stakes)
+    check_cost_margins(cost_margins)
     # halved before they are added: the sum of two finite costs may overflow
-    alarm, miss = stakes[:, 0] / 2, stakes[:, 1] / 2
+    alarm, miss = cost_margins[:, 0] / 2, cost_margins[:, 1] / 2
     total = alarm + miss
-    half = np.full(len(stakes), 0.5)
+    half = np.full(len(cost_margins), 0.5)
     return np.asarray(np.divide(alarm, total, out=half, where=total > 0))
 
 
-def cost_weights(y: Labels, stakes: Matrix, natural_y: Labels, natural_stakes: Matrix) -> Vector:
+def cost_weights(
+    y: Labels, cost_margins: Matrix, natural_y: Labels, natural_cost_margins: Matrix
+) -> Vector:
     """Weight each row by its misclassification costs, for a model that ignores costs.
 
     Minimizing the cost equals minimizing errors under another distribution, in which a row's
@@ -209,9 +213,9 @@ def cost_weights(y: Labels, stakes: Matrix, natural_y: Labels, natural_stakes: M
 
     Parameters
     ----------
-    y, stakes : ndarray of shape (n,) and (n, 2)
+    y, cost_margins : ndarray of shape (n,) and (n, 2)
         The rows to fit on, with repeated and synthetic ones.
-    natural_y, natural_stakes : ndarray of shape (m,) and (m, 2)
+    natural_y, natural_cost_margins : ndarray of shape (m,) and (m, 2)
         The training rows before resampling.
 
     Returns
@@ -231,12 +235,12 @@ def cost_weights(y: Labels, stakes: Matrix, natural_y: Labels, natural_stakes: M
     B. Zadrozny, J. Langford, N. Abe, "Cost-sensitive learning by cost-proportionate example
     weighting", ICDM 2003. C. Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
     """
-    check_stakes(stakes)
-    check_stakes(natural_stakes)
+    check_cost_margins(cost_margins)
+    check_cost_margins(natural_cost_margins)
     weights = np.empty(len(y))
     for label, name in ((0, "negative"), (1, "positive")):
-        here, natural = y == label, natural_stakes[natural_y == label, label]
-        own = stakes[here, label]
+        here, natural = y == label, natural_cost_margins[natural_y == label, label]
+        own = cost_margins[here, label]
         if not (own.sum() > 0 and natural.sum() > 0):
             raise NotApplicable(
                 f"nothing is at stake in the {name} rows: {own.sum():g} in the {len(own)} fitted"

@@ -177,7 +177,7 @@ class Encoded:
     Attributes
     ----------
     encoder : Encoder
-        Fitted.
+        FitResult.
     X : ndarray of shape (n, p)
         The whole table.
     rows : ndarray of int64

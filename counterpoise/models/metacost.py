@@ -86,14 +86,14 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.max_samples = max_samples
         self.random_state = random_state
 
-    def fit(self, X: Matrix, y: Labels, *, stakes: Matrix) -> MetaCost:
+    def fit(self, X: Matrix, y: Labels, *, cost_margins: Matrix) -> MetaCost:
         """Relabel the rows and fit on them.
 
         Parameters
         ----------
         X : ndarray of shape (n, p)
         y : ndarray of shape (n,), 0 and 1
-        stakes : ndarray of shape (n, 2)
+        cost_margins : ndarray of shape (n, 2)
             Misclassification costs of each row, if it is negative and if it is positive; see
             `counterpoise.models.class_weights`.
 
@@ -110,14 +110,14 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             When a parameter or a cost is invalid.
         """
         check_metacost(self.n_estimators, self.max_samples)
-        if len(stakes) != len(y):
+        if len(cost_margins) != len(y):
             raise ValueError(
-                f"stakes must have one row for each of the {len(y)} rows fitted on; found"
-                f" {len(stakes)}"
+                f"cost_margins must have one row for each of the {len(y)} rows fitted on; found"
+                f" {len(cost_margins)}"
             )
         if not 0 < (y == 1).sum() < len(y):
             raise NotApplicable("MetaCost needs rows of both classes, and these have one alone")
-        least = threshold(stakes)
+        least = threshold(cost_margins)
         labels = (self._probabilities(X, y) >= least).astype(y.dtype)
         self.relabelled_ = Relabelled(
             int(((y == 0) & (labels == 1)).sum()), int(((y == 1) & (labels == 0)).sum())

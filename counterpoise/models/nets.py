@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import pooch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -92,7 +91,8 @@ def keras_on_jax() -> Any:
         )
     # compiling takes longer than a fit: JAX keeps what it compiled, for this machine alone, since
     # another processor may lack instructions that this one has
-    compiled = pooch.os_cache("counterpoise") / "jax" / platform.node()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    compiled = cache / "counterpoise" / "jax" / platform.node()
     jax.config.update("jax_compilation_cache_dir", str(compiled))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
@@ -750,6 +750,7 @@ class Autoencoder(_Net):
         self.model_ = self._layers(random)
 
         def look(steps: int) -> dict[str, float]:
+            assert held is not None
             error = float(self.reconstruction_error(held).mean())
             if report is not None:
                 report(steps, error)

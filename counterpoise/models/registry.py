@@ -845,7 +845,7 @@ def score(kind: ModelKind, estimator: Any, X: Matrix) -> Vector:
     ----------
     kind : ModelKind
     estimator : object
-        Fitted.
+        FitResult.
     X : ndarray of shape (n, columns)
         Encoded rows.
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from counterpoise.core.config import NONE
 from counterpoise.core.types import Cell
@@ -15,10 +14,13 @@ from counterpoise.evaluation import summary
 from counterpoise.evaluation.columns import CONFUSION
 from counterpoise.report import charts, rows_chart
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Tables = Mapping[str, pd.DataFrame]
 """Tables of a dataset's evaluation, by name."""
 
-Drawing = Callable[[], Figure]
+Drawing = Callable[[], "Figure"]
 """Draws a chart when called, in this process or in another one."""
 
 CURVES: dict[Literal["precision_recall", "roc"], str] = {

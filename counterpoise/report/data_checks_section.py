@@ -22,7 +22,7 @@ TITLES = {
 """Title of a finding, by the kind of check."""
 
 
-class Shown(NamedTuple):
+class FindingRow(NamedTuple):
     """A finding as a page shows it.
 
     Attributes
@@ -63,7 +63,7 @@ def counted(content: Mapping[str, Any]) -> str:
     return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in told if count)
 
 
-def shown(content: Mapping[str, Any]) -> list[Shown]:
+def shown(content: Mapping[str, Any]) -> list[FindingRow]:
     """Findings of a dataset's data checks, serious ones first.
 
     Checks that could not run are listed too, so that no finding means that nothing was found.
@@ -75,11 +75,11 @@ def shown(content: Mapping[str, Any]) -> list[Shown]:
 
     Returns
     -------
-    list of Shown
+    list of FindingRow
         In the order of the stage, then the checks that did not run.
     """
     found = [
-        Shown(
+        FindingRow(
             f["severity"],
             TITLES[f["kind"]],
             f["sentence"],
@@ -90,7 +90,7 @@ def shown(content: Mapping[str, Any]) -> list[Shown]:
         for f in content["findings"]
     ]
     return found + [
-        Shown(
+        FindingRow(
             "note",
             TITLES[kind],
             f"This was not looked for: {reason}.",

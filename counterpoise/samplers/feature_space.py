@@ -9,13 +9,13 @@ import numpy as np
 
 from counterpoise.core.types import Index, Matrix
 
-GATHERED = 8 * 2**20
+GATHERED_BYTES = 8 * 2**20
 """Bytes of columns that are gathered at a time to fit a space.
 
 At least one column is gathered.
 """
 
-READ = 2**16
+BLOCK_ROWS = 2**16
 """Number of rows that are read at a time."""
 
 
@@ -245,11 +245,11 @@ class Coded:
 def _columns(X: Matrix, rows: Index | None) -> Iterator[Matrix]:
     """Yield each column of a table, or of some of its rows, as an array that may be modified."""
     n = len(X) if rows is None else len(rows)
-    many = max(1, GATHERED // max(1, n * X.itemsize))
+    many = max(1, GATHERED_BYTES // max(1, n * X.itemsize))
     for first in range(0, X.shape[1], many):
         columns = slice(first, first + many)
         gathered = np.empty((X[:1, columns].shape[1], n), X.dtype)
-        for start in range(0, n, READ):
-            some = slice(start, start + READ)
+        for start in range(0, n, BLOCK_ROWS):
+            some = slice(start, start + BLOCK_ROWS)
             gathered[:, some] = X[some if rows is None else rows[some], columns].T
         yield from gathered

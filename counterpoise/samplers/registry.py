@@ -21,7 +21,7 @@ from counterpoise.core.config import NONE, Strategy
 from counterpoise.core.errors import ConfigurationError, NotApplicable, unknown
 from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.samplers import smote
-from counterpoise.samplers.feature_space import READ, Coded, SamplingSpace
+from counterpoise.samplers.feature_space import BLOCK_ROWS, Coded, SamplingSpace
 
 Rows = TypeVar("Rows", Matrix, Coded)
 Result = TypeVar("Result")
@@ -138,7 +138,8 @@ def _appended(sampler: Any, Z: Matrix, y: Labels) -> Raw:
     # the positions below hold only for this order; compared in blocks, to save a large temporary
     first = made[: len(y)]
     if not all(
-        np.array_equal(first[at : at + READ], Z[at : at + READ]) for at in range(0, len(y), READ)
+        np.array_equal(first[at : at + BLOCK_ROWS], Z[at : at + BLOCK_ROWS])
+        for at in range(0, len(y), BLOCK_ROWS)
     ):
         raise AssertionError(f"{type(sampler).__name__} no longer puts the original rows first")
     return Raw(np.arange(len(y)), made[len(y) :], made_y[len(y) :])

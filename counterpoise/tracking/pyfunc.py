@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from counterpoise.champion.bundle import Champion
-from counterpoise.champion.schema import Noted
+from counterpoise.champion.schema import ScoringNotes
 from counterpoise.core.errors import CounterpoiseError
 
 WHERE = "the request"
@@ -46,7 +46,7 @@ class Served:
         """
         from mlflow.exceptions import MlflowException
 
-        noted = Noted()
+        noted = ScoringNotes()
         try:
             scored = self.champion.score(model_input, WHERE, noted)
         except CounterpoiseError as error:

@@ -21,7 +21,7 @@ from counterpoise.core.errors import LibraryError, ResultError
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.core.seeds import seed_for
 from counterpoise.data import datasets, splitters
-from counterpoise.engine.fit import Work, fit
+from counterpoise.engine.fit import FitJob, fit
 from counterpoise.engine.resampling import resample
 from tests.conftest import Stage
 
@@ -56,7 +56,7 @@ def test_the_bare_script_does_the_projects_own_work(tmp_path: Path) -> None:
         made = resample(table, fold, cell.strategy, entry, seed).resampled
         assert made is not None
         ours = fit(
-            Work(
+            FitJob(
                 cell.model,
                 params.models[cell.model],
                 seed_for(params.seed, "digits", cell.model, "fit", fold.repeat, fold.fold),
@@ -116,6 +116,7 @@ def burnt(seconds: float) -> float:
     return seconds
 
 
+@pytest.mark.slow
 def test_what_the_workers_of_a_stage_took_is_counted(tmp_path: Path) -> None:
     script = (
         "from counterpoise.engine.parallel import side_by_side\nfrom tests.benchmarks.test_speed"

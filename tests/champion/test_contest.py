@@ -26,7 +26,7 @@ from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.making import prove
 from counterpoise.champion.refit import Seeds, aside, refit
 from counterpoise.champion.rules import Rule
-from counterpoise.champion.schema import Column, Noted, Schema
+from counterpoise.champion.schema import Column, Schema, ScoringNotes
 from counterpoise.champion.selection import chosen
 from counterpoise.commands import promote
 from counterpoise.core import config, files, paths
@@ -251,7 +251,7 @@ def test_rows_of_any_type_give_the_numbers_of_the_typed_table() -> None:
     frame = tables.frame_of(table.X, table.features, table.categories)
     texts = frame.astype(object).where(frame.notna(), None)
     for rows in (frame, texts, texts[texts.columns[::-1]], frame.convert_dtypes()):
-        np.testing.assert_array_equal(schema.rows(rows, "here", Noted()).X, table.X)
+        np.testing.assert_array_equal(schema.rows(rows, "here", ScoringNotes()).X, table.X)
     assert [column.kind for column in schema.columns] == [
         "number",
         "category",
@@ -277,7 +277,7 @@ def test_a_wrong_value_is_told_with_its_column_and_row(value: Any, told: str) ->
     frame = tables.frame_of(table.X, table.features, table.categories).astype({"income": object})
     frame.loc[4, "income"] = value
     with pytest.raises(TableError, match=told) as caught:
-        schema.rows(frame, "new.csv", Noted(), first=1000)
+        schema.rows(frame, "new.csv", ScoringNotes(), first=1000)
     assert caught.value.where == "new.csv, column 'income', row 1,005"
 
 
@@ -292,12 +292,12 @@ def test_a_list_in_place_of_a_label_is_told() -> None:
         }
     )
     with pytest.raises(TableError, match="holds lists") as caught:
-        Schema.of(mixed_table(), ENTRY).rows(frame, "the request", Noted())
+        Schema.of(mixed_table(), ENTRY).rows(frame, "the request", ScoringNotes())
     assert caught.value.where == "the request, column 'region', row 2"
 
 
 def test_unseen_labels_are_missing_and_counted_over_batches() -> None:
-    schema, noted = Schema.of(mixed_table(), ENTRY), Noted()
+    schema, noted = Schema.of(mixed_table(), ENTRY), ScoringNotes()
     frame = pd.DataFrame(
         {
             "age": [1.0] * 4,
@@ -367,8 +367,8 @@ def test_the_same_procedure_on_a_folds_rows_scores_a_raw_csv_as_the_stages_did(
     seeds = Seeds(
         seed_for(5, "mine", strategy, "resample", 0, 1), seed_for(5, "mine", model, "fit", 0, 1)
     )
-    stakes = costs.matrix(params.costs_of("mine"), table, "here").stakes
-    made = refit(params, cell, table, fold.train, fold.validation, seeds, stakes)
+    cost_margins = costs.matrix(params.costs_of("mine"), table, "here").cost_margins
+    made = refit(params, cell, table, fold.train, fold.validation, seeds, cost_margins)
     right = Calibrator.fit(
         kind, table.y[fold.validation], made.trained.score(table.X[fold.validation]), made.factor
     )
@@ -385,7 +385,7 @@ def test_the_same_procedure_on_a_folds_rows_scores_a_raw_csv_as_the_stages_did(
     champion.save(tmp_path / "bundle")
     raw_rows().iloc[fold.test].to_csv(tmp_path / "rows.csv", index=False)
     rows = pd.read_csv(tmp_path / "rows.csv", dtype={"region": str, "plan": str, "paperless": str})
-    found = Champion.load(tmp_path / "bundle").score(rows, "rows.csv", Noted())
+    found = Champion.load(tmp_path / "bundle").score(rows, "rows.csv", ScoringNotes())
     np.testing.assert_array_equal(found.score, expected.test_scores)
     np.testing.assert_allclose(found.probability, expected.corrected, rtol=1e-12)
 
@@ -643,6 +643,7 @@ print(json.dumps(_load_pyfunc("bundle").predict(rows)["probability"].tolist()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["xgboost_focal", "balanced_random_forest", "mlp"])
 def test_a_model_scores_with_its_requirements_and_the_code_beside_it_alone(
     model: str, tmp_path: Path
@@ -692,7 +693,7 @@ def test_a_model_scores_with_its_requirements_and_the_code_beside_it_alone(
     )
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(
-        json.loads(done.stdout.splitlines()[-1]), champion.score(frame, "here", Noted())[1]
+        json.loads(done.stdout.splitlines()[-1]), champion.score(frame, "here", ScoringNotes())[1]
     )
 
 

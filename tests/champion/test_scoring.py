@@ -28,7 +28,7 @@ import pytest
 from counterpoise.champion import scoring
 from counterpoise.champion.bundle import Champion
 from counterpoise.champion.rules import Rule
-from counterpoise.champion.schema import Noted
+from counterpoise.champion.schema import ScoringNotes
 from counterpoise.commands import promote, score
 from counterpoise.core.errors import guarded
 from counterpoise.core.paths import REPOSITORY
@@ -273,6 +273,7 @@ MOST_GROWTH = 100 * 2**20
 """The table itself, as pandas holds it, takes 250 MiB more than one of 10,000 rows."""
 
 
+@pytest.mark.slow
 def test_a_million_rows_take_the_memory_of_a_few(tmp_path: Path) -> None:
     table = mixed_table()
     champion = small("logistic_regression", table)
@@ -428,6 +429,7 @@ def test_a_dataset_is_scored_by_its_champion(place: Path, tmp_path: Path) -> Non
     assert (status, "There is no model models:/counterpoise-nobody@champion" in said) == (1, True)
 
 
+@pytest.mark.slow
 def test_the_server_answers_as_the_command_line_does(
     server: str, place: Path, tmp_path: Path
 ) -> None:
@@ -504,7 +506,7 @@ def test_python_asks_it_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         model = mlflow.pyfunc.load_model("models:/counterpoise-mine@champion")
         found = model.predict(raw_rows().astype({"calls": float, "paperless": str, "region": str}))
     (bundle,) = place.glob("mlartifacts/mine/models/*/artifacts/data/bundle")
-    expected = Champion.load(bundle).score(raw_rows(), "here", Noted())
+    expected = Champion.load(bundle).score(raw_rows(), "here", ScoringNotes())
     np.testing.assert_array_equal(found["probability"], expected.probability)
     np.testing.assert_array_equal(found["decision"], expected.decision)
 
@@ -517,6 +519,6 @@ def test_a_table_of_labels_alone_is_scored() -> None:
         {"flag": ("False", "True")},
     )
     scored = small("logistic_regression", table).score(
-        pd.DataFrame({"flag": [True, False, None]}), "here", Noted()
+        pd.DataFrame({"flag": [True, False, None]}), "here", ScoringNotes()
     )
     assert scored.decision.tolist()[:2] == [True, False]

@@ -123,6 +123,7 @@ def rot(path: Path) -> None:
     subprocess.run([sys.executable, "-c", script, str(path)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("link", "where"), [("copy", "workspace"), ("copy", "cache"), ("hardlink", "cache")]
 )

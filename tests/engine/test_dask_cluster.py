@@ -31,13 +31,15 @@ from counterpoise.data import folds as splits
 from counterpoise.data import splitters, tables
 from counterpoise.data.tables import Table
 from counterpoise.engine import dask_cluster
-from counterpoise.engine.fit import Fitted, Work, fit
+from counterpoise.engine.fit import FitJob, FitResult, fit
 from stages import train
 from tests.conftest import Stage, mixed_table, numeric_table
 from tests.helpers.dask_processes import scheduling, working
 from tests.helpers.servers import free_port
 
-Attempt = tuple[str, str, Fitted | None]
+Attempt = tuple[str, str, FitResult | None]
+
+pytestmark = pytest.mark.slow
 
 TOLERANCE = 0.03
 """Of average precision, between one model over parts and the same in one place: what
@@ -204,10 +206,10 @@ def rare(rows: int = 12_000, positives: int = 300) -> tuple[np.ndarray, np.ndarr
     return X, y
 
 
-def whole(key: str, **params: Any) -> Work:
+def whole(key: str, **params: Any) -> FitJob:
     X, y = rare()
     thirds = np.array_split(np.random.default_rng(6).permutation(len(y)), 3)
-    return Work(
+    return FitJob(
         key,
         Model(params=params),
         3,
@@ -221,7 +223,7 @@ def whole(key: str, **params: Any) -> Work:
     )
 
 
-def over_parts(work: Work) -> Attempt:
+def over_parts(work: FitJob) -> Attempt:
     """What becomes of a model that is fitted over parts, with the cluster that is named."""
     with dask_cluster.connected():
         return attempted(lambda: fit(replace(work, distributed=True)))

@@ -24,7 +24,7 @@ from counterpoise.core import config, files, paths, yaml12
 from counterpoise.core.config import Model, Params
 from counterpoise.core.errors import ConfigurationError, DeviceError
 from counterpoise.engine import devices
-from counterpoise.engine.fit import Work, fit, train
+from counterpoise.engine.fit import FitJob, fit, train
 from counterpoise.evaluation import levels
 from counterpoise.models import registry as models
 from counterpoise.tracking import items
@@ -68,7 +68,7 @@ def here(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return results
 
 
-def on(device: str, model: str = "xgboost", **params: Any) -> Work:
+def on(device: str, model: str = "xgboost", **params: Any) -> FitJob:
     work = work_of("mine", TABLE, model=model, **params)
     return replace(
         work,
@@ -322,7 +322,7 @@ def test_what_was_fitted_on_a_device_is_asked_on_the_cpu_and_so_is_its_champion(
     work = replace(
         work,
         entry=work.entry.model_copy(update={"costs": costs}),
-        stakes=np.ones((len(TABLE.y), 2)),
+        cost_margins=np.ones((len(TABLE.y), 2)),
     )
     with pytest.warns(UserWarning, match="Device is changed from GPU to CPU"):
         trained = train(work)
@@ -340,8 +340,8 @@ def test_a_champion_is_refitted_on_the_cpu_where_its_device_is_not_there_and_tha
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def champion(model: str) -> Any:
-        cell, seeds, stakes = ("none", model), Seeds(1, 1), np.ones((len(TABLE.y), 2))
-        return refit(params, cell, TABLE, TRAIN, VALIDATION, seeds, stakes)
+        cell, seeds, cost_margins = ("none", model), Seeds(1, 1), np.ones((len(TABLE.y), 2))
+        return refit(params, cell, TABLE, TRAIN, VALIDATION, seeds, cost_margins)
 
     params: Params = config.parse(PARAMS)
     plain, either, fast = (champion(model) for model in ("xgboost", "either", "fast"))

@@ -347,7 +347,7 @@ def fit_of(name):
     rows = np.arange(len(table.y))
     train, validation, test = rows[:160], rows[160:200], rows[200:]
     strategy = ("smote", Strategy()) if entry.search else ("none", Strategy())
-    work = fit.Work(
+    work = fit.FitJob(
         name, entry, 1, table.X, table.y, table.cardinalities, train, validation, test, train,
         table.X[:0], table.y[:0], strategy, np.ones((len(rows), 2)),
     )
@@ -395,6 +395,7 @@ for name in samplers.SAMPLERS:
 '''
 
 
+@pytest.mark.slow
 def test_every_kind_runs_no_source_that_its_key_does_not_hash() -> None:
     done = subprocess.run(
         [sys.executable, "-c", RUN], cwd=REPOSITORY, capture_output=True, text=True, timeout=600

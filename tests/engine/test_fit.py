@@ -21,12 +21,14 @@ from counterpoise.core.config import Model, Strategy
 from counterpoise.core.errors import ConfigurationError, NotApplicable, TableError
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters, tables
-from counterpoise.engine.fit import Fitted, Work, fit
+from counterpoise.engine.fit import FitJob, FitResult, fit
 from counterpoise.evaluation import costs
 from counterpoise.models import class_weights
 from counterpoise.models import registry as models
 from counterpoise.samplers import registry as samplers
 from tests.conftest import Stage, fit_keys, numeric_table
+
+pytestmark = pytest.mark.slow
 
 TABLE = numeric_table()
 TRAIN, VALIDATION, TEST = np.arange(150), np.arange(150, 190), np.arange(190, 240)
@@ -35,10 +37,10 @@ STAKES = np.column_stack([np.full(240, 1.0), np.random.default_rng(5).uniform(2,
 QUICK = {"params": {"n_estimators": 15}}
 
 
-def work_of(model: str, rows: np.ndarray = TRAIN, strategy: str = "none", **entry: Any) -> Work:
+def work_of(model: str, rows: np.ndarray = TRAIN, strategy: str = "none", **entry: Any) -> FitJob:
     one = Model.model_validate({"model": model, **entry})
-    stakes = STAKES if one.costs is not None else None
-    return Work(
+    cost_margins = STAKES if one.costs is not None else None
+    return FitJob(
         "mine",
         one,
         7,
@@ -52,7 +54,7 @@ def work_of(model: str, rows: np.ndarray = TRAIN, strategy: str = "none", **entr
         TABLE.X[:0],
         TABLE.y[:0],
         (strategy, Strategy()),
-        stakes,
+        cost_margins,
     )
 
 
@@ -92,10 +94,10 @@ def test_synthetic_rows_have_what_is_at_stake_in_their_class_on_average() -> Non
         synthetic_y=TABLE.y[POSITIVES],
     )
     y = np.concatenate([TABLE.y[TRAIN], TABLE.y[POSITIVES]])
-    stakes = np.vstack(
+    cost_margins = np.vstack(
         [STAKES[TRAIN], np.tile(STAKES[POSITIVES].mean(axis=0), (len(POSITIVES), 1))]
     )
-    expected = class_weights.cost_weights(y, stakes, TABLE.y[TRAIN], STAKES[TRAIN])
+    expected = class_weights.cost_weights(y, cost_margins, TABLE.y[TRAIN], STAKES[TRAIN])
     reference = XGBClassifier(n_estimators=15, tree_method="hist", n_jobs=1, random_state=7)
     reference.fit(TABLE.X[np.concatenate([TRAIN, POSITIVES])], y, sample_weight=expected)
     np.testing.assert_allclose(
@@ -140,7 +142,7 @@ def test_the_weight_of_a_booster_within_a_model_is_known_to_the_correction() -> 
 
 def searched(
     model: str, space: dict[str, Any], strategy: str = "none", trials: int = 4, **more: Any
-) -> Fitted:
+) -> FitResult:
     return fit(work_of(model, strategy=strategy, search={"trials": trials, "space": space}, **more))
 
 
@@ -214,7 +216,7 @@ def test_metacost_is_searched_and_a_trial_that_leaves_one_class_is_no_end() -> N
         costs="metacost",
         search={"trials": 4, "space": {"n_neighbors": [9, 75]}},
     )
-    work = dataclasses.replace(work, stakes=np.ones((240, 2)))
+    work = dataclasses.replace(work, cost_margins=np.ones((240, 2)))
     fitted = fit(work)
     reasons = {
         trial["reason"].partition(":")[0]
@@ -230,7 +232,7 @@ def test_metacost_is_searched_and_a_trial_that_leaves_one_class_is_no_end() -> N
     )
     alone = work_of("nearest_neighbors", costs="metacost", params=best["params"])
     np.testing.assert_array_equal(
-        fitted.test, fit(dataclasses.replace(alone, stakes=work.stakes)).test
+        fitted.test, fit(dataclasses.replace(alone, cost_margins=work.cost_margins)).test
     )
     neighbours = {"n_neighbors": {"low": 70, "high": 90}}
     hopeless = work_of(
@@ -243,7 +245,7 @@ def test_metacost_is_searched_and_a_trial_that_leaves_one_class_is_no_end() -> N
         NotApplicable,
         match=r"all 2 trials of the search failed, .* MetaCost made all 150 rows negative",
     ):
-        fit(dataclasses.replace(hopeless, stakes=work.stakes))
+        fit(dataclasses.replace(hopeless, cost_margins=work.cost_margins))
 
 
 def test_what_is_at_stake_belongs_to_the_rows_that_are_fitted_on_whatever_the_ratio() -> None:
@@ -397,12 +399,6 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
             None,
         ),
         ("mlp", {"params": {"layers": []}}, "A model's parameter has a wrong value.", None),
-        (
-            "mlp",
-            {"params": {"layers": [100_000, 100_000]}},
-            "A model's parameter has a wrong value.",
-            None,
-        ),
         (
             "mlp",
             {"params": {"steps": 10, "epochs": 2}},

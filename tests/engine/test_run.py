@@ -21,8 +21,8 @@ from counterpoise.core.outcome import reason_of
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters, tables
 from counterpoise.engine import resampling, run, training_results
-from counterpoise.engine.fit import Fitted
-from counterpoise.engine.run import DatasetFits, FitId, FitJob, FitOutcome, longest_first
+from counterpoise.engine.fit import FitResult
+from counterpoise.engine.run import DatasetFits, FitId, FitOutcome, PlannedFit, longest_first
 from tests.conftest import Stage, fit_keys, mixed_table, numeric_table
 
 MODELS: dict[str, Any] = {
@@ -225,7 +225,7 @@ def test_what_takes_longest_begins_first_once_one_of_each_model_has_shown_how_lo
 ) -> None:
     seconds_by_row = {"a": 1.0, "b": 0.1, "c": 0.01}
     waiting = [
-        FitJob(FitId("none", model, 0, k), str(k), rows) for k, (model, rows) in enumerate(jobs)
+        PlannedFit(FitId("none", model, 0, k), str(k), rows) for k, (model, rows) in enumerate(jobs)
     ]
     seconds: dict[str, float] = {}
     begun = []
@@ -400,7 +400,7 @@ def test_who_made_a_fit_and_what_it_took_come_out_of_the_store_with_it(
 def test_a_combination_that_fails_in_the_second_look_alone_is_in_the_comparison() -> None:
     nothing = np.empty(0)
     fine = FitOutcome(
-        "ok", "", Fitted(nothing, nothing, {"rows_fitted": 5}, (), {}, [], 0.0, 0.0, None), {}
+        "ok", "", FitResult(nothing, nothing, {"rows_fitted": 5}, (), {}, [], 0.0, 0.0, None), {}
     )
     refused = FitOutcome("not_applicable", "too few", None, {})
     outcomes = {FitId("none", "forest", 0, 0): fine, FitId("none", "forest", 1, 0): refused}

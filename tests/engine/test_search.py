@@ -20,7 +20,7 @@ from counterpoise.core import config
 from counterpoise.core.config import Range, Search
 from counterpoise.core.errors import ConfigurationError, NotApplicable
 from counterpoise.core.paths import REPOSITORY
-from counterpoise.engine.search import Found, Report, search
+from counterpoise.engine.search import Report, SearchResult, search
 from tests.conftest import numeric_table
 
 SPACE: dict[str, Any] = {
@@ -51,12 +51,12 @@ def bowl(params: dict[str, Any], report: Report) -> float:
     return worth
 
 
-def table(found: Found) -> str:
+def table(found: SearchResult) -> str:
     """Byte for byte."""
     return json.dumps([found.params, found.value, found.trials])
 
 
-def states(found: Found) -> list[str]:
+def states(found: SearchResult) -> list[str]:
     return [trial["state"] for trial in found.trials]
 
 
@@ -68,7 +68,7 @@ LINE: dict[str, Any] = {"x": Range(low=0.0, high=10.0)}
 
 
 @pytest.fixture(scope="module")
-def whole() -> Found:
+def whole() -> SearchResult:
     return search(bowl, SPACE, TRIALS, 7)
 
 
@@ -89,7 +89,7 @@ def test_the_optimum_is_found_better_than_by_chance() -> None:
     assert sum(s > d for s, d in zip(searched, drawn, strict=True)) >= 4
 
 
-def test_the_best_is_the_highest_of_the_complete_trials(whole: Found) -> None:
+def test_the_best_is_the_highest_of_the_complete_trials(whole: SearchResult) -> None:
     complete = [trial for trial in whole.trials if trial["state"] == "complete"]
     assert whole.value == max(trial["value"] for trial in complete)
     assert whole.params == next(
@@ -103,7 +103,7 @@ def test_of_equal_trials_the_earliest_is_taken() -> None:
     assert found.params == found.trials[0]["params"]
 
 
-def test_numbers_and_choices_come_as_the_space_has_them(whole: Found) -> None:
+def test_numbers_and_choices_come_as_the_space_has_them(whole: SearchResult) -> None:
     for trial in whole.trials:
         params = trial["params"]
         assert list(params) == sorted(SPACE)
@@ -145,16 +145,16 @@ def test_a_range_of_two_whole_numbers_by_its_logarithm_stays_whole() -> None:
     assert sum(x < 100 for x in seen) > 10
 
 
-def test_the_same_seed_makes_the_same_trials_and_another_seed_others(whole: Found) -> None:
+def test_the_same_seed_makes_the_same_trials_and_another_seed_others(whole: SearchResult) -> None:
     assert table(search(bowl, SPACE, TRIALS, 7)) == table(whole)
     assert table(search(bowl, SPACE, TRIALS, 8)) != table(whole)
 
 
-def test_the_order_of_the_keys_is_of_no_consequence(whole: Found) -> None:
+def test_the_order_of_the_keys_is_of_no_consequence(whole: SearchResult) -> None:
     assert table(search(bowl, dict(reversed(SPACE.items())), TRIALS, 7)) == table(whole)
 
 
-def test_a_larger_budget_begins_with_the_same_trials(whole: Found) -> None:
+def test_a_larger_budget_begins_with_the_same_trials(whole: SearchResult) -> None:
     assert search(bowl, SPACE, TRIALS + 4, 7).trials[:TRIALS] == whole.trials
 
 
@@ -176,7 +176,7 @@ def test_an_interrupt_goes_through() -> None:
 # Pruning, and what counts in the budget.
 
 
-def test_hopeless_trials_are_pruned_and_count_in_the_budget(whole: Found) -> None:
+def test_hopeless_trials_are_pruned_and_count_in_the_budget(whole: SearchResult) -> None:
     assert [trial["trial"] for trial in whole.trials] == list(range(TRIALS))
     assert {"complete", "pruned", "failed"} == set(states(whole))
     for trial in whole.trials:

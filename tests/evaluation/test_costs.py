@@ -49,7 +49,7 @@ def test_a_cost_is_a_number_or_reckoned_from_a_column_of_the_row() -> None:
     assert made.false_negative.tolist() == [120, 20, 27.5, 40]
     assert made.true_positive.tolist() == [10] * 4
     assert made.true_negative.tolist() == [0] * 4
-    np.testing.assert_allclose(made.stakes, [[12, 110], [10, 10], [10.15, 17.5], [10.4, 30]])
+    np.testing.assert_allclose(made.cost_margins, [[12, 110], [10, 10], [10.15, 17.5], [10.4, 30]])
     assert matrix_of(
         RAW, {"false_negative": "Amount", "true_negative": 0}
     ).false_negative.tolist() == [100, 0, 7.5, 20]

@@ -30,7 +30,7 @@ from counterpoise.data.tables import Table
 from counterpoise.engine import resampling
 from counterpoise.engine.resampling import FoldResult, resample
 from counterpoise.evaluation import projection
-from counterpoise.evaluation.projection import KINDS, ROWS, Made, Projection, project
+from counterpoise.evaluation.projection import KINDS, ROWS, MadeRows, Projection, project
 from counterpoise.report import charts, rows_chart
 from counterpoise.report.rows_chart import rows_overlay
 from counterpoise.samplers import registry as samplers
@@ -60,7 +60,7 @@ class Case(NamedTuple):
     results: dict[str, FoldResult]
 
     @property
-    def made(self) -> dict[str, Made]:
+    def made(self) -> dict[str, MadeRows]:
         return {
             key: tuple(result.resampled)
             for key, result in self.results.items()
@@ -98,7 +98,7 @@ def data(request: pytest.FixtureRequest, mirror: Path) -> Case:
 
 
 def whole(
-    X: np.ndarray, y: np.ndarray, cardinalities: tuple[int, ...] = (), **made: Made
+    X: np.ndarray, y: np.ndarray, cardinalities: tuple[int, ...] = (), **made: MadeRows
 ) -> Projection:
     """All rows are for training and every one is shown."""
     nothing = np.arange(len(y)), X[:0], y[:0]

@@ -401,6 +401,7 @@ def test_the_lines_of_the_diagram_join_what_is_not_told_apart() -> None:
         )
 
 
+@pytest.mark.slow
 def test_the_diagram_is_the_same_bytes_whatever_the_order_of_sets() -> None:
     script = (
         "from tests.evaluation.test_ranks import diagrams;"

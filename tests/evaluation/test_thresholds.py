@@ -161,7 +161,7 @@ def test_the_expected_policy_decides_every_row_as_its_own_costs_say(data: Any, r
     as_positive = p * costs.true_positive + (1 - p) * costs.false_positive
     as_negative = p * costs.false_negative + (1 - p) * costs.true_negative
     clear = np.abs(as_positive - as_negative) > 1e-9
-    predicted = corrections.log_odds(p) >= thresholds.cheapest(costs.stakes)
+    predicted = corrections.log_odds(p) >= thresholds.cheapest(costs.cost_margins)
     np.testing.assert_array_equal(predicted[clear], (as_positive < as_negative)[clear])
 
 

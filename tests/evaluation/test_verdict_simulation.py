@@ -58,6 +58,9 @@ def test_a_verdict_that_claims_too_much_would_be_seen() -> None:
     }
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     ("setting", "repetitions", "wins"),
     [

@@ -18,7 +18,7 @@ from counterpoise.champion.rules import Rule
 from counterpoise.champion.schema import Schema
 from counterpoise.core.config import Dataset
 from counterpoise.data.tables import Table
-from counterpoise.engine.fit import Work, train
+from counterpoise.engine.fit import FitJob, train
 from counterpoise.evaluation.calibrator import Calibrator
 from tests.helpers.computed import computed
 from tests.models.test_registry import work_of
@@ -105,7 +105,7 @@ def of_strategies(names: Collection[str]) -> dict[str, Any]:
 
 
 def champion_of(
-    work: Work,
+    work: FitJob,
     table: Table,
     *,
     calibrator: Calibrator | None = None,

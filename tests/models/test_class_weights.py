@@ -1,4 +1,4 @@
-"""Weights of rows from classes and from stakes: what they sum to, and that nothing is counted
+"""Weights of rows from classes and from cost_margins: what they sum to, and that nothing is counted
 twice."""
 
 from __future__ import annotations
@@ -91,30 +91,30 @@ of_rows = st.lists(st.tuples(stake, stake), min_size=1, max_size=20).map(np.arra
 
 @given(of_rows, st.floats(0, 1))
 def test_at_the_threshold_both_decisions_cost_the_same_and_above_it_a_positive_costs_less(
-    stakes: np.ndarray, p: float
+    cost_margins: np.ndarray, p: float
 ) -> None:
-    least = threshold(stakes)
-    alarm, miss = stakes.T
+    least = threshold(cost_margins)
+    alarm, miss = cost_margins.T
     assert ((least >= 0) & (least <= 1)).all()
-    rounding = 1e-12 * (alarm + miss)
+    rounding = 1e-12 * (alarm + miss) + 1e-300  # subnormal numbers have few digits
     assert (np.abs((1 - least) * alarm - least * miss) <= rounding).all()
     cheaper = (1 - p) * alarm < p * miss - rounding
     assert (p >= least)[cheaper].all()
 
 
 def test_thresholds_by_hand() -> None:
-    stakes = np.array([[1, 1], [1, 19], [5, 0], [0, 5], [0, 0], [1e308, 1e308]])
-    np.testing.assert_allclose(threshold(stakes), [0.5, 0.05, 1, 0, 0.5, 0.5])
+    cost_margins = np.array([[1, 1], [1, 19], [5, 0], [0, 5], [0, 0], [1e308, 1e308]])
+    np.testing.assert_allclose(threshold(cost_margins), [0.5, 0.05, 1, 0, 0.5, 0.5])
 
 
 @given(of_rows, st.floats(1e-3, 1e3))
-def test_the_unit_of_the_costs_changes_no_threshold(stakes: np.ndarray, unit: float) -> None:
-    stakes = np.round(stakes, 3)
-    np.testing.assert_allclose(threshold(stakes * unit), threshold(stakes), rtol=1e-9)
+def test_the_unit_of_the_costs_changes_no_threshold(cost_margins: np.ndarray, unit: float) -> None:
+    cost_margins = np.round(cost_margins, 3)
+    np.testing.assert_allclose(threshold(cost_margins * unit), threshold(cost_margins), rtol=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("stakes", "message"),
+    ("cost_margins", "message"),
     [
         (
             [[1.0, 2.0], [1.0, -3.0]],
@@ -126,14 +126,14 @@ def test_the_unit_of_the_costs_changes_no_threshold(stakes: np.ndarray, unit: fl
         ),
         (
             [[1.0, 2.0, 3.0]],
-            r"^stakes must have two columns, one for each class; found the shape \(1, 3\)$",
+            r"^cost_margins must have two columns, one for each class; found the shape \(1, 3\)$",
         ),
         ([1.0, 2.0], r"found the shape \(2,\)$"),
     ],
 )
-def test_stakes_that_make_no_sense_are_told(stakes: list[Any], message: str) -> None:
+def test_stakes_that_make_no_sense_are_told(cost_margins: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        threshold(np.array(stakes))
+        threshold(np.array(cost_margins))
 
 
 # Weights of rows
@@ -141,28 +141,30 @@ def test_stakes_that_make_no_sense_are_told(stakes: list[Any], message: str) -> 
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of both classes, and stakes above 0."""
+    """Labels of both classes, and cost_margins above 0."""
     y = np.array([0, 1, *draw(st.lists(st.integers(0, 1), max_size=30))], np.int8)
     some = st.floats(0.01, 1e4)
-    stakes = draw(st.lists(st.tuples(some, some), min_size=len(y), max_size=len(y)))
-    return y, np.array(stakes)
+    cost_margins = draw(st.lists(st.tuples(some, some), min_size=len(y), max_size=len(y)))
+    return y, np.array(cost_margins)
 
 
 def totals(y: np.ndarray, weights: np.ndarray) -> float:
     return float(weights[y == 1].sum() / weights[y == 0].sum())
 
 
-def own(y: np.ndarray, stakes: np.ndarray) -> np.ndarray:
-    return np.where(y == 1, stakes[:, 1], stakes[:, 0])
+def own(y: np.ndarray, cost_margins: np.ndarray) -> np.ndarray:
+    return np.where(y == 1, cost_margins[:, 1], cost_margins[:, 0])
 
 
 @given(tables())
 def test_without_resampling_a_row_weighs_as_much_more_as_more_is_at_stake_in_it(
     table: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    y, stakes = table
-    weights = cost_weights(y, stakes, y, stakes)
-    np.testing.assert_allclose(weights, own(y, stakes) / own(y, stakes).mean(), rtol=1e-9)
+    y, cost_margins = table
+    weights = cost_weights(y, cost_margins, y, cost_margins)
+    np.testing.assert_allclose(
+        weights, own(y, cost_margins) / own(y, cost_margins).mean(), rtol=1e-9
+    )
     assert weights.mean() == pytest.approx(1)
 
 
@@ -170,11 +172,11 @@ def test_without_resampling_a_row_weighs_as_much_more_as_more_is_at_stake_in_it(
 def test_repeating_all_positives_changes_nothing_in_what_the_classes_weigh(
     table: tuple[np.ndarray, np.ndarray], times: int
 ) -> None:
-    y, stakes = table
+    y, cost_margins = table
     again = np.concatenate([np.flatnonzero(y == 0), np.tile(np.flatnonzero(y == 1), times)])
     plain, repeated = (
-        cost_weights(y, stakes, y, stakes),
-        cost_weights(y[again], stakes[again], y, stakes),
+        cost_weights(y, cost_margins, y, cost_margins),
+        cost_weights(y[again], cost_margins[again], y, cost_margins),
     )
     assert totals(y[again], repeated) == pytest.approx(totals(y, plain))
     assert repeated.mean() == pytest.approx(1)
@@ -193,21 +195,21 @@ def test_repeating_all_positives_changes_nothing_in_what_the_classes_weigh(
 def test_taking_negatives_away_gives_their_weight_to_those_that_stay(
     table: tuple[np.ndarray, np.ndarray], kept: int
 ) -> None:
-    y, stakes = table
+    y, cost_margins = table
     stay = np.concatenate([np.flatnonzero(y == 0)[:kept], np.flatnonzero(y == 1)])
-    assert totals(y[stay], cost_weights(y[stay], stakes[stay], y, stakes)) == pytest.approx(
-        totals(y, cost_weights(y, stakes, y, stakes))
-    )
+    assert totals(
+        y[stay], cost_weights(y[stay], cost_margins[stay], y, cost_margins)
+    ) == pytest.approx(totals(y, cost_weights(y, cost_margins, y, cost_margins)))
 
 
 @given(tables(), st.floats(0.001, 1000))
 def test_the_unit_of_the_costs_changes_no_weight(
     table: tuple[np.ndarray, np.ndarray], unit: float
 ) -> None:
-    y, stakes = table
+    y, cost_margins = table
     np.testing.assert_allclose(
-        cost_weights(y, stakes * unit, y, stakes * unit),
-        cost_weights(y, stakes, y, stakes),
+        cost_weights(y, cost_margins * unit, y, cost_margins * unit),
+        cost_weights(y, cost_margins, y, cost_margins),
         rtol=1e-9,
     )
 
@@ -215,8 +217,8 @@ def test_the_unit_of_the_costs_changes_no_weight(
 def test_synthetic_rows_share_what_their_class_has_at_stake() -> None:
     natural_y, natural = np.array([0, 0, 1], np.int8), np.array([[1.0, 9], [3.0, 9], [9, 12.0]])
     y = np.array([0, 0, 1, 1], np.int8)
-    stakes = np.vstack([natural, [[9.0, 12.0]]])  # one synthetic positive
-    weights = cost_weights(y, stakes, natural_y, natural)
+    cost_margins = np.vstack([natural, [[9.0, 12.0]]])  # one synthetic positive
+    weights = cost_weights(y, cost_margins, natural_y, natural)
     np.testing.assert_allclose(weights, np.array([1, 3, 6, 6]) / 4)
 
 
@@ -226,8 +228,8 @@ def test_the_same_stakes_in_every_row_are_class_weights_and_move_the_log_odds_by
     random = np.random.default_rng(0)
     y = (random.random(2000) < 0.2).astype(np.int8)
     X = random.normal(size=(2000, 1)) + y[:, None]
-    stakes = np.tile([1.0, 7.0], (2000, 1))
-    weights = cost_weights(y, stakes, y, stakes)
+    cost_margins = np.tile([1.0, 7.0], (2000, 1))
+    weights = cost_weights(y, cost_margins, y, cost_margins)
     assert weight_ratio(y, weights) == pytest.approx(7)
     plain = LogisticRegression(C=np.inf).fit(X, y)
     weighed = LogisticRegression(C=np.inf).fit(X, y, sample_weight=weights)
@@ -235,13 +237,13 @@ def test_the_same_stakes_in_every_row_are_class_weights_and_move_the_log_odds_by
     moved = weighed.decision_function(X) - np.log(weight_ratio(y, weights))
     assert np.abs(moved - plain.decision_function(X)).max() < 0.3
     same = (weighed.predict_proba(X)[:, 1] >= 0.5) == (
-        plain.predict_proba(X)[:, 1] >= threshold(stakes)
+        plain.predict_proba(X)[:, 1] >= threshold(cost_margins)
     )
     assert same.mean() > 0.98
 
 
 @pytest.mark.parametrize(
-    ("stakes", "message"),
+    ("cost_margins", "message"),
     [
         (
             [[1, 0], [1, 0], [1, 0]],
@@ -256,10 +258,12 @@ def test_the_same_stakes_in_every_row_are_class_weights_and_move_the_log_odds_by
         ),
     ],
 )
-def test_a_class_in_which_nothing_is_at_stake_is_told(stakes: list[Any], message: str) -> None:
+def test_a_class_in_which_nothing_is_at_stake_is_told(
+    cost_margins: list[Any], message: str
+) -> None:
     y = np.array([0, 0, 1], np.int8)
     with pytest.raises(NotApplicable, match=message):
-        cost_weights(y, np.array(stakes, float), y, np.array(stakes, float))
+        cost_weights(y, np.array(cost_margins, float), y, np.array(cost_margins, float))
 
 
 # The ratio

@@ -115,6 +115,7 @@ for name, estimator in ours().items():
 """
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_bytes_whatever_its_environment_says_of_keras_and_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -18,7 +18,7 @@ from xgboost import XGBClassifier
 from counterpoise.core.config import Model
 from counterpoise.core.errors import ConfigurationError, NotApplicable
 from counterpoise.data.tables import Table
-from counterpoise.engine.fit import Work, fit
+from counterpoise.engine.fit import FitJob, fit
 from counterpoise.models import nets
 from counterpoise.models import registry as models
 from counterpoise.models.registry import MODELS
@@ -47,10 +47,10 @@ QUICK = {
 
 def work_of(
     key: str, table: Table, rows: np.ndarray = TRAIN, model: str | None = None, **params: Any
-) -> Work:
+) -> FitJob:
     entry = Model(model=model, params={**QUICK.get(model or key, {}), **params})
     parts = TRAIN, VALIDATION, TEST
-    return Work(
+    return FitJob(
         key, entry, 7, table.X, table.y, table.cardinalities, *parts, rows, table.X[:0], table.y[:0]
     )
 
@@ -456,6 +456,7 @@ def test_a_model_that_tells_no_row_from_another_says_so() -> None:
     assert note not in fit(work_of("random_forest", table)).notes
 
 
+@pytest.mark.slow
 def test_more_labels_than_a_histogram_holds_are_spread_into_indicators() -> None:
     kind = MODELS["hist_gradient_boosting"]
     assert models.encoder_of(kind, (255, 0)).categories == "codes"

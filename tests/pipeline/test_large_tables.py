@@ -26,10 +26,10 @@ from counterpoise.core.outcome import OK
 from counterpoise.data import folds as splits
 from counterpoise.data import readers, splitters, tables
 from counterpoise.data.folds import Parts
-from counterpoise.data.row_groups import as_bytes, as_numbers, numbered
+from counterpoise.data.row_groups import as_bytes, as_numbers, row_group_ids
 from counterpoise.data.tables import Table
 from counterpoise.engine import limits, resampling
-from counterpoise.engine.fit import Fitted, Work, fit
+from counterpoise.engine.fit import FitJob, FitResult, fit
 from counterpoise.engine.resampling import FoldResult
 from counterpoise.evaluation import bootstrap
 from counterpoise.models import encoder as encoding
@@ -157,11 +157,11 @@ VALUES = st.sampled_from([0.0, -0.0, 1.0, -2.5, 1e300, np.nan])
 def test_distinct_rows_are_numbered_in_their_order(X: np.ndarray) -> None:
     whole = np.where(np.isnan(X), np.inf, X) + 0.0
     np.testing.assert_array_equal(
-        numbered(X, as_numbers), np.unique(whole, axis=0, return_inverse=True)[1].reshape(-1)
+        row_group_ids(X, as_numbers), np.unique(whole, axis=0, return_inverse=True)[1].reshape(-1)
     )
     rows = [(np.where(np.isnan(row), np.nan, row) + 0.0).tobytes() for row in X]
     order = {row: k for k, row in enumerate(sorted(set(rows)))}
-    assert numbered(X, as_bytes).tolist() == [order[row] for row in rows]
+    assert row_group_ids(X, as_bytes).tolist() == [order[row] for row in rows]
 
 
 def test_draws_in_pieces_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
 }
 
 
-def fitted(key: str, table: Table) -> Fitted:
+def fitted(key: str, table: Table) -> FitResult:
     """A fit on half of the table with repeated and with synthetic rows."""
     entry = dict(ENTRIES[key])
     if "xgboost" in (entry.get("model") or key):
@@ -202,13 +202,13 @@ def fitted(key: str, table: Table) -> Fitted:
     train, validation, test = np.array_split(np.arange(len(table)), 3)
     rows = np.concatenate([train, train[::-1][:70]])
     made = np.flatnonzero(table.y)[:40]
-    stakes = (
+    cost_margins = (
         np.column_stack([np.ones(len(table)), 1 + np.arange(len(table)) % 7])
         if "costs" in entry
         else None
     )
     return fit(
-        Work(
+        FitJob(
             key,
             Model(**entry),
             1,
@@ -221,7 +221,7 @@ def fitted(key: str, table: Table) -> Fitted:
             rows,
             table.X[made],
             table.y[made],
-            stakes=stakes,
+            cost_margins=cost_margins,
         )
     )
 
@@ -247,7 +247,7 @@ def test_xgboost_is_never_given_one_matrix_of_many_rows(monkeypatch: pytest.Monk
     table = mixed_table(1200, 200)
     monkeypatch.setattr(encoding, "BLOCK", 97)
     monkeypatch.setattr(Encoded, "whole", lambda rows: pytest.fail("the rows were put together"))
-    work = Work(
+    work = FitJob(
         "xgboost",
         Model(),
         1,

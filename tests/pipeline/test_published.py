@@ -28,7 +28,7 @@ from counterpoise.core.config import Model
 from counterpoise.core.errors import SourceError
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.data.tables import Table
-from counterpoise.engine.fit import Fitted, Work
+from counterpoise.engine.fit import FitJob, FitResult
 from tests.conftest import Stage, labels
 
 SLOW = {"forest", "svm", "focal_on_sample"}
@@ -141,12 +141,12 @@ def test_a_protocol_reaches_our_net_as_it_was_published(
     X = random.normal(size=(200, 2)) * [1, 1000]
     X[::3, 1] = np.nan
     table = Table(("a", "b"), X, labels(200, 60, random))
-    works: list[Work] = []
+    works: list[FitJob] = []
 
-    def seen(all_works: list[Work], label: str) -> list[Fitted]:
+    def seen(all_works: list[FitJob], label: str) -> list[FitResult]:
         works.extend(all_works)
         return [
-            Fitted(table.y[w.test].astype(float), np.empty(0), {}, (), {}, [], 0, 0, 0)
+            FitResult(table.y[w.test].astype(float), np.empty(0), {}, (), {}, [], 0, 0, 0)
             for w in all_works
         ]
 

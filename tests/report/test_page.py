@@ -480,6 +480,7 @@ def test_same_needs_two_folders(tmp_path: Path, capsys: pytest.CaptureFixture) -
     assert stopped.value.code == 2
 
 
+@pytest.mark.slow
 def test_a_page_has_the_same_bytes_in_another_process(place: Path) -> None:
     here = [
         path.read_bytes()
@@ -522,6 +523,7 @@ def test_a_removed_dataset_and_its_page_disappear_and_nothing_else(place: Path) 
     assert set(files.read_json(place / "reports" / "metrics.json")) == {"zeta"}
 
 
+@pytest.mark.slow
 def test_a_removed_strategy_disappears_from_the_reports(place: Path) -> None:
     params = yaml12.load((place / "params.yaml").read_text())
     del params["strategies"]["random_over"]
@@ -652,6 +654,7 @@ def test_without_the_strategy_none_nothing_is_compared_with_it(evaluated: Path) 
     )
 
 
+@pytest.mark.slow
 def test_one_model_alone_and_sixty_strategies_have_a_page(evaluated: Path) -> None:
     tables, facts = loaded(evaluated, "zeta")
     Document(

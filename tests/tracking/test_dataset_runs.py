@@ -479,6 +479,7 @@ def test_the_look_reads_what_mlflow_has(place: Place) -> None:
     assert not (place.folder / "nothing.db").exists()
 
 
+@pytest.mark.slow
 def test_a_changed_model_parameter_makes_new_runs_for_its_cells_alone_and_back_again_none(
     place: Place,
 ) -> None:
@@ -603,6 +604,7 @@ def test_a_run_that_is_begun_while_others_are_listed_makes_no_doubles_of_them(
     assert {run for run in place.state() if run[0] != "begun"} == before
 
 
+@pytest.mark.slow
 def test_publishers_that_begin_at_once_on_a_fresh_store_all_succeed_and_double_nothing(
     place: Place, tmp_path: Path
 ) -> None:
@@ -1115,6 +1117,7 @@ def tables_of(database: Path) -> list[Row]:
         return [Row(*row) for row in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 0.5, 1.0])
 def test_a_first_publish_that_is_killed_leaves_nothing_half_made_and_the_next_one_completes_it(
     seconds: float, place: Place, tmp_path: Path

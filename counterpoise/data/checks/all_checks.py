@@ -16,11 +16,11 @@ from counterpoise.data.checks import label_suspects
 from counterpoise.data.checks.columns import Columns
 from counterpoise.data.checks.constants import constants
 from counterpoise.data.checks.duplicates import (
-    alike,
     contradictions,
     distinct_rows,
     duplicates,
-    twins,
+    row_ids,
+    train_test_duplicates,
 )
 from counterpoise.data.checks.finding import SEVERITIES, Finding
 from counterpoise.data.checks.identifiers import identifiers
@@ -94,11 +94,11 @@ def find(
     Report
     """
     seed = seed_for(seed, dataset, "defects")
-    groups = alike(table.X)
+    groups = row_ids(table.X)
     columns = Columns(table)
     found = [
         *duplicates(table, groups),
-        *twins(table, parts, groups, scheme),
+        *train_test_duplicates(table, parts, groups, scheme),
         *contradictions(table, groups),
         *leaks(columns, table.y, seed),
         *identifiers(columns),

@@ -21,7 +21,7 @@ from counterpoise.data.checks.finding import (
     percent,
 )
 from counterpoise.data.folds import Parts
-from counterpoise.data.row_groups import as_bytes, numbered
+from counterpoise.data.row_groups import as_bytes, row_group_ids
 from counterpoise.data.tables import COST, Table
 
 COPIED = 0.1
@@ -35,7 +35,7 @@ nature, also rows of different classes.
 """
 
 
-def alike(X: NDArray[np.float64]) -> Index:
+def row_ids(X: NDArray[np.float64]) -> Index:
     """Number the distinct rows.
 
     Parameters
@@ -48,7 +48,7 @@ def alike(X: NDArray[np.float64]) -> Index:
     ndarray of shape (n,), int64
         The same number for rows that are equal, from 0 on.
     """
-    return numbered(X, as_bytes)
+    return row_group_ids(X, as_bytes)
 
 
 def distinct_rows(y: Labels, groups: Index) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def distinct_rows(y: Labels, groups: Index) -> dict[str, Any]:
     y : ndarray of shape (n,)
         Labels, 1 for a positive row.
     groups : ndarray of shape (n,)
-        The number of each row's features, as `alike` gives it.
+        The number of each row's features, as `row_ids` gives it.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def duplicates(table: Table, groups: Index) -> Iterator[Finding]:
     ----------
     table : Table
     groups : ndarray of shape (n,)
-        As `alike` gives it.
+        As `row_ids` gives it.
 
     Yields
     ------
@@ -105,7 +105,7 @@ def duplicates(table: Table, groups: Index) -> Iterator[Finding]:
     # roles as numbers that are equal where their values are
     beside = [np.unique(values, return_inverse=True)[1] for values in table.roles.values()]
     copies = int(
-        repeated_rows(alike(np.column_stack([groups, table.y, *beside]).astype(np.float64))).sum()
+        repeated_rows(row_ids(np.column_stack([groups, table.y, *beside]).astype(np.float64))).sum()
     )
     names = ["label", *(role.removeprefix(COST) for role in table.roles)]
     yield Finding(
@@ -119,12 +119,14 @@ def duplicates(table: Table, groups: Index) -> Iterator[Finding]:
         f" of an earlier row, {copies:,} of them the {listed(names)} too; the most frequent row"
         f" stands {often['rows']:,} times, with {many(often['positives'], 'positive')} among"
         " them.",
-        "Remove copies that a join or an export has made; rows that are alike by nature stay, and "
+        "Remove copies that a join or an export has made; rows that are equal by nature stay, and "
         "`split: {scheme: grouped}` keeps them together.",
     )
 
 
-def twins(table: Table, parts: Parts, groups: Index, scheme: str) -> Iterator[Finding]:
+def train_test_duplicates(
+    table: Table, parts: Parts, groups: Index, scheme: str
+) -> Iterator[Finding]:
     """Find train-test duplicates: test rows with the features of a training row of their fold.
 
     A copy has the label of its original, while rows that coincide in coarse columns have both
@@ -137,7 +139,7 @@ def twins(table: Table, parts: Parts, groups: Index, scheme: str) -> Iterator[Fi
     parts : Parts
         The folds that are compared, of which those of the first repeat are looked at.
     groups : ndarray of shape (n,)
-        As `alike` gives it.
+        As `row_ids` gives it.
     scheme : str
         The name of the split scheme, for the advice.
 
@@ -176,8 +178,8 @@ def twins(table: Table, parts: Parts, groups: Index, scheme: str) -> Iterator[Fi
         f" {has(len(rows), 'has', 'have')} a twin with the same features among the training rows"
         f" of the fold; {copied:,} of {many(positives, 'positive test row')}"
         f" {has(copied, 'has', 'have')} one there and no negative twin.",
-        f"Compare with twins kept together as well ({together}): a model that remembers rows gains"
-        " by them here.",
+        f"Compare with duplicates kept together as well ({together}): a model that remembers rows"
+        " gains by them here.",
     )
 
 
@@ -188,7 +190,7 @@ def contradictions(table: Table, groups: Index) -> Iterator[Finding]:
     ----------
     table : Table
     groups : ndarray of shape (n,)
-        As `alike` gives it.
+        As `row_ids` gives it.
 
     Yields
     ------

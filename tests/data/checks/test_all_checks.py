@@ -385,7 +385,7 @@ def test_flipped_labels_are_the_suspects(committed: dict[str, tuple[Table, Repor
     y = table.y.copy()
     y[flipped] = 1 - y[flipped]
     noisy = replace(table, y=y)
-    found = label_suspects.suspects(noisy, duplicates.alike(noisy.X), 1)
+    found = label_suspects.suspects(noisy, duplicates.row_ids(noisy.X), 1)
     hits = np.isin(found.rows, flipped)
     assert hits.sum() >= 18
     assert hits.mean() >= 0.75
@@ -418,14 +418,14 @@ def test_a_large_table_is_sampled_and_keeps_its_positives() -> None:
 def test_a_wide_table_is_looked_at_in_the_same_features_each_time() -> None:
     table = numeric_table(400, 60)
     wide = replace(table, features=tuple(f"f{k}" for k in range(600)), X=np.tile(table.X, 200))
-    found = [label_suspects.suspects(wide, duplicates.alike(wide.X), 1) for _ in range(2)]
+    found = [label_suspects.suspects(wide, duplicates.row_ids(wide.X), 1) for _ in range(2)]
     assert np.array_equal(found[0].rows, found[1].rows)
     assert len(found[0].looked_at) == 400
 
 
 def test_a_row_is_never_judged_by_its_copy(committed: dict[str, tuple[Table, Report]]) -> None:
     table, _ = committed["mammography"]
-    groups = duplicates.alike(table.X)
+    groups = duplicates.row_ids(table.X)
     folds = label_suspects.grouped_folds(groups, table.y, 1)
     assert pd.Series(folds).groupby(groups).nunique().eq(1).all()
     assert np.bincount(folds, weights=table.y).min() > 40
@@ -442,7 +442,7 @@ small = arrays.arrays(
 
 @given(small)
 def test_rows_are_alike_as_pandas_says(X: np.ndarray) -> None:
-    groups = duplicates.alike(X)
+    groups = duplicates.row_ids(X)
     again = pd.DataFrame(X + 0.0).duplicated().to_numpy()
     assert np.array_equal(duplicates.repeated_rows(groups), again)
 
@@ -633,6 +633,7 @@ def test_several_serious_defects_are_all_told() -> None:
     assert error.todo == "Do this. Or go on as it is with `defects: warn`."
 
 
+@pytest.mark.slow
 def test_the_pipeline_stops_before_anything_is_resampled(tmp_path: Path) -> None:
     project = Project.copied(tmp_path)
     (project.folder / "dvc.lock").unlink(missing_ok=True)
