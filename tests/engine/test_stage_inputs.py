@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from counterpoise.core import files, paths, yaml12
@@ -343,7 +344,10 @@ def at_work(project: Project) -> Iterator[subprocess.Popen[str]]:
 
 
 def is_busy_worker(process: Any) -> bool:
-    return "loky" in " ".join(process.cmdline()) and sum(process.cpu_times()[:2]) > 2
+    try:
+        return "loky" in " ".join(process.cmdline()) and sum(process.cpu_times()[:2]) > 2
+    except psutil.NoSuchProcess:  # it ended since it was listed
+        return False
 
 
 @pytest.mark.parametrize("whom", ["dvc", "its group"])
