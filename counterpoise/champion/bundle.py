@@ -269,7 +269,7 @@ class Champion:
                 found=str(content.get("version")),
                 todo="promote it again, or use the version that made it.",
             )
-        # versions before 0.2 wrote this key as put_right
+        # champions that were made before the calibrator had its name have it as put_right
         calibrator = content.get("calibrator") or content["put_right"]
         calibrator["steps"] = tuple(map(tuple, calibrator["steps"]))
         return cls(
