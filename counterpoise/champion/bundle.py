@@ -25,10 +25,10 @@ from counterpoise.core import files
 from counterpoise.core.config import Model
 from counterpoise.core.errors import ResultError
 from counterpoise.core.types import Labels, Matrix, Vector
+from counterpoise.data.encoder import Encoder
 from counterpoise.evaluation import corrections
 from counterpoise.evaluation.calibrator import Calibrator
 from counterpoise.models import registry as models
-from counterpoise.models.encoder import Encoder
 from counterpoise.models.registry import ModelKind
 
 CHAMPION, ESTIMATOR, HELDOUT, ROWS = "champion.json", "estimator", "heldout.parquet", "rows.parquet"
@@ -326,10 +326,9 @@ def _encoder_state(encoder: Encoder) -> dict[str, Any]:
 
 def _encoder(content: dict[str, Any]) -> Encoder:
     """The inverse of `_encoder_state`."""
-    learned = {name: np.array(values, np.float64) for name, values in content["learned"].items()}
-    encoder = Encoder(
-        tuple(content["cardinalities"]), content["categories"], content["impute"], content["scale"]
-    )
+    params = {**content, "cardinalities": tuple(content["cardinalities"])}
+    learned = {n: np.array(values, np.float64) for n, values in params.pop("learned").items()}
+    encoder = Encoder(**params)
     encoder.fill_ = learned["fill"]
     if "mean" in learned:
         encoder.mean_, encoder.deviation_ = learned["mean"], learned["deviation"]

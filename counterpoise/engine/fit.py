@@ -18,13 +18,13 @@ from counterpoise.core.config import CPU, Model, Strategy
 from counterpoise.core.errors import NotApplicable
 from counterpoise.core.outcome import one_line
 from counterpoise.core.types import Index, Labels, Matrix, Vector
+from counterpoise.data.encoder import Encoded, Encoder
 from counterpoise.engine import devices
 from counterpoise.engine.limits import limited
 from counterpoise.engine.search import ProgressReport, SearchResult, search
 from counterpoise.models import class_weights
 from counterpoise.models import registry as models
 from counterpoise.models.adapters import Learned, Report, Rows
-from counterpoise.models.encoder import Encoded, Encoder
 from counterpoise.models.registry import ModelKind
 from counterpoise.samplers import registry as samplers
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels, Matrix
-from counterpoise.samplers.feature_space import SamplingSpace
+from counterpoise.data.encoder import Encoder, sampling_encoder
 
 MadeRows = tuple[Index, Matrix, Labels]
 """Rows kept, synthetic rows and their labels, as `counterpoise.engine.resampling.read_rows` returns
@@ -195,7 +195,7 @@ class Plane:
 
     Attributes
     ----------
-    space : SamplingSpace
+    encoder : Encoder
         Imputes and scales features, q columns.
     centre : ndarray of shape (q,)
         Mean of the scaled rows.
@@ -205,7 +205,7 @@ class Plane:
         Share of the variance along each axis.
     """
 
-    space: SamplingSpace
+    encoder: Encoder
     centre: NDArray[np.float64]
     directions: Matrix
     shares: tuple[float, float]
@@ -238,11 +238,11 @@ class Plane:
             )
         X = X[train]
         with np.errstate(all="ignore"):
-            space = SamplingSpace(cardinalities).fit(X)
-        enough = max(1_000, ENOUGH // _scaled(space, X[:1]).shape[1])
+            encoder = sampling_encoder(cardinalities).fit(X)
+        enough = max(1_000, ENOUGH // _scaled(encoder, X[:1]).shape[1])
         if len(X) > enough:
             X = X[np.sort(np.random.default_rng(seed).choice(len(X), enough, replace=False))]
-        Z = _scaled(space, X)
+        Z = _scaled(encoder, X)
         directions, shares = np.zeros((Z.shape[1], 2)), np.zeros(2)
         if Z.var(axis=0).sum() > NOISE:
             many = min(2, *Z.shape)
@@ -251,7 +251,7 @@ class Plane:
             some = found.explained_variance_ratio_ > NOISE
             directions[:, :many] = upright(found.components_).T * some
             shares[:many] = found.explained_variance_ratio_ * some
-        return cls(space, Z.mean(axis=0), directions, (float(shares[0]), float(shares[1])))
+        return cls(encoder, Z.mean(axis=0), directions, (float(shares[0]), float(shares[1])))
 
     def at(self, X: Matrix) -> Matrix:
         """Coordinates of rows in the plane.
@@ -270,17 +270,17 @@ class Plane:
             return np.empty((0, 2))
         # not `@`: its last bits depend on the other rows of the batch, and a row must have the same
         # coordinates for every strategy
-        places = np.einsum("ij,jk->ik", _scaled(self.space, X) - self.centre, self.directions)
+        places = np.einsum("ij,jk->ik", _scaled(self.encoder, X) - self.centre, self.directions)
         return np.asarray(places.round(DECIMALS) + 0.0)  # no -0.0, which a CSV would show
 
 
-def _scaled(space: SamplingSpace, X: Matrix) -> Matrix:
+def _scaled(encoder: Encoder, X: Matrix) -> Matrix:
     """Rows in the sampling space, missing and infinite values as 0, the mean.
 
     A value whose square overflows has no scale, and so becomes the mean.
     """
     with np.errstate(all="ignore"):
-        return np.nan_to_num(space.indicators(X), nan=0.0, posinf=0.0, neginf=0.0)
+        return np.nan_to_num(encoder.transform(X), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def upright(components: Matrix) -> Matrix:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from counterpoise.core.errors import NotApplicable
 from counterpoise.core.types import Labels, Matrix, Vector
-from counterpoise.models.encoder import Encoded
+from counterpoise.data.encoder import Encoded
 
 Report = Callable[[int, float], None]
 """Takes a step and the average precision on the validation rows.

@@ -19,7 +19,7 @@ from xgboost.collective import Config
 from xgboost.dask import DaskXGBClassifier
 
 from counterpoise.core.types import Matrix
-from counterpoise.models.encoder import Encoded
+from counterpoise.data.encoder import Encoded
 
 TIMEOUT_SECONDS = 60
 """Time that a worker waits for another worker's part of a sum."""

@@ -18,8 +18,8 @@ from xgboost import Booster, DataIter, DMatrix, QuantileDMatrix, XGBClassifier
 from xgboost.callback import TrainingCallback
 
 from counterpoise.core.types import Floats, Matrix
+from counterpoise.data.encoder import Encoded
 from counterpoise.models.class_weights import BALANCED, LEAST, MOST
-from counterpoise.models.encoder import Encoded
 from counterpoise.models.losses import Loss, balanced_alpha, check_loss, positive_share
 
 LEAST_CURVATURE = 1e-16

@@ -15,10 +15,10 @@ import numpy as np
 from counterpoise.core.config import CPU, NONE, Choices, Model, Range
 from counterpoise.core.errors import ConfigurationError, unknown
 from counterpoise.core.types import Labels, Matrix, Vector
+from counterpoise.data.encoder import Encoded, Encoder
 from counterpoise.models import adapters, class_weights, losses
 from counterpoise.models.adapters import Learned, Rows
 from counterpoise.models.class_weights import BALANCED
-from counterpoise.models.encoder import Encoded, Encoder
 
 MOST_CODES = 255
 """The most categories that scikit-learn's histograms hold.

@@ -20,10 +20,11 @@ import numpy as np
 from counterpoise.core.config import NONE, Strategy
 from counterpoise.core.errors import ConfigurationError, NotApplicable, unknown
 from counterpoise.core.types import Index, Labels, Matrix
+from counterpoise.data.encoder import Coding, Encoder, sampling_encoder
 from counterpoise.samplers import smote
-from counterpoise.samplers.feature_space import BLOCK_ROWS, Coded, SamplingSpace
+from counterpoise.samplers.smote import EncodedRows
 
-Rows = TypeVar("Rows", Matrix, Coded)
+Rows = TypeVar("Rows", Matrix, EncodedRows)
 Result = TypeVar("Result")
 
 
@@ -80,6 +81,8 @@ class SamplerKind:
     adds : callable of (sampler, coded, y) to (ndarray, ndarray), optional
         For samplers that keep every row: makes only the new ones, without a copy of the table.
         Returns rows in the table's own units, shape (made, p), and their labels, shape (made,).
+    knows_categories : bool
+        Whether the sampler has a variant for categories, as SMOTE has SMOTENC.
     shift : {"exact", "approximate", None}
         Whether the sampler changes probabilities only by a factor on the odds. This is exact where
         rows are drawn regardless of their features, and approximate where new rows follow the
@@ -94,7 +97,8 @@ class SamplerKind:
     fixed: dict[str, Any]
     has_ratio: bool = True
     reads_features: bool = True
-    adds: Callable[[Any, Coded, Labels], tuple[Matrix, Labels]] | None = None
+    adds: Callable[[Any, EncodedRows, Labels], tuple[Matrix, Labels]] | None = None
+    knows_categories: bool = False
     shift: Literal["exact", "approximate"] | None = None
     modules: tuple[str, ...] = ()
 
@@ -135,12 +139,8 @@ def _selected(sampler: Any, Z: Matrix, y: Labels) -> Raw:
 def _appended(sampler: Any, Z: Matrix, y: Labels) -> Raw:
     """Every row is kept, and new ones follow."""
     made, made_y = sampler.fit_resample(Z, y)
-    # the positions below hold only for this order; compared in blocks, to save a large temporary
-    first = made[: len(y)]
-    if not all(
-        np.array_equal(first[at : at + BLOCK_ROWS], Z[at : at + BLOCK_ROWS])
-        for at in range(0, len(y), BLOCK_ROWS)
-    ):
+    # the positions below hold only for this order
+    if not np.array_equal(made[: len(y)], Z):
         raise AssertionError(f"{type(sampler).__name__} no longer puts the original rows first")
     return Raw(np.arange(len(y)), made[len(y) :], made_y[len(y) :])
 
@@ -183,6 +183,7 @@ SAMPLERS: dict[str, SamplerKind] = {
         _appended,
         {},
         adds=smote.new_rows,
+        knows_categories=True,
         shift="approximate",
         modules=(OVERSAMPLING,),
     ),
@@ -235,10 +236,18 @@ SAMPLERS: dict[str, SamplerKind] = {
     ),
     "cluster_centroids": SamplerKind(_of("under_sampling", "ClusterCentroids"), _centres, {}),
     "smote_tomek": SamplerKind(
-        _cleaner_of("SMOTETomek"), _cleaned_after("tomek_"), {}, modules=(CLEANING,)
+        _cleaner_of("SMOTETomek"),
+        _cleaned_after("tomek_"),
+        {},
+        knows_categories=True,
+        modules=(CLEANING,),
     ),
     "smote_enn": SamplerKind(
-        _cleaner_of("SMOTEENN"), _cleaned_after("enn_"), {}, modules=(CLEANING,)
+        _cleaner_of("SMOTEENN"),
+        _cleaned_after("enn_"),
+        {},
+        knows_categories=True,
+        modules=(CLEANING,),
     ),
 }
 
@@ -436,7 +445,9 @@ def resample(
     labels = y if rows is None else y[rows]
     if sampler is None or kind is None:
         return Resampled(np.arange(len(y)) if rows is None else rows, _none(X), y[:0])
-    result = _resample(kind, sampler, SamplingSpace(cardinalities, strategy.scale), X, labels, rows)
+    coding: Coding = "codes" if kind.knows_categories else "indicators"
+    encoder = sampling_encoder(cardinalities, coding, strategy.scale)
+    result = _resample(kind, sampler, encoder, X, labels, rows)
     left = np.concatenate([labels[result.rows], result.synthetic_y])
     if not 0 < left.sum() < len(left):
         missing = "negative" if left.any() else "positive"
@@ -452,7 +463,7 @@ def _none(X: Matrix) -> Matrix:
 
 
 def _resample(
-    kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels, rows: Index | None
+    kind: SamplerKind, sampler: Any, encoder: Encoder, X: Matrix, y: Labels, rows: Index | None
 ) -> Resampled:
     """Run a sampler on training rows, whose labels are `y`.
 
@@ -462,49 +473,43 @@ def _resample(
         # the sampler checks the shape alone, so one column of zeros saves a copy of the table
         raw = _run(kind.provenance, sampler, np.zeros((len(y), 1)), y)
         return Resampled(raw.rows, _none(X), y[:0])
-    space.fit(X, rows)
-    if space.code_columns:
-        return _with_categories(kind, sampler, space, X, y, rows)
+    encoder.fit(X, rows=rows)
+    if len(encoder.categorical) and kind.knows_categories:
+        return _nominal(sampler, encoder, X, y, rows)
     if kind.adds is not None:
-        return _added(kind.adds, sampler, Coded(space, X, rows), y)
-    raw = _run(kind.provenance, sampler, space.codes(X, rows), y)
-    return Resampled(raw.rows, space.from_codes(raw.made), raw.made_y)
+        return _added(kind.adds, sampler, EncodedRows(encoder, X, rows), y)
+    raw = _run(kind.provenance, sampler, encoder.transform(X, rows=rows), y)
+    return Resampled(raw.rows, encoder.inverse_transform(raw.made), raw.made_y)
 
 
 def _added(
-    adds: Callable[[Any, Coded, Labels], tuple[Matrix, Labels]],
+    adds: Callable[[Any, EncodedRows, Labels], tuple[Matrix, Labels]],
     sampler: Any,
-    coded: Coded,
+    encoded: EncodedRows,
     y: Labels,
 ) -> Resampled:
-    return Resampled(np.arange(len(y)), *_run(adds, sampler, coded, y))
+    return Resampled(np.arange(len(y)), *_run(adds, sampler, encoded, y))
 
 
-def _with_categories(
-    kind: SamplerKind, sampler: Any, space: SamplingSpace, X: Matrix, y: Labels, rows: Index | None
-) -> Resampled:
-    """Resample a table with categories.
+def _nominal(sampler: Any, encoder: Encoder, X: Matrix, y: Labels, rows: Index | None) -> Resampled:
+    """Resample a table with categories by SMOTE, alone or before cleaning.
 
-    SMOTE, alone or before cleaning, becomes SMOTENC, or SMOTEN where no feature is a number. Every
-    other sampler measures distances over indicators.
+    SMOTE becomes SMOTENC, or SMOTEN where no feature is a number. A cleaner measures distances over
+    indicators, as every other sampler does.
     """
-    name = type(sampler).__name__
-    if name not in {"SMOTE", "SMOTETomek", "SMOTEENN"}:
-        raw = _run(kind.provenance, sampler, space.indicators(X, rows), y)
-        return Resampled(raw.rows, space.from_indicators(raw.made), raw.made_y)
-    plain = sampler if name == "SMOTE" else (sampler.smote or _plain_smote(sampler))
-    nominal = _nominal(plain, space)
-    if name == "SMOTE" and len(space.numeric):
-        return _added(smote.new_rows, nominal, Coded(space, X, rows), y)
-    codes = space.codes(X, rows)
+    alone = type(sampler).__name__ == "SMOTE"
+    nominal = smote.nominal(sampler if alone else sampler.smote or _plain_smote(sampler), encoder)
+    if alone and len(encoder.numeric):
+        return _added(smote.new_rows, nominal, EncodedRows(encoder, X, rows), y)
+    codes = encoder.transform(X, rows=rows)
     raw = _run(_appended, nominal, codes, y)
-    if name != "SMOTE":
+    if not alone:
         cleaner = _cleaner(sampler)
         Z, labels = np.vstack([codes, raw.made]), np.concatenate([y, raw.made_y])
-        kept = _run(_selected, cleaner, space.spread(Z), labels).rows
+        kept = _run(_selected, cleaner, encoder.indicators_of(Z), labels).rows
         new = kept >= len(y)
         raw = Raw(kept[~new], Z[kept[new]], labels[kept[new]])
-    return Resampled(raw.rows, space.from_codes(raw.made), raw.made_y)
+    return Resampled(raw.rows, encoder.inverse_transform(raw.made), raw.made_y)
 
 
 def _plain_smote(combined: Any) -> Any:
@@ -512,18 +517,6 @@ def _plain_smote(combined: Any) -> Any:
     from imblearn.over_sampling import SMOTE
 
     return SMOTE(sampling_strategy=combined.sampling_strategy, random_state=combined.random_state)
-
-
-def _nominal(smote: Any, space: SamplingSpace) -> Any:
-    """The variant of SMOTE for categories, with the parameters of a SMOTE."""
-    from imblearn.over_sampling import SMOTEN, SMOTENC
-
-    shared = {
-        name: getattr(smote, name) for name in ("sampling_strategy", "random_state", "k_neighbors")
-    }
-    if len(space.numeric):
-        return SMOTENC(categorical_features=space.code_columns, **shared)
-    return SMOTEN(**shared)
 
 
 def _cleaner(combined: Any) -> Any:

@@ -14,21 +14,94 @@ over-sampling technique. JAIR 16.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from counterpoise.core.types import Index, Labels, Matrix
-from counterpoise.samplers.feature_space import Coded
+from counterpoise.data.encoder import Encoder
 
 
-def new_rows(sampler: Any, coded: Coded, y: Labels) -> tuple[Matrix, Labels]:
+@dataclass(frozen=True)
+class EncodedRows:
+    """Rows of a table, encoded on request.
+
+    Attributes
+    ----------
+    encoder : Encoder
+        Fitted.
+    X : ndarray of shape (n, p)
+        The table. It may be a view or a memory map, and is not copied as a whole.
+    rows : ndarray of int64, optional
+        Positions of the rows meant; all, if left out.
+    """
+
+    encoder: Encoder
+    X: Matrix
+    rows: Index | None = None
+
+    def positions(self, some: Index) -> Index:
+        """Convert positions among the rows meant to positions in the table.
+
+        Parameters
+        ----------
+        some : ndarray of int64
+
+        Returns
+        -------
+        ndarray of int64
+        """
+        return some if self.rows is None else self.rows[some]
+
+    def at(self, some: Index) -> Matrix:
+        """Encode some rows.
+
+        Parameters
+        ----------
+        some : ndarray of int64
+            Positions among the rows meant.
+
+        Returns
+        -------
+        ndarray of shape (len(some), columns)
+        """
+        return np.ascontiguousarray(self.encoder.transform(self.X, rows=self.positions(some)))
+
+
+def nominal(sampler: Any, encoder: Encoder) -> Any:
+    """The variant of SMOTE for a table with categories.
+
+    Parameters
+    ----------
+    sampler : SMOTE of imbalanced-learn
+    encoder : Encoder
+        Fitted, with categories as codes.
+
+    Returns
+    -------
+    SMOTENC or SMOTEN
+        The latter where no feature is a number; with the parameters of `sampler`.
+    """
+    from imblearn.over_sampling import SMOTEN, SMOTENC
+
+    shared = {
+        name: getattr(sampler, name)
+        for name in ("sampling_strategy", "random_state", "k_neighbors")
+    }
+    if len(encoder.numeric):
+        codes = [at for at, is_code in enumerate(encoder.is_category) if is_code]
+        return SMOTENC(categorical_features=codes, **shared)
+    return SMOTEN(**shared)
+
+
+def new_rows(sampler: Any, encoded: EncodedRows, y: Labels) -> tuple[Matrix, Labels]:
     """The rows that a sampler adds.
 
     Parameters
     ----------
     sampler : SMOTE or SMOTENC of imbalanced-learn
-    coded : Coded of n rows
+    encoded : EncodedRows of n rows
     y : ndarray of shape (n,), int8
 
     Returns
@@ -49,22 +122,22 @@ def new_rows(sampler: Any, coded: Coded, y: Labels) -> tuple[Matrix, Labels]:
     counts = check_sampling_strategy(sampler.sampling_strategy, y, sampler._sampling_type)
     aims = {label: int((y == label).sum()) + count for label, count in counts.items() if count}
     if not aims:
-        return np.empty((0, coded.X.shape[1]), coded.X.dtype), y[:0]
+        return np.empty((0, encoded.X.shape[1]), encoded.X.dtype), y[:0]
     lacking = np.isin(y, list(aims))
     rest = np.flatnonzero(~lacking)
     firsts = [np.unique(y[rest], return_index=True)[1]]
-    firsts += [_first_of_each_code(coded, rest, column) for column in coded.space.code_columns]
+    firsts += [_first_of_each_code(encoded, rest, k) for k in encoded.encoder.categorical]
     others = rest[np.unique(np.concatenate(firsts))]
     taken = np.concatenate([np.flatnonzero(lacking), others])
     sampler = clone(sampler).set_params(sampling_strategy=aims)
-    made, made_y = sampler.fit_resample(coded.at(taken), y[taken])
-    return coded.back(made[len(taken) :]), made_y[len(taken) :]
+    made, made_y = sampler.fit_resample(encoded.at(taken), y[taken])
+    return encoded.encoder.inverse_transform(made[len(taken) :]), made_y[len(taken) :]
 
 
-def _first_of_each_code(coded: Coded, rows: Index, column: int) -> Index:
-    """Where in `rows` each code of a column stands first."""
-    k = [*coded.space.numeric, *coded.space.categorical][column]
-    where = rows if coded.rows is None else coded.rows[rows]
-    values = coded.X[where, k]
-    values[np.isnan(values)] = coded.space.fill[k]
+def _first_of_each_code(encoded: EncodedRows, rows: Index, feature: int) -> Index:
+    """Where in `rows` each code of a category stands first."""
+    encoder = encoded.encoder
+    values = encoded.X[encoded.positions(rows), feature]
+    at = [*encoder.numeric, *encoder.categorical].index(feature)
+    values[np.isnan(values)] = encoder.fill_[at]
     return np.unique(values, return_index=True)[1]

@@ -25,6 +25,7 @@ from counterpoise.core import config, files
 from counterpoise.core.config import Strategy
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import datasets, splitters
+from counterpoise.data.encoder import sampling_encoder
 from counterpoise.data.folds import Fold
 from counterpoise.data.tables import Table
 from counterpoise.engine import resampling
@@ -34,7 +35,6 @@ from counterpoise.evaluation.projection import KINDS, ROWS, MadeRows, Projection
 from counterpoise.report import charts, rows_chart
 from counterpoise.report.rows_chart import rows_overlay
 from counterpoise.samplers import registry as samplers
-from counterpoise.samplers.feature_space import SamplingSpace
 from counterpoise.samplers.registry import SAMPLERS, NotApplicable
 from tests.conftest import TABLES, numeric_table
 from tests.report.test_charts import assert_fit_for_a_page, assert_legible
@@ -139,7 +139,7 @@ def test_the_axes_are_the_principal_components_of_the_scaled_training_rows(data:
 def test_two_rows_lie_no_farther_apart_than_samplers_take_them_to_be() -> None:
     for make in TABLES.values():
         table = make()
-        Z = SamplingSpace(table.cardinalities).fit(table.X).indicators(table.X)
+        Z = sampling_encoder(table.cardinalities).fit_transform(table.X)
         for label in (0, 1):
             rows = np.flatnonzero(table.y == label)
             points = project(

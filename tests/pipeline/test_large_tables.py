@@ -25,6 +25,7 @@ from counterpoise.core.errors import CounterpoiseError
 from counterpoise.core.outcome import OK
 from counterpoise.data import folds as splits
 from counterpoise.data import readers, splitters, tables
+from counterpoise.data.encoder import Encoded
 from counterpoise.data.folds import Parts
 from counterpoise.data.row_groups import as_bytes, as_numbers, row_group_ids
 from counterpoise.data.tables import Table
@@ -34,7 +35,6 @@ from counterpoise.engine.resampling import FoldResult
 from counterpoise.evaluation import bootstrap
 from counterpoise.models import encoder as encoding
 from counterpoise.models import registry as models
-from counterpoise.models.encoder import Encoded
 from counterpoise.samplers.registry import Resampled
 from tests.conftest import mixed_table
 

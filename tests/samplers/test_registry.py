@@ -15,12 +15,12 @@ from sklearn.preprocessing import StandardScaler
 
 from counterpoise.core.config import Strategy
 from counterpoise.core.errors import ConfigurationError
+from counterpoise.data.encoder import sampling_encoder
 from counterpoise.data.folds import Fold
 from counterpoise.data.tables import Table
 from counterpoise.engine import resampling
 from counterpoise.engine.resampling import resample
 from counterpoise.samplers import registry as samplers
-from counterpoise.samplers.feature_space import SamplingSpace
 from counterpoise.samplers.registry import SAMPLERS, Resampled
 from tests.conftest import TABLES, categorical_table, mixed_table, numeric_table
 
@@ -230,12 +230,12 @@ def test_parameters_of_a_combined_sampler_are_mappings_and_the_ratio_still_holds
 
 def test_mixed_data_is_what_smotenc_makes_of_it() -> None:
     table = mixed_table()
-    space = SamplingSpace(table.cardinalities).fit(table.X)
-    codes = space.codes(table.X)
+    encoder = sampling_encoder(table.cardinalities, "codes").fit(table.X)
+    codes = encoder.transform(table.X)
     smotenc = imblearn.over_sampling.SMOTENC(categorical_features=[2, 3, 4], random_state=5)
     Z, _ = smotenc.fit_resample(codes, table.y)
     made = run("smote", table)
-    np.testing.assert_allclose(made.synthetic, space.from_codes(Z[240:]), rtol=1e-9)
+    np.testing.assert_allclose(made.synthetic, encoder.inverse_transform(Z[240:]), rtol=1e-9)
     np.testing.assert_array_equal(made.rows, np.arange(240))
 
 
@@ -473,24 +473,3 @@ def test_a_strategy_that_keeps_no_original_row_is_read_back_too(tmp_path: Path) 
         result.resampled, resampling.read_rows(tmp_path, table)[0, 0], strict=True
     ):
         np.testing.assert_array_equal(one, other)
-
-
-def test_the_sampling_space_is_fitted_and_leads_back_to_the_units_of_the_table() -> None:
-    table = mixed_table()
-    space = SamplingSpace(table.cardinalities).fit(table.X)
-    codes = space.codes(table.X)
-    np.testing.assert_allclose(codes[:, :2].mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(codes[:, :2].std(axis=0), 1)
-    known = ~np.isnan(table.X)
-    for back in (space.from_codes(codes), space.from_indicators(space.indicators(table.X))):
-        np.testing.assert_allclose(back[known], table.X[known])
-        assert np.isfinite(back).all()
-    medians = np.nanmedian(table.X[:, [0, 2]], axis=0)
-    np.testing.assert_allclose(space.from_codes(codes)[:, 0][~known[:, 0]], medians[0])
-
-
-def test_rows_that_differ_in_one_category_are_as_far_apart_as_by_one_standard_deviation() -> None:
-    space = SamplingSpace((3,)).fit(np.array([[0.0], [1], [2]]))
-    one, other, third = space.indicators(np.array([[0.0], [1], [2]]))
-    assert np.linalg.norm(one - other) == pytest.approx(1)
-    assert np.linalg.norm(one - third) == pytest.approx(1)

@@ -19,9 +19,9 @@ from threadpoolctl import threadpool_limits
 
 from counterpoise.core.config import Strategy
 from counterpoise.core.errors import NotApplicable
+from counterpoise.data.encoder import sampling_encoder
 from counterpoise.data.tables import Table
 from counterpoise.samplers import registry as samplers
-from counterpoise.samplers.feature_space import SamplingSpace
 from tests.conftest import labels, mixed_table, numeric_table
 
 
@@ -145,14 +145,13 @@ def test_the_new_rows_are_those_of_imbalanced_learn(
 @given(data=st.data(), rows=tables(categories=True))
 def test_new_rows_with_categories_are_those_of_smotenc(data: st.DataObject, rows: Rows) -> None:
     params = data.draw(parameters("smote"))
-    space = SamplingSpace(rows.cardinalities).fit(rows.X)
+    encoder = sampling_encoder(rows.cardinalities, "codes").fit(rows.X)
 
     def expected() -> tuple[np.ndarray, np.ndarray]:
-        smotenc = over.SMOTENC(
-            categorical_features=space.code_columns, random_state=rows.seed, **params
-        )
-        made, y = smotenc.fit_resample(space.codes(rows.X), rows.y)
-        return space.from_codes(made[len(rows.y) :]), y[len(rows.y) :]
+        codes = np.flatnonzero(encoder.is_category).tolist()
+        smotenc = over.SMOTENC(categorical_features=codes, random_state=rows.seed, **params)
+        made, y = smotenc.fit_resample(encoder.transform(rows.X), rows.y)
+        return encoder.inverse_transform(made[len(rows.y) :]), y[len(rows.y) :]
 
     def here() -> tuple[np.ndarray, np.ndarray]:
         made = samplers.resample(
@@ -165,17 +164,17 @@ def test_new_rows_with_categories_are_those_of_smotenc(data: st.DataObject, rows
 
 @settings(max_examples=25)
 @given(rows=tables())
-def test_the_space_is_scikit_learns_to_the_last_bit_in_the_type_of_the_table(rows: Rows) -> None:
+def test_the_encoder_is_scikit_learns_to_the_last_bit_in_the_type_of_the_table(rows: Rows) -> None:
     some = np.sort(
         np.random.default_rng(rows.seed).choice(len(rows.y), len(rows.y) // 2, replace=False)
     )
     expected, _ = scaled(rows._replace(X=rows.X[some]), True)
-    space = SamplingSpace(rows.cardinalities).fit(rows.X, some)
+    encoder = sampling_encoder(rows.cardinalities).fit(rows.X, rows=some)
     for layout in (np.ascontiguousarray, np.asfortranarray):
-        found = space.codes(layout(rows.X), some)
+        found = encoder.transform(layout(rows.X), rows=some)
         assert found.dtype == rows.X.dtype
         np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(space.codes(rows.X, some[5:9]), expected[5:9])
+    np.testing.assert_array_equal(encoder.transform(rows.X, rows=some[5:9]), expected[5:9])
 
 
 @pytest.mark.parametrize("table", [numeric_table(), mixed_table()], ids=["numbers", "mixed"])
