@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib import metadata
 
 from counterpoise.core.paths import REPOSITORY
 
@@ -23,6 +22,8 @@ def requirements() -> str:
     """
     if LOCK.is_file():
         return LOCK.read_text(encoding="utf-8")
+    from importlib import metadata
+
     found = {
         re.sub(r"[-_.]+", "-", one.name).lower(): one.version for one in metadata.distributions()
     }

@@ -21,6 +21,7 @@ from counterpoise.core.errors import NotApplicable
 from counterpoise.core.types import Floats, Labels
 from counterpoise.models.nets import (
     Autoencoder,
+    AutoencoderParameters,
     MarginClassifier,
     Report,
     Validation,
@@ -58,7 +59,7 @@ def spread(scores: Floats) -> float:
     return deviation if deviation > 0 else 1.0
 
 
-class AutoencoderClassifier(MarginClassifier):
+class AutoencoderClassifier(MarginClassifier, AutoencoderParameters):
     """An autoencoder that has seen negatives alone; a row that it gives back badly is flagged.
 
     The score is (log error - log q) / s, where s is the standard deviation of the log errors of the
@@ -71,7 +72,7 @@ class AutoencoderClassifier(MarginClassifier):
     layers, activation, optimizer, learning_rate, batch_size, epochs, steps, chunks, random_state
         As in `Autoencoder`.
     patience : int or None
-        Stop after so many pieces without a smaller error on the negatives of the validation slice.
+        Stop after so many pieces without a smaller error on the negatives of the validation rows.
 
     Attributes
     ----------
@@ -82,7 +83,7 @@ class AutoencoderClassifier(MarginClassifier):
     log_threshold_, log_deviation_ : float
         log q and s.
     history_ : dict of str to list of float
-        That of the autoencoder, and `validation_average_precision` where the validation slice has
+        That of the autoencoder, and `validation_average_precision` where the validation rows have
         both classes.
     steps_, best_step_
         As in `Autoencoder`.
@@ -92,37 +93,6 @@ class AutoencoderClassifier(MarginClassifier):
     S. Hawkins, H. He, G. Williams, R. Baxter, "Outlier detection using replicator neural networks",
     DaWaK 2002.
     """
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = Autoencoder._parameter_constraints
-
-    def __init__(
-        self,
-        *,
-        layers: Sequence[int] | None = None,
-        activation: str = "relu",
-        optimizer: str = "adam",
-        learning_rate: float | None = None,
-        batch_size: int = 128,
-        epochs: int | None = None,
-        steps: int | None = None,
-        chunks: int = 20,
-        patience: int | None = None,
-        random_state: int | None = None,
-    ) -> None:
-        self.layers = layers
-        self.activation = activation
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.steps = steps
-        self.chunks = chunks
-        self.patience = patience
-        self.random_state = random_state
-
-    def _validate_params(self) -> None:
-        super()._validate_params()
-        Autoencoder(**self.get_params())._validate_params()
 
     def fit(
         self,
@@ -142,7 +112,7 @@ class AutoencoderClassifier(MarginClassifier):
             there were none.
         report : callable, optional
             Called after each piece with the steps taken and the average precision on the validation
-            slice. What it raises ends the fit.
+            rows. What it raises ends the fit.
 
         Raises
         ------
@@ -336,8 +306,7 @@ class AutoencoderXGBClassifier(MarginClassifier):
         stops = self.xgboost_.early_stopping_rounds is not None
         if held is None and (stops or self.autoencoder_patience is not None):
             raise NotApplicable(
-                "early stopping needs a validation slice with both classes; split.validation gives"
-                " none"
+                "early stopping needs validation rows of both classes; split.validation gives none"
             )
         negatives = np.flatnonzero(labels == 0)
         if len(negatives) < 2:

@@ -47,6 +47,9 @@ Report = Callable[[int, float], object]
 DEFAULT_STEPS = 1000
 """The gradient steps of a fit that is told neither steps nor epochs."""
 
+MOST_STEPS_TOGETHER = 100
+"""Gradient steps that Keras takes at once, whose batches are in memory together."""
+
 BLOCK_ROWS = 1024
 """Rows that are scored at once."""
 
@@ -254,7 +257,9 @@ class _Net(BaseEstimator):  # type: ignore[misc]
             "rmsprop": keras.optimizers.RMSprop,
             "sgd": keras.optimizers.SGD,
         }
-        self.model_.compile(optimizers[self.optimizer](**given), loss)
+        # several steps a call of Keras, which would else spend more time on itself than on a step
+        together = max(n for n in range(1, MOST_STEPS_TOGETHER + 1) if length % n == 0)
+        self.model_.compile(optimizers[self.optimizer](**given), loss, steps_per_execution=together)
         batches = (
             (rows[some], targets[some], weights[some])
             for some in _batches(len(rows), batch, random)
@@ -551,8 +556,7 @@ class KerasMLP(MarginClassifier, _Net):
         held = usable(validation)
         if self.patience is not None and held is None:
             raise NotApplicable(
-                "early stopping needs a validation slice with both classes; split.validation gives"
-                " none"
+                "early stopping needs validation rows of both classes; split.validation gives none"
             )
         self.alpha_ = balanced_alpha(labels) if self._asked_alpha == BALANCED else self._asked_alpha
         of_loss = (1.0, 1.0) if self.alpha_ is None else (1 - self.alpha_, self.alpha_)
@@ -646,40 +650,8 @@ def _checked_weights(sample_weight: ArrayLike | None, rows: int) -> Floats:
     return weights
 
 
-class Autoencoder(_Net):
-    """A net that learns to give back the rows it is shown by way of fewer numbers than they have.
-
-    What it was fitted on it gives back well; rows of another kind less so, and the error says how
-    unusual a row is (Hawkins et al. 2002). With one layer it learns the plane of the first
-    principal components (Baldi and Hornik 1989).
-
-    Parameters
-    ----------
-    layers : list of int or None
-        Widths from the features to the code; the way back mirrors them. None for half and a quarter
-        of the features, rounded up.
-    activation, optimizer, learning_rate, batch_size, epochs, steps, chunks, random_state
-        As in `KerasMLP`; the code and the output have no activation. A rectified unit of the code
-        that is never on would be lost for good, and there are few of them.
-    patience : int or None
-        Stop after so many pieces without a smaller error on the validation rows, and keep the best
-        weights.
-
-    Attributes
-    ----------
-    n_features_in_ : int
-    model_ : keras.Model
-    history_ : dict of str to list of float
-        `step`, `loss` and, where there are validation rows, `validation_loss`: mean squared errors.
-    steps_, best_step_
-        As in `KerasMLP`.
-
-    References
-    ----------
-    S. Hawkins, H. He, G. Williams, R. Baxter, "Outlier detection using replicator neural networks",
-    DaWaK 2002. P. Baldi, K. Hornik, "Neural networks and principal component analysis", Neural
-    Networks 1989.
-    """
+class AutoencoderParameters(BaseEstimator):  # type: ignore[misc]
+    """The parameters that `Autoencoder` and the classifier that is made of it share."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TRAINING,
@@ -715,6 +687,42 @@ class Autoencoder(_Net):
         super()._validate_params()
         check_training(self)
 
+
+class Autoencoder(AutoencoderParameters, _Net):
+    """A net that learns to give back the rows it is shown by way of fewer numbers than they have.
+
+    What it was fitted on it gives back well; rows of another kind less so, and the error says how
+    unusual a row is (Hawkins et al. 2002). With one layer it learns the plane of the first
+    principal components (Baldi and Hornik 1989).
+
+    Parameters
+    ----------
+    layers : list of int or None
+        Widths from the features to the code; the way back mirrors them. None for half and a quarter
+        of the features, rounded up.
+    activation, optimizer, learning_rate, batch_size, epochs, steps, chunks, random_state
+        As in `KerasMLP`; the code and the output have no activation. A rectified unit of the code
+        that is never on would be lost for good, and there are few of them.
+    patience : int or None
+        Stop after so many pieces without a smaller error on the validation rows, and keep the best
+        weights.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+    model_ : keras.Model
+    history_ : dict of str to list of float
+        `step`, `loss` and, where there are validation rows, `validation_loss`: mean squared errors.
+    steps_, best_step_
+        As in `KerasMLP`.
+
+    References
+    ----------
+    S. Hawkins, H. He, G. Williams, R. Baxter, "Outlier detection using replicator neural networks",
+    DaWaK 2002. P. Baldi, K. Hornik, "Neural networks and principal component analysis", Neural
+    Networks 1989.
+    """
+
     def fit(
         self, X: ArrayLike, *, validation: ArrayLike | None = None, report: Report | None = None
     ) -> Autoencoder:
@@ -743,9 +751,7 @@ class Autoencoder(_Net):
         if validation is not None and np.shape(validation)[0] > 0:
             held = self._rows(validation)
         if self.patience is not None and held is None:
-            raise NotApplicable(
-                "early stopping needs a validation slice; split.validation gives none"
-            )
+            raise NotApplicable("early stopping needs validation rows; split.validation gives none")
         random = np.random.default_rng(self.random_state)
         self.model_ = self._layers(random)
 
