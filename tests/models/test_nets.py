@@ -310,10 +310,10 @@ def test_a_validation_slice_of_one_class_is_none(held: Any) -> None:
         net.fit(X, Y, validation=held, report=lambda *values: seen.append(values))
         assert list(net.history_) == ["step", "loss"]
         net.set_params(patience=2)
-        with pytest.raises(NotApplicable, match="early stopping needs a validation rows"):
+        with pytest.raises(NotApplicable, match="early stopping needs validation rows"):
             net.fit(X, Y, validation=held)
     with pytest.raises(
-        NotApplicable, match="early stopping needs a validation rows with both classes"
+        NotApplicable, match="early stopping needs validation rows of both classes"
     ):
         AutoencoderXGBClassifier(xgboost={"early_stopping_rounds": 2}).fit(X, Y, validation=held)
     assert not seen
