@@ -55,7 +55,7 @@ def of_mlflow(page: Page, address: str) -> None:
     if close.count():
         close.first.click()
     # of a machine
-    page.get_by_text("Path:").first.evaluate("told => { told.style.visibility = 'hidden'; }")
+    page.get_by_text("Path:").first.evaluate("element => { element.style.visibility = 'hidden'; }")
     page.wait_for_timeout(1_000)
     page.screenshot(path=REPOSITORY / "docs" / "mlflow.png")
 

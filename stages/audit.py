@@ -16,7 +16,7 @@ def main() -> None:
     Raises
     ------
     TableError
-        When the dataset's entry says `defects: fail` and there is a serious finding.
+        When the dataset has `defects: fail` and there is a serious finding.
     """
     with stage("audit", __doc__) as (params, name):
         table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))

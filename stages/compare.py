@@ -38,8 +38,8 @@ def main() -> None:
         index = paths.REPORTS / "index.html"
         files.write_text(index, page.of_all(boards, decisions, facts, seconds, ranks))
         print(
-            f"{len(boards)} datasets, {len(whole)} cells: {paths.REPORTS / 'leaderboard.csv'},"
-            f" {index}"
+            f"{len(boards)} datasets, {len(whole)} combinations:"
+            f" {paths.REPORTS / 'leaderboard.csv'}, {index}"
         )
 
 

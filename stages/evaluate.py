@@ -22,7 +22,7 @@ def main() -> None:
             files.write_csv(folder / f"{title}.csv", content)
         files.write_json(folder / "dataset.json", evaluation.facts)
         manifest.write(name, params, evaluation.stored)
-        print(f"{name}: {evaluation.evaluated} of {len(params.cells)} cells evaluated")
+        print(f"{name}: {evaluation.evaluated} of {len(params.cells)} combinations evaluated")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def main() -> None:
     Raises
     ------
     SourceError
-        When the bytes cannot be obtained, or have another checksum than the entry gives.
+        When the bytes cannot be obtained, or have another checksum than params.yaml gives.
     TableError
         When they are no table that can be learned from.
     """

@@ -19,7 +19,7 @@ def main() -> None:
         seconds = measurements.for_page(
             measurements.beside(cells, measurements.read(name)), ["strategy", "model"]
         )
-        text, pictures = dataset_page.made(name, tables, facts, seconds)
+        text, pictures = dataset_page.render(name, tables, facts, seconds)
         files.write_text(paths.page(name), text)
         for title, content in pictures.items():
             with files.replacing(paths.pictures(name) / f"{title}.png") as file:

@@ -39,12 +39,12 @@ def main() -> int:
         from counterpoise.core import config
 
         config.load().dataset(name)  # without results, a mistyped key is the more likely mistake
-    made = manifest.read(name)
-    if sqlite_index.complete(made, target):
-        print(f"{name}: all {len(made.wanted)} runs are published")
+    results = manifest.read(name)
+    if sqlite_index.complete(results, target):
+        print(f"{name}: all {len(results.wanted)} runs are published")
         return 0
     try:
-        print(dataset_runs.publish(made, target))
+        print(dataset_runs.publish(results, target))
     except StorageError as error:
         if os.environ.get(STRICT, "0") not in ("", "0"):
             raise

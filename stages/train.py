@@ -41,10 +41,10 @@ def main() -> None:
         }
         # a strategy that could not resample every compared fold is not fitted at all
         ran = {
-            strategy: made
-            for strategy, made in counts.items()
+            strategy: folds
+            for strategy, folds in counts.items()
             if training_results.not_resampled(
-                count for count in made if count["repeat"] != parts.beside
+                count for count in folds if count["repeat"] != parts.beside
             )
             is None
         }
@@ -61,7 +61,7 @@ def main() -> None:
         outcomes, fresh = fits.outcomes(store)
         shutil.rmtree(paths.scores(name), ignore_errors=True)
         training_results.write(
-            params, name, parts, counts, outcomes, {job.id: job.key for job in fits.jobs}
+            params, name, parts, counts, outcomes, {fit.id: fit.key for fit in fits.jobs}
         )
         files.write_json(
             paths.measured(name, "train"), training_results.measured(outcomes, parts.beside)

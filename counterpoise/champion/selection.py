@@ -7,7 +7,7 @@ import pandas as pd
 from counterpoise.core.errors import ConfigurationError, ResultError, unknown
 from counterpoise.core.outcome import OK
 from counterpoise.core.types import Cell
-from counterpoise.evaluation.summary import best, doing_nothing, remedies
+from counterpoise.evaluation.summary import baselines, best, remedies
 
 
 def chosen(
@@ -53,7 +53,7 @@ def chosen(
     if strategy is None and model is None:
         won, none = (
             best(remedies(board)[remedies(board)["verdict"] == "win"]),
-            best(doing_nothing(board)),
+            best(baselines(board)),
         )
         taken = (
             won

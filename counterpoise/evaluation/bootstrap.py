@@ -113,8 +113,10 @@ def over_draws(
 
     blocks = range(-(-count // BLOCK))
     small = 4 * len(y) * BLOCK <= LARGEST / parallel.cores() / 2
-    made = parallel.in_threads(of_block, blocks, together=small, label="bootstrap", unit="block")
-    return [piece for pieces in made for piece in pieces]
+    blocks_drawn = parallel.in_threads(
+        of_block, blocks, together=small, label="bootstrap", unit="block"
+    )
+    return [piece for pieces in blocks_drawn for piece in pieces]
 
 
 def _counts(strata: list[int], size: int, random: np.random.Generator) -> NDArray[np.uint8]:

@@ -62,10 +62,10 @@ def measure(
     if stored is not None:
         folds, draws, ranked = (stored.arrays[name] for name in ("folds", "draws", "ranked"))
         return Measured(folds, draws, ranked, stored.facts["trained"], stored.facts["tested"])
-    made = leaderboard.measure(cells, parts, y, seed, count)
-    arrays = {name: getattr(made, name) for name in ("folds", "draws", "ranked")}
-    store.put(key, StoredObject(arrays, {"trained": made.trained, "tested": made.tested}))
-    return made
+    measured = leaderboard.measure(cells, parts, y, seed, count)
+    arrays = {name: getattr(measured, name) for name in ("folds", "draws", "ranked")}
+    store.put(key, StoredObject(arrays, {"trained": measured.trained, "tested": measured.tested}))
+    return measured
 
 
 def calibrations(
@@ -82,14 +82,14 @@ def calibrations(
     y : ndarray of shape (n,)
         Labels of the table's rows.
     alone : bool
-        Whether this process does all the work, one combination after the other.
+        Whether this process computes everything, one combination after the other.
 
     Returns
     -------
     dict of (strategy, model) to dict
         What `counterpoise.evaluation.leaderboard.calibration_of` returns for each.
     """
-    found: dict[Cell, dict[str, float]] = {}
+    result: dict[Cell, dict[str, float]] = {}
     fresh = []
     for cell, folds in cells.items():
         key = _key("calibration", leaderboard.__name__, list(pooled(folds, y)), [])
@@ -97,22 +97,22 @@ def calibrations(
         if stored is None:
             fresh.append((cell, key, folds, y))
         else:
-            found[cell] = stored.facts
+            result[cell] = stored.facts
     done = parallel.few_here(_calibration, fresh, alone=alone)
     bar = tqdm(done, total=len(fresh), desc="calibration", unit="cell", disable=None)
-    for job, made in bar:
-        # a worker killed by the system (out of memory) leaves its job to this process
-        values = _calibration(job) if isinstance(made, Killed) else made
-        store.put(job[1], StoredObject({}, values))
-        found[job[0]] = values
-    return found
+    for task, answer in bar:
+        # a worker killed by the system (out of memory) leaves its task to this process
+        values = _calibration(task) if isinstance(answer, Killed) else answer
+        store.put(task[1], StoredObject({}, values))
+        result[task[0]] = values
+    return result
 
 
-def _calibration(job: tuple[Cell, str, list[FoldScores], Labels]) -> dict[str, float]:
+def _calibration(task: tuple[Cell, str, list[FoldScores], Labels]) -> dict[str, float]:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # the last digits of a sum depend on the number of threads
-        return leaderboard.calibration_of(*job[2:])
+        return leaderboard.calibration_of(*task[2:])
 
 
 def redrawn(
@@ -148,9 +148,9 @@ def redrawn(
     stored = store.get(key)
     if stored is not None:
         return Redrawn(**stored.arrays)
-    made = decisions.redrawn(called, parts, y, costs, seed)
-    store.put(key, StoredObject(made._asdict(), {}))
-    return made
+    draws = decisions.redrawn(called, parts, y, costs, seed)
+    store.put(key, StoredObject(draws._asdict(), {}))
+    return draws
 
 
 def _key(what: str, module: str, arrays: list[NDArray[Any]], content: list[Any]) -> str:

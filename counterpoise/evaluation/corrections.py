@@ -136,10 +136,10 @@ def in_order_of(p: Vector, values: Vector) -> Vector:
     _, first, where = np.unique(p, return_index=True, return_inverse=True)
     distinct = values[first]
     # the bits of a non-negative double, read as an integer, sort as the doubles do
-    place = np.where(distinct < 0, -1, 1) * np.abs(distinct).view(np.int64)
-    steps = np.arange(len(place))
-    place = np.maximum.accumulate(place - steps) + steps
-    return np.asarray((np.where(place < 0, -1.0, 1.0) * np.abs(place).view(np.float64))[where])
+    bits = np.where(distinct < 0, -1, 1) * np.abs(distinct).view(np.int64)
+    steps = np.arange(len(bits))
+    bits = np.maximum.accumulate(bits - steps) + steps
+    return np.asarray((np.where(bits < 0, -1.0, 1.0) * np.abs(bits).view(np.float64))[where])
 
 
 def finite_range(values: Vector) -> tuple[float, float]:
@@ -307,15 +307,13 @@ def fit_sigmoid(y: Labels, values: Vector) -> tuple[float, float]:
     """
     check_both_classes(y)
     if values.min() == values.max():
-        raise NotApplicable(
-            "every validation row has the same score, so there is nothing to fit a sigmoid to"
-        )
+        raise NotApplicable("every validation row has the same score, so no sigmoid can be fitted")
     of_negatives, of_positives = smoothed(y)
     slope, intercept = logistic(values, np.where(y == 1, of_positives, of_negatives))
     if not slope > 0:
         raise NotApplicable(
             f"the sigmoid fitted on the validation rows has slope {slope:.2g}: there the positives"
-            " score no higher than the negatives, and it would turn the order round"
+            " score no higher than the negatives, and it would reverse the order"
         )
     return slope, intercept
 
@@ -336,6 +334,6 @@ def check_both_classes(y: Labels) -> None:
     positives = int((y == 1).sum())
     if not 0 < positives < len(y):
         raise NotApplicable(
-            "a recalibration needs both classes among the validation rows, and they hold"
+            "a recalibration needs both classes among the validation rows, and they have"
             f" {positives:,} positives and {len(y) - positives:,} negatives"
         )

@@ -88,7 +88,7 @@ def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
     table : Table
         The dataset, with its cost columns among the roles.
     where : str
-        Place named in error messages.
+        Location to name in error messages.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
     ------
     TableError
         If a column makes a cost negative, the sum of costs infinite, or a wrong decision cheaper
-        than the right one. Also if both decisions about a row cost the same whatever its class.
+        than the right one. Also if both decisions about a row cost the same for either class.
     """
 
     def values(cost: Cost) -> Vector:
@@ -109,8 +109,8 @@ def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
         with np.errstate(over="ignore"):
             return cost.times * amounts + cost.plus
 
-    made = CostMatrix(*(values(getattr(costs, name)) for name in CostMatrix._fields))
-    for name, cost in zip(CostMatrix._fields, made, strict=True):
+    result = CostMatrix(*(values(getattr(costs, name)) for name in CostMatrix._fields))
+    for name, cost in zip(CostMatrix._fields, result, strict=True):
         if (cost < 0).any():
             raise _wrong(
                 f"A {name} has a negative cost.",
@@ -134,27 +134,27 @@ def matrix(costs: Costs, table: Table, where: str) -> CostMatrix:
     for side, (wrong, right) in enumerate(
         (("false_positive", "true_negative"), ("false_negative", "true_positive"))
     ):
-        stake = made.cost_margins[:, side]
-        if (stake < 0).any():
+        margins = result.cost_margins[:, side]
+        if (margins < 0).any():
             raise _wrong(
                 f"A {wrong} costs less than a {right}.",
                 where,
-                stake < 0,
-                stake,
+                margins < 0,
+                margins,
                 "a wrong decision that costs at least as much as the right one",
                 f"raise the cost of a {wrong}, or lower that of a {right}.",
             )
-    nothing = made.cost_margins.sum(axis=1) == 0
-    if nothing.any():
+    equal = result.cost_margins.sum(axis=1) == 0
+    if equal.any():
         raise _wrong(
-            "There are rows about which no decision costs more than the other.",
+            "Some rows have equal costs for both decisions.",
             where,
-            nothing,
-            made.cost_margins.sum(axis=1),
-            "something at stake in every row",
+            equal,
+            result.cost_margins.sum(axis=1),
+            "costs that differ between the two decisions in every row",
             "add a constant with `plus`, or take these rows out.",
         )
-    return made
+    return result
 
 
 def _wrong(
@@ -170,14 +170,14 @@ def _wrong(
     )
 
 
-def reference(y: Labels, made: CostMatrix) -> dict[str, float]:
+def reference(y: Labels, costs: CostMatrix) -> dict[str, float]:
     """Mean cost per row of deciding without a model.
 
     Parameters
     ----------
     y : ndarray of shape (n,)
         Labels.
-    made : CostMatrix
+    costs : CostMatrix
         Costs of these rows.
 
     Returns
@@ -188,7 +188,7 @@ def reference(y: Labels, made: CostMatrix) -> dict[str, float]:
     """
     n = len(y)
     return {
-        "no_row_positive": made.total(y, np.zeros(n, bool)) / n,
-        "every_row_positive": made.total(y, np.ones(n, bool)) / n,
-        "oracle": made.total(y, y == 1) / n,
+        "no_row_positive": costs.total(y, np.zeros(n, bool)) / n,
+        "every_row_positive": costs.total(y, np.ones(n, bool)) / n,
+        "oracle": costs.total(y, y == 1) / n,
     }

@@ -49,7 +49,7 @@ from counterpoise.evaluation.columns import (
 from counterpoise.evaluation.costs import CostMatrix
 from counterpoise.evaluation.decisions import POLICIES, Called, decisions, differences
 from counterpoise.evaluation.fold_scores import FoldScores, fold_scores, pooled, recalibrate
-from counterpoise.evaluation.leaderboard import Entry, compared, leaderboard
+from counterpoise.evaluation.leaderboard import CellProperties, compared, leaderboard
 from counterpoise.evaluation.metrics import METRICS
 from counterpoise.evaluation.projection import Projection, project
 from counterpoise.evaluation.significance import draws_for
@@ -132,7 +132,7 @@ def by_fold(
     return pd.DataFrame(rows, columns=["strategy", "model", "repeat", "fold", "metric", "value"])
 
 
-def entries(params: Params, stored: dict[str, Any]) -> dict[Cell, Entry]:
+def cell_properties(params: Params, stored: dict[str, Any]) -> dict[Cell, CellProperties]:
     """Properties of every combination that do not depend on its scores.
 
     Parameters
@@ -144,21 +144,21 @@ def entries(params: Params, stored: dict[str, Any]) -> dict[Cell, Entry]:
 
     Returns
     -------
-    dict of (strategy, model) to Entry
+    dict of (strategy, model) to CellProperties
         In the order of the configuration.
     """
-    plain, searched = levels.plain_of(params.models), levels.searched(params)
+    baseline_models, searched = levels.plain_of(params.models), levels.searched(params)
     result = {}
     for strategy, model in params.cells:
-        told = stored[strategy]["models"][model]
+        status = stored[strategy]["models"][model]
         cell = strategy, params.strategies[strategy], model, params.models[model]
-        result[strategy, model] = Entry(
-            told["status"],
-            told["reason"],
-            told["notes"],
+        result[strategy, model] = CellProperties(
+            status["status"],
+            status["reason"],
+            status["notes"],
             levels.level(*cell),
             levels.correction(*cell),
-            plain[model],
+            baseline_models[model],
             searched[model],
         )
     return result
@@ -257,7 +257,7 @@ def trials(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
         One trial per row, `params` as JSON text. Empty where there was no search.
     """
     path = folder / cell[0] / f"{cell[1]}.trials.json"
-    found = [
+    rows = [
         {
             **trial,
             "strategy": cell[0],
@@ -267,7 +267,7 @@ def trials(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
         for trial in (files.read_json(path) if path.is_file() else [])
         if trial["repeat"] != parts.beside
     ]
-    return pd.DataFrame(found, columns=TRIALS)
+    return pd.DataFrame(rows, columns=TRIALS)
 
 
 def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
@@ -292,9 +292,9 @@ def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
     table, here = tables.read(paths.table(dataset)), {}
     # only one fold: all folds of all strategies would not fit into memory
     for name in params.strategies:
-        found = resampling.read_rows(paths.resampled(dataset, name), table, fold[:2]).get(fold[:2])
-        if found is not None:
-            here[name] = found
+        rows = resampling.read_rows(paths.resampled(dataset, name), table, fold[:2]).get(fold[:2])
+        if rows is not None:
+            here[name] = rows
     return project(
         table.X,
         table.y,
@@ -337,7 +337,7 @@ def of_parts(stored: dict[str, Any], parts: Parts) -> dict[str, Any]:
     Parameters
     ----------
     stored : dict
-        Results by strategy, see `entries`.
+        Results by strategy, see `cell_properties`.
     parts : Parts
         The folds to keep.
 
@@ -352,29 +352,29 @@ def of_parts(stored: dict[str, Any], parts: Parts) -> dict[str, Any]:
 
     return {
         strategy: {
-            "counts": mine(made["counts"]),
+            "counts": mine(results["counts"]),
             "models": {
-                model: {**told, "folds": mine(told["folds"])}
-                for model, told in made["models"].items()
+                model: {**status, "folds": mine(status["folds"])}
+                for model, status in results["models"].items()
             },
         }
-        for strategy, made in stored.items()
+        for strategy, results in stored.items()
     }
 
 
-def fitted(told: dict[str, Any]) -> set[tuple[int, int]]:
+def fitted(status: dict[str, Any]) -> set[tuple[int, int]]:
     """Folds in which a model was fitted.
 
     Parameters
     ----------
-    told : dict
+    status : dict
         Stored status of the model, with its fits in `folds`.
 
     Returns
     -------
     set of (repeat, fold)
     """
-    return {(fold["repeat"], fold["fold"]) for fold in told["folds"]}
+    return {(fold["repeat"], fold["fold"]) for fold in status["folds"]}
 
 
 @dataclass(frozen=True)
@@ -400,7 +400,7 @@ class OfCell:
 
 def recalibrated(
     cell: Cell,
-    grid: Mapping[Cell, Entry],
+    grid: Mapping[Cell, CellProperties],
     y: Labels,
     stored: dict[str, Any],
     mine: list[FoldScores],
@@ -411,12 +411,12 @@ def recalibrated(
     ----------
     cell : tuple of (strategy, model)
         The combination.
-    grid : mapping of (strategy, model) to Entry
-        See `entries`.
+    grid : mapping of (strategy, model) to CellProperties
+        See `cell_properties`.
     y : ndarray of shape (n,)
         Labels of the table's rows.
     stored : dict
-        Results by strategy, see `entries`.
+        Results by strategy, see `cell_properties`.
     mine : list of FoldScores
         Its raw scores.
 
@@ -425,15 +425,15 @@ def recalibrated(
     list of FoldScores
         The scores with recalibrated log odds.
     """
-    made = stored[cell[0]]
+    results = stored[cell[0]]
     return recalibrate(
-        mine, grid[cell].correction, y, made["counts"], made["models"][cell[1]]["folds"]
+        mine, grid[cell].correction, y, results["counts"], results["models"][cell[1]]["folds"]
     )
 
 
 def of_cell(
     cell: Cell,
-    grid: Mapping[Cell, Entry],
+    grid: Mapping[Cell, CellProperties],
     y: Labels,
     stored: dict[str, Any],
     mine: list[FoldScores],
@@ -490,12 +490,12 @@ def small(rows: int) -> bool:
     return AT_ONCE * 8 * rows <= bootstrap.LARGEST / parallel.cores() / 2
 
 
-def side_by_side(jobs: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
-    """Run jobs in parallel threads where their vectors fit into memory, otherwise in sequence.
+def side_by_side(tasks: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
+    """Run tasks in parallel threads where their vectors fit into memory, otherwise in sequence.
 
     Parameters
     ----------
-    jobs : mapping of name to callable
+    tasks : mapping of name to callable
         Each is called without arguments.
     rows : int
         Rows of the table, see `small`.
@@ -503,13 +503,13 @@ def side_by_side(jobs: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]
     Returns
     -------
     dict
-        Result of each job by name.
+        Result of each task by name.
     """
     together = small(rows)
-    made = parallel.in_threads(
-        lambda name: jobs[name](), list(jobs), together=together, label="cells", unit="cell"
+    results = parallel.in_threads(
+        lambda name: tasks[name](), list(tasks), together=together, label="cells", unit="cell"
     )
-    return dict(zip(jobs, made, strict=True))
+    return dict(zip(tasks, results, strict=True))
 
 
 def grouped(
@@ -540,11 +540,11 @@ def grouped(
     """
     if not len(parts):
         return pd.DataFrame(columns=GROUPED)
-    grid = entries(params, stored)
-    jobs = {
+    grid = cell_properties(params, stored)
+    tasks = {
         cell: partial(recalibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()
     }
-    right: dict[Cell, list[FoldScores]] = side_by_side(jobs, len(y))
+    right: dict[Cell, list[FoldScores]] = side_by_side(tasks, len(y))
     seed, draws = (
         seed_for(params.seed, dataset, "bootstrap", "grouped"),
         draws_for(len(compared(grid, scores))),
@@ -598,24 +598,24 @@ def evaluate(
     rows : Projection
         The projection of the training rows.
     """
-    grid = entries(params, stored)
+    grid = cell_properties(params, stored)
     # the folds of the first repeat
     once = sum(repeat == parts.names[0][0] for repeat, _ in parts.names)
     rules = params.thresholds_of(dataset)
-    jobs: dict[Cell | str, Callable[[], Any]] = {ROWS: picture}
+    tasks: dict[Cell | str, Callable[[], Any]] = {ROWS: picture}
     for cell, mine in scores.items():
-        jobs[cell] = partial(of_cell, cell, grid, y, stored, mine, dataset, rules, matrix, once)
-    made = side_by_side(jobs, len(y))
-    found: dict[Cell, OfCell] = {cell: made[cell] for cell in scores}
-    rows: Projection = made[ROWS]
-    right = {cell: one.right for cell, one in found.items()}
+        tasks[cell] = partial(of_cell, cell, grid, y, stored, mine, dataset, rules, matrix, once)
+    results = side_by_side(tasks, len(y))
+    of_cells: dict[Cell, OfCell] = {cell: results[cell] for cell in scores}
+    rows: Projection = results[ROWS]
+    right = {cell: one.right for cell, one in of_cells.items()}
     seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
     measured = cached.measure(store, list(right.values()), parts, y, seed, draws_for(len(pairs)))
     decided = pd.DataFrame(
-        [row for one in found.values() for row in one.decided], columns=DECISIONS
+        [row for one in of_cells.values() for row in one.decided], columns=DECISIONS
     )
     decided = decided.astype(dict.fromkeys(Confusion._fields, "Int64"))
-    called = {cell: one.called for cell, one in found.items()}
+    called = {cell: one.called for cell, one in of_cells.items()}
     counts = [
         {"strategy": strategy, **count}
         for strategy in params.strategies
@@ -623,8 +623,8 @@ def evaluate(
     ]
 
     def of_each(title: str, columns: list[str]) -> pd.DataFrame:
-        made = [one.tables[title] for one in found.values()]
-        return pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=columns)
+        frames = [one.tables[title] for one in of_cells.values()]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
     calibration = cached.calibrations(store, right, y, alone=not small(len(y)))
     board = leaderboard(dataset, grid, right, calibration, measured, facts)
@@ -635,7 +635,10 @@ def evaluate(
         ),
         "thresholds": of_each("thresholds", SWEEP),
         "folds": by_fold(
-            list(scores), parts, measured.folds, {cell: one.limits for cell, one in found.items()}
+            list(scores),
+            parts,
+            measured.folds,
+            {cell: one.limits for cell, one in of_cells.items()},
         ),
         "curves": of_each("curves", CURVES),
         "counts": pd.DataFrame(counts).astype(dict.fromkeys(COUNTED, "Int64"))[COUNTS],
@@ -703,17 +706,19 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
     for strategy, model in params.cells:
         if stored[strategy]["models"][model]["status"] == OK:
             path = paths.scores(name, strategy) / f"{model}.parquet"
-            kept = files.read_parquet(path)
-            scores[strategy, model] = fold_scores(kept, parts, str(path))
+            stored_scores = files.read_parquet(path)
+            scores[strategy, model] = fold_scores(stored_scores, parts, str(path))
             if all(
-                place in fitted(stored[strategy]["models"][model]) for place in grouped_parts.names
+                fold in fitted(stored[strategy]["models"][model]) for fold in grouped_parts.names
             ):
-                scores_grouped[strategy, model] = fold_scores(kept, grouped_parts, str(path))
+                scores_grouped[strategy, model] = fold_scores(
+                    stored_scores, grouped_parts, str(path)
+                )
     draw = partial(rows_of, name, params, next(iter(parts)))
-    made, picture = evaluate(
+    results, picture = evaluate(
         name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores, draw, store
     )
-    made["grouped"] = grouped(
+    results["grouped"] = grouped(
         name,
         params,
         table.y,
@@ -724,9 +729,11 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         store,
     )
     for title, collect, columns in (("learning", learning, LEARNING), ("trials", trials, TRIALS)):
-        found = [frame for cell in scores if len(frame := collect(paths.scores(name), cell, whole))]
-        made[title] = (
-            pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+        frames = [
+            frame for cell in scores if len(frame := collect(paths.scores(name), cell, whole))
+        ]
+        results[title] = (
+            pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
         )
     tested = np.unique(np.concatenate([fold.test for fold in parts]))
     devices = {
@@ -749,4 +756,4 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         "defects": files.read_json(paths.audit(name)),
         "devices": devices,
     }
-    return Evaluation(made, facts | about, stored, len(scores))
+    return Evaluation(results, facts | about, stored, len(scores))

@@ -57,7 +57,7 @@ def decide(
         return fold.test_scores >= rules.half, rules.half
     if policy == "cost" and rules.cost == "expected":
         if fold.reason:
-            return f"no corrected probabilities: {fold.reason}"
+            return f"no recalibrated probabilities: {fold.reason}"
         limits = thresholds.cheapest(costs.of(fold.test).cost_margins)
         return fold.log_odds >= limits, float(corrections.probability(limits).mean())
     labels = y[fold.validation]
@@ -66,7 +66,7 @@ def decide(
     else:
         limit = thresholds.tuned(labels, fold.validation_scores, rules.tuned)
     if np.isnan(limit):
-        return "no validation slice with both classes to choose a threshold on"
+        return "no validation rows of both classes to choose a threshold on"
     return fold.test_scores >= limit, limit
 
 
@@ -119,7 +119,7 @@ def decisions(
             "policy": policy,
         }
         refused = [one for one in each if isinstance(one, str)]
-        made = [
+        predictions = [
             (fold, one[0])
             for fold, one in zip(folds, each, strict=True)
             if not isinstance(one, str)
@@ -127,9 +127,11 @@ def decisions(
         if refused:
             rows.append({**row, "reason": f"{len(refused)} of {len(each)} folds have {refused[0]}"})
             continue
-        counts = [thresholds.confusion(y[fold.test], predicted) for fold, predicted in made]
+        counts = [thresholds.confusion(y[fold.test], predicted) for fold, predicted in predictions]
         total = Confusion(*(np.sum(count) for count in zip(*counts, strict=True)))
-        cost = sum(costs.of(fold.test).total(y[fold.test], predicted) for fold, predicted in made)
+        cost = sum(
+            costs.of(fold.test).total(y[fold.test], predicted) for fold, predicted in predictions
+        )
         values = {name: float(value) for name, value in thresholds.rates(total).items()}
         undefined = [name for name, value in values.items() if np.isnan(value)]
         side = "positive" if total.tp + total.fp == 0 else "negative"
@@ -278,21 +280,21 @@ def differences(
     known = {
         (row["strategy"], row["model"], row["policy"]): row for row in table.to_dict("records")
     }
-    found = []
+    rows = []
     for name, row in known.items():
-        plain = pairs.get(name[:2])
-        other = None if plain is None else (*plain, name[2])
-        made: dict[str, float] = {}
+        baseline = pairs.get(name[:2])
+        other = None if baseline is None else (*baseline, name[2])
+        deltas: dict[str, float] = {}
         if name in drawn and other in drawn:
             columns = ("f1", "delta_f1"), ("expected_cost", "delta_cost")
             for (measure, column), here, there in zip(
                 columns, drawn[name], drawn[other], strict=True
             ):
-                made[column] = row[measure] - known[other][measure]
+                deltas[column] = row[measure] - known[other][measure]
                 low, high = bootstrap.interval(here - there)
-                made |= {f"{column}_low": low, f"{column}_high": high}
-        found.append(made)
+                deltas |= {f"{column}_low": low, f"{column}_high": high}
+        rows.append(deltas)
     added = pd.DataFrame(
-        found, index=table.index, columns=[c for c in DECISIONS if c.startswith("delta_")]
+        rows, index=table.index, columns=[c for c in DECISIONS if c.startswith("delta_")]
     )
     return table.drop(columns=added.columns, errors="ignore").join(added)[DECISIONS]

@@ -76,12 +76,12 @@ def fold_scores(stored: pd.DataFrame, parts: Parts, where: str) -> list[FoldScor
     """
     groups: Any = stored.groupby(["repeat", "fold", "part"], sort=True).indices
     rows, scores = stored["row"].to_numpy(dtype=np.int64), stored["score"].to_numpy()
-    nothing = np.empty(0, np.int64)
+    no_rows = np.empty(0, np.int64)
     result = []
     for fold in parts:
-        found: list[Any] = []
+        pieces: list[Any] = []
         for part, expected in ((splits.TEST, fold.test), (splits.VALIDATION, fold.validation)):
-            at = groups.get((fold.repeat, fold.fold, part), nothing)
+            at = groups.get((fold.repeat, fold.fold, part), no_rows)
             at = at[np.argsort(rows[at], kind="stable")]
             if not np.array_equal(rows[at], np.sort(expected)):
                 raise ResultError(
@@ -94,9 +94,9 @@ def fold_scores(stored: pd.DataFrame, parts: Parts, where: str) -> list[FoldScor
                     found=f"{len(at)} scores",
                     todo="`dvc repro` makes them again.",
                 )
-            found += [rows[at], scores[at]]
+            pieces += [rows[at], scores[at]]
         result.append(
-            FoldScores(found[0], found[1], found[2], found[3], np.full(len(fold.test), np.nan))
+            FoldScores(pieces[0], pieces[1], pieces[2], pieces[3], np.full(len(fold.test), np.nan))
         )
     return result
 

@@ -146,7 +146,7 @@ def mean_of_folds(values: Vector) -> Vector:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CellProperties:
     """Properties of a combination that do not depend on its scores.
 
     Attributes
@@ -173,7 +173,7 @@ class Entry:
 
 def leaderboard(
     dataset: str,
-    grid: Mapping[Cell, Entry],
+    grid: Mapping[Cell, CellProperties],
     scores: Mapping[Cell, list[FoldScores]],
     calibrated: Mapping[Cell, Mapping[str, float]],
     measured: Measured,
@@ -187,7 +187,7 @@ def leaderboard(
     ----------
     dataset : str
         Key of the dataset.
-    grid : mapping of (strategy, model) to Entry
+    grid : mapping of (strategy, model) to CellProperties
         Every combination.
     scores : mapping of (strategy, model) to list of FoldScores
         The combinations that ran.
@@ -204,21 +204,21 @@ def leaderboard(
         In the order of `grid`.
     """
     folds, draws = measured.folds, measured.draws
-    places, pairs = {cell: k for k, cell in enumerate(scores)}, compared(grid, scores)
+    positions, pairs = {cell: k for k, cell in enumerate(scores)}, compared(grid, scores)
     rows = []
-    for cell, entry in grid.items():
+    for cell, properties in grid.items():
         strategy, model = cell
         row: dict[str, Any] = {
             "dataset": dataset,
             "strategy": strategy,
             "model": model,
-            "status": entry.status,
-            "reason": entry.reason,
+            "status": properties.status,
+            "reason": properties.reason,
             "rows": facts["rows"],
             "prevalence": facts["prevalence"],
         }
-        at = places.get(cell)
-        reasons = [entry.reason]
+        at = positions.get(cell)
+        reasons = [properties.reason]
         for m, name in enumerate(METRICS):
             values = folds[at, :, m] if at is not None else np.array([np.nan])
             row[name] = float(np.nanmean(values)) if not np.isnan(values).all() else np.nan
@@ -233,16 +233,17 @@ def leaderboard(
         if at is not None:
             row |= calibrated[cell]
             reasons += _not_recalibrated(scores[cell])
-            if strategy != NONE and (NONE, model) in places:
-                same, (low, high), *_ = against(measured, at, places[NONE, model])
+            if strategy != NONE and (NONE, model) in positions:
+                same, (low, high), *_ = against(measured, at, positions[NONE, model])
                 row |= {"delta_average_precision": same, "delta_low": low, "delta_high": high}
             if cell in pairs:
-                row |= _verdict_on(measured, at, places[pairs[cell]])
+                row |= _verdict_on(measured, at, positions[pairs[cell]])
         row["reason"] = "; ".join(filter(None, reasons))
         row |= {
-            name: getattr(entry, name) for name in ("level", "correction", "plain_model", "trials")
+            name: getattr(properties, name)
+            for name in ("level", "correction", "plain_model", "trials")
         }
-        rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(entry.notes)})
+        rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(properties.notes)})
     # Holm's correction covers all comparisons of the dataset, so verdicts need every row first
     for row, adjusted in zip(rows, holm([row.get("p_value", np.nan) for row in rows]), strict=True):
         value, low, high = (
@@ -252,12 +253,12 @@ def leaderboard(
     return pd.DataFrame(rows, columns=[*LEADERBOARD, *EXTRA])
 
 
-def compared(grid: Mapping[Cell, Entry], scores: Collection[Cell]) -> dict[Cell, Cell]:
+def compared(grid: Mapping[Cell, CellProperties], scores: Collection[Cell]) -> dict[Cell, Cell]:
     """Combinations that receive a verdict, each with its baseline.
 
     Parameters
     ----------
-    grid : mapping of (strategy, model) to Entry
+    grid : mapping of (strategy, model) to CellProperties
         Every combination.
     scores : collection of (strategy, model)
         The combinations that have scores.
@@ -268,14 +269,14 @@ def compared(grid: Mapping[Cell, Entry], scores: Collection[Cell]) -> dict[Cell,
         Both members of each pair have scores, and they differ.
     """
     pairs = {
-        cell: (NONE, str(entry.plain_model))
-        for cell, entry in grid.items()
-        if entry.plain_model is not None
+        cell: (NONE, str(properties.plain_model))
+        for cell, properties in grid.items()
+        if properties.plain_model is not None
     }
     return {
-        cell: plain
-        for cell, plain in pairs.items()
-        if cell != plain and cell in scores and plain in scores
+        cell: baseline
+        for cell, baseline in pairs.items()
+        if cell != baseline and cell in scores and baseline in scores
     }
 
 
@@ -307,8 +308,8 @@ def against(measured: Measured, cell: int, other: int) -> Difference:
     return value, bootstrap.interval(draws[: bootstrap.DRAWS]), draws, folds
 
 
-def _verdict_on(measured: Measured, cell: int, plain: int) -> dict[str, float]:
-    value, (low, high), draws, folds = against(measured, cell, plain)
+def _verdict_on(measured: Measured, cell: int, baseline: int) -> dict[str, float]:
+    value, (low, high), draws, folds = against(measured, cell, baseline)
     t = significance.resampled_t(folds, measured.trained, measured.tested)
     return {
         "delta_plain": value,
@@ -343,9 +344,10 @@ def calibration_of(cell: list[FoldScores], y: Labels) -> dict[str, float]:
     for side, values in (("", corrections.log_odds(scores)), ("_corrected", log_odds)):
         line = calibration.slope_intercept(labels, values)
         error = calibration.expected_calibration_error(labels, corrections.probability(values))
-        found = line.slope, line.intercept, error
+        statistics = line.slope, line.intercept, error
         result |= {
-            f"{name}{side}": float(value) for name, value in zip(CALIBRATION, found, strict=True)
+            f"{name}{side}": float(value)
+            for name, value in zip(CALIBRATION, statistics, strict=True)
         }
     return result
 
@@ -354,4 +356,4 @@ def _not_recalibrated(cell: list[FoldScores]) -> list[str]:
     reasons = [fold.reason for fold in cell if fold.reason]
     if not reasons:
         return []
-    return [f"no corrected probabilities in {len(reasons)} of {len(cell)} folds: {reasons[0]}"]
+    return [f"no recalibrated probabilities in {len(reasons)} of {len(cell)} folds: {reasons[0]}"]

@@ -46,10 +46,10 @@ def read(dataset: str) -> pd.DataFrame:
         Seconds are sums over folds, bytes the peak. `resample_seconds` is that of the whole
         strategy.
     """
-    found, rows = load(dataset), []
-    for strategy in dict.fromkeys(entry["strategy"] for entry in found.fits):
-        resampled = [entry for entry in found.resampled if entry["strategy"] == strategy]
-        trained = [entry for entry in found.fits if entry["strategy"] == strategy]
+    measured, rows = load(dataset), []
+    for strategy in dict.fromkeys(record["strategy"] for record in measured.fits):
+        resampled = [record for record in measured.resampled if record["strategy"] == strategy]
+        trained = [record for record in measured.fits if record["strategy"] == strategy]
         rows += cells(strategy, resampled, trained)
     return pd.DataFrame(rows, columns=["strategy", "model", *MEASURED]).astype(
         dict.fromkeys(("peak_bytes",), "Int64")
@@ -67,13 +67,13 @@ def load(dataset: str) -> Measured:
     Returns
     -------
     Measured
-        Without entries for a file that does not exist.
+        Without records of a file that does not exist.
     """
     resampled, trained = (paths.measured(dataset, stage) for stage in ("resample", "train"))
     content = files.read_json(trained) if trained.is_file() else {"fits": [], "made": {}}
-    made = {cell: Origin(**of_cell) for cell, of_cell in content["made"].items()}
+    origins = {cell: Origin(**of_cell) for cell, of_cell in content["made"].items()}
     return Measured(
-        content["fits"], files.read_json(resampled) if resampled.is_file() else [], made
+        content["fits"], files.read_json(resampled) if resampled.is_file() else [], origins
     )
 
 
@@ -87,7 +87,7 @@ def cells(
     strategy : str
         Key of the strategy.
     resampled, trained : list of dict
-        Its entries, see `Measured`.
+        Its records, see `Measured`.
 
     Returns
     -------
@@ -95,18 +95,18 @@ def cells(
         One row per model: seconds as sums over folds, `peak_bytes` as the maximum. None where
         nothing was measured.
     """
-    seconds = sum(entry["resample_seconds"] for entry in resampled) if resampled else None
+    seconds = sum(record["resample_seconds"] for record in resampled) if resampled else None
     result = []
-    for model in dict.fromkeys(entry["model"] for entry in trained):
-        mine = [entry for entry in trained if entry["model"] == model]
-        peaks = [entry["peak_bytes"] for entry in mine if entry.get("peak_bytes") is not None]
+    for model in dict.fromkeys(record["model"] for record in trained):
+        mine = [record for record in trained if record["model"] == model]
+        peaks = [record["peak_bytes"] for record in mine if record.get("peak_bytes") is not None]
         result.append(
             {
                 "strategy": strategy,
                 "model": model,
-                "fit_seconds": sum(entry["fit_seconds"] for entry in mine),
+                "fit_seconds": sum(record["fit_seconds"] for record in mine),
                 "resample_seconds": seconds,
-                "predict_seconds": sum(entry["predict_seconds"] for entry in mine),
+                "predict_seconds": sum(record["predict_seconds"] for record in mine),
                 "peak_bytes": max(peaks, default=None),
             }
         )

@@ -20,7 +20,7 @@ from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.data.encoder import Encoder, sampling_encoder
 
-MadeRows = tuple[Index, Matrix, Labels]
+OutputRows = tuple[Index, Matrix, Labels]
 """Rows kept, synthetic rows and their labels, as `counterpoise.engine.resampling.read_rows` returns
 them for a fold."""
 
@@ -74,7 +74,7 @@ def project(
     y: Labels,
     cardinalities: tuple[int, ...],
     train: Index,
-    made: Mapping[str, MadeRows],
+    outputs: Mapping[str, OutputRows],
     seed: int,
     *,
     most: int = MOST,
@@ -94,7 +94,7 @@ def project(
         For each feature the number of its categories, 0 for a numeric feature.
     train : ndarray of int64
         The fold's training rows, in any order.
-    made : mapping of strategy to (rows, synthetic, synthetic_y)
+    outputs : mapping of strategy to (rows, synthetic, synthetic_y)
         Output of each strategy in this fold, rows as positions in the whole table. A strategy
         without output rows is left out.
     seed : int
@@ -119,7 +119,7 @@ def project(
         plane = Plane.of(X, train, cardinalities, seed_for(seed, "axes"))
         order = np.random.default_rng(seed_for(seed, "rows")).permutation(len(train))
         pieces = []
-        for strategy, (rows, synthetic, synthetic_y) in made.items():
+        for strategy, (rows, synthetic, synthetic_y) in outputs.items():
             times = np.bincount(rows, minlength=len(y))[train]
             if times.sum() != len(rows):
                 raise AssertionError(f"{strategy} has rows that are not for training")
@@ -134,27 +134,27 @@ def project(
                     (REMOVED, times == 0),
                 ):
                     at = np.flatnonzero(mine & those)
-                    shown = _first(at, order, most)
+                    sample = _first(at, order, most)
                     pieces.append(
                         _piece(
                             strategy,
                             kind,
                             label,
-                            plane.at(X[train[shown]]),
-                            times[shown],
+                            plane.at(X[train[sample]]),
+                            times[sample],
                             times[at],
                         )
                     )
                 at = np.flatnonzero(synthetic_y == label)
-                shown = _first(at, dice, most)
+                sample = _first(at, dice, most)
                 once = np.ones(len(at), np.int64)
                 pieces.append(
                     _piece(
                         strategy,
                         SYNTHETIC,
                         label,
-                        plane.at(synthetic[shown]),
-                        once[: len(shown)],
+                        plane.at(synthetic[sample]),
+                        once[: len(sample)],
                         once,
                     )
                 )
@@ -167,14 +167,14 @@ def _first(at: Index, order: Index, most: int) -> Index:
 
 
 def _piece(
-    strategy: str, kind: str, label: int, places: Matrix, times: Index, all_times: Index
+    strategy: str, kind: str, label: int, coordinates: Matrix, times: Index, all_times: Index
 ) -> pd.DataFrame:
     content = (
         strategy,
         kind,
         label,
-        places[:, 0],
-        places[:, 1],
+        coordinates[:, 0],
+        coordinates[:, 1],
         times,
         len(all_times),
         int(all_times.sum()),
@@ -247,10 +247,10 @@ class Plane:
         if Z.var(axis=0).sum() > NOISE:
             many = min(2, *Z.shape)
             solver = "covariance_eigh" if Z.shape[1] <= WIDE else "randomized"
-            found = PCA(many, svd_solver=solver, random_state=seed).fit(Z)
-            some = found.explained_variance_ratio_ > NOISE
-            directions[:, :many] = upright(found.components_).T * some
-            shares[:many] = found.explained_variance_ratio_ * some
+            pca = PCA(many, svd_solver=solver, random_state=seed).fit(Z)
+            some = pca.explained_variance_ratio_ > NOISE
+            directions[:, :many] = upright(pca.components_).T * some
+            shares[:many] = pca.explained_variance_ratio_ * some
         return cls(encoder, Z.mean(axis=0), directions, (float(shares[0]), float(shares[1])))
 
     def at(self, X: Matrix) -> Matrix:
@@ -270,8 +270,8 @@ class Plane:
             return np.empty((0, 2))
         # not `@`: its last bits depend on the other rows of the batch, and a row must have the same
         # coordinates for every strategy
-        places = np.einsum("ij,jk->ik", _scaled(self.encoder, X) - self.centre, self.directions)
-        return np.asarray(places.round(DECIMALS) + 0.0)  # no -0.0, which a CSV would show
+        coordinates = np.einsum("ij,jk->ik", _scaled(self.encoder, X) - self.centre, self.directions)
+        return np.asarray(coordinates.round(DECIMALS) + 0.0)  # no -0.0, which a CSV would show
 
 
 def _scaled(encoder: Encoder, X: Matrix) -> Matrix:

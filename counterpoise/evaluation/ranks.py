@@ -30,7 +30,7 @@ from counterpoise.core import files
 from counterpoise.core.config import NONE
 from counterpoise.core.outcome import OK
 from counterpoise.evaluation.multiple import holm
-from counterpoise.evaluation.summary import signed
+from counterpoise.evaluation.summary import VERDICT_LABELS, signed
 
 ALPHA = 0.05
 """Significance level of every test here, as in the published tables."""
@@ -210,7 +210,7 @@ class Ranked:
 def with_best_model(board: pd.DataFrame) -> pd.DataFrame:
     """Average precision of each remedy with its best model.
 
-    A strategy counts with plain models only, so that it gets no credit for class weights; these
+    A strategy counts with baseline models only, so that it gets no credit for class weights; these
     form remedies of their own.
 
     Parameters
@@ -239,7 +239,7 @@ def with_model(board: pd.DataFrame, model: str) -> pd.DataFrame:
     board : DataFrame
         Leaderboard of all datasets.
     model : str
-        A plain model. Remedies at the level of the algorithm count if this is their baseline model.
+        A baseline model. Remedies at the level of the algorithm count if it is their baseline.
 
     Returns
     -------
@@ -266,7 +266,7 @@ def _table(board: pd.DataFrame, remedies: pd.Series[str]) -> pd.DataFrame:
     )
 
 
-def plain_models(board: pd.DataFrame) -> list[str]:
+def baseline_models(board: pd.DataFrame) -> list[str]:
     """Models that are no remedies.
 
     Parameters
@@ -392,14 +392,14 @@ def pairs_of(scores: pd.DataFrame, ranks: pd.DataFrame) -> list[Pair]:
 
     nemenyi = posthoc_nemenyi_friedman(ranks.to_numpy())
     names = [str(name) for name in scores.columns]
-    found = []
+    rows = []
     for (i, first), (j, second) in itertools.combinations(enumerate(names), 2):
         # rounded as in the written results, so that equal differences tie in the test
         difference = (scores[first] - scores[second]).dropna().round(files.DECIMALS)
         ahead = ranks[first] - ranks[second]
         counts = int((ahead < 0).sum()), int((ahead == 0).sum()), int((ahead > 0).sum())
         share, p_value = signed_rank(difference)
-        found.append(
+        rows.append(
             (
                 first,
                 second,
@@ -413,7 +413,7 @@ def pairs_of(scores: pd.DataFrame, ranks: pd.DataFrame) -> list[Pair]:
         )
     return [
         Pair(*one, adjusted)
-        for one, adjusted in zip(found, holm([one[-1] for one in found]), strict=True)
+        for one, adjusted in zip(rows, holm([one[-1] for one in rows]), strict=True)
     ]
 
 
@@ -479,23 +479,24 @@ def over_datasets(board: pd.DataFrame) -> Iterator[Ranked]:
     Yields
     ------
     Ranked
-        With the best model, then with each plain model; tables too small to compare are left out.
+        With the best model, then with each baseline model. Tables too small to compare are left
+        out.
     """
     tables = {
         BEST: with_best_model(board),
-        **{model: with_model(board, model) for model in plain_models(board)},
+        **{model: with_model(board, model) for model in baseline_models(board)},
     }
     for name, scores in tables.items():
         if why_not(scores) is None:
             yield compared(name, scores)
 
 
-def reading(found: Ranked) -> list[str]:
+def reading(comparison: Ranked) -> list[str]:
     """Describe a comparison over datasets.
 
     Parameters
     ----------
-    found : Ranked
+    comparison : Ranked
         The comparison.
 
     Returns
@@ -503,15 +504,15 @@ def reading(found: Ranked) -> list[str]:
     list of str
         Sentences.
     """
-    datasets, remedies = found.ranks.shape
-    average = found.average
-    test = found.friedman
+    datasets, remedies = comparison.ranks.shape
+    average = comparison.average
+    test = comparison.friedman
     differ = test.f_p_value < ALPHA
-    said = [
+    sentences = [
         f"Over {datasets} datasets {average.index[0]} has the best average rank,"
         f" {average.iloc[0]:.2f} of {remedies}"
         + (
-            f"; doing nothing has {average[NONE]:.2f}."
+            f"; the baseline of no remedy has {average[NONE]:.2f}."
             if NONE in average and average.index[0] != NONE
             else "."
         ),
@@ -522,33 +523,38 @@ def reading(found: Ranked) -> list[str]:
         ),
     ]
     if NONE in average:
-        said += _against_nothing(found)
-    gone = found.missing[found.missing > 0]
+        sentences += _against_baseline(comparison)
+    gone = comparison.missing[comparison.missing > 0]
     if len(gone):
         named = ", ".join(f"{name} on {count}" for name, count in gone.items())
-        said.append(
+        sentences.append(
             f"Without a result: {named}. Such a remedy shares the last ranks of that dataset and"
-            " loses against each that has a result; Wilcoxon's test leaves the dataset out."
+            " counts as lower than each that has a result. Wilcoxon's test leaves the dataset out."
         )
-    return said
+    return sentences
 
 
-def _against_nothing(found: Ranked) -> Iterator[str]:
+def _against_baseline(comparison: Ranked) -> Iterator[str]:
     """Sentences about the verdicts against the baseline."""
-    against = [found.pair(str(name), NONE) for name in found.average.index if name != NONE]
-    texts = {"win": "better", "loss": "worse", "tie": "not told apart", None: "not compared"}
-    sides = {
-        told: [pair.first for pair in against if pair.verdict == side]
-        for side, told in texts.items()
+    against = [
+        comparison.pair(str(name), NONE) for name in comparison.average.index if name != NONE
+    ]
+    labels: dict[str | None, str] = {
+        verdict: VERDICT_LABELS[verdict] for verdict in ("win", "loss", "tie")
     }
-    told = [f"{side}: {', '.join(names)}" for side, names in sides.items() if names]
-    if not sides["better"]:
-        told.insert(0, "no remedy is better")
+    labels[None] = "not compared"
+    remedies = {
+        label: [pair.first for pair in against if pair.verdict == verdict]
+        for verdict, label in labels.items()
+    }
+    parts = [f"{label}: {', '.join(names)}" for label, names in remedies.items() if names]
+    if not remedies[VERDICT_LABELS["win"]]:
+        parts.insert(0, "no remedy is better")
     yield (
-        "Against doing nothing, by Wilcoxon's test with Holm's correction for all"
-        f" {len(found.pairs)} pairs: {'; '.join(told)}."
+        "Against the baseline, by Wilcoxon's test with Holm's correction for all"
+        f" {len(comparison.pairs)} pairs: {'; '.join(parts)}."
     )
-    best = found.pair(str(found.average.drop(NONE).index[0]), NONE)
+    best = comparison.pair(str(comparison.average.drop(NONE).index[0]), NONE)
     yield (
         f"The best ranked remedy, {best.first}, has the higher average precision on {best.wins}"
         f" datasets, the lower on {best.losses}{f', the same on {best.ties}' if best.ties else ''};"

@@ -21,12 +21,12 @@ def best_trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
     list of dict of strategy, model, repeat, fold, trial, value, params
         The first of equally good trials. A search without a completed trial is left out.
     """
-    found = []
+    best = []
     for _, mine in trials.groupby(["strategy", "model", "repeat", "fold"], sort=False):
         complete = mine[mine["state"] == "complete"]
         if len(complete):
             row = complete.iloc[int(complete["value"].to_numpy(dtype="float64").argmax())]
-            found.append(
+            best.append(
                 {
                     **{name: row[name] for name in ("strategy", "model")},
                     **{name: int(row[name]) for name in ("repeat", "fold", "trial")},
@@ -34,4 +34,4 @@ def best_trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
                     "params": json.loads(row["params"]),
                 }
             )
-    return found
+    return best

@@ -95,9 +95,9 @@ def verdict(
 ) -> Verdict | None:
     """Verdict on a difference from the baseline.
 
-    The verdict is a tie unless the adjusted p-value is below 1 - level and the interval excludes 0.
-    Both conditions are needed, since interval and p-value come from different numbers of draws and
-    may disagree at the border.
+    The verdict is inconclusive ("tie") unless the adjusted p-value is below 1 - level and the
+    interval excludes 0. Both conditions are needed, since interval and p-value come from different
+    numbers of draws and may disagree at the border.
 
     Parameters
     ----------

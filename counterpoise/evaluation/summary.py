@@ -20,6 +20,9 @@ Side = Literal["above", "holds", "below"]
 SIDES: dict[str, Side] = {"win": "above", "tie": "holds", "loss": "below"}
 """Position by verdict."""
 
+VERDICT_LABELS = {"win": "better", "tie": "inconclusive", "loss": "worse"}
+"""What people read for each verdict of a table of results."""
+
 MINUS = "\u2212"
 
 
@@ -36,7 +39,7 @@ class Best:
     average_precision, average_precision_low, average_precision_high : float
         Value and interval; the ends may be None.
     delta, low, high : float or None
-        Difference from the baseline, strategy `none` with the plain model, and its interval. None
+        Difference from the baseline, strategy `none` with `plain_model`, and its interval. None
         where there is no baseline.
     verdict, p_adjusted : str and float, or None
         See `counterpoise.evaluation.significance`.
@@ -123,13 +126,13 @@ def best(board: pd.DataFrame) -> Best | None:
     ap_low, ap_high, delta, low, high, adjusted = (
         None if missing(row[name]) else float(row[name]) for name in (*names, "p_adjusted")
     )
-    plain, verdict = (
+    plain_model, verdict = (
         None if missing(row[name]) else str(row[name]) for name in ("plain_model", "verdict")
     )
     return Best(
         str(row["strategy"]),
         str(row["model"]),
-        plain,
+        plain_model,
         float(row["average_precision"]),
         ap_low,
         ap_high,
@@ -157,7 +160,7 @@ def remedies(board: pd.DataFrame) -> pd.DataFrame:
     return board[board["level"] != NONE]
 
 
-def doing_nothing(board: pd.DataFrame) -> pd.DataFrame:
+def baselines(board: pd.DataFrame) -> pd.DataFrame:
     """Combinations without a remedy, the baselines.
 
     Parameters
@@ -185,8 +188,8 @@ def sides(board: pd.DataFrame) -> dict[Side, int]:
     -------
     dict of {"above", "holds", "below"} to int
     """
-    found = [side(verdict) for verdict in remedies(board)["verdict"]]
-    return {name: found.count(name) for name in ("above", "holds", "below")}
+    positions = [side(verdict) for verdict in remedies(board)["verdict"]]
+    return {name: positions.count(name) for name in ("above", "holds", "below")}
 
 
 def statuses(board: pd.DataFrame) -> dict[str, int]:
@@ -244,25 +247,26 @@ def gains(board: pd.DataFrame, decisions: pd.DataFrame) -> list[Gain]:
         (row["strategy"], row["model"], row["policy"]): row["f1"]
         for row in decisions.to_dict("records")
     }
-    found = []
+    result = []
     for row in remedies(board).to_dict("records"):
-        strategy, model, plain = row["strategy"], row["model"], row["plain_model"]
+        strategy, model, baseline = row["strategy"], row["model"], row["plain_model"]
         values = [
             f1.get((*cell, policy), math.nan)
             for policy in ("half", "tuned")
-            for cell in ((strategy, model), (NONE, plain))
+            for cell in ((strategy, model), (NONE, baseline))
         ]
         if not any(missing(value) for value in values):
-            found.append(Gain(strategy, model, plain, values[0] - values[1], values[2] - values[3]))
-    return sorted(found, key=lambda gain: -gain.half)
+            half, tuned = values[0] - values[1], values[2] - values[3]
+            result.append(Gain(strategy, model, baseline, half, tuned))
+    return sorted(result, key=lambda gain: -gain.half)
 
 
-def remaining(found: list[Gain], half: str) -> list[str]:
+def remaining(ordered: list[Gain], half: str) -> list[str]:
     """Describe how much of the gains in F1 at the threshold `half` remains when both sides tune.
 
     Parameters
     ----------
-    found : list of Gain
+    ordered : list of Gain
         Largest first.
     half : str
         The threshold, as text.
@@ -272,9 +276,9 @@ def remaining(found: list[Gain], half: str) -> list[str]:
     list of str
         Sentences.
     """
-    gaining = [gain for gain in found if gain.half > 0]
+    gaining = [gain for gain in ordered if gain.half > 0]
     if not gaining:
-        return [f"At the threshold {half}, no remedy has a higher F1 than doing nothing."]
+        return [f"At the threshold {half}, no remedy has a higher F1 than the baseline."]
     top = gaining[0]
     share = top.tuned / top.half
     left = (
@@ -288,18 +292,18 @@ def remaining(found: list[Gain], half: str) -> list[str]:
     )
     still = sum(gain.tuned > 0 for gain in gaining)
     middle = [median(getattr(gain, policy) for gain in gaining) for policy in ("half", "tuned")]
-    said = [
-        f"At the threshold {half}, {top.strategy} with {top.model} gains most in F1 over doing"
-        f" nothing with {top.plain_model}: {signed(top.half)}. When both sides tune their"
-        f" thresholds on the validation slice, {left}."
+    sentences = [
+        f"At the threshold {half}, {top.strategy} with {top.model} gains most in F1 over the"
+        f" baseline with {top.plain_model}: {signed(top.half)}. With both thresholds tuned on the"
+        f" validation rows, {left}."
     ]
     if len(gaining) > 1:
-        said.append(
-            f"Of {len(gaining)} remedies with a higher F1 than doing nothing at {half}, {still}"
-            " still have one when both sides tune theirs; their median gain goes from"
-            f" {signed(middle[0])} to {signed(middle[1])}."
+        sentences.append(
+            f"{len(gaining)} remedies have a higher F1 than the baseline at {half}, and {still}"
+            f" still {'has' if still == 1 else 'have'} one with both thresholds tuned. Their median"
+            f" gain goes from {signed(middle[0])} to {signed(middle[1])}."
         )
-    return said
+    return sentences
 
 
 def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
@@ -322,16 +326,16 @@ def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         statuses(board),
         best(board),
         best(remedies(board)),
-        best(doing_nothing(board)),
+        best(baselines(board)),
     )
     if top is None:
         return [
-            f"None of the {len(board)} cells has a result; the table below gives the reason of"
-            " each."
+            f"None of the {len(board)} combinations has a result. The table below gives the reason"
+            " for each."
         ]
-    said = [advice(board)] if sum(sides(board).values()) else []
+    sentences = [advice(board)] if sum(sides(board).values()) else []
     if remedy is None:
-        said.append("No remedy has a result here, so there is nothing to say about remedies.")
+        sentences.append("No remedy has a result, so no remedy can be judged.")
     elif missing(remedy.delta):
         why = (
             f"there is no strategy {NONE!r} among the strategies"
@@ -339,42 +343,42 @@ def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
             else (
                 f"strategy {NONE!r} has no result with {remedy.plain_model}"
                 if remedy.plain_model is not None
-                else "no model of the grid is the same one without the remedy"
+                else "the grid has no such model without the remedy"
             )
         )
-        said.append(
+        sentences.append(
             f"The highest average precision of a remedy is {number(remedy.average_precision)}, by"
-            f" {_named(remedy)}; {why}, so it cannot be compared with doing nothing."
+            f" {_named(remedy)}. It cannot be compared with the baseline: {why}."
         )
     else:
-        said.append(_against_nothing(remedy, level))
+        sentences.append(_against_baseline(remedy, level))
     if remedy is not None and none is not None:
-        said.append(_best_of_nothing(remedy, none))
-    seen = sides(board)
-    total = sum(seen.values())
+        sentences.append(_best_baseline(remedy, none))
+    verdicts = sides(board)
+    total = sum(verdicts.values())
     if total > 1:
         every = round(1 / (1 - facts["level"]))
-        said.append(
-            f"Of {total} comparisons with doing nothing, {seen['above']} are won, {seen['below']}"
-            f" lost and {seen['holds']} not told apart, going by p-values of the paired bootstrap"
-            f" with Holm's correction for {total} comparisons. The intervals are not corrected:"
-            f" even where a remedy changes nothing, about 1 in {every} misses 0 by chance, and the"
-            " best of many looks better than it is."
+        sentences.append(
+            f"{total} remedies were compared with the baseline: {verdicts['above']} better,"
+            f" {verdicts['below']} worse, {verdicts['holds']} inconclusive. These verdicts follow"
+            f" from p-values of the paired bootstrap, with Holm's correction for {total}"
+            " comparisons. The intervals are not corrected: even where a remedy changes nothing,"
+            f" about 1 in {every} misses 0 by chance. The best of many looks better than it is."
         )
-    told = {"not_applicable": "not applicable", "failed": "failed"}
-    gained = gains(board, decisions)
-    said += remaining(gained, f"{facts['thresholds']['half']:g}") if gained else []
-    left_out = [f"{counts[name]} {text}" for name, text in told.items() if counts[name]]
+    labels = {"not_applicable": "not applicable", "failed": "failed"}
+    all_gains = gains(board, decisions)
+    if all_gains:
+        sentences += remaining(all_gains, f"{facts['thresholds']['half']:g}")
+    left_out = [f"{counts[name]} {label}" for name, label in labels.items() if counts[name]]
     if left_out:
-        said.append(
-            f"Of {len(board)} cells, {' and '.join(left_out)}: without a result, they are listed"
-            " with the reason."
+        sentences.append(
+            f"Of {len(board)} combinations, {' and '.join(left_out)}. They have no result and are"
+            " listed with the reason."
         )
-    said.append(
-        f"An average precision of {number(facts['prevalence'])}, the prevalence, is what guessing"
-        " gives."
+    sentences.append(
+        f"Guessing has an average precision of {number(facts['prevalence'])}, the prevalence."
     )
-    return said
+    return sentences
 
 
 def advised(board: pd.DataFrame) -> Best | None:
@@ -388,20 +392,20 @@ def advised(board: pd.DataFrame) -> Best | None:
     Returns
     -------
     Best or None
-        The best remedy with verdict win if it exceeds the best baseline, else the best remedy of
-        all.
+        The best remedy that is better than its baseline, if it exceeds the best baseline. Otherwise
+        the best remedy of all.
     """
-    won, none = (
+    winner, none = (
         best(remedies(board)[remedies(board)["verdict"] == "win"]),
-        best(doing_nothing(board)),
+        best(baselines(board)),
     )
-    if won is not None and (none is None or none.average_precision < won.average_precision):
-        return won
+    if winner is not None and (none is None or none.average_precision < winner.average_precision):
+        return winner
     return best(remedies(board))
 
 
 def advice(board: pd.DataFrame) -> str:
-    """Recommend a remedy with verdict win, or the baseline.
+    """Recommend a remedy that is better than its baseline, or a baseline.
 
     Parameters
     ----------
@@ -413,42 +417,44 @@ def advice(board: pd.DataFrame) -> str:
     str
         One or several sentences, as far as the verdicts support them.
     """
-    winners, none = remedies(board)[remedies(board)["verdict"] == "win"], best(doing_nothing(board))
+    winners, none = remedies(board)[remedies(board)["verdict"] == "win"], best(baselines(board))
     total = sum(sides(board).values())
     among = "one comparison" if total == 1 else f"{total} comparisons"
-    won, top = best(winners), best(remedies(board))
-    if won is None:
+    winner, top = best(winners), best(remedies(board))
+    if winner is None:
         use = f"Use {none.model} as it is" if none is not None else "Use no remedy"
         left = (
-            f"That proves no remedy useless: {_named(top)}, the highest, may still be up to"
-            f" {signed(top.high)} better than doing nothing with {_plain(top)}."
+            f"This does not show that remedies are useless: {_named(top)}, the highest, may be up"
+            f" to {signed(top.high)} better than {_baseline(top)}."
             if top is not None and top.high is not None and top.high > 0
             else ""
         )
         return (
-            f"{use}, and choose its threshold: in {among}, nothing is shown to beat doing nothing."
+            f"{use}, and choose its threshold: in {among}, no remedy is shown to beat the baseline."
             f" {left}".rstrip()
         )
-    if none is not None and none.average_precision >= won.average_precision:
+    if none is not None and none.average_precision >= winner.average_precision:
         return (
             f"Use {none.model} as it is: {_count(len(winners), 'remedy beats', 'remedies beat')}"
-            " doing nothing with the same model, and none of them reaches the"
+            " the baseline with the same model, and none of them reaches the"
             f" {number(none.average_precision)} of {none.model} without a remedy."
         )
-    others = f", the highest of {len(winners)} that win" if len(winners) > 1 else ""
-    allowed = "" if total == 1 else f", with all {total} comparisons allowed for"
-    row = winners[(winners["strategy"] == won.strategy) & (winners["model"] == won.model)].iloc[0]
+    others = f", the highest of {len(winners)} that are better" if len(winners) > 1 else ""
+    allowed = "" if total == 1 else f", corrected for {total} comparisons"
+    row = winners[
+        (winners["strategy"] == winner.strategy) & (winners["model"] == winner.model)
+    ].iloc[0]
     before, after = row.get("training_rows_before"), row.get("training_rows")
     rows = (
         ""
         if missing(after) or after == before
-        else f" It trains on {after:,.0f} rows in place of {before:,.0f}."
+        else f" It trains on {after:,.0f} rows instead of {before:,.0f}."
     )
     return (
-        f"Use {_named(won)}{others}: on these rows it ranks better than doing nothing with"
-        f" {_plain(won)}, by {signed(won.delta)} ({interval(won.low, won.high, signed)}){allowed}"
+        f"Use {_named(winner)}{others}: on these rows it ranks better than {_baseline(winner)}, by"
+        f" {signed(winner.delta)} ({interval(winner.low, winner.high, signed)}){allowed}"
         f" ({'' if total == 1 else 'adjusted '}p ="
-        f" {probability(won.p_adjusted)}).{_fits(row)}{rows}"
+        f" {probability(winner.p_adjusted)}).{_fits(row)}{rows}"
     )
 
 
@@ -458,8 +464,8 @@ def _fits(row: pd.Series[Any]) -> str:
     if missing(low) or missing(high) or low > 0 or high < 0:
         return ""
     return (
-        " That is of the models as they were fitted: by folds the interval is"
-        f" {interval(low, high, signed)}, so other training rows may turn it."
+        " This is about the models as they were fitted: the interval by folds is"
+        f" {interval(low, high, signed)}, so other training rows may reverse it."
     )
 
 
@@ -483,52 +489,54 @@ def probability(p: float | None) -> str:
     return "" if p is None else "1" if p >= 0.995 else f"{p:.2g}"
 
 
-def _against_nothing(remedy: Best, level: str) -> str:
+def _against_baseline(remedy: Best, level: str) -> str:
     outside = (
         remedy.low is not None and remedy.high is not None and (remedy.low > 0 or remedy.high < 0)
     )
-    told = {
-        "above": "a win",
+    verdict = {
+        "above": "It is better",
         "below": (
-            f"a loss: even the best remedy ranks worse than doing nothing with {remedy.plain_model}"
+            "It is worse: even the best remedy ranks worse than the baseline with"
+            f" {remedy.plain_model}"
         ),
         "holds": (
-            "the interval misses 0, but the best of so many comparisons may do so by chance, so it"
-            " counts as a tie"
+            "The interval does not contain 0, but the best of so many comparisons may miss it by"
+            " chance, so the verdict is inconclusive"
             if outside
-            else "the interval holds 0, so these data do not tell whether the remedy helps"
+            else "The interval contains 0, so these data do not show whether the remedy helps"
         ),
-        None: "the difference has no interval, so nothing can be said about it",
+        None: "The difference has no interval, so there is no verdict",
     }[remedy.side]
     if remedy.delta == 0 and remedy.low == 0 and remedy.high == 0:
-        told = "it ranks the rows exactly as doing nothing does"
+        verdict = "It ranks the rows exactly as the baseline does"
     return (
         f"The remedy with the highest average precision is {_named(remedy)}:"
-        f" {number(remedy.average_precision)}, a difference of {signed(remedy.delta)} from doing"
-        f" nothing with {_plain(remedy)} ({level} interval"
-        f" {interval(remedy.low, remedy.high, signed)}); {told}."
+        f" {number(remedy.average_precision)}, a difference of {signed(remedy.delta)} from"
+        f" {_baseline(remedy)} ({level} interval"
+        f" {interval(remedy.low, remedy.high, signed)}). {verdict}."
     )
 
 
-def _plain(remedy: Best) -> str:
-    return "the same model" if remedy.plain_model == remedy.model else str(remedy.plain_model)
+def _baseline(remedy: Best) -> str:
+    same = remedy.plain_model == remedy.model
+    return f"the baseline with {'the same model' if same else remedy.plain_model}"
 
 
-def _best_of_nothing(remedy: Best, none: Best) -> str:
+def _best_baseline(remedy: Best, none: Best) -> str:
     if remedy.plain_model == none.model:
-        return f"Doing nothing does best with {none.model} too: {number(none.average_precision)}."
+        return f"The best baseline also has {none.model}: {number(none.average_precision)}."
     higher = (
-        "higher than any remedy reaches here"
+        "higher than any remedy"
         if none.average_precision > remedy.average_precision
         else (
-            "the same as the best remedy gets"
+            "the same as the best remedy"
             if none.average_precision == remedy.average_precision
-            else "less than the best remedy gets"
+            else "lower than the best remedy"
         )
     )
     return (
-        f"Doing nothing does best with {none.model}: {number(none.average_precision)}, {higher}."
-        " Between different models no interval is given."
+        f"The best baseline has {none.model}: {number(none.average_precision)}, {higher}."
+        " Differences between models have no interval."
     )
 
 
@@ -553,8 +561,8 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         Without the numbers that do not exist. `best_average_precision_of` holds one number per
         strategy.
     """
-    counts, seen = statuses(board), sides(board)
-    top, remedy, none = best(board), best(remedies(board)), best(doing_nothing(board))
+    counts, verdicts = statuses(board), sides(board)
+    top, remedy, none = best(board), best(remedies(board)), best(baselines(board))
     result: dict[str, Any] = {
         "rows": int(facts["rows"]),
         "positives": int(facts["positives"]),
@@ -562,8 +570,8 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         "cells_ok": counts[OK],
         "cells_not_applicable": counts[NOT_APPLICABLE],
         "cells_failed": counts[FAILED],
-        "remedies_above_none": seen["above"],
-        "remedies_below_none": seen["below"],
+        "remedies_above_none": verdicts["above"],
+        "remedies_below_none": verdicts["below"],
         "best_average_precision": top and top.average_precision,
         "best_average_precision_low": top and top.average_precision_low,
         "best_average_precision_high": top and top.average_precision_high,
@@ -578,14 +586,12 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
             result["lowest_expected_cost"] = mine["expected_cost"].min()
         else:
             result[f"best_f1_{policy}"] = mine["f1"].max()
-    gained = gains(board, decisions)
-    if gained and gained[0].half > 0:
-        result["best_f1_gain_when_tuned"] = gained[0].tuned
+    all_gains = gains(board, decisions)
+    if all_gains and all_gains[0].half > 0:
+        result["best_f1_gain_when_tuned"] = all_gains[0].tuned
     result = {name: value for name, value in result.items() if not missing(value)}
     each = {name: best(mine) for name, mine in board.groupby("strategy", sort=False)}
-    best_of = {
-        str(name): found.average_precision for name, found in each.items() if found is not None
-    }
+    best_of = {str(name): top.average_precision for name, top in each.items() if top is not None}
     return {**result, **({"best_average_precision_of": best_of} if best_of else {})}
 
 

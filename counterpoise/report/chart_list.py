@@ -59,8 +59,8 @@ def worth_a_look(board: pd.DataFrame) -> list[Cell]:
     """
     data = [rows for _, rows in board[board["level"] == "data"].groupby("strategy", sort=False)]
     groups = [*(board[board["level"] == level] for level in (NONE, "algorithm", "hybrid")), *data]
-    found = [summary.best(rows) for rows in groups]
-    return [(best.strategy, best.model) for best in found if best is not None][:MOST]
+    bests = [summary.best(rows) for rows in groups]
+    return [(best.strategy, best.model) for best in bests if best is not None][:MOST]
 
 
 def leading(board: pd.DataFrame, table: pd.DataFrame) -> list[Cell]:
@@ -110,7 +110,7 @@ def of_cells(table: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
     return pd.concat(pieces, ignore_index=True) if pieces else table.iloc[:0]
 
 
-def promised(reliability: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
+def reliability_points(reliability: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
     """Points of reliability diagrams, without recalibrated points that equal the raw ones.
 
     Parameters
@@ -169,37 +169,39 @@ def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tu
     """
     board, curves, decisions = tables["leaderboard"], tables["curves"], tables["decisions"]
     if not curves.empty:
-        for curve, told in CURVES.items():
+        for curve, curve_name in CURVES.items():
             yield (
                 curve,
                 partial(
                     charts.curves_overlay,
                     curves,
                     curve,
-                    title=f"{name}: {told}",
+                    title=f"{name}: {curve_name}",
                     prevalence=float(facts["prevalence"]),
                 ),
             )
     if board["delta_plain"].notna().any():
         yield (
             "forest",
-            partial(charts.forest, board, title=f"{name}: difference from doing nothing"),
+            partial(charts.forest, board, title=f"{name}: difference from the baseline"),
         )
     if tables["counts"]["positives_after"].notna().any():
         title = f"{name}: training rows before and after"
         yield "class_counts", partial(charts.class_counts, tables["counts"], title=title)
     if not tables["rows"].empty:
-        title = f"{name}: the rows that strategies work on"
+        title = f"{name}: training rows by strategy"
         yield (
             "rows",
             partial(rows_chart.rows_overlay, tables["rows"], title=title, shares=facts["axes"]),
         )
     some = worth_a_look(board)
     if some:
-        points = of_cells(promised(tables["reliability"], board), some)
+        points = of_cells(reliability_points(tables["reliability"], board), some)
         yield (
             "reliability",
-            partial(charts.reliability, points, title=f"{name}: what probabilities promise"),
+            partial(
+                charts.reliability, points, title=f"{name}: predicted and observed probabilities"
+            ),
         )
         yield (
             "score_distribution",
@@ -211,7 +213,7 @@ def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tu
             ),
         )
     if decisions["expected_cost"].notna().any():
-        known = {told: facts["costs_without_a_model"][key] for key, told in REFERENCES.items()}
+        known = {label: facts["costs_without_a_model"][key] for key, label in REFERENCES.items()}
         yield "costs", partial(charts.costs, decisions, known, title=f"{name}: cost of a decision")
     learning, trials = (
         of_cells(table, leading(board, table)) for table in (tables["learning"], tables["trials"])

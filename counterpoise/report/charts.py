@@ -266,11 +266,11 @@ def confusion_grid(decisions: pd.DataFrame, *, title: str) -> Figure:
         axes.tick_params(length=0)
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        told = (
+        legend = (
             "each matrix: actual negatives above, positives below;",
             "predicted negative left, positive right",
         )
-        axes.set_xlabel((" " if len(models) > 8 else "\n").join(told), color=QUIET, fontsize=8)
+        axes.set_xlabel((" " if len(models) > 8 else "\n").join(legend), color=QUIET, fontsize=8)
         if mesh is not None:
             _colour_bar(figure, mesh, axes)
         return _settled(figure)
@@ -302,21 +302,21 @@ def curves_overlay(curves: pd.DataFrame, curve: Curve, *, title: str, prevalence
     strategies, models = _order(mine, "strategy"), _order(mine, "model")
     if not models:
         return _nothing(title)
-    seen = looks(curves)
+    styles = looks(curves)
     groups = dict(iter(mine.groupby(["model", "strategy"], sort=False)))
     with _style():
-        figure, panels = _panels(models, title, width=3.0, height=2.7, legend=len(seen) + 1)
+        figure, panels = _panels(models, title, width=3.0, height=2.7, legend=len(styles) + 1)
         for panel, model in zip(panels, models, strict=True):
             panel.set_title(model)
             axes_of_curves(panel, curve, prevalence)
-            for strategy in sorted(strategies, key=lambda name: (name in seen, name == NONE)):
+            for strategy in sorted(strategies, key=lambda name: (name in styles, name == NONE)):
                 if (model, strategy) in groups:
                     group = groups[model, strategy]
                     panel.plot(
-                        group["x"], group["y"], gid=f"of:{strategy}", **seen.get(strategy, OTHER)
+                        group["x"], group["y"], gid=f"of:{strategy}", **styles.get(strategy, OTHER)
                     )
         _label(panels, *CURVES[curve])
-        _legend_of_strategies(figure, strategies, seen, guessing(curve, prevalence), panels)
+        _legend_of_strategies(figure, strategies, styles, guessing(curve, prevalence), panels)
         return _settled(figure)
 
 
@@ -363,7 +363,7 @@ def guessing(curve: Curve, prevalence: float) -> str:
     return f"guessing: precision {prevalence:.2g}" if curve == "precision_recall" else "guessing"
 
 
-def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title: str) -> Figure:
+def reliability_overlay(points: pd.DataFrame, styles: Mapping[str, Look], *, title: str) -> Figure:
     """Reliability curves of one side, raw or recalibrated: one panel per model.
 
     Each strategy has one colour. Axes are those of `reliability`, which also shows intervals and
@@ -373,7 +373,7 @@ def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title
     ----------
     points : DataFrame of strategy, model, mean_probability, observed
         Lines with a missing value are left out.
-    seen : mapping of strategy to Look
+    styles : mapping of strategy to Look
         What `looks` returns, so that a strategy has the same style in all curves.
     title : str
         Title of the figure.
@@ -391,21 +391,21 @@ def reliability_overlay(points: pd.DataFrame, seen: Mapping[str, Look], *, title
         known[["mean_probability", "observed"]].to_numpy(dtype=np.float64)
     )
     with _style():
-        figure, panels = _panels(models, title, width=3.0, height=2.9, legend=len(seen) + 1)
+        figure, panels = _panels(models, title, width=3.0, height=2.9, legend=len(styles) + 1)
         for panel, model in zip(panels, models, strict=True):
             panel.set_title(model)
-            axes_of_promises(panel, least, most, 2.5)
-            for strategy in sorted(strategies, key=lambda name: (name in seen, name == NONE)):
+            reliability_axes(panel, least, most, 2.5)
+            for strategy in sorted(strategies, key=lambda name: (name in styles, name == NONE)):
                 if (model, strategy) in groups:
                     group = groups[model, strategy]
                     x, y = (
                         _logit(np.clip(group[name].to_numpy(dtype=np.float64), least, most))
                         for name in ("mean_probability", "observed")
                     )
-                    look = {**seen.get(strategy, OTHER), "marker": "o", "markersize": 2.5}
+                    look = {**styles.get(strategy, OTHER), "marker": "o", "markersize": 2.5}
                     panel.plot(x, y, gid=f"of:{strategy}", **look)
-        _label(panels, *PROMISES)
-        _legend_of_strategies(figure, strategies, seen, "as promised", panels)
+        _label(panels, *RELIABILITY_LABELS)
+        _legend_of_strategies(figure, strategies, styles, "perfectly calibrated", panels)
         return _settled(figure)
 
 
@@ -413,7 +413,7 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
     """Forest plot: difference in average precision of every remedy from the baseline.
 
     There is one block per baseline model, and one line with an interval per remedy. Blue marks the
-    verdict win, red-orange loss, grey neither; the marker shows the level of the remedy. A
+    verdict better, red-orange worse, grey inconclusive; the marker shows the level of the remedy. A
     difference too far off for the axis is an arrow at the edge with its number.
 
     Parameters
@@ -431,9 +431,7 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
     board = leaderboard[leaderboard["level"] != NONE]
     if board["delta_plain"].isna().all():
         known = (leaderboard["level"] == NONE).any()
-        return _nothing(
-            title, None if known else "There is no cell that does nothing to compare with."
-        )
+        return _nothing(title, None if known else "There is no baseline to compare with.")
     blocks = _blocks(board, list(dict.fromkeys(leaderboard["model"])))
     columns = _columns(blocks)
     low, high = _reach(board[["delta_plain_low", "delta_plain_high"]].to_numpy(dtype=np.float64))
@@ -471,11 +469,11 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
             panel.grid(False, axis="y")
         handles = [
             Line2D([], [], color=colour, linewidth=2, label=label)
-            for colour, label in ((BETTER, "win"), (QUIET, "not told apart"), (WORSE, "loss"))
+            for colour, label in ((BETTER, "better"), (QUIET, "inconclusive"), (WORSE, "worse"))
         ]
         handles += [
-            Line2D([], [], color=QUIET, marker=marker, markersize=5, linestyle="", label=told)
-            for level, (marker, told) in LEVELS.items()
+            Line2D([], [], color=QUIET, marker=marker, markersize=5, linestyle="", label=label)
+            for level, (marker, label) in LEVELS.items()
             if (board["level"] == level).any()
         ]
         figure.legend(
@@ -501,17 +499,17 @@ Block = tuple[str, list[tuple[str, dict[str, Any]]]]
 def _blocks(board: pd.DataFrame, models: Sequence[str]) -> list[Block]:
     """Remedies grouped by baseline model, sorted by level."""
     order = {level: k for k, level in enumerate(LEVELS)}
-    found: dict[str | None, list[tuple[str, dict[str, Any]]]] = {
+    remedies: dict[str | None, list[tuple[str, dict[str, Any]]]] = {
         model: [] for model in [*models, None]
     }
     for row in sorted(board.to_dict("records"), key=lambda row: order[row["level"]]):
-        entry = {str(column): value for column, value in row.items()}
-        plain = None if pd.isna(entry["plain_model"]) else str(entry["plain_model"])
-        found[plain].append((remedy_name(entry), entry))
-    heads = {model: f"from doing nothing with {model}" for model in models}
+        line = {str(column): value for column, value in row.items()}
+        baseline = None if pd.isna(line["plain_model"]) else str(line["plain_model"])
+        remedies[baseline].append((remedy_name(line), line))
+    heads = {model: f"from the baseline with {model}" for model in models}
     return [
-        (heads[m] if m else "without a model that does nothing", lines)
-        for m, lines in found.items()
+        (heads[m] if m else "without a baseline model", lines)
+        for m, lines in remedies.items()
         if lines
     ]
 
@@ -551,15 +549,11 @@ def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[floa
     middle, least, most = (entry[f"delta_plain{side}"] for side in ("", "_low", "_high"))
     low, high = ends
     if pd.isna(middle):
-        told = (
-            "nothing to compare with"
-            if entry["status"] == OK
-            else str(entry["status"]).replace("_", " ")
-        )
+        text = "no baseline" if entry["status"] == OK else str(entry["status"]).replace("_", " ")
         # on the side where the line at 0 does not cross the text
         x, side = (0.02, "left") if -low > high else (0.98, "right")
         panel.annotate(
-            told,
+            text,
             (x, at),
             xycoords=("axes fraction", "data"),
             ha=side,
@@ -687,7 +681,7 @@ def class_counts(counts: pd.DataFrame, *, title: str) -> Figure:
         return _settled(figure)
 
 
-PROMISES = ("mean probability", "share of positives")
+RELIABILITY_LABELS = ("mean probability", "share of positives")
 """Axis labels of reliability diagrams."""
 
 SIDES: dict[str, dict[str, Any]] = {
@@ -695,6 +689,9 @@ SIDES: dict[str, dict[str, Any]] = {
     "corrected": {"color": PALETTE[0], "linestyle": DASHES[0], "marker": "o"},
 }
 """Styles of raw and of recalibrated probabilities."""
+
+SIDE_LABELS = {"raw": "raw", "corrected": "recalibrated"}
+"""Labels of the two."""
 
 
 def reliability(points: pd.DataFrame, *, title: str) -> Figure:
@@ -730,20 +727,20 @@ def reliability(points: pd.DataFrame, *, title: str) -> Figure:
         figure, panels = _panels(cells, title, width=3.0, height=3.1, legend=5)
         wide = 2.5 if len(cells) > 1 else 3.4
         for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
-            axes_of_promises(panel, least, most, wide)
-            told = promises(
+            reliability_axes(panel, least, most, wide)
+            notes = draw_reliability(
                 panel,
                 {side: groups[*cell, side] for side in SIDES if (*cell, side) in groups},
                 least,
                 most,
             )
-            _titled(panel, name, told or ["no probabilities"])
-        _label(panels, *PROMISES)
-        _legend(figure, handles_of_promises(extremes(known)), panels)
+            _titled(panel, name, notes or ["no probabilities"])
+        _label(panels, *RELIABILITY_LABELS)
+        _legend(figure, reliability_handles(extremes(known)), panels)
         return _settled(figure)
 
 
-def promises(
+def draw_reliability(
     panel: Axes, sides: Mapping[str, pd.DataFrame], least: float, most: float
 ) -> list[str]:
     """Draw the reliability diagram of one combination.
@@ -766,7 +763,7 @@ def promises(
     def at(values: Any) -> Any:
         return _logit(np.clip(np.asarray(values, dtype=np.float64), least, most))
 
-    told = []
+    notes = []
     for side, group in sides.items():
         look = SIDES[side]
         x, y = at(group["mean_probability"]), at(group["observed"])
@@ -781,11 +778,11 @@ def promises(
                 panel.plot(
                     x[here], y[here], marker, color=look["color"], markersize=4.5, clip_on=False
                 )
-        told.append(f"{side}: {_span(group['rows'])} rows a point")
-    return told
+        notes.append(f"{SIDE_LABELS[side]}: {_span(group['rows'])} rows a point")
+    return notes
 
 
-def axes_of_promises(panel: Axes, least: float, most: float, inches: float) -> None:
+def reliability_axes(panel: Axes, least: float, most: float, inches: float) -> None:
     """Set both axes to log odds between two probabilities, and draw the diagonal.
 
     Parameters
@@ -822,7 +819,7 @@ def extremes(points: pd.DataFrame) -> tuple[bool, bool]:
     return bool((points["observed"] == 0).any()), bool((points["observed"] == 1).any())
 
 
-def handles_of_promises(extreme: tuple[bool, bool]) -> list[Any]:
+def reliability_handles(extreme: tuple[bool, bool]) -> list[Any]:
     """Legend handles of reliability diagrams.
 
     Parameters
@@ -835,7 +832,7 @@ def handles_of_promises(extreme: tuple[bool, bool]) -> list[Any]:
     list of Line2D
     """
     handles: list[Any] = [
-        Line2D([], [], linewidth=1.2, markersize=4.5, label=side, **look)
+        Line2D([], [], linewidth=1.2, markersize=4.5, label=SIDE_LABELS[side], **look)
         for side, look in SIDES.items()
     ]
     for there, marker, meaning in zip(
@@ -849,7 +846,7 @@ def handles_of_promises(extreme: tuple[bool, bool]) -> list[Any]:
             )
     return [
         *handles,
-        Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label="as promised"),
+        Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label="perfectly calibrated"),
     ]
 
 
@@ -927,15 +924,15 @@ def apart_ticks(ticks: Sequence[float], inches: float) -> list[float]:
     list of float
         Ascending, with 0.5 among them.
     """
-    kept = [0.5]
+    labelled = [0.5]
     for side in ([v for v in reversed(ticks) if v < 0.5], [v for v in ticks if v > 0.5]):
         last = 0.5
         for value in side:
             letters = (len(plain_number(value)) + len(plain_number(last))) / 2
             if abs(float(_logit(value) - _logit(last))) * inches >= 0.062 * letters + 0.06:
-                kept.append(value)
+                labelled.append(value)
                 last = value
-    return sorted(kept)
+    return sorted(labelled)
 
 
 def _span(rows: pd.Series) -> str:
@@ -1277,14 +1274,14 @@ def search_history(frame: pd.DataFrame, *, title: str, value: str = "average pre
     frame = frame.assign(state=state.where(state.isin(STATES), "other"))
     each = [name for name in ("repeat", "fold") if name in frame]
     looks = {**STATES, "other": (".", QUIET, "other")}
-    seen = [name for name in looks if (frame["state"] == name).any()]
+    states = [name for name in looks if (frame["state"] == name).any()]
     with _style():
-        figure, panels = _panels(cells, title, width=3.0, height=2.2, legend=len(seen) + 1)
+        figure, panels = _panels(cells, title, width=3.0, height=2.2, legend=len(states) + 1)
         for panel, cell, name in zip(panels, cells, _cell_titles(cells, 3.0), strict=True):
             panel.set_title(name)
             mine = frame[(frame["strategy"] == cell[0]) & (frame["model"] == cell[1])]
             best = best_so_far(mine, each)
-            for name in seen:
+            for name in states:
                 marker, colour, _ = looks[name]
                 some = mine[mine["state"] == name]
                 valued = some[some["value"].notna()]
@@ -1336,8 +1333,8 @@ def search_history(frame: pd.DataFrame, *, title: str, value: str = "average pre
             panels[0].set_ylim(low - 0.1 * (high - low), high)
         _label(panels, "trial", value)
         handles = [
-            Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4, label=told)
-            for marker, colour, told in (looks[name] for name in seen)
+            Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4, label=label)
+            for marker, colour, label in (looks[name] for name in states)
         ]
         if each:
             handles.append(
@@ -1421,9 +1418,9 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
     cells = [(str(strategy), str(model)) for strategy, model in least.index[:CHEAPEST]]
     line = {cell: k for k, cell in enumerate(cells)}
     policies = _order(frame, "policy")
-    shown = known[[cell in line for cell in zip(known["strategy"], known["model"], strict=True)]]
-    low = float(shown["expected_cost"].min())
-    above = shown["expected_cost"].to_numpy(dtype=np.float64) - low
+    drawn = known[[cell in line for cell in zip(known["strategy"], known["model"], strict=True)]]
+    low = float(drawn["expected_cost"].min())
+    above = drawn["expected_cost"].to_numpy(dtype=np.float64) - low
     usual = 1.5 * float(np.quantile(above, 0.75))
     high = low + (usual if above.max() > 2 * usual > 0 else float(above.max()))
     reach = max(high - low, 0.7 * max(abs(low), abs(high))) or 1.0
@@ -1448,7 +1445,7 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
         axes = figure.add_subplot()
         handles: list[Any] = []
         for k, policy in enumerate(policies):
-            mine = shown[(shown["policy"] == policy) & (shown["expected_cost"] <= right)]
+            mine = drawn[(drawn["policy"] == policy) & (drawn["expected_cost"] <= right)]
             shift = 0.4 * ((k + 0.5) / len(policies) - 0.5)
             at = [line[cell] + shift for cell in zip(mine["strategy"], mine["model"], strict=True)]
             colour = PALETTE[k % len(PALETTE)]
@@ -1460,13 +1457,13 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
             look |= {"markersize": 4.5, "markerfacecolor": colour if k else "none"}
             axes.plot(mine["expected_cost"], at, **look)
             handles.append(Line2D([], [], label=policy, **look))
-        far = shown[shown["expected_cost"] > right]
+        far = drawn[drawn["expected_cost"] > right]
         for cell, group in far.groupby(["strategy", "model"], sort=False):
-            told = ", ".join(
+            text = ", ".join(
                 f"{row['policy']} {_cost(row['expected_cost'])}" for row in group.to_dict("records")
             )
             axes.annotate(
-                f"{told} \u25b8",
+                f"{text} \u25b8",
                 (1, line[cell[0], cell[1]]),
                 xycoords=("axes fraction", "data"),
                 ha="right",
@@ -1476,12 +1473,12 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
             )
         for k, (name, value) in enumerate(reference.items()):
             look = {"color": INK, "linewidth": 1.2, "linestyle": (*THRESHOLDS, "-")[k % 5]}
-            told = f"{name} {_cost(value)}"
+            text = f"{name} {_cost(value)}"
             if name in near:
                 axes.axvline(value, **look)
             else:
-                told += " (farther left)" if value < left else " (farther right)"
-            handles.append(Line2D([], [], label=told, **look))
+                text += " (farther left)" if value < left else " (farther right)"
+            handles.append(Line2D([], [], label=text, **look))
         # extra room on the right for the text of costs beyond the axis
         axes.set(
             xlim=(left - room, right + (10 * room if len(far) else room)),
@@ -1491,7 +1488,7 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         label = "expected cost of a decision"
         if len(least) > len(cells):
-            label += f"; the {len(cells)} cheapest of {len(least)} cells"
+            label += f"; the {len(cells)} cheapest of {len(least)} combinations"
         axes.set_xlabel(label)
         figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5)
         return _settled(figure)
@@ -1553,14 +1550,14 @@ def _titled(panel: Axes, name: str, below: Sequence[str]) -> None:
     below_title(panel, below)
 
 
-def below_title(panel: Axes, told: Sequence[str]) -> Text:
+def below_title(panel: Axes, lines: Sequence[str]) -> Text:
     """Write lines of small text directly above a panel.
 
     Parameters
     ----------
     panel : Axes
         Changed in place.
-    told : sequence of str
+    lines : sequence of str
         The lines.
 
     Returns
@@ -1568,7 +1565,7 @@ def below_title(panel: Axes, told: Sequence[str]) -> Text:
     Text
     """
     return panel.annotate(
-        "\n".join(told),
+        "\n".join(lines),
         (0.5, 1),
         xytext=(0, 4),
         xycoords="axes fraction",
@@ -1596,7 +1593,7 @@ def _settled(figure: Figure) -> Figure:
     return figure
 
 
-NOTHING = "No cell has a result to draw."
+NOTHING = "No combination has a result to draw."
 
 
 def _nothing(title: str, why: str | None = None) -> Figure:
@@ -1642,13 +1639,13 @@ def _legend(figure: Figure, handles: list[Any], panels: Sequence[Axes]) -> None:
 def _legend_of_strategies(
     figure: Figure,
     strategies: Sequence[str],
-    seen: Mapping[str, Look],
+    styles: Mapping[str, Look],
     guess: str,
     panels: list[Axes],
 ) -> None:
     """Legend of the strategies' lines, and of the dotted one."""
-    mine = [name for name in strategies if name in seen]
-    handles = [Line2D([], [], label=name, **seen[name]) for name in mine]
+    mine = [name for name in strategies if name in styles]
+    handles = [Line2D([], [], label=name, **styles[name]) for name in mine]
     if len(mine) < len(strategies):
         handles.append(Line2D([], [], label=f"{len(strategies) - len(mine)} others", **OTHER))
     handles.append(Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label=guess))
@@ -1679,7 +1676,7 @@ def looks(curves: pd.DataFrame) -> dict[str, Look]:
         height = curves.groupby("strategy", sort=False)["y"].mean()
         best = sorted(remedies, key=lambda name: (-float(height[name]), name))[: room - 1]
         remedies = [name for name in remedies if name in best]
-    found: dict[str, Look] = {
+    styles: dict[str, Look] = {
         name: {
             "color": PALETTE[k % len(PALETTE)],
             "linestyle": DASHES[k // len(PALETTE)],
@@ -1688,8 +1685,8 @@ def looks(curves: pd.DataFrame) -> dict[str, Look]:
         for k, name in enumerate(remedies)
     }
     if NONE in strategies:
-        found = {NONE: {"color": INK, "linewidth": 1.9}, **found}
-    return found
+        styles = {NONE: {"color": INK, "linewidth": 1.9}, **styles}
+    return styles
 
 
 def swatch(look: Mapping[str, Any] | None) -> str:

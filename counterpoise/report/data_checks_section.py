@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 TITLES = {
-    "duplicates": "Rows that repeat others",
-    "twins": "Test rows that were trained on",
-    "contradictions": "One row, both labels",
-    "leak": "A feature that tells the label",
+    "duplicates": "Duplicates",
+    "twins": "Train-test duplicates",
+    "contradictions": "Duplicates with both labels",
+    "leak": "A feature that reveals the label",
     "id": "Columns that number or name the rows",
     "empty": "Empty columns",
     "constant": "Constant columns",
@@ -45,7 +45,7 @@ class FindingRow(NamedTuple):
     """Whether more rows are affected than `rows` lists."""
 
 
-def counted(content: Mapping[str, Any]) -> str:
+def severity_counts(content: Mapping[str, Any]) -> str:
     """Describe how many findings are serious, and how many are warnings.
 
     Parameters
@@ -58,12 +58,12 @@ def counted(content: Mapping[str, Any]) -> str:
     str
         Empty if there are neither.
     """
-    found = Counter(finding["severity"] for finding in content["findings"])
-    told = [(found["serious"], "serious defect"), (found["warning"], "warning")]
-    return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in told if count)
+    counts = Counter(finding["severity"] for finding in content["findings"])
+    labels = [(counts["serious"], "serious finding"), (counts["warning"], "warning")]
+    return ", ".join(f"{count} {label}{'s' * (count != 1)}" for count, label in labels if count)
 
 
-def shown(content: Mapping[str, Any]) -> list[FindingRow]:
+def finding_rows(content: Mapping[str, Any]) -> list[FindingRow]:
     """Findings of a dataset's data checks, serious ones first.
 
     Checks that could not run are listed too, so that no finding means that nothing was found.
@@ -78,7 +78,7 @@ def shown(content: Mapping[str, Any]) -> list[FindingRow]:
     list of FindingRow
         In the order of the stage, then the checks that did not run.
     """
-    found = [
+    findings = [
         FindingRow(
             f["severity"],
             TITLES[f["kind"]],
@@ -89,11 +89,11 @@ def shown(content: Mapping[str, Any]) -> list[FindingRow]:
         )
         for f in content["findings"]
     ]
-    return found + [
+    return findings + [
         FindingRow(
             "note",
             TITLES[kind],
-            f"This was not looked for: {reason}.",
+            f"This check did not run: {reason}.",
             "Nothing: no other finding depends on it.",
         )
         for kind, reason in sorted(content["unchecked"].items())

@@ -34,7 +34,7 @@ TABLES = (
 )
 """Tables of `evaluate` that a page is made of."""
 
-SIDES = {"raw": "probabilities as the models give them", "corrected": "probabilities put right"}
+SIDES = {"raw": "raw probabilities", "corrected": "recalibrated probabilities"}
 """Sides of reliability diagrams, each with one chart of all strategies."""
 
 
@@ -53,9 +53,9 @@ def of_best(board: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         In the order of the strategies.
     """
-    found = [summary.best(rows) for _, rows in board.groupby("strategy", sort=False)]
+    bests = [summary.best(rows) for _, rows in board.groupby("strategy", sort=False)]
     return chart_list.of_cells(
-        table, [(best.strategy, best.model) for best in found if best is not None]
+        table, [(best.strategy, best.model) for best in bests if best is not None]
     )
 
 
@@ -108,12 +108,12 @@ def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     """
     mine = of_best(board, decisions[decisions["tn"].notna()])
     rows: list[dict[str, Any]] = []
-    for entry in mine.to_dict("records"):
-        cell = f"{entry['strategy']}/{entry['model']}, {entry['policy']}"
+    for row in mine.to_dict("records"):
+        cell = f"{row['strategy']}/{row['model']}, {row['policy']}"
         classes = itertools.product(("negative", "positive"), repeat=2)  # in the order of CONFUSION
         for (actual, predicted), name in zip(classes, CONFUSION, strict=True):
             rows.append(
-                {"actual": actual, "predicted": predicted, "count": int(entry[name]), "cell": cell}
+                {"actual": actual, "predicted": predicted, "count": int(row[name]), "cell": cell}
             )
     return pd.DataFrame(rows, columns=["actual", "predicted", "count", "cell"])
 
@@ -135,7 +135,7 @@ class Picture:
     file: bool = True
 
 
-def drawn(named: tuple[str, Picture]) -> tuple[str, bytes]:
+def draw(named: tuple[str, Picture]) -> tuple[str, bytes]:
     """Draw a chart once, for the page and for a file.
 
     Parameters
@@ -174,21 +174,23 @@ def pictures_of(
     dict of str to Picture
     """
     curves, points = tables["curves"], tables["reliability"]
-    found = {title: Picture(draw) for title, draw in chart_list.pictures(name, tables, facts)}
-    for side, told in SIDES.items():
+    pictures = {
+        title: Picture(drawing) for title, drawing in chart_list.pictures(name, tables, facts)
+    }
+    for side, label in SIDES.items():
         mine = points[points["side"] == side]
         if not mine.empty:
-            draw = partial(
-                charts.reliability_overlay, mine, charts.looks(curves), title=f"{name}: {told}"
+            drawing = partial(
+                charts.reliability_overlay, mine, charts.looks(curves), title=f"{name}: {label}"
             )
-            found[f"reliability_{side}"] = Picture(draw, file=False)
-    return found | {
-        title: Picture(draw, page=False)
-        for title, draw in chart_list.matrices(name, tables["decisions"])
+            pictures[f"reliability_{side}"] = Picture(drawing, file=False)
+    return pictures | {
+        title: Picture(drawing, page=False)
+        for title, drawing in chart_list.matrices(name, tables["decisions"])
     }
 
 
-def made(
+def render(
     name: str,
     tables: Mapping[str, pd.DataFrame],
     facts: Mapping[str, Any],
@@ -215,12 +217,14 @@ def made(
         PNG files by name.
     """
     wanted = pictures_of(name, tables, facts)
-    done = parallel.side_by_side(drawn, wanted.items())
+    done = parallel.side_by_side(draw, wanted.items())
     bar = tqdm(done, total=len(wanted), desc=f"report {name}", unit="picture", disable=None)
-    # a worker killed by the system (out of memory) leaves its job to this process
-    pictures = {job[0]: drawn(job) if isinstance(made, Killed) else made for job, made in bar}
-    seen, strategies = charts.looks(tables["curves"]), tables["curves"]["strategy"].unique()
-    toggles = {str(strategy): charts.swatch(seen.get(strategy)) for strategy in strategies}
+    # a worker killed by the system (out of memory) leaves its task to this process
+    pictures = {
+        task[0]: draw(task) if isinstance(result, Killed) else result for task, result in bar
+    }
+    styles, strategies = charts.looks(tables["curves"]), tables["curves"]["strategy"].unique()
+    toggles = {str(strategy): charts.swatch(styles.get(strategy)) for strategy in strategies}
     means, best = charts.mean_counts(tables["counts"]), best_trials(tables["trials"])
     on_page = {title: svg for title in wanted if (svg := pictures[title][0])}
     text = page.of_dataset(tables, means, best, facts, seconds, on_page, toggles)

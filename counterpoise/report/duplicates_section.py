@@ -34,15 +34,15 @@ def distinct(facts: Mapping[str, Any]) -> str:
     str
         A sentence.
     """
-    found = facts["defects"]["distinct"]
-    often = found["most_frequent"]
-    if found["distinct"] == found["rows"]:
-        return f"All {found['rows']:,} rows are distinct."
-    alone = found["distinct"]
+    counts = facts["defects"]["distinct"]
+    often = counts["most_frequent"]
+    if counts["distinct"] == counts["rows"]:
+        return f"All {counts['rows']:,} rows are distinct."
+    alone = counts["distinct"]
     return (
-        f"{found['distinct_with_label']:,} of {found['rows']:,} rows are distinct"
-        + (f", {alone:,} by their features alone" if alone < found["distinct_with_label"] else "")
-        + f"; the most frequent features stand {often['rows']:,} times, with"
+        f"{counts['distinct_with_label']:,} of {counts['rows']:,} rows are distinct"
+        + (f", {alone:,} by their features alone" if alone < counts["distinct_with_label"] else "")
+        + f"; the most frequent features occur {often['rows']:,} times, with"
         f" {often['positives']:,} "
         f"positive{'' if often['positives'] == 1 else 's'} among them."
     )
@@ -78,8 +78,8 @@ def both(board: pd.DataFrame, grouped: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 TOGETHER = {
-    "rows": "copies of a row may be trained on and tested on; grouped, they are all on one side",
-    "group": "rows of one group may be trained on and tested on; grouped, they are all on one side",
+    "rows": "training and test rows may be duplicates; grouped folds keep duplicates together",
+    "group": "training and test rows may be of one group; grouped folds keep each group together",
 }
 """What grouped folds keep together: the declared group where there is one, else duplicates."""
 
@@ -108,12 +108,11 @@ def reading(lines: list[dict[str, Any]], folds: int, by: str = "rows") -> list[s
         for name in (f"average_precision{AS_IS}", "average_precision")
     )
     lower = sum(line["average_precision"] < line[f"average_precision{AS_IS}"] for line in lines)
-    said = [
-        f"As is, {TOGETHER[by]}. The median average precision of {len(lines)} cells is"
+    sentences = [
+        f"As is, {TOGETHER[by]}. The median average precision of {len(lines)} combinations is"
         f" {number(before)} as is and {number(after)} grouped; {lower or 'none'} of them"
-        f" {'is' if lower <= 1 else 'are'} lower grouped. Grouped test parts are {folds} others,"
-        " with other shares of positives, so compare differences from doing nothing rather than"
-        " levels."
+        f" {'is' if lower <= 1 else 'are'} lower grouped. The {folds} grouped test parts have other"
+        " rows and other shares of positives: compare differences from the baseline, not levels."
     ]
     judged = [
         line
@@ -122,35 +121,32 @@ def reading(lines: list[dict[str, Any]], folds: int, by: str = "rows") -> list[s
     ]
     if judged:
         same = sum(line["verdict"] == line[f"verdict{AS_IS}"] for line in judged)
-        wins = [
+        better = [
             sum(line[name] == "win" for line in judged) for name in (f"verdict{AS_IS}", "verdict")
         ]
         turned = sum(
             {line["verdict"], line[f"verdict{AS_IS}"]} == {"win", "loss"} for line in judged
         )
-        said.append(
-            f"Of {len(judged)} verdicts on remedies, {same} are the same both ways; {wins[0]} "
-            f"{'is a win' if wins[0] == 1 else 'are wins'} as is and {wins[1]} grouped"
-            + (
-                f", and {turned} turn from one side to the other."
-                if turned
-                else ", and none turns to the other side."
-            )
+        sentences.append(
+            f"Of {len(judged)} verdicts on remedies, {same} are the same both ways. {better[0]}"
+            f" {'is' if better[0] == 1 else 'are'} better as is and {better[1]} grouped;"
+            f" {turned or 'none'} {'reverses' if turned <= 1 else 'reverse'}."
         )
     top, then = (
         max(lines, key=lambda line: line[name])
         for name in (f"average_precision{AS_IS}", "average_precision")
     )
     named = [f"{line['strategy']} with {line['model']}" for line in (top, then)]
-    said.append(
-        f"The highest cell is {named[0]} either way."
+    sentences.append(
+        f"The highest combination is {named[0]} either way."
         if named[0] == named[1]
         else (
-            f"The highest cell is {named[0]} as is ({number(top[f'average_precision{AS_IS}'])}) and"
+            f"The highest combination is {named[0]} as is"
+            f" ({number(top[f'average_precision{AS_IS}'])}) and"
             f" {named[1]} grouped ({number(then['average_precision'])})."
         )
     )
-    return said
+    return sentences
 
 
 def summary(board: pd.DataFrame, grouped: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:

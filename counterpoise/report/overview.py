@@ -48,10 +48,10 @@ def together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
         Column types do not depend on missing values: Int64 for counts, object for text, float64 for
         other numbers.
     """
-    counted = {"rows", "folds", "trials", "tn", "fp", "fn", "tp", "peak_bytes"}
-    kinds = {name: "Int64" if name in counted else "object" for name in columns}
+    integers = {"rows", "folds", "trials", "tn", "fp", "fn", "tp", "peak_bytes"}
+    kinds = {name: "Int64" if name in integers else "object" for name in columns}
     stacked = pd.concat([table[columns].astype(kinds) for table in tables], ignore_index=True)
-    numbers = [name for name in columns if name not in counted | TEXTS]
+    numbers = [name for name in columns if name not in integers | TEXTS]
     return stacked.astype(dict.fromkeys(numbers, "float64"))
 
 

@@ -32,9 +32,9 @@ MARK = '<meta name="generator" content="Counterpoise">'
 """Distinguishes our pages from a user's own files in reports/."""
 
 SIDES = {
-    "above": "above doing nothing",
-    "holds": "not told apart from doing nothing",
-    "below": "below doing nothing",
+    "above": "better than the baseline",
+    "holds": "inconclusive",
+    "below": "worse than the baseline",
 }
 MEASURES = {"f1": "F1", "mcc": "Matthews correlation", "g_mean": "G-mean"}
 """Names of the metrics that a threshold may maximise."""
@@ -44,39 +44,39 @@ CORRECTIONS = {
     "none": (
         "as they are",
         (
-            "the rows came as they are and the model's scores are its probabilities, so there is"
-            " nothing to take back; what the model itself gets wrong stays."
+            "the training rows are unchanged and the model's scores are probabilities, so no"
+            " recalibration is needed; errors of the model itself remain."
         ),
     ),
     "exact": (
         "formula",
         (
             "the remedy multiplied every row's odds by one factor, and the formula divides by it."
-            " It holds as far as the scores are probabilities of the rows that were fitted: a"
-            " forest or a booster that learns repeated rows by heart is sure of itself for other"
-            " reasons, and is then corrected too far."
+            " It is exact if the scores are probabilities of the training rows. A forest or a"
+            " booster that memorises repeated rows is overconfident for other reasons, and is then"
+            " corrected too far."
         ),
     ),
     "approximate": (
-        "formula, roughly",
+        "formula, approximate",
         (
-            "the same formula where the factor holds only about: new rows were made between old "
-            "ones (SMOTE, ADASYN), or weights differ within a class."
+            "the same formula where the factor is only approximate: synthetic rows lie between"
+            " original ones (SMOTE, ADASYN), or weights differ within a class."
         ),
     ),
     "sigmoid": (
         "sigmoid",
         (
-            "no formula holds, so two numbers are fitted on the validation slice, which keeps the"
-            " natural prevalence (Platt). They are as uncertain as the slice has few positives, and"
-            " mend no other shape of error; the order of the rows stays."
+            "no formula applies, so two numbers are fitted on the validation rows, which have the"
+            " natural prevalence (Platt). With few positives there they are uncertain, and they"
+            " correct no other shape of error. The order of the rows is kept."
         ),
     ),
     "isotonic": (
         "steps",
         (
-            "rising steps are fitted on the validation slice. They mend any shape of error, need"
-            " many positives, and make ties, so that average precision after them would differ."
+            "rising steps are fitted on the validation rows. They correct any shape of error, need"
+            " many positives, and create ties, so that average precision would differ after them."
         ),
     ),
 }
@@ -96,7 +96,7 @@ def environment() -> jinja2.Environment:
     jinja2.Environment
         With our filters and globals.
     """
-    made = jinja2.Environment(
+    result = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -104,29 +104,30 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
-    made.filters |= {
+    result.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
+    result.filters |= {
         "number": number,
         "signed": signed,
         "count": count,
         "percent": percent,
         "label": label,
-        "plain": plain,
+        "configured": configured,
         "chosen": chosen,
         "breakable": breakable,
         "coded": coded,
         "row_class": row_class,
     }
-    made.globals |= {
+    result.globals |= {
         "interval": interval,
         "signed_interval": signed_interval,
         "SIDES": SIDES,
+        "VERDICT_LABELS": summary.VERDICT_LABELS,
         "STATUSES": STATUSES,
         "CORRECTIONS": CORRECTIONS,
         "NONE": NONE,
         "MARK": Markup(MARK),  # noqa: S704  # a constant of ours
     }
-    return made
+    return result
 
 
 def coded(text: str) -> Markup:
@@ -202,7 +203,7 @@ def percent(value: Any) -> str:
     )
 
 
-def plain(value: Any) -> str:
+def configured(value: Any) -> str:
     """Format a configured number, or a cost that depends on the row.
 
     Parameters
@@ -414,28 +415,30 @@ def on_probabilities(board: pd.DataFrame) -> list[str]:
         Sentences; empty where nothing can be compared.
     """
     rows = records(board[board["status"] == OK])
-    plain = {row["model"]: row for row in rows if row["level"] == NONE and row["strategy"] == NONE}
+    baselines = {
+        row["model"]: row for row in rows if row["level"] == NONE and row["strategy"] == NONE
+    }
     sides = ("log_loss", "log_loss_corrected")
     pairs = [
-        (row, plain[row["plain_model"]])
+        (row, baselines[row["plain_model"]])
         for row in rows
-        if row["level"] != NONE and row["plain_model"] in plain
+        if row["level"] != NONE and row["plain_model"] in baselines
     ]
     pairs = [
         pair for pair in pairs if not any(missing(row[name]) for row in pair for name in sides)
     ]
-    said = []
+    sentences = []
     if pairs:
         raw, corrected = (
-            sum(one[name] > nothing[name] for one, nothing in pairs) for name in sides
+            sum(one[name] > baseline[name] for one, baseline in pairs) for name in sides
         )
         middle = [number(median(one[name] for one, _ in pairs)) for name in sides]
-        nothing = number(median(nothing[sides[0]] for _, nothing in pairs))
-        said.append(
-            f"By its raw scores, {raw} of {len(pairs)} remedies {have(raw)} a higher log loss than"
-            f" doing nothing with the plain model; with probabilities put right, {corrected} still"
-            f" {have(corrected)}. The median log loss is {middle[0]} raw and {middle[1]} put right,"
-            f" where doing nothing has {nothing}."
+        baseline_loss = number(median(baseline[sides[0]] for _, baseline in pairs))
+        sentences.append(
+            f"With raw scores, {raw} of {len(pairs)} remedies {have(raw)} a higher log loss than"
+            f" the baseline; with recalibrated probabilities, {corrected} still {have(corrected)}."
+            f" The median log loss is {middle[0]} raw and {middle[1]} recalibrated, and"
+            f" {baseline_loss} for the baseline."
         )
     both = [
         (row["calibration_intercept"], row["calibration_intercept_corrected"])
@@ -446,12 +449,11 @@ def on_probabilities(board: pd.DataFrame) -> list[str]:
     if both:
         before, after = (math.exp(median(abs(pair[k]) for pair in both)) for k in (0, 1))
         high = sum(raw < 0 for raw, _ in both)
-        said.append(
-            f"On the whole, the odds that {high} of {len(both)} remedies promise are too high; the"
-            f" odds are off by a factor of {before:,.1f} on the median, and of {after:,.1f} when"
-            " put right."
+        sentences.append(
+            f"On average, the odds predicted by {high} of {len(both)} remedies are too high. The"
+            f" median factor of the error is {before:,.1f}, and {after:,.1f} after recalibration."
         )
-    return said
+    return sentences
 
 
 def not_recalibrated(board: pd.DataFrame) -> int:
@@ -539,7 +541,7 @@ def grids(
     status = {(row["strategy"], row["model"]): row["status"] for row in records(board)}
     result = []
     for policy in dict.fromkeys(decisions["policy"]):
-        found = {
+        heats = {
             (row["strategy"], row["model"]): heat(row)
             for row in records(decisions[decisions["policy"] == policy])
         }
@@ -548,7 +550,7 @@ def grids(
                 "strategy": strategy,
                 "cells": [
                     {
-                        "heat": found.get((strategy, model)),
+                        "heat": heats.get((strategy, model)),
                         "status": status.get((strategy, model)),
                         "model": model,
                     }
@@ -569,9 +571,7 @@ def grids(
     return result
 
 
-SLICE = (
-    "the validation slice, which no sampler and no fit has seen; the test rows have no say in it."
-)
+VALIDATION_ROWS = "the validation rows, which no sampler and no fit uses. Test rows are not used."
 """End of the sentences about rules that use the validation rows."""
 
 
@@ -594,19 +594,19 @@ def threshold_rule(policy: str, rule: Any) -> str:
         return f"A row is predicted positive when its score is at least {rule:g}."
     if policy == "cost" and rule == "expected":
         return (
-            "A row is predicted positive where that is cheaper in expectation: where its corrected"
-            " probability is at least what a false alarm would cost, as a share of that and of what"
-            " a miss would cost (each less the cost of the right decision). Costs may differ from"
-            " row to row, and the threshold with them: the number below is the mean."
+            "A row is predicted positive where that has the lower expected cost. This is so if its"
+            " recalibrated probability is at least a / (a + b), with a the cost of a false positive"
+            " and b that of a false negative, each less the cost of the right decision. Costs may"
+            " differ by row, and the threshold with them: the number below is the mean."
         )
     if policy == "cost":
-        return f"In each fold, the one threshold on the scores that costs least on {SLICE}"
-    return (
-        f"In each fold, the threshold with the highest {MEASURES.get(rule, label(rule))} on {SLICE}"
-    )
+        goal = "the one threshold on the scores that costs least on"
+    else:
+        goal = f"the threshold with the highest {MEASURES.get(rule, label(rule))} on"
+    return f"In each fold, {goal} {VALIDATION_ROWS}"
 
 
-def costs_said(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
+def cost_sentences(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
     """Describe the costs of decisions, without a model and at their lowest.
 
     Parameters
@@ -622,21 +622,21 @@ def costs_said(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
         Sentences.
     """
     costs, known = facts["costs"], facts["costs_without_a_model"]
-    *first, last = (f"a {label(name)} costs {plain(costs[name])}" for name in COSTS)
-    told = f"{', '.join(first)} and {last}."
-    said = [told[0].upper() + told[1:]]
+    *first, last = (f"a {label(name)} costs {configured(costs[name])}" for name in COSTS)
+    text = f"{', '.join(first)} and {last}."
+    sentences = [text[0].upper() + text[1:]]
     if any(isinstance(cost, Mapping) for cost in costs.values()):
-        said[0] += " Names are columns: such a cost is the row's own."
+        sentences[0] += " Names are columns: such a cost differs by row."
     no_row, every_row, oracle = (
         number(known[name]) for name in ("no_row_positive", "every_row_positive", "oracle")
     )
-    said.append(
-        f"Without a model, a decision costs {no_row} on the mean when no row is called positive and"
-        f" {every_row} when every row is; perfect knowledge would cost {oracle}."
+    sentences.append(
+        f"Without a model, the mean cost of a decision is {no_row} when no row is called positive"
+        f" and {every_row} when every row is. Perfect knowledge would cost {oracle}."
     )
-    found = decisions[decisions["expected_cost"].notna()]
-    if not found.empty:
-        row = found.iloc[int(found["expected_cost"].to_numpy(dtype="float64").argmin())]
+    known_costs = decisions[decisions["expected_cost"].notna()]
+    if not known_costs.empty:
+        row = known_costs.iloc[int(known_costs["expected_cost"].to_numpy(dtype="float64").argmin())]
         cheap, idle = (
             float(row["expected_cost"]),
             min(known["no_row_positive"], known["every_row_positive"]),
@@ -644,17 +644,16 @@ def costs_said(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
         named = f"{row['strategy']} with {row['model']} at the threshold {row['policy']}"
         if cheap < idle:
             share = (idle - cheap) / (idle - known["oracle"])
-            said.append(
+            sentences.append(
                 f"The cheapest decisions are those of {named}: {number(cheap)}, which is"
                 f" {percent(share)} of the way from the cheaper of the two to perfect knowledge."
                 " The lowest of many costs looks better than it is."
             )
         else:
-            said.append(
-                f"No model decides more cheaply than that: the lowest cost is {number(cheap)}, of"
-                f" {named}."
+            sentences.append(
+                f"No model has a lower cost: the lowest is {number(cheap)}, of {named}."
             )
-    return said
+    return sentences
 
 
 def searches(trials: pd.DataFrame, best: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -674,7 +673,7 @@ def searches(trials: pd.DataFrame, best: Sequence[Mapping[str, Any]]) -> list[di
     """
     lines = []
     for (strategy, model), mine in trials.groupby(["strategy", "model"], sort=False):
-        won = [one for one in best if (one["strategy"], one["model"]) == (strategy, model)]
+        best_trials = [one for one in best if (one["strategy"], one["model"]) == (strategy, model)]
         states = Counter(mine["state"])
         lines.append(
             {
@@ -682,9 +681,11 @@ def searches(trials: pd.DataFrame, best: Sequence[Mapping[str, Any]]) -> list[di
                 "model": model,
                 "searches": len(mine[["repeat", "fold"]].drop_duplicates()),
                 **{state: states[state] for state in ("complete", "pruned", "failed")},
-                "value": sum(one["value"] for one in won) / len(won) if won else None,
-                "as_it_is": sum(not one["params"] for one in won),
-                "params": _summed_up([one["params"] for one in won if one["params"]]),
+                "value": sum(one["value"] for one in best_trials) / len(best_trials)
+                if best_trials
+                else None,
+                "as_it_is": sum(not one["params"] for one in best_trials),
+                "params": _summed_up([one["params"] for one in best_trials if one["params"]]),
             }
         )
     return lines
@@ -697,16 +698,16 @@ def _summed_up(params: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
         values = [one[name] for one in params if name in one]
         if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
             low, high = min(values), max(values)
-            told = (
+            text = (
                 f"{low:.3g}" if low == high else f"{median(values):.3g} ({low:.3g} to {high:.3g})"
             )
         else:
-            counted = Counter(_told("", value) for value in values).most_common()
-            told = ", ".join(
-                f"{text} ({times} of {len(values)})" if len(counted) > 1 else text
-                for text, times in counted
+            counts = Counter(_text("", value) for value in values).most_common()
+            text = ", ".join(
+                f"{value} ({times} of {len(values)})" if len(counts) > 1 else value
+                for value, times in counts
             )
-        result.append((name, told))
+        result.append((name, text))
     return result
 
 
@@ -734,22 +735,22 @@ def split_sentence(split: Mapping[str, Any], folds: int) -> str:
     }.get(scheme, label(scheme))
     repeats = int(split.get("repeats") or 1)
     if scheme == "holdout":
-        said = f"one test part of {chosen(split['test_size'])} of the rows"
+        text = f"one test part of {chosen(split['test_size'])} of the rows"
     elif scheme == "temporal":
-        said = (
+        text = (
             "one test on what follows the training rows in time"
             if folds == 1
             else f"{folds} {what}"
         )
     elif scheme == "prequential":
-        said = (
+        text = (
             f"{folds} test{'' if folds == 1 else 's'} on {split['test_days']} days that follow"
             f" {split['train_days']} of training and {split['delay_days']} of waiting"
         )
     else:
-        said = f"{folds // repeats} {what}" + (f", {repeats} times over" if repeats > 1 else "")
+        text = f"{folds // repeats} {what}" + (f", {repeats} times over" if repeats > 1 else "")
     return (
-        f"{said}; {chosen(split['validation'])} of each training part is kept for the choice of"
+        f"{text}; {chosen(split['validation'])} of each training part is kept for the choice of"
         " thresholds"
     )
 
@@ -774,7 +775,7 @@ FACTS = {
 """
 
 
-def told_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+def fact_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Labels and texts of the facts of a dataset that no other section shows.
 
     Parameters
@@ -801,10 +802,10 @@ def told_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         *(name for name in FACTS if name in facts),
         *sorted(set(facts) - set(FACTS) - elsewhere),
     ]
-    return [(FACTS.get(name, label(name)), _told(name, facts[name])) for name in names]
+    return [(FACTS.get(name, label(name)), _text(name, facts[name])) for name in names]
 
 
-def _told(name: str, value: Any) -> str:
+def _text(name: str, value: Any) -> str:
     if name == "level":
         return chosen(value)
     if isinstance(value, bool) or value is None:
@@ -814,10 +815,10 @@ def _told(name: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{number(value)} ({percent(value)})" if name == "prevalence" else f"{value:g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{label(key)} {_told('', item)}" for key, item in value.items()) or "none"
+        return ", ".join(f"{label(key)} {_text('', item)}" for key, item in value.items()) or "none"
     if isinstance(value, (list, tuple)):
-        shown = ", ".join(_told("", item) for item in value[:40])
-        return (shown + (f" and {len(value) - 40} more" if len(value) > 40 else "")) or "none"
+        listed = ", ".join(_text("", item) for item in value[:40])
+        return (listed + (f" and {len(value) - 40} more" if len(value) > 40 else "")) or "none"
     return str(value)
 
 
@@ -847,7 +848,7 @@ def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any])
         "remedy": remedy,
         "side": advised.side if advised else None,
         "reading": summary.reading(board, decisions, dict(facts))[0],
-        "defects": data_checks_section.counted(facts["defects"]),
+        "severity_counts": data_checks_section.severity_counts(facts["defects"]),
     }
 
 
@@ -863,8 +864,8 @@ def best_of(boards: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
 
     Returns
     -------
-    list of dict of strategy, nothing, cells
-        One line per strategy; `nothing` marks the baseline.
+    list of dict of strategy, baseline, cells
+        One line per strategy; `baseline` marks the baseline.
     """
     strategies = list(
         dict.fromkeys(name for board in boards.values() for name in board["strategy"])
@@ -873,17 +874,17 @@ def best_of(boards: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     for strategy in strategies:
         mine = {name: board[board["strategy"] == strategy] for name, board in boards.items()}
         parts = (True, False) if strategy == NONE else (None,)
-        for nothing in parts:
-            kept = {
-                n: b if nothing is None else b[(b["level"] == NONE) == nothing]
+        for baseline in parts:
+            selected = {
+                n: b if baseline is None else b[(b["level"] == NONE) == baseline]
                 for n, b in mine.items()
             }
-            if any(len(board) for board in kept.values()):
+            if any(len(board) for board in selected.values()):
                 cells: list[tuple[str, Best | None]] = [
-                    (name, summary.best(board)) for name, board in kept.items()
+                    (name, summary.best(board)) for name, board in selected.items()
                 ]
-                name = "algorithm alone" if nothing is False else strategy
-                lines.append({"strategy": name, "nothing": bool(nothing), "cells": cells})
+                name = "algorithm alone" if baseline is False else strategy
+                lines.append({"strategy": name, "baseline": bool(baseline), "cells": cells})
     return lines
 
 
@@ -909,7 +910,7 @@ def of_dataset(
     facts : mapping
         Facts of the dataset.
     measured : mapping of "strategy/model" to mapping
-        Seconds and memory. They stand in one element of the page only, so that the rest does not
+        Seconds and memory. They are in one element of the page only, so that the rest does not
         differ between runs.
     figures : mapping of name to `<svg>` element
         A missing figure had nothing to show.
@@ -934,7 +935,7 @@ def of_dataset(
         .render(
             title=facts["dataset"],
             facts=facts,
-            told_facts=told_facts(facts),
+            fact_lines=fact_lines(facts),
             split=split_sentence(facts["split"], int(facts["folds"])),
             reading=summary.reading(board, decisions, dict(facts)),
             side=remedy.side if remedy else None,
@@ -951,7 +952,7 @@ def of_dataset(
                 {**row, "level": levels.get((row["strategy"], row["model"]))}
                 for row in records(decisions)
             ],
-            costs_said=costs_said(decisions, facts),
+            cost_sentences=cost_sentences(decisions, facts),
             learned=len(tables["learning"][["strategy", "model"]].drop_duplicates()),
             searches=searches(tables["trials"], best),
             repeats=int(facts["split"].get("repeats") or 1),
@@ -967,9 +968,9 @@ def of_dataset(
             ),
             toggles={name: Markup(swatch) for name, swatch in toggles.items()},  # noqa: S704
             results=page_data.content(tables["thresholds"], decisions, board),
-            defects=data_checks_section.shown(facts["defects"]),
-            counted=data_checks_section.counted(facts["defects"]),
-            alike=duplicates_section.summary(board, tables["grouped"], facts),
+            findings=data_checks_section.finding_rows(facts["defects"]),
+            severity_counts=data_checks_section.severity_counts(facts["defects"]),
+            duplicates=duplicates_section.summary(board, tables["grouped"], facts),
         )
     )
 

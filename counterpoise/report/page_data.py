@@ -41,7 +41,7 @@ def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -
     known: dict[Any, Any] = board.set_index(["strategy", "model"]).to_dict("index")
     cells = []
     for (strategy, model), mine in swept.groupby(["strategy", "model"], sort=False):
-        entry = known[strategy, model]
+        line = known[strategy, model]
         policies: list[Any] = (
             decided[strategy, model].to_dict("records") if (strategy, model) in decided else []
         )
@@ -49,10 +49,10 @@ def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -
             {
                 "strategy": strategy,
                 "model": model,
-                "level": entry["level"],
-                "score": float(entry["average_precision"]),
-                "gain": gain(entry),
-                "side": side(entry["verdict"]),
+                "level": line["level"],
+                "score": float(line["average_precision"]),
+                "gain": gain(line),
+                "side": side(line["verdict"]),
                 "fp": mine["fp"].astype(int).tolist(),
                 "fn": mine["fn"].astype(int).tolist(),
                 "cost": [round(float(value) * SCALE) for value in mine["expected_cost"]],
@@ -74,12 +74,12 @@ def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -
     }
 
 
-def gain(entry: Mapping[str, Any]) -> float | None:
+def gain(line: Mapping[str, Any]) -> float | None:
     """Difference in average precision from the baseline.
 
     Parameters
     ----------
-    entry : mapping
+    line : mapping
         Row of the leaderboard.
 
     Returns
@@ -87,9 +87,9 @@ def gain(entry: Mapping[str, Any]) -> float | None:
     float or None
         0 for the baseline; None where there is nothing to compare.
     """
-    if entry["level"] == NONE:
+    if line["level"] == NONE:
         return 0.0
-    return None if missing(entry["delta_plain"]) else float(entry["delta_plain"])
+    return None if missing(line["delta_plain"]) else float(line["delta_plain"])
 
 
 def position(swept: pd.DataFrame, decided: Mapping[str, Any]) -> int:

@@ -12,7 +12,7 @@ from counterpoise.evaluation.ranks import ALPHA, Ranked
 from counterpoise.report.charts import BETTER, INK, QUIET, _figure, _settled, _style
 
 
-def critical_difference(found: Ranked, *, title: str) -> Figure:
+def critical_difference(comparison: Ranked, *, title: str) -> Figure:
     """Draw average ranks, best on the left, with lines that join remedies not shown to differ.
 
     Lines follow Wilcoxon's test with Holm's correction. The bar above the axis shows Nemenyi's
@@ -20,7 +20,7 @@ def critical_difference(found: Ranked, *, title: str) -> Figure:
 
     Parameters
     ----------
-    found : Ranked
+    comparison : Ranked
         The comparison.
     title : str
         Title of the figure.
@@ -32,16 +32,16 @@ def critical_difference(found: Ranked, *, title: str) -> Figure:
     # imported late: it takes seconds, and with few datasets there is no diagram
     from scikit_posthocs import critical_difference_diagram
 
-    average, names = found.average, [str(name) for name in found.average.index]
+    average, names = comparison.average, [str(name) for name in comparison.average.index]
     half, span = -(-len(names) // 2), len(names) - 1
     with _style():
         figure = _figure(8.4, 2, title)
         axes = figure.add_subplot()
-        # positions in place of names: the library keeps names in sets, whose order differs from
+        # positions instead of names: the library keeps names in sets, whose order differs from
         # run to run
         drawn = critical_difference_diagram(
             pd.Series(average.to_numpy()),
-            _p_values(found),
+            _p_values(comparison),
             alpha=ALPHA,
             ax=axes,
             text_h_margin=0.03 * span,
@@ -51,14 +51,14 @@ def critical_difference(found: Ranked, *, title: str) -> Figure:
         )
         order = [*range(half), *reversed(range(half, len(names)))]
         for k, label in zip(order, drawn["labels"], strict=True):
-            told = (names[k], f"{average.iloc[k]:.2f}")
-            label.set_text("  ".join(told if k < half else reversed(told)))
+            parts = (names[k], f"{average.iloc[k]:.2f}")
+            label.set_text("  ".join(parts if k < half else reversed(parts)))
             label.set_x(label.get_position()[0] + (-0.008 if k < half else 0.008) * span)
             label.set(color=INK, fontsize=9, fontweight="bold" if names[k] == NONE else "normal")
         for (line,) in drawn["crossbars"]:
             line.set_data(sorted(line.get_xdata()), line.get_ydata())
         levels = -min((line.get_ydata()[0] for (line,) in drawn["crossbars"]), default=0)
-        start, size = float(average.iloc[0]), found.critical_difference
+        start, size = float(average.iloc[0]), comparison.critical_difference
         axes.errorbar(
             start + size / 2, 1.6, xerr=size / 2, color=INK, linewidth=1.2, capsize=3, capthick=1.2
         )
@@ -79,11 +79,11 @@ def critical_difference(found: Ranked, *, title: str) -> Figure:
         return _settled(figure)
 
 
-def _p_values(found: Ranked) -> pd.DataFrame:
+def _p_values(comparison: Ranked) -> pd.DataFrame:
     """Adjusted p-values of all pairs as a square matrix; 1 for a pair without one."""
-    places = {str(name): k for k, name in enumerate(found.average.index)}
-    square = np.ones((len(places), len(places)))
-    for pair in found.pairs:
-        i, j = places[pair.first], places[pair.second]
+    positions = {str(name): k for k, name in enumerate(comparison.average.index)}
+    square = np.ones((len(positions), len(positions)))
+    for pair in comparison.pairs:
+        i, j = positions[pair.first], positions[pair.second]
         square[i, j] = square[j, i] = 1.0 if np.isnan(pair.adjusted) else pair.adjusted
     return pd.DataFrame(square)

@@ -27,16 +27,16 @@ def section(board: pd.DataFrame) -> dict[str, Any]:
     """
     return {
         "why_not": ranks.why_not(ranks.with_best_model(board)),
-        "comparisons": [shown(found) for found in ranks.over_datasets(board)],
+        "comparisons": [comparison_variables(one) for one in ranks.over_datasets(board)],
     }
 
 
-def shown(found: Ranked) -> dict[str, Any]:
+def comparison_variables(comparison: Ranked) -> dict[str, Any]:
     """One comparison, for a template.
 
     Parameters
     ----------
-    found : Ranked
+    comparison : Ranked
         The comparison.
 
     Returns
@@ -46,29 +46,29 @@ def shown(found: Ranked) -> dict[str, Any]:
     """
     from counterpoise.report import charts, ranks_chart
 
-    remedies = [str(name) for name in found.average.index]
-    diagram = ranks_chart.critical_difference(found, title=title(found))
+    remedies = [str(name) for name in comparison.average.index]
+    diagram = ranks_chart.critical_difference(comparison, title=title(comparison))
     return {
-        "name": found.name,
-        "first": found.name == BEST,
-        "title": title(found),
-        "reading": ranks.reading(found),
-        "lines": lines(found),
+        "name": comparison.name,
+        "first": comparison.name == BEST,
+        "title": title(comparison),
+        "reading": ranks.reading(comparison),
+        "lines": lines(comparison),
         "remedies": remedies,
         "matrix": [
-            [found.pair(one, other) if one != other else None for other in remedies]
+            [comparison.pair(one, other) if one != other else None for other in remedies]
             for one in remedies
         ],
         "diagram": Markup(charts.svg(diagram)),  # noqa: S704  # `charts` escapes labels
     }
 
 
-def lines(found: Ranked) -> list[dict[str, Any]]:
+def lines(comparison: Ranked) -> list[dict[str, Any]]:
     """Each remedy with its average rank and its comparison with the baseline.
 
     Parameters
     ----------
-    found : Ranked
+    comparison : Ranked
         The comparison.
 
     Returns
@@ -76,17 +76,17 @@ def lines(found: Ranked) -> list[dict[str, Any]]:
     list of dict
         Best rank first.
     """
-    remedies = [str(name) for name in found.average.index]
+    remedies = [str(name) for name in comparison.average.index]
     against = (
-        {name: found.pair(name, NONE) for name in remedies if name != NONE}
+        {name: comparison.pair(name, NONE) for name in remedies if name != NONE}
         if NONE in remedies
         else {}
     )
     return [
         {
             "remedy": name,
-            "rank": float(found.average[name]),
-            "missing": int(found.missing[name]),
+            "rank": float(comparison.average[name]),
+            "missing": int(comparison.missing[name]),
             "none": name == NONE,
             **_against(against.get(name)),
         }
@@ -94,12 +94,12 @@ def lines(found: Ranked) -> list[dict[str, Any]]:
     ]
 
 
-def title(found: Ranked) -> str:
+def title(comparison: Ranked) -> str:
     """Title of a comparison, above its table and its diagram.
 
     Parameters
     ----------
-    found : Ranked
+    comparison : Ranked
         The comparison.
 
     Returns
@@ -108,10 +108,10 @@ def title(found: Ranked) -> str:
     """
     what = (
         "each remedy with its best model"
-        if found.name == BEST
-        else f"each remedy with {found.name}"
+        if comparison.name == BEST
+        else f"each remedy with {comparison.name}"
     )
-    return f"{what}, {len(found.ranks)} datasets"
+    return f"{what}, {len(comparison.ranks)} datasets"
 
 
 def _against(pair: Pair | None) -> dict[str, Any]:

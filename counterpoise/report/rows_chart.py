@@ -38,7 +38,7 @@ OUTERMOST = 0.01
 CLASSES = ("negatives", "positives")
 
 GROWING = (2, 3, 5, 9, 17, 33)
-"""Numbers of rows at one place from which on a dot is one size larger."""
+"""Numbers of rows at one spot from which on a dot is one size larger."""
 
 SIZE = 0.7
 """Difference between consecutive dot sizes, in points."""
@@ -55,7 +55,7 @@ class Mark(NamedTuple):
     """Higher layers lie above lower ones; positives lie above negatives of their kind."""
     colours: tuple[str, str] = (BETTER, WORSE)
     grows: bool = False
-    """Whether it grows with the number of rows at its place."""
+    """Whether it grows with the number of rows at its spot."""
 
 
 def _shape(size: float, codes: Sequence[np.uint8], *ends: tuple[float, float]) -> Path:
@@ -126,8 +126,10 @@ def rows_overlay(points: pd.DataFrame, *, title: str, shares: Sequence[float] = 
             height=2.5 + 0.13 * lines,
             legend=len(looks) + 3 * (1 + notes.count("\n")),
         )
-        for panel, (strategy, told) in zip(panels, changes.items(), strict=True):
-            charts._titled(panel, charts._wrapped(strategy, 30), told + [""] * (lines - len(told)))
+        for panel, (strategy, counts) in zip(panels, changes.items(), strict=True):
+            charts._titled(
+                panel, charts._wrapped(strategy, 30), counts + [""] * (lines - len(counts))
+            )
             panel.set(xlim=limits[0], ylim=limits[1])
             panel.xaxis.set_major_locator(MaxNLocator(5))
             panel.yaxis.set_major_locator(MaxNLocator(5))
@@ -149,7 +151,7 @@ def _limits(points: pd.DataFrame) -> Limits:
     """Limits of the axes: the range of the original rows of each class without the outermost."""
     rows = points[points["kind"] != "synthetic"]
     rows = (rows if len(rows) else points)[["label", "x", "y"]].drop_duplicates()
-    found = []
+    limits = []
     for axis in ("x", "y"):
         ends = [
             mine.quantile(at)
@@ -157,8 +159,8 @@ def _limits(points: pd.DataFrame) -> Limits:
             for at in (OUTERMOST, 1 - OUTERMOST)
         ]
         room = 0.06 * (max(ends) - min(ends)) or 1.0
-        found.append((float(min(ends) - room), float(max(ends) + room)))
-    return found[0], found[1]
+        limits.append((float(min(ends) - room), float(max(ends) + room)))
+    return limits[0], limits[1]
 
 
 def _some(points: pd.DataFrame) -> pd.DataFrame:
@@ -234,14 +236,16 @@ def _draw(panel: Axes, points: pd.DataFrame, dpi: float) -> None:
     point = np.array([right - left, high - low]) / panel.bbox.size * dpi / 72
     corner = np.array([left, low])
     for (kind, label), mine in points.groupby(["kind", "label"], sort=True):
-        places = np.clip(mine[["x", "y"]].to_numpy(dtype=np.float64), corner, [right, high])
+        coordinates = np.clip(mine[["x", "y"]].to_numpy(dtype=np.float64), corner, [right, high])
         # rows within a tenth of a point of each other are indistinguishable: one mark for them
-        seen, which = np.unique(np.round((places - corner) / point, 1), axis=0, return_inverse=True)
+        spots, which = np.unique(
+            np.round((coordinates - corner) / point, 1), axis=0, return_inverse=True
+        )
         rows = np.bincount(which.reshape(-1), weights=np.maximum(mine["times"].to_numpy(), 1))
         for mark in MARKS[str(kind)]:
             sizes = np.searchsorted(GROWING, rows, side="right") * mark.grows
             for size in np.unique(sizes):
-                at = seen[sizes == size]
+                at = spots[sizes == size]
                 ends = (at[:, None, :] + mark.shape.vertices) * point + corner
                 path = Path(ends.reshape(-1, 2), np.tile(np.asarray(mark.shape.codes), len(at)))
                 path.should_simplify = False  # simplification would drop dots

@@ -623,7 +623,7 @@ def test_every_remedy_goes_through_the_stages_and_one_that_diverges_fails_alone(
     assert {"xgboost", "mlp", "cost_xgboost"} <= set(whole.index.get_level_values("model"))
     assert whole[numbers].notna().all().all()
     partly = board[board["expected_calibration_error_corrected"].isna()].drop(("none", "diverging"))
-    assert partly["reason"].str.startswith("no corrected probabilities in ").all()
+    assert partly["reason"].str.startswith("no recalibrated probabilities in ").all()
     decisions = evaluated["decisions"]
     assert set(decisions["policy"]) == {"half", "tuned", "cost"}
     expected = decisions[(decisions["policy"] == "cost") & (decisions["model"] == "mlp")]

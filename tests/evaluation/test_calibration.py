@@ -273,8 +273,8 @@ def test_a_diagram_of_rare_positives_has_points_where_the_positives_are(factor: 
     """1 % of the rows are positive: as they come, and as a model fitted on balanced rows tells
     them."""
     y, p = rare()
-    told = expit(logit(p) + np.log(factor))
-    frame = reliability(y, told)
+    shifted = expit(logit(p) + np.log(factor))
+    frame = reliability(y, shifted)
     assert len(frame) == 10
     assert (frame["positives"] >= 5).sum() >= 5, "points with enough positives to say anything"
     assert frame["mean_probability"].iloc[0] < 0.1 * frame["mean_probability"].iloc[-1]

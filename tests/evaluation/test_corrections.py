@@ -255,7 +255,7 @@ def test_a_recalibration_brings_the_log_loss_near_that_of_the_truth(
 
 
 @st.composite
-def slices(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+def validation_sets(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     """Validation rows whose positives tend to score higher; forests' scores of 0 and 1 among
     them."""
     random = np.random.default_rng(draw(st.integers(0, 10**6)))
@@ -268,7 +268,7 @@ def slices(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return y, random.binomial(trees, p) / trees if trees else p
 
 
-@given(data=slices())
+@given(data=validation_sets())
 def test_the_sigmoid_has_the_least_log_loss_against_smoothed_targets(
     data: tuple[np.ndarray, np.ndarray],
 ) -> None:
@@ -297,7 +297,7 @@ def test_the_sigmoid_is_that_of_scikit_learn() -> None:
     )
 
 
-@given(data=slices(), scores=close_scores())
+@given(data=validation_sets(), scores=close_scores())
 def test_the_sigmoid_keeps_the_order_and_is_finite_whatever_it_is_given(
     data: tuple[np.ndarray, np.ndarray], scores: np.ndarray
 ) -> None:
@@ -310,7 +310,7 @@ def test_the_sigmoid_keeps_the_order_and_is_finite_whatever_it_is_given(
     assert (np.diff(values) > 0).all()
 
 
-@given(data=slices())
+@given(data=validation_sets())
 def test_isotonic_steps_are_those_of_scikit_learn_off_0_and_1(
     data: tuple[np.ndarray, np.ndarray],
 ) -> None:
@@ -337,7 +337,7 @@ def test_one_class_alone_has_no_recalibration_and_a_reason(kind: str) -> None:
 def test_a_sigmoid_that_would_turn_the_order_round_is_not_possible() -> None:
     y, scores = np.array([0, 0, 0, 1, 1, 0], np.int8), np.array([0.9, 0.8, 0.7, 0.1, 0.2, 0.15])
     values, reason = recalibrated("sigmoid", scores, y, scores, math.nan)
-    assert np.isnan(values).all() and "would turn the order round" in reason and "slope -" in reason
+    assert np.isnan(values).all() and "would reverse the order" in reason and "slope -" in reason
     values, reason = recalibrated("sigmoid", scores, y, np.full(6, 0.3), math.nan)
     assert np.isnan(values).all() and "the same score" in reason
     values, reason = recalibrated("isotonic", scores, y, np.full(6, 0.3), math.nan)
@@ -345,7 +345,7 @@ def test_a_sigmoid_that_would_turn_the_order_round_is_not_possible() -> None:
     np.testing.assert_allclose(probability(values), 1 / 3), "one step: the prevalence"
 
 
-def test_a_threshold_that_separates_the_slice_leaves_the_sigmoid_finite() -> None:
+def test_a_threshold_that_separates_the_validation_rows_leaves_the_sigmoid_finite() -> None:
     """Platt's targets are never 0 or 1, so that there is a best slope also here."""
     y, scores = (
         np.array([0] * 30 + [1] * 3, np.int8),

@@ -134,7 +134,7 @@ def test_a_column_that_is_not_there_is_told_with_the_closest_one() -> None:
         ),
         (
             {"false_positive": "Amount", "false_negative": "Amount"},
-            "There are rows about which no decision costs more than the other.",
+            "Some rows have equal costs for both decisions.",
             2,
         ),
     ],

@@ -178,7 +178,7 @@ def test_metrics_are_means_over_folds_of_what_scikit_learn_says(place: Path, sta
     assert (row["status"], row["rows"], row["prevalence"], row["folds"]) == ("ok", 240, 0.125, 6)
 
 
-def test_the_delta_is_paired_draw_by_draw_against_doing_nothing_with_the_same_model(
+def test_the_delta_is_paired_draw_by_draw_against_the_baseline_with_the_same_model(
     place: Path, stage: Stage
 ) -> None:
     stage("evaluate", "mine")
@@ -222,7 +222,7 @@ def test_equal_scores_differ_by_exactly_nothing(place: Path, stage: Stage) -> No
     )
 
 
-def test_doing_nothing_has_no_delta_and_neither_has_what_could_not_run(
+def test_the_baseline_has_no_delta_and_neither_has_what_could_not_run(
     place: Path, stage: Stage
 ) -> None:
     stage("evaluate", "mine")
@@ -286,13 +286,13 @@ def test_counts_are_summed_over_folds_and_repeats_and_rates_come_from_the_sums(
     assert row["expected_cost"] == pytest.approx((fp + 10 * fn) / 480, abs=1e-6)
 
 
-def test_the_tuned_threshold_of_each_fold_is_chosen_on_its_validation_slice(
+def test_the_tuned_threshold_of_each_fold_is_chosen_on_its_validation_rows(
     place: Path, stage: Stage
 ) -> None:
     stage("evaluate", "mine")
     stored = files.read_parquet(paths.scores("mine", "none") / "xgboost.parquet")
-    slices = stored[stored["part"] == splits.VALIDATION].groupby(["repeat", "fold"])
-    expected = [thresholds.tuned(TABLE.y[g["row"]], g["score"].to_numpy(), "f1") for _, g in slices]
+    groups = stored[stored["part"] == splits.VALIDATION].groupby(["repeat", "fold"])
+    expected = [thresholds.tuned(TABLE.y[g["row"]], g["score"].to_numpy(), "f1") for _, g in groups]
     folds = read("folds").query(
         "strategy == 'none' and model == 'xgboost' and metric == 'threshold_tuned'"
     )
@@ -344,7 +344,7 @@ def test_what_is_not_defined_is_missing_and_says_why(place: Path, stage: Stage) 
     assert pd.isna(defined["reason"])
 
 
-def test_without_a_validation_slice_the_tuned_policy_says_why_it_has_no_numbers(
+def test_without_validation_rows_the_tuned_policy_says_why_it_has_no_numbers(
     place: Path, stage: Stage, write_params: WriteParams
 ) -> None:
     scheme = {**CONTENT["split"], "validation": 0}
@@ -356,7 +356,7 @@ def test_without_a_validation_slice_the_tuned_policy_says_why_it_has_no_numbers(
     row = decisions().loc["none", "xgboost", "tuned"]
     assert (
         row["reason"]
-        == "6 of 6 folds have no validation slice with both classes to choose a threshold on"
+        == "6 of 6 folds have no validation rows of both classes to choose a threshold on"
     )
     assert row[["threshold", "tp", "precision", "expected_cost"]].isna().all()
     assert decisions().loc["none", "xgboost", "half"]["tp"] > 0
@@ -458,11 +458,11 @@ def test_folds_that_keep_duplicates_together_have_a_leaderboard_of_their_own(
     assert grouped.loc[("smote", "xgboost"), "delta_plain"] == pytest.approx(
         expected - none, abs=2e-6
     )
-    told = files.read_json(paths.scores("mine", "smote") / "cells.json")
-    told["models"]["xgboost"]["folds"] = [
-        f for f in told["models"]["xgboost"]["folds"] if f["repeat"] != parts.beside
+    content = files.read_json(paths.scores("mine", "smote") / "cells.json")
+    content["models"]["xgboost"]["folds"] = [
+        f for f in content["models"]["xgboost"]["folds"] if f["repeat"] != parts.beside
     ]
-    files.write_json(paths.scores("mine", "smote") / "cells.json", told)
+    files.write_json(paths.scores("mine", "smote") / "cells.json", content)
     stage("evaluate", "mine")
     for name, frame in before.items():
         pd.testing.assert_frame_equal(read(name), frame)

@@ -1,5 +1,4 @@
-"""What a cell is: its level, what doing nothing means for it, and how its probabilities are put
-right."""
+"""Level of a combination, its baseline, and how its probabilities are recalibrated."""
 
 from __future__ import annotations
 
@@ -107,7 +106,7 @@ def test_the_baseline_is_the_most_similar_model_without_the_remedy() -> None:
         ("none", {}, "xgboost", {"calibration": "sigmoid"}, "sigmoid"),
     ],
 )
-def test_probabilities_are_put_right_by_a_formula_where_one_holds(
+def test_probabilities_are_recalibrated_by_a_formula_where_one_applies(
     strategy: str, sampler: dict[str, Any], key: str, entry: dict[str, Any], correction: str
 ) -> None:
     one = Strategy.model_validate(sampler), key, Model.model_validate(entry)
@@ -152,7 +151,7 @@ def test_the_trials_of_each_model_are_counted() -> None:
     assert levels.searched(config.parse(content)) == {"xgboost": 4, "random_forest": 0}
 
 
-def test_what_searches_is_compared_with_doing_nothing_that_searches() -> None:
+def test_a_remedy_that_searches_is_compared_with_a_baseline_that_searches() -> None:
     search = {"trials": 3, "space": {"max_depth": [2, 3]}}
     weights = {"trials": 3, "space": {"scale_pos_weight": [1, 9]}}
     entries = models_of(

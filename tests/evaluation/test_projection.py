@@ -31,7 +31,7 @@ from counterpoise.data.tables import Table
 from counterpoise.engine import resampling
 from counterpoise.engine.resampling import FoldResult, resample
 from counterpoise.evaluation import projection
-from counterpoise.evaluation.projection import KINDS, ROWS, MadeRows, Projection, project
+from counterpoise.evaluation.projection import KINDS, ROWS, OutputRows, Projection, project
 from counterpoise.report import charts, rows_chart
 from counterpoise.report.rows_chart import rows_overlay
 from counterpoise.samplers import registry as samplers
@@ -60,7 +60,7 @@ class Case(NamedTuple):
     results: dict[str, FoldResult]
 
     @property
-    def made(self) -> dict[str, MadeRows]:
+    def made(self) -> dict[str, OutputRows]:
         return {
             key: tuple(result.resampled)
             for key, result in self.results.items()
@@ -98,7 +98,7 @@ def data(request: pytest.FixtureRequest, mirror: Path) -> Case:
 
 
 def whole(
-    X: np.ndarray, y: np.ndarray, cardinalities: tuple[int, ...] = (), **made: MadeRows
+    X: np.ndarray, y: np.ndarray, cardinalities: tuple[int, ...] = (), **made: OutputRows
 ) -> Projection:
     """All rows are for training and every one is shown."""
     nothing = np.arange(len(y)), X[:0], y[:0]
@@ -485,17 +485,17 @@ def test_what_was_written_and_read_gives_the_same_picture(data: Case, tmp_path: 
 def test_a_panel_a_strategy_says_how_many_rows_change(mirror: Path) -> None:
     case = real("mammography", mirror)
     figure = rows_overlay(case.project().points, title="x")
-    told = {axes.get_title(): axes.texts[0].get_text().strip() for axes in visible(figure)}
-    assert list(told) == list(STRATEGIES)
+    captions = {axes.get_title(): axes.texts[0].get_text().strip() for axes in visible(figure)}
+    assert list(captions) == list(STRATEGIES)
     before = case.results["none"].before
     more = f"{before[0] - before[1]:,}"
-    assert told["none"] == f"{before[0]:,} negatives, {before[1]} positives"
-    assert told["random_over"] == f"+{more} copied positives"
-    assert told["smote"] == f"+{more} synthetic positives"
-    assert told["near_miss_1"] == told["random_under"] == f"\u2212{more} negatives"
+    assert captions["none"] == f"{before[0]:,} negatives, {before[1]} positives"
+    assert captions["random_over"] == f"+{more} copied positives"
+    assert captions["smote"] == f"+{more} synthetic positives"
+    assert captions["near_miss_1"] == captions["random_under"] == f"\u2212{more} negatives"
     assert re.fullmatch(
         "\u2212\\d+ negatives, \u2212\\d+ positives?\n\\+[\\d,]+ synthetic positives",
-        told["smote_enn"],
+        captions["smote_enn"],
     )
     text = charts.svg(figure)
     for label in (

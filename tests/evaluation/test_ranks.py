@@ -167,14 +167,14 @@ def test_the_same_order_everywhere_is_no_chance() -> None:
 
 def test_nemenyi_and_the_critical_difference_say_the_same() -> None:
     found = compared(BEST, scores())
-    seen = set()
+    outcomes = set()
     for pair in found.pairs:
         apart = (
             abs(found.average[pair.first] - found.average[pair.second]) > found.critical_difference
         )
         assert (pair.nemenyi < over_datasets.ALPHA) == apart
-        seen.add(apart)
-    assert seen == {True, False}
+        outcomes.add(apart)
+    assert outcomes == {True, False}
 
 
 def test_wilcoxon_by_counting_all_signs() -> None:
@@ -217,7 +217,7 @@ def test_without_a_result_a_remedy_shares_the_last_ranks_and_loses() -> None:
     assert found.pair("smote", "adasyn").datasets == len(found.ranks) - 4
     assert found.pair("smote", "adasyn").ties >= 1
     (sentence,) = [
-        said for said in over_datasets.reading(found) if said.startswith("Without a result")
+        text for text in over_datasets.reading(found) if text.startswith("Without a result")
     ]
     assert "smote on 3" in sentence and "adasyn on 2" in sentence
 
@@ -228,7 +228,7 @@ def test_a_remedy_that_never_ran_beside_another_is_not_compared_with_it() -> Non
     found = compared(BEST, table)
     assert found.average["never"] == pytest.approx(len(table.columns), abs=0.5)
     assert found.pair("never", "none").verdict is None
-    assert any("not compared: never" in said for said in over_datasets.reading(found))
+    assert any("not compared: never" in text for text in over_datasets.reading(found))
 
 
 # From the leaderboard
@@ -303,7 +303,7 @@ def test_with_one_model_each_remedy_is_one_cell() -> None:
         (mine["dataset"] == "data_1") & (mine["strategy"] == "smote") & (mine["model"] == "forest")
     ]
     assert table.loc["data_1", "smote"] == cell["average_precision"].item()
-    assert over_datasets.plain_models(mine) == ["forest", "logistic"]
+    assert over_datasets.baseline_models(mine) == ["forest", "logistic"]
 
 
 def test_a_dataset_without_any_result_is_no_case() -> None:
@@ -319,9 +319,9 @@ def test_fewer_than_twenty_datasets_are_not_ranked_and_the_page_says_why(count: 
     here = "here is 1" if count == 1 else f"here are {count}"
     assert section["comparisons"] == []
     assert f"they need 20 datasets or more, and {here}." in section["why_not"]
-    shown = page.environment().get_template("ranks.html.j2").render(ranks=section)
-    assert section["why_not"] in shown
-    assert "<svg" not in shown and "<table" not in shown
+    html = page.environment().get_template("ranks.html.j2").render(ranks=section)
+    assert section["why_not"] in html
+    assert "<svg" not in html and "<table" not in html
 
 
 def test_twenty_datasets_are_ranked_with_the_best_model_and_with_each() -> None:
@@ -329,11 +329,11 @@ def test_twenty_datasets_are_ranked_with_the_best_model_and_with_each() -> None:
     assert [one.name for one in found] == [BEST, "forest", "logistic"]
     assert [list(one.average) for one in found] == [sorted(one.average) for one in found]
     section = ranks_section.section(board(MINIMUM))
-    shown = page.environment().get_template("ranks.html.j2").render(ranks=section)
+    html = page.environment().get_template("ranks.html.j2").render(ranks=section)
     assert section["why_not"] is None
-    assert shown.count("<svg") == 3 and shown.count("<details") == 2
+    assert html.count("<svg") == 3 and html.count("<details") == 2
     for name, rank in found[0].average.items():
-        assert re.search(rf'<th scope="row">{name}</th>\s*<td>{rank:.2f}</td>', shown)
+        assert re.search(rf'<th scope="row">{name}</th>\s*<td>{rank:.2f}</td>', html)
 
 
 def test_two_remedies_are_nothing_to_rank() -> None:
@@ -344,15 +344,15 @@ def test_two_remedies_are_nothing_to_rank() -> None:
     )
 
 
-def test_the_reading_names_who_wins_and_who_loses() -> None:
+def test_the_reading_names_better_worse_and_inconclusive_remedies() -> None:
     table = scores(40, 6)
     found = compared(BEST, table)
-    said = over_datasets.reading(found)
+    sentences = over_datasets.reading(found)
     against = [found.pair(str(name), "none") for name in table if name != "none"]
     assert {pair.verdict for pair in against} >= {"win", "tie"}
     for pair in against:
-        side = {"win": "better", "loss": "worse", "tie": "not told apart"}[str(pair.verdict)]
-        assert re.search(rf"{side}: [^;]*\b{pair.first}\b", said[2])
+        side = {"win": "better", "loss": "worse", "tie": "inconclusive"}[str(pair.verdict)]
+        assert re.search(rf"{side}: [^;]*\b{pair.first}\b", sentences[2])
 
 
 # The diagram
@@ -387,7 +387,7 @@ def test_no_text_of_the_diagram_lies_over_another_or_outside(k: int) -> None:
         assert not a.overlaps(b), (one, other)
 
 
-def test_the_lines_of_the_diagram_join_what_is_not_told_apart() -> None:
+def test_the_lines_of_the_diagram_join_remedies_not_shown_to_differ() -> None:
     found = diagrams()[0]
     figure = ranks_chart.critical_difference(found, title="x")
     (axes,) = figure.axes
@@ -555,11 +555,11 @@ def test_a_set_of_the_collection_is_what_its_comment_says(
     monkeypatch.setenv("COUNTERPOISE_MIRROR", str(mirror))
     _, facts = datasets.fetch(name, PARAMS.dataset(name), download=False)
     text = (COLLECTION / "params.yaml").read_text()
-    told = re.search(
+    match = re.search(
         rf"^  {name}: # ([\d,]+) rows, ([\d,]+) positive, (\d+) features$", text, re.MULTILINE
     )
-    assert told is not None
-    rows, positives, features = (int(number.replace(",", "")) for number in told.groups())
+    assert match is not None
+    rows, positives, features = (int(number.replace(",", "")) for number in match.groups())
     assert (facts["rows"], facts["positives"], facts["features"]) == (rows, positives, features)
 
 

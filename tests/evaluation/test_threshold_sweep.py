@@ -39,7 +39,7 @@ def scored(seed: int, digits: int | None = None) -> tuple[np.ndarray, list[FoldS
                     rest,
                     scores[rest],
                     np.full(len(rows), np.nan),
-                    "not put right",
+                    "not recalibrated",
                 )
             )
     amounts = random.gamma(2, 50, N)

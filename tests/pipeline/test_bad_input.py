@@ -254,16 +254,16 @@ def test_a_table_that_cannot_be_learned_from_is_told_by_check_and_by_the_stages(
     )
     make()
     status, text = checked(capsys, monkeypatch)
-    again, told = staged(fetch, "mine", monkeypatch=monkeypatch, capsys=capsys)
+    again, next_text = staged(fetch, "mine", monkeypatch=monkeypatch, capsys=capsys)
     for next_stage in (split, train):  # train reads the costs before anything else
         if again == 0:
-            again, told = staged(next_stage, "mine", monkeypatch=monkeypatch, capsys=capsys)
+            again, next_text = staged(next_stage, "mine", monkeypatch=monkeypatch, capsys=capsys)
     assert (status, again) == (1, 1)
-    for message in (text, told):
+    for message in (text, next_text):
         assert [word for word in words if word not in message] == []
         assert "where:" in message
         assert "to do:" in message
-    assert "dvc checkout" in told, "the stage says how earlier results come back"
+    assert "dvc checkout" in next_text, "the stage says how earlier results come back"
 
 
 def test_an_unknown_dataset_on_the_command_line_or_a_stage_left_out_is_told(
@@ -349,7 +349,7 @@ def test_check_collects_all_mistakes_at_once(
 
 
 @pytest.mark.parametrize("searching", ["xgboost", "xgboost_weighted"])
-def test_a_remedy_and_doing_nothing_need_the_same_budget(
+def test_a_remedy_and_the_baseline_need_the_same_budget(
     searching: str,
     folder: Path,
     capsys: pytest.CaptureFixture[str],
@@ -364,12 +364,12 @@ def test_a_remedy_and_doing_nothing_need_the_same_budget(
             both[key] = {}
             other = key
     write(changed(models=both))
-    status, told = checked(capsys, monkeypatch)
+    status, text = checked(capsys, monkeypatch)
     assert status == 1
     assert (
-        f"models.{other}" in told
-        and "same budget" in told
-        and f"give {other} a `search` too" in told
+        f"models.{other}" in text
+        and "same budget" in text
+        and f"give {other} a `search` too" in text
     )
 
 

@@ -69,13 +69,13 @@ def test_every_override_of_the_document_fits_the_committed_parameters(tmp_path: 
         [value for option, value in itertools.pairwise(words) if option == "-S"]
         for words in COMMANDS
     ]
-    told = [
+    documented = [
         shlex.split(text)
         for text in re.findall(r"`('?~?\+?[a-z]+\.?[\w.]*=[^`]+|~[\w.]+)`", DOCUMENT)
     ]
-    assert len(told) > 9
+    assert len(documented) > 9
     params = tmp_path / "params.yaml"
-    for overrides in filter(None, given + told):
+    for overrides in filter(None, given + documented):
         for one in get_hydra_sweeps({"params.yaml": overrides}):
             shutil.copy(REPOSITORY / "params.yaml", params)
             apply_overrides(params, one["params.yaml"])
@@ -222,21 +222,21 @@ def test_two_commits_differ_by_what_the_diffs_tell(project: Project) -> None:
     assert answer(project, "params", "diff", "HEAD~1", "HEAD") == {
         "params.yaml": {"models.xgboost.params.n_estimators": {"old": 20, "new": 60, "diff": 40}}
     }
-    told = answer(project, "metrics", "diff", "HEAD~1", "HEAD")["reports/metrics.json"]
+    changes = answer(project, "metrics", "diff", "HEAD~1", "HEAD")["reports/metrics.json"]
     old, new = (
         json.loads(project.git("show", f"{rev}:reports/metrics.json"))["digits"]
         for rev in ("HEAD~1", "HEAD")
     )
     name = "best_average_precision"
     assert old[name] != new[name]
-    assert told[f"digits.{name}"] == {
+    assert changes[f"digits.{name}"] == {
         "old": old[name],
         "new": new[name],
         "diff": pytest.approx(new[name] - old[name]),
     }
     for strategy in PARAMS["strategies"]:
-        assert f"digits.{name}_of.{strategy}" in told
-    assert "digits.prevalence" not in told, "what is the same is not told"
+        assert f"digits.{name}_of.{strategy}" in changes
+    assert "digits.prevalence" not in changes, "only what differs is listed"
 
 
 def test_plots_diff_lays_two_commits_over_each_other(project: Project) -> None:
@@ -267,11 +267,11 @@ def test_an_experiment_in_a_folder_of_its_own_leaves_the_workspace_alone(project
     assert outcome.fits == {"digits": (0, 8)}
     assert not project.git("status", "--short")
     assert project.all_runs() > before
-    told = answer(project, "exp", "diff", "HEAD", "dear")
-    assert told["params"]["params.yaml"] == {
+    changes = answer(project, "exp", "diff", "HEAD", "dear")
+    assert changes["params"]["params.yaml"] == {
         "costs.false_negative": {"old": 10, "new": 25, "diff": 15}
     }
-    assert "digits.lowest_expected_cost" in told["metrics"]["reports/metrics.json"]
+    assert "digits.lowest_expected_cost" in changes["metrics"]["reports/metrics.json"]
 
 
 def test_an_experiment_is_applied_taken_back_and_removed(project: Project) -> None:

@@ -91,15 +91,15 @@ def test_a_csv_in_batches_is_the_same_as_in_one_piece(
 def test_a_bad_line_of_a_csv_in_batches_is_told_as_in_one_piece(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, told = tmp_path / "bad.csv", []
+    path, messages = tmp_path / "bad.csv", []
     path.write_text("a,b\n" + "1,2\n" * 2000 + line)
     for size in (readers.LARGE, 1):
         monkeypatch.setattr(readers, "LARGE", size)
         monkeypatch.setattr(readers, "BATCH", 700)
         with pytest.raises(CounterpoiseError, match="line 2002") as error:
             readers.read(path, "csv", where="bad.csv")
-        told.append(str(error.value))
-    assert told[0] == told[1]
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
 
 
 def named(table: Table) -> Table:

@@ -342,10 +342,12 @@ def test_dvc_refuses_broken_yaml_and_check_says_it_better(project: Project) -> N
 def test_a_key_that_breaks_stage_names_is_told(project: Project, key: str) -> None:
     params = project.params
     project.params = {**params, "strategies": {**params["strategies"], key: {"sampler": "smote"}}}
-    told = project.command("check")
+    checked = project.command("check")
     project.params = params
-    assert told.status == 1
-    assert f"strategies.{key}: a key may hold lower-case letters, digits and _ alone" in told.text
+    assert checked.status == 1
+    assert (
+        f"strategies.{key}: a key may hold lower-case letters, digits and _ alone" in checked.text
+    )
 
 
 @pytest.mark.parametrize(
@@ -367,11 +369,11 @@ def test_what_dvc_says_of_a_key_that_breaks_stage_names(
         **params,
         "datasets": {**params["datasets"], key: params["datasets"]["digits"]},
     }
-    refused, told = project.dvc("repro"), project.command("check")
+    refused, checked = project.dvc("repro"), project.command("check")
     project.params = params
     assert refused.status != 0
     assert dvc_says in refused.text
-    assert f"datasets.{key}: a key may hold lower-case letters, digits and _ alone" in told.text
+    assert f"datasets.{key}: a key may hold lower-case letters, digits and _ alone" in checked.text
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -398,16 +400,16 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("section", "more", "told"), MISTAKES)
+@pytest.mark.parametrize(("section", "more", "checked"), MISTAKES)
 def test_a_mistake_stops_the_run_before_anything_is_overwritten(
-    project: Project, section: str, more: dict[str, Any], told: str
+    project: Project, section: str, more: dict[str, Any], checked: str
 ) -> None:
     params, before = project.params, everything(project.folder)
     project.params = {**params, section: {**params[section], **more}}
     refused = project.dvc("repro")
     project.params = params
     assert refused.status != 0
-    assert told in refused.text
+    assert checked in refused.text
     assert set(refused.stages) <= {"check"}
     after = everything(project.folder)
     assert {name for name in before if after.get(name) != before[name]} <= {
@@ -431,10 +433,10 @@ def test_signs_of_the_shell_in_a_key_run_nothing(project: Project, section: str,
     params, before = project.params, everything(project.folder)
     entry = next(iter(params[section].values()))
     project.params = {**params, section: {key: entry, **params[section]}}
-    refused, told = project.dvc("repro"), project.command("check")
+    refused, checked = project.dvc("repro"), project.command("check")
     project.params = params
-    assert refused.status != 0 and told.status == 1
-    assert "a key may hold lower-case letters, digits and _ alone" in told.text
+    assert refused.status != 0 and checked.status == 1
+    assert "a key may hold lower-case letters, digits and _ alone" in checked.text
     assert not list(project.folder.rglob("HERE*"))
     after = everything(project.folder)
     assert {name for name in before if after.get(name) != before[name]} <= {

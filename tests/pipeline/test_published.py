@@ -72,7 +72,7 @@ def counts(found: published.Metrics) -> list[float]:
     return [found[name] for name in ("tn", "fp", "fn", "tp")]
 
 
-def test_doing_nothing_and_random_oversampling_come_out_exactly(fetch: Fetch) -> None:
+def test_the_baseline_and_random_oversampling_come_out_exactly(fetch: Fetch) -> None:
     assert list(map(counts, FirstExample("none")(fetch))) == [[2178, 6, 32, 21]]
     assert list(map(counts, FirstExample("random_over")(fetch))) == [[1996, 188, 8, 45]]
 
@@ -143,14 +143,14 @@ def test_a_protocol_reaches_our_net_as_it_was_published(
     table = Table(("a", "b"), X, labels(200, 60, random))
     works: list[FitJob] = []
 
-    def seen(all_works: list[FitJob], label: str) -> list[FitResult]:
+    def record_inputs(all_works: list[FitJob], label: str) -> list[FitResult]:
         works.extend(all_works)
         return [
             FitResult(table.y[w.test].astype(float), np.empty(0), {}, (), {}, [], 0, 0, 0)
             for w in all_works
         ]
 
-    monkeypatch.setattr(published, "fitted", seen)
+    monkeypatch.setattr(published, "fitted", record_inputs)
     found = NETS[name](lambda dataset: table)
     assert [one["f1"] for one in found] == [1.0] * len(found)
     assert [work.seed for work in works] == list(published.SEEDS)
@@ -246,13 +246,13 @@ def test_the_command_says_which_number_is_outside(
     )
     monkeypatch.setattr(published, "PUBLISHED", [good, bad])
     assert run_command(monkeypatch) == 1
-    said = capsys.readouterr().out
-    assert [line.split()[:7] for line in said.splitlines()[1:3]] == [
+    output = capsys.readouterr().out
+    assert [line.split()[:7] for line in output.splitlines()[1:3]] == [
         ["mine", "recall", "0.5", "0.55", "+0.0500", "0.1", "within"],
         ["other", "recall", "0.5", "0.7", "+0.2000", "0.1", "outside"],
     ]
-    assert "0.3 to 0.6, mean 0.4833" in said
-    assert "[1] careful" in said
+    assert "0.3 to 0.6, mean 0.4833" in output
+    assert "[1] careful" in output
     assert run_command(monkeypatch, "--only", "mine") == 0
 
 

@@ -95,7 +95,7 @@ def test_the_first_command_runs_without_a_network(fresh: Project) -> None:
     ]
     assert len([name for name in runs if name != "comparison"]) == len(params.cells)
     split = params.split_of("digits")
-    # a fold in which tomek_links removes nothing has the same inputs as doing nothing, and is
+    # a fold in which tomek_links removes nothing has the same inputs as the baseline, and is
     # fitted once
     fitted, kept = outcome.fits["digits"]
     assert fitted + kept == split.folds * split.repeats * len(params.cells)

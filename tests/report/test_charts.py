@@ -49,10 +49,10 @@ def points(cells: Cells) -> pd.DataFrame:
     frames = []
     for k, (strategy, model) in enumerate(cells):
         y, p = rows(k % 8)
-        for side, told in (("raw", p), ("corrected", expit(logit(p) - k % 8))):
+        for side, probabilities in (("raw", p), ("corrected", expit(logit(p) - k % 8))):
             if side == "raw" or k:
                 frames.append(
-                    calibration.reliability(y, told).assign(
+                    calibration.reliability(y, probabilities).assign(
                         strategy=strategy, model=model, side=side
                     )
                 )
@@ -136,7 +136,7 @@ DRAWINGS: dict[str, tuple[Callable[[Cells], pd.DataFrame], Callable[..., Figure]
 }
 
 
-def seen(figure: Figure) -> Iterator[Text]:
+def visible_texts(figure: Figure) -> Iterator[Text]:
     """Every text of a figure that can be read in it."""
     yield from figure.texts
     for legend in figure.legends:
@@ -159,7 +159,7 @@ def assert_legible(figure: Figure) -> None:
     figure.draw_without_rendering()  # svg and png have resolutions of their own
     boxes = [
         (t.get_text(), t.get_window_extent(renderer))
-        for t in seen(figure)
+        for t in visible_texts(figure)
         if t.get_visible() and t.get_text().strip()
     ]
     width, height = figure.bbox.size
@@ -222,8 +222,8 @@ def test_no_row_and_no_number_are_said_in_words(name: str) -> None:
     for empty in (frame.iloc[:0], frame.assign(**dict.fromkeys(known, np.nan))):
         figure = draw(empty, title="nothing")
         assert_legible(figure)
-        told = ("No cell has a result to draw.", "No trial was made.", "no trial was completed")
-        assert any(text in charts.svg(figure) for text in told)
+        messages = ("No combination has a result", "No trial was made.", "no trial was completed")
+        assert any(text in charts.svg(figure) for text in messages)
 
 
 # Reliability
@@ -404,7 +404,7 @@ def test_a_single_search_needs_no_fold_and_odd_states_are_marked() -> None:
     figure = charts.search_history(frame, title="x", value="mean cost")
     assert_legible(figure)
     text = charts.svg(figure)
-    for told in (
+    for expected in (
         "no trial was completed",
         ">other<",
         ">failed<",
@@ -412,7 +412,7 @@ def test_a_single_search_needs_no_fold_and_odd_states_are_marked() -> None:
         ">best so far<",
         ">mean cost<",
     ):
-        assert told in text
+        assert expected in text
     assert "each fold" not in text
 
 
@@ -429,7 +429,7 @@ def test_the_cheapest_cells_come_first_and_twenty_are_shown() -> None:
     order = frame.groupby(["strategy", "model"])["expected_cost"].min().sort_values().index[:20]
     assert labels(figure) == [" / ".join(cell) for cell in order]
     assert_legible(figure)
-    assert "the 20 cheapest of 48 cells" in charts.svg(figure)
+    assert "the 20 cheapest of 48 combinations" in charts.svg(figure)
     assert "cheapest" not in charts.svg(charts.costs(decided(EIGHT), REFERENCE, title="x"))
 
 

@@ -417,7 +417,7 @@ def test_two_runs_are_the_same_apart_from_measured_values(
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
+    ("name", "old", "new", "message"),
     [
         (
             "leaderboard.csv",
@@ -446,7 +446,7 @@ def test_a_changed_result_is_found(
     name: str,
     old: str,
     new: str,
-    told: str,
+    message: str,
 ) -> None:
     first, second = two_runs
     text = (second / name).read_text()
@@ -454,7 +454,7 @@ def test_a_changed_result_is_found(
     assert changed != text
     (second / name).write_text(changed)
     assert run(same, str(first), str(second)) == 1
-    assert told in capsys.readouterr().out
+    assert message in capsys.readouterr().out
 
 
 def test_a_missing_row_or_file_is_found(
@@ -466,9 +466,9 @@ def test_a_missing_row_or_file_is_found(
     (second / "digits.html").unlink()
     (second / "extra.txt").write_text("more")
     assert run(same, str(first), str(second)) == 1
-    said = capsys.readouterr().out
-    assert "leaderboard.csv: 12 rows against 11" in said
-    assert f"digits.html: only in {first}" in said and f"extra.txt: only in {second}" in said
+    output = capsys.readouterr().out
+    assert "leaderboard.csv: 12 rows against 11" in output
+    assert f"digits.html: only in {first}" in output and f"extra.txt: only in {second}" in output
 
 
 def test_same_needs_two_folders(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -557,7 +557,7 @@ def loaded(folder: Path, name: str) -> Parts:
 
 
 def rendered(tables: dict[str, pd.DataFrame], facts: dict[str, Any]) -> str:
-    return dataset_page.made("zeta", tables, facts, {})[0]
+    return dataset_page.render("zeta", tables, facts, {})[0]
 
 
 @pytest.mark.parametrize("name", PARAMS["datasets"])
@@ -619,7 +619,9 @@ def test_a_dataset_whose_every_cell_failed_has_a_page_and_plots(evaluated: Path)
     }
     text = rendered(none, facts)
     document = Document(text)
-    assert len(cells_of(document, "cells")) == 6 and "None of the 6 cells has a result" in text
+    assert (
+        len(cells_of(document, "cells")) == 6 and "None of the 6 combinations has a result" in text
+    )
     assert text.count("ValueError: nothing works") >= 6
     assert list(dataset_page.precision_recall(board, none["curves"]).columns) == [
         "strategy",
@@ -649,8 +651,8 @@ def test_without_the_strategy_none_nothing_is_compared_with_it(evaluated: Path) 
     )
     text = rendered(tables, facts)
     assert (
-        "cannot be compared with doing nothing" in text
-        and "comparisons with doing nothing" not in text
+        "cannot be compared with the baseline" in text
+        and "remedies were compared with the baseline" not in text
     )
 
 
@@ -698,11 +700,11 @@ def test_the_page_shows_raw_and_corrected_probabilities_of_every_cell_with_a_res
         ]
         assert (
             row[2]
-            == {"none": "as they are", "exact": "formula", "approximate": "formula, roughly"}[
+            == {"none": "as they are", "exact": "formula", "approximate": "formula, approximate"}[
                 mine["correction"]
             ]
         )
-    assert "what probabilities promise" in text and "scores by class" in text, (
+    assert "predicted and observed probabilities" in text and "scores by class" in text, (
         "both pictures are drawn"
     )
 
@@ -716,7 +718,7 @@ def test_the_page_says_which_cells_are_hybrids(evaluated: Path) -> None:
         level=board["level"].mask(hybrid, "hybrid"), plain_model="logistic_regression"
     )
     text = rendered(tables, facts)
-    assert "1 cell is one" in text
+    assert "1 combination is one" in text
     rows = {(row[0], row[1]): row for row in cells_of(Document(text), "cells")}
     assert (
         rows["random_over", "random_forest"][2] == "hybrid"
@@ -768,7 +770,7 @@ def test_the_page_shows_learning_curves_and_searches_where_there_are_any(evaluat
 
 def test_costs_are_told_in_words_with_what_deciding_without_a_model_costs(evaluated: Path) -> None:
     tables, facts = loaded(evaluated, "zeta")
-    first, second, third = page.costs_said(tables["decisions"], facts)
+    first, second, third = page.cost_sentences(tables["decisions"], facts)
     assert (
         first
         == "A false positive costs 1, a false negative costs 10, a true positive costs 0 and a true"
@@ -776,18 +778,18 @@ def test_costs_are_told_in_words_with_what_deciding_without_a_model_costs(evalua
     )
     share = facts["positives"] / facts["rows"]
     assert (
-        f"costs {10 * share:.3f} on the mean when no row is called positive and {1 - share:.3f}"
+        f"cost of a decision is {10 * share:.3f} when no row is called positive and {1 - share:.3f}"
         " when every row is" in second
     )
-    assert "perfect knowledge would cost 0.000" in second
+    assert "Perfect knowledge would cost 0.000" in second
     assert third.startswith("The cheapest decisions are those of ")
     column = {"column": "amount", "times": 0.02, "plus": 10}
     amounts = {**facts, "costs": {**facts["costs"], "false_positive": column}}
-    assert page.costs_said(tables["decisions"], amounts)[0].startswith(
+    assert page.cost_sentences(tables["decisions"], amounts)[0].startswith(
         "A false positive costs 0.02 \u00d7 amount + 10,"
     )
     dear = tables["decisions"].assign(expected_cost=99.0)
-    assert page.costs_said(dear, facts)[2].startswith("No model decides more cheaply than that")
+    assert page.cost_sentences(dear, facts)[2].startswith("No model has a lower cost")
 
 
 def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> None:
@@ -805,7 +807,7 @@ def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> No
         "forest": lambda: charts.forest(board, title="forest"),
         "counts": lambda: charts.class_counts(counts, title="counts"),
     }
-    seen = set()
+    pages = set()
     for name, draw in drawings.items():
         figure = draw()
         png, text = charts.png(figure), charts.svg(figure)
@@ -813,8 +815,8 @@ def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> No
         assert text.startswith("<svg ") and text.endswith("</svg>"), name
         assert text == charts.svg(figure) == charts.svg(draw()) and png == charts.png(draw()), name
         assert "metadata" not in text and not re.search(r"20\d\d-\d\d-\d\d", text), name
-        seen.add(text)
-    assert len(seen) == 5
+        pages.add(text)
+    assert len(pages) == 5
     assert "pyplot" not in Path(charts.__file__).read_text(), (
         "it would open a window where there is one"
     )
@@ -838,7 +840,7 @@ def test_the_grid_leaves_a_cell_without_counts_empty() -> None:
     assert "111" in text and "\u2013" in text and "nan" not in text
 
 
-def test_more_strategies_than_colours_are_grey_but_never_doing_nothing() -> None:
+def test_more_strategies_than_colours_are_grey_but_never_the_baseline() -> None:
     x = np.linspace(0, 1, 5)
     names = ["none", *(f"s{k}" for k in range(30))]
     frame = pd.concat(
@@ -860,23 +862,23 @@ def test_more_strategies_than_colours_are_grey_but_never_doing_nothing() -> None
 def test_a_strategy_looks_the_same_in_all_curves_and_on_its_check_box(evaluated: Path) -> None:
     tables, _ = loaded(evaluated, "digits")
     curves, points = tables["curves"], tables["reliability"]
-    seen = charts.looks(curves)
+    styles = charts.looks(curves)
     drawn = [
         charts.svg(charts.curves_overlay(curves, kind, title="x", prevalence=0.1))
         for kind in ("roc", "precision_recall")
     ]
     drawn += [
-        charts.svg(charts.reliability_overlay(points[points["side"] == side], seen, title="x"))
+        charts.svg(charts.reliability_overlay(points[points["side"] == side], styles, title="x"))
         for side in ("raw", "corrected")
     ]
     for name in PARAMS["strategies"]:
         assert [text.count(f'data-strategy="{name}"') for text in drawn] == [4] * 4, (
             "two models, and a line and a name below"
         )
-    colour = seen["smote_wide"]["color"]
+    colour = styles["smote_wide"]["color"]
     assert all(f"stroke: {colour}" in text for text in drawn)
-    assert f'stroke="{colour}"' in charts.swatch(seen["smote_wide"])
-    assert 'stroke="currentColor"' in charts.swatch(seen["none"])
+    assert f'stroke="{colour}"' in charts.swatch(styles["smote_wide"])
+    assert 'stroke="currentColor"' in charts.swatch(styles["none"])
     assert charts.QUIET in charts.swatch(None), "one of many has no look of its own"
 
 

@@ -104,35 +104,37 @@ def browser() -> Iterator[Browser]:
 
 
 @dataclass
-class Seen:
-    """An open page, what it complained of and what it asked for."""
+class OpenPage:
+    """An open page, what it complained of and what it requests for."""
 
     page: Page
     errors: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, page: Page) -> Seen:
-        seen = cls(page)
+    def of(cls, page: Page) -> OpenPage:
+        opened_page = cls(page)
         page.on(
             "console",
-            lambda m: seen.errors.append(f"{m.text} ({m.location})") if m.type == "error" else None,
+            lambda m: (
+                opened_page.errors.append(f"{m.text} ({m.location})") if m.type == "error" else None
+            ),
         )
-        page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        page.on("request", lambda request: seen.asked.append(request.url))
-        return seen
+        page.on("pageerror", lambda error: opened_page.errors.append(str(error)))
+        page.on("request", lambda request: opened_page.requests.append(request.url))
+        return opened_page
 
 
 @contextlib.contextmanager
 def opened(browser: Browser, path: Path, width: int = 1280, **options: Any) -> Iterator[Page]:
-    """A page from a file, which may neither complain nor ask for anything else."""
+    """A page from a file, which may have no errors and no other requests."""
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-    seen = Seen.of(context.new_page())
-    seen.page.goto(path.as_uri())
-    yield seen.page
+    opened_page = OpenPage.of(context.new_page())
+    opened_page.page.goto(path.as_uri())
+    yield opened_page.page
     context.close()
-    assert seen.errors == []
-    assert [url for url in seen.asked if not url.startswith("data:")] == [path.as_uri()]
+    assert opened_page.errors == []
+    assert [url for url in opened_page.requests if not url.startswith("data:")] == [path.as_uri()]
 
 
 @pytest.fixture(params=WIDTHS, ids=lambda width: f"{width}px")
@@ -225,7 +227,7 @@ def test_the_leaderboard_is_filtered_by_words_and_by_choices(page: Page, keep: A
     bar.get_by_role("button", name="show all rows").click()
     assert len(texts(page, "cells")) == 9
     expect(count).to_have_text("")
-    bar.get_by_label("level").select_option("doing nothing")
+    bar.get_by_label("level").select_option("baseline")
     assert sorted(row[1] for row in texts(page, "cells")) == ["logistic_regression", "xgboost"]
     bar.get_by_label("level").select_option("algorithm")
     assert [row[:2] for row in texts(page, "cells")] == [["none", "xgboost_weighted"]]
@@ -255,7 +257,7 @@ def shown_at(page: Page) -> dict[str, str]:
 
 def expected_at(row: dict[str, Any]) -> dict[str, str]:
     tn, fp, fn, tp = (int(row[name]) for name in ("tn", "fp", "fn", "tp"))
-    told = {
+    expected = {
         name: f"{value:,}"
         for name, value in zip(("tn", "fp", "fn", "tp"), (tn, fp, fn, tp), strict=True)
     }
@@ -265,7 +267,7 @@ def expected_at(row: dict[str, Any]) -> dict[str, str]:
         (tn + fp, tn + fp, fn + tp, fn + tp),
         strict=True,
     )
-    told |= {f"{name}_share": percent(count / total) for name, count, total in shares}
+    expected |= {f"{name}_share": percent(count / total) for name, count, total in shares}
     rates = {
         "precision": tp / (tp + fp) if tp + fp else None,
         "recall": tp / (tp + fn),
@@ -273,7 +275,7 @@ def expected_at(row: dict[str, Any]) -> dict[str, str]:
         "specificity": tn / (tn + fp),
         "cost": row["expected_cost"],
     }
-    return told | {name: number(value) or "\u2013" for name, value in rates.items()}
+    return expected | {name: number(value) or "\u2013" for name, value in rates.items()}
 
 
 def test_at_the_threshold_half_the_slider_shows_the_decisions_of_every_cell(
@@ -319,11 +321,11 @@ def test_the_slider_goes_through_all_thresholds_with_the_keyboard_and_says_where
     slider.fill("80")
     row = mine[80]
     assert slider.get_attribute("aria-valuetext") == f"threshold {row['threshold']}"
-    said = (
+    announcement = (
         f"At the threshold {row['threshold']}, {int(row['tp']):,} of {int(row['tp'] + row['fn']):,}"
         " positives found with"
     )
-    expect(page.locator("#try [aria-live=polite]")).to_contain_text(said)
+    expect(page.locator("#try [aria-live=polite]")).to_contain_text(announcement)
     is_at(page, "slider").scroll_into_view_if_needed()
     keep(page, "slider")
 
@@ -371,7 +373,7 @@ def test_a_check_box_switches_a_strategy_off_and_on_in_all_curves(page: Page, ke
     boxes.get_by_label("random_over").focus()
     page.keyboard.press("Space")
     assert [displayed(mine) for mine in lines.values()] == [20, 16, 16]
-    boxes.get_by_role("button", name="doing nothing alone").click()
+    boxes.get_by_role("button", name="baseline only").click()
     assert [displayed(mine) for mine in lines.values()] == [20, 0, 0]
     boxes.scroll_into_view_if_needed()
     keep(page, "toggles")
@@ -384,12 +386,12 @@ def test_every_cell_with_a_result_is_a_point_of_time_against_gain(
 ) -> None:
     points = page.locator("#time-figure .point")
     assert points.count() == 7
-    told = [text.split(": ") for text in points.locator("title").all_text_contents()]
+    labels = [text.split(": ") for text in points.locator("title").all_text_contents()]
     measured = json.loads(page.locator("#measured").text_content() or "")
     board = files.read_csv(results / "data/evaluations/digits/leaderboard.csv").set_index(
         ["strategy", "model"]
     )
-    for name, numbers in told:
+    for name, numbers in labels:
         strategy, model = name.split(" / ")
         seconds, gain = numbers.replace("\u2212", "-").split(" s, ")
         mine = measured[f"{strategy}/{model}"]
@@ -529,7 +531,7 @@ def test_labels_that_look_like_html_stay_labels_in_the_json_of_a_page_too(
     }
     measured = {f"{HOSTILE}/xgboost": {"fit_seconds": 2.0}, "none/xgboost": {"fit_seconds": 1.0}}
     path = tmp_path / "hostile.html"
-    path.write_text(dataset_page.made(HOSTILE, renamed, facts, measured)[0])
+    path.write_text(dataset_page.render(HOSTILE, renamed, facts, measured)[0])
     with opened(browser, path) as page:
         assert page.evaluate("window.hacked") is None
         assert page.locator("img").count() == 0 and page.locator("script").count() == 3
@@ -583,12 +585,12 @@ def server(results: Path) -> Iterator[str]:
         "1",
     ]
     log = results / "server.log"
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port)],
             cwd=results,
             env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"},
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -622,8 +624,8 @@ def test_mlflow_compares_two_runs_and_shows_the_pictures_of_all(
         ).fetchone()
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(120_000)
-    seen = Seen.of(context.new_page())
-    page = seen.page
+    opened_page = OpenPage.of(context.new_page())
+    page = opened_page.page
     page.goto(f"{server}/#/experiments/{experiment}/runs")
     for name in ("none/xgboost", "random_under/xgboost"):
         row = page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
@@ -643,6 +645,10 @@ def test_mlflow_compares_two_runs_and_shows_the_pictures_of_all(
         keep(page, f"mlflow-{picture.removesuffix('.png')}")
     context.close()
     assert [
-        error for error in seen.errors if not any(own in error for own in MLFLOW_SAYS_SO_ITSELF)
+        error
+        for error in opened_page.errors
+        if not any(own in error for own in MLFLOW_SAYS_SO_ITSELF)
     ] == []
-    assert [url for url in seen.asked if not url.startswith((server, "data:", "blob:"))] == []
+    assert [
+        url for url in opened_page.requests if not url.startswith((server, "data:", "blob:"))
+    ] == []

@@ -1,5 +1,5 @@
 "use strict";
-// What the other scripts share: what the page holds for them, and numbers and elements written as the templates write them.
+// What the other scripts share: data of the page, and numbers and elements formatted as in the templates.
 const page = (() => {
   const read = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
   const minus = (text) => text.replace(/-/g, "\u2212");
@@ -23,14 +23,14 @@ const page = (() => {
   const seconds = (value) => (value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(3));
 
   // An element with attributes and children; texts are never read as HTML.
-  const made = (space) => (name, attributes = {}, ...children) => {
+  const create = (space) => (name, attributes = {}, ...children) => {
     const element = document.createElementNS(space, name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     element.append(...children);
     return element;
   };
-  const html = made("http://www.w3.org/1999/xhtml");
-  const svg = made("http://www.w3.org/2000/svg");
+  const html = create("http://www.w3.org/1999/xhtml");
+  const svg = create("http://www.w3.org/2000/svg");
 
   const options = (select, names) => select.replaceChildren(...names.map((name) => html("option", { value: name }, name)));
 

@@ -1,4 +1,4 @@
-// The slider: what a cell decides at any threshold on its scores.
+// The slider: what a combination decides at any threshold on its scores.
 (() => {
   const panel = document.getElementById("try");
   const results = page.results;
@@ -7,7 +7,7 @@
   const [strategy, model, slider] = ["strategy", "model", "slider"].map(at);
   const models = () => results.cells.filter((cell) => cell.strategy === strategy.value).map((cell) => cell.model);
   let cell = null;
-  let saying = 0;
+  let announcing = 0;
 
   const ratio = (part, whole) => (whole ? part / whole : NaN);
   const decided = (k) => {
@@ -39,10 +39,10 @@
     for (const button of at("jumps").children) button.setAttribute("aria-pressed", String(Number(button.value) === k));
     mark(k);
     // read out when the slider rests, not at every step on the way
-    clearTimeout(saying);
-    saying = setTimeout(() => {
+    clearTimeout(announcing);
+    announcing = setTimeout(() => {
       const precision = counts.tp + counts.fp ? "precision " + page.number(rates.precision) : "no row called positive";
-      at("said").textContent = "At the threshold " + threshold(k) + ", " + page.count(counts.tp) + " of "
+      at("announcement").textContent = "At the threshold " + threshold(k) + ", " + page.count(counts.tp) + " of "
         + page.count(counts.tp + counts.fn) + " positives found with " + page.count(counts.fp) + " false positives: "
         + precision + ", recall " + page.number(rates.recall) + ", F1 " + page.number(rates.f1) + ", cost "
         + page.number(rates.cost) + ".";
@@ -102,5 +102,5 @@
   model.addEventListener("change", choose);
   slider.addEventListener("input", show);
   choose();
-  at("jumps").querySelector("button")?.click(); // the first policy is the plain threshold
+  at("jumps").querySelector("button")?.click(); // the first policy is the fixed threshold
 })();

@@ -1,15 +1,15 @@
-// Time against gain: what was measured stands in the page's one element for it, so that the picture is drawn here.
+// Time against gain: measurements are in one element of the page only, so the chart is drawn here.
 (() => {
-  const place = document.getElementById("time-figure");
+  const figure = document.getElementById("time-figure");
   const parts = ["resample_seconds", "fit_seconds", "predict_seconds"];
   const points = (page.results?.cells ?? []).flatMap((cell) => {
     const mine = page.measured[cell.strategy + "/" + cell.model] ?? {};
     const seconds = parts.reduce((sum, name) => sum + (mine[name] ?? 0), 0);
     return cell.gain === null || !(seconds > 0) ? [] : [{ ...cell, name: cell.strategy + " / " + cell.model, seconds }];
   });
-  if (!place) return;
+  if (!figure) return;
   if (!points.length) {
-    place.append(page.html("p", {}, "Nothing was measured, or there is nothing to compare with."));
+    figure.append(page.html("p", {}, "There are no measurements, or there is no baseline."));
     return;
   }
   const [WIDTH, HEIGHT] = [760, 420];
@@ -30,7 +30,7 @@
   const y = (gain) => BOTTOM - ((BOTTOM - TOP) * (inside(gain) - low)) / (high - low);
 
   const drawing = page.svg("svg", { viewBox: "0 0 " + WIDTH + " " + HEIGHT, width: WIDTH, height: HEIGHT, role: "img",
-    "aria-label": "Seconds of each cell against its difference from doing nothing. Both are in the leaderboard.",
+    "aria-label": "Seconds of each combination against its difference from the baseline. Both are in the leaderboard.",
     style: "--natural: " + WIDTH + "px" });
   const text = (content, attributes) => drawing.append(page.svg("text", attributes, content));
   for (let power = from; power <= to; power += 1) {
@@ -50,9 +50,9 @@
   text("seconds: resampling, fitting, predicting (log scale)", { x: (LEFT + RIGHT) / 2, y: HEIGHT - 8, "text-anchor": "middle" });
   text("difference in average precision", { x: 0, y: 0, "text-anchor": "middle", transform: "translate(14 " + (TOP + BOTTOM) / 2 + ") rotate(-90)" });
 
-  // Those for which no other is as quick and ranks as well; gains are over different models and cannot be held together.
+  // Those for which no other is as fast and ranks as well. Gains are over different baselines and cannot be compared.
   const front = [...points].sort((a, b) => a.seconds - b.seconds || b.score - a.score)
-    .reduce((kept, point) => (kept.length && point.score <= kept[kept.length - 1].score ? kept : [...kept, point]), []);
+    .reduce((best, point) => (best.length && point.score <= best[best.length - 1].score ? best : [...best, point]), []);
 
   const shapes = {
     none: (cx, cy) => page.svg("circle", { cx, cy, r: 5, class: "hollow" }),
@@ -78,12 +78,12 @@
     taken.push(box);
     text(point.name, { x: left, y: box.middle + 4, class: "name" });
   }
-  place.append(page.html("div", { class: "scroll", role: "region", "aria-label": "Time against gain", tabindex: "0" }, drawing));
+  figure.append(page.html("div", { class: "scroll", role: "region", "aria-label": "Time against gain", tabindex: "0" }, drawing));
 
   const list = document.getElementById("time-front");
   for (const point of front) {
-    const told = point.level === "none" ? "doing nothing" : signed(point.gain) + " over doing nothing";
-    const text = ": " + page.seconds(point.seconds) + " s, average precision " + page.number(point.score) + ", " + told;
+    const gain = point.level === "none" ? "baseline" : signed(point.gain) + " over the baseline";
+    const text = ": " + page.seconds(point.seconds) + " s, average precision " + page.number(point.score) + ", " + gain;
     list.append(page.html("li", {}, page.html("strong", {}, point.name), text));
   }
 })();
