@@ -270,7 +270,9 @@ class Plane:
             return np.empty((0, 2))
         # not `@`: its last bits depend on the other rows of the batch, and a row must have the same
         # coordinates for every strategy
-        coordinates = np.einsum("ij,jk->ik", _scaled(self.encoder, X) - self.centre, self.directions)
+        coordinates = np.einsum(
+            "ij,jk->ik", _scaled(self.encoder, X) - self.centre, self.directions
+        )
         return np.asarray(coordinates.round(DECIMALS) + 0.0)  # no -0.0, which a CSV would show
 
 

@@ -312,9 +312,7 @@ def test_a_validation_slice_of_one_class_is_none(held: Any) -> None:
         net.set_params(patience=2)
         with pytest.raises(NotApplicable, match="early stopping needs validation rows"):
             net.fit(X, Y, validation=held)
-    with pytest.raises(
-        NotApplicable, match="early stopping needs validation rows of both classes"
-    ):
+    with pytest.raises(NotApplicable, match="early stopping needs validation rows of both classes"):
         AutoencoderXGBClassifier(xgboost={"early_stopping_rounds": 2}).fit(X, Y, validation=held)
     assert not seen
 

@@ -23,6 +23,7 @@ from counterpoise.core import config, files, paths
 from counterpoise.core.config import Model
 from counterpoise.core.errors import CounterpoiseError
 from counterpoise.core.outcome import OK
+from counterpoise.data import encoder as encoding
 from counterpoise.data import folds as splits
 from counterpoise.data import readers, splitters, tables
 from counterpoise.data.encoder import Encoded
@@ -33,7 +34,6 @@ from counterpoise.engine import limits, resampling
 from counterpoise.engine.fit import FitJob, FitResult, fit
 from counterpoise.engine.resampling import FoldResult
 from counterpoise.evaluation import bootstrap
-from counterpoise.models import encoder as encoding
 from counterpoise.models import registry as models
 from counterpoise.samplers.registry import Resampled
 from tests.conftest import mixed_table
