@@ -138,7 +138,7 @@ def _dataset(params: Params, name: str) -> None:
         return
     parts = splitters.split(table, params.split_of(name), params.seed, name)
     costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
-    if entry.defects == "fail":
+    if entry.data_checks == "fail":
         report = all_checks.find(
             table, parts.compared, params.split_of(name).scheme, params.seed, name, labels=False
         )

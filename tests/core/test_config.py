@@ -63,8 +63,8 @@ LOWER_CASE = (
 )
 SCHEMES = "the schemes are: grouped, holdout, prequential, stratified_kfold, temporal"
 DATASET = (
-    "path, target, positive, source, drop, categorical, time, group, weight, sentinels, defects,"
-    " distributed, split, thresholds, costs"
+    "path, target, positive, source, drop, categorical, time, group, weight, sentinels,"
+    " data_checks, distributed, split, thresholds, costs"
 )
 ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
 
@@ -224,8 +224,8 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
             "datasets.mine.costs",
             {"false_negative": "y"},
             (
-                "datasets.mine: costs: the column 'y' is the target, and a decision that costs what"
-                " the label says is no prediction: give a number, or another column"
+                "datasets.mine: costs: the column 'y' is the target, and costs must not depend on"
+                " the label: give a number, or another column"
             ),
         ),
         (
@@ -503,7 +503,7 @@ def test_no_params_yaml_says_where_to_run(workplace: Path) -> None:
 
 def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes("seed: 1 # año".encode("latin-1"))
-    with pytest.raises(ConfigurationError, match=r"params.yaml is no text"):
+    with pytest.raises(ConfigurationError, match=r"params.yaml is not a text file"):
         config.load(tmp_path / "params.yaml")
 
 

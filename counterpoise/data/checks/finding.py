@@ -35,7 +35,7 @@ class Finding:
     Attributes
     ----------
     kind : str
-        A name of the table in docs/defects.md, such as "leak".
+        A name of the table in docs/data_checks.md, such as "leak".
     severity : {"note", "warning", "serious"}
     count, of : int
         How many rows (columns, values) are affected, out of how many that could be.

@@ -583,14 +583,14 @@ def test_the_stage_reports_the_same_bytes_each_time(place: Path, stage: Stage) -
 def test_a_serious_defect_is_refused_in_the_form_of_all_errors(
     place: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    written(params(defects="fail"))
+    written(params(data_checks="fail"))
     stage("fetch", "mine")
     stage("split", "mine")
     monkeypatch.setattr(sys, "argv", ["audit", "mine"])
     assert guarded(audit.main)() == 1
     text = capsys.readouterr().err
     for words in (
-        "error: The table of mine has a serious defect.",
+        "error: The data checks of mine have a serious finding.",
         "where:",
         "datasets.mine",
         "expected:",
@@ -598,7 +598,7 @@ def test_a_serious_defect_is_refused_in_the_form_of_all_errors(
         "ROC AUC 1.0000",
         "to do:",
         "`drop`",
-        "`defects: warn`",
+        "`data_checks: warn`",
     ):
         assert words in text
     assert paths.audit("mine").is_file(), "the report tells what to mend"
@@ -609,28 +609,36 @@ def test_a_serious_defect_is_refused_in_the_form_of_all_errors(
 
 def test_what_is_not_serious_is_let_through(place: Path, stage: Stage) -> None:
     leaking().drop(columns="refunded").assign(same=1).to_csv("data/mine.csv", index=False)
-    written(params(defects="fail"))
+    written(params(data_checks="fail"))
     for name in ("fetch", "split", "audit"):
         stage(name, "mine")
     assert files.read_json(paths.audit("mine"))["findings"][0]["kind"] == "constant"
 
 
-def test_defects_takes_two_words(place: Path) -> None:
-    written(params(defects="stop"))
+def test_data_checks_takes_two_words(place: Path) -> None:
+    written(params(data_checks="stop"))
     with pytest.raises(ConfigurationError, match="has an error") as caught:
         config.load()
-    assert "datasets.mine.defects: Input should be 'warn' or 'fail', found 'stop'" in str(
+    assert "datasets.mine.data_checks: Input should be 'warn' or 'fail', found 'stop'" in str(
         caught.value
     )
 
 
-def test_several_serious_defects_are_all_told() -> None:
+def test_the_former_name_of_data_checks_is_an_unknown_key(place: Path) -> None:
+    written(params(defects="fail"))
+    with pytest.raises(ConfigurationError, match="has an error") as caught:
+        config.load()
+    assert "datasets.mine: unknown key 'defects'; the keys here are: " in str(caught.value.found)
+    assert "rename `defects` to `data_checks`" in str(caught.value.todo)
+
+
+def test_the_error_lists_all_serious_findings() -> None:
     finding = Finding("leak", "serious", 1, 2, ("a",), (), "One sentence.", "Do this.")
     error = all_checks.refusal("mine", Report((finding, replace(finding, sentence="Another.")), {}))
     assert isinstance(error, TableError)
-    assert "2 serious defects" in str(error)
+    assert "2 serious findings" in str(error)
     assert "One sentence.\n            Another." in str(error)
-    assert error.todo == "Do this. Or go on as it is with `defects: warn`."
+    assert error.todo == "Do this. Or go on as it is with `data_checks: warn`."
 
 
 @pytest.mark.slow
@@ -638,14 +646,14 @@ def test_the_pipeline_stops_before_anything_is_resampled(tmp_path: Path) -> None
     project = Project.copied(tmp_path)
     (project.folder / "dvc.lock").unlink(missing_ok=True)
     leaking().to_csv(project.folder / "data" / "mine.csv", index=False)
-    project.params = params(defects="fail")
+    project.params = params(data_checks="fail")
     refused = project.dvc("repro", "train@mine")
     assert refused.status != 0
-    assert "`defects: warn`" in refused.text
+    assert "`data_checks: warn`" in refused.text
     assert refused.computing == {"check"}, "a table that is here is looked at first of all"
     assert not (project.folder / "data" / "resampled").exists()
 
-    project.params = params(defects="warn")
+    project.params = params(data_checks="warn")
     assert project.repro("train@mine").computing == {
         "check",
         *(f"{stage}@mine" for stage in ("fetch", "split", "audit", "resample", "train")),
