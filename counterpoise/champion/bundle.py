@@ -158,7 +158,7 @@ class Champion:
         with threadpool_limits(1):
             return models.score(self.model_kind, self.estimator, self.encoder.transform(X))
 
-    def score(self, frame: pd.DataFrame, where: str, noted: ScoringNotes, first: int = 0) -> Scored:
+    def score(self, frame: pd.DataFrame, where: str, notes: ScoringNotes, first: int = 0) -> Scored:
         """Score raw rows.
 
         Parameters
@@ -167,7 +167,7 @@ class Champion:
             With at least the columns of the schema, in any order.
         where : str
             The source of the rows, for messages.
-        noted : ScoringNotes
+        notes : ScoringNotes
             Collects labels that were not in the training rows.
         first : int, default 0
             Rows of the same source in earlier batches; row numbers in messages start after them.
@@ -185,7 +185,7 @@ class Champion:
         ResultError
             When the model gives a score that is not finite.
         """
-        rows = self.schema.rows(frame, where, noted, first)
+        rows = self.schema.rows(frame, where, notes, first)
         scores = self.raw(rows.X)
         if not np.isfinite(scores).all():
             raise ResultError(
@@ -279,7 +279,7 @@ class Champion:
             encoder=_encoder(content["encoder"]),
             estimator=estimators.load(content["format"], folder / ESTIMATOR),
             calibrator=Calibrator(**calibrator),
-            rule=Rule(**content["rule"]),
+            rule=Rule.read(content["rule"]),
             # files of earlier versions carry no checksum, so none is required
             heldout=files.read_parquet(folder / HELDOUT, verify=False),
             rows=files.read_parquet(folder / ROWS, verify=False)["digest"].to_numpy(

@@ -54,7 +54,7 @@ class Format(NamedTuple):
     save: Callable[[Any, Path], None]
     load: Callable[[Path], Any]
     needs: tuple[str, ...]
-    """Distributions that reading and scoring take."""
+    """Distributions that reading and scoring need."""
 
 
 def format_of(estimator: Any) -> str:
@@ -170,15 +170,15 @@ def _skops() -> Any:
 
 def _save_skops(estimator: Any, folder: Path) -> None:
     _skops().dump(estimator, folder / ARCHIVE, compression=zipfile.ZIP_DEFLATED)
-    _hold_against_trusted(folder)
+    _check_types(folder)
 
 
 def _load_skops(folder: Path) -> Any:
-    _hold_against_trusted(folder)
+    _check_types(folder)
     return _skops().load(folder / ARCHIVE, trusted=list(TRUSTED))
 
 
-def _hold_against_trusted(folder: Path) -> None:
+def _check_types(folder: Path) -> None:
     others = sorted(set(_skops().get_untrusted_types(file=folder / ARCHIVE)) - set(TRUSTED))
     if others:
         raise ResultError(
@@ -187,8 +187,8 @@ def _hold_against_trusted(folder: Path) -> None:
             expected="types that skops trusts, or that counterpoise/champion/estimators.py names",
             found=", ".join(others),
             todo=(
-                "name another cell with --strategy and --model; a file from elsewhere should not be"
-                " used."
+                "name another combination with --strategy and --model; a file from elsewhere should"
+                " not be used."
             ),
         )
 

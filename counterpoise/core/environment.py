@@ -23,7 +23,7 @@ def requirements() -> str:
     """
     if LOCK.is_file():
         return LOCK.read_text(encoding="utf-8")
-    found = {
+    versions = {
         re.sub(r"[-_.]+", "-", one.name).lower(): one.version for one in metadata.distributions()
     }
-    return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()))
+    return "".join(f"{name}=={version}\n" for name, version in sorted(versions.items()))

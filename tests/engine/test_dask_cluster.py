@@ -378,7 +378,7 @@ def test_another_version_at_the_scheduler_and_a_package_that_a_worker_lacks_are_
         working(address, tmp_path, options=("-S",), PYTHONPATH=f"{bare}{os.pathsep}{REPOSITORY}"),
     ):
         said = refused(monkeypatch, dask_cluster.ADDRESS, address)
-    assert "The Dask cluster has not the packages that this process has." in said
+    assert "The packages on the Dask cluster differ from those of this process." in said
     assert "scheduler: dask 2025.1.0 instead of 20" in said
     assert "imbalanced-learn not installed instead of 0." in said
     assert said.count("instead of") == 2

@@ -143,7 +143,7 @@ def test_xgboosts_own_parameter_is_refused_and_the_way_told() -> None:
 def test_asked_for_a_device_that_is_not_there_xgboost_itself_computes_on_the_cpu() -> None:
     """What all of this is about; if XGBoost refused one day, the words of the message would be
     wrong."""
-    assert devices.answering("cuda") == "cpu"
+    assert devices.device_used("cuda") == "cpu"
     with pytest.warns(UserWarning, match="Device is changed from GPU to CPU"):
         models.make("xgboost", Model(), 0).set_params(device="cuda", n_estimators=1).fit(
             np.eye(2), [0, 1]
@@ -252,7 +252,7 @@ def test_the_cells_of_a_device_that_is_not_there_fail_with_the_reason_and_the_ot
     }
     for word in (
         "DeviceError: The device cuda is not there",
-        "XGBoost would compute elsewhere with a mere warning",
+        "XGBoost would compute elsewhere with only a warning",
         "built for the CPU alone",
         "requirements-gpu.lock",
         "(repeat 0, fold 0 and 1 more)",

@@ -261,7 +261,7 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
         work_of("xgboost", search={"trials": 2, "space": {"max_depth": [1, 2]}}),
         validation=VALIDATION[:0],
     )
-    with pytest.raises(NotApplicable, match="a search needs a validation slice with both classes"):
+    with pytest.raises(NotApplicable, match="a search needs validation rows of both classes"):
         fit(work)
 
 

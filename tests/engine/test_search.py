@@ -471,7 +471,7 @@ def test_a_search_of_nothing_is_an_error_of_params_yaml(asked: dict[str, Any]) -
 
 @pytest.mark.parametrize(("trials", "space"), [(0, LINE), (3, {}), (3, {"x": []})])
 def test_a_search_of_nothing_is_not_begun(trials: int, space: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="needs a trial and something to choose from"):
+    with pytest.raises(ValueError, match="needs a trial and a parameter with values"):
         search(steady, space, trials, 0)
 
 

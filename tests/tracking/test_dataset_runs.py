@@ -273,7 +273,7 @@ def test_a_run_says_at_which_level_it_remedies_and_how_its_probabilities_were_pu
     assert [none.tags[name] for name in names] == ["none", "xgboost", "none"]
     assert [under.tags[name] for name in names] == ["data", "xgboost", "exact"]
     assert under.metrics["log_loss_corrected"] != under.metrics["log_loss"]
-    assert "Against doing nothing with the same model" in under.tags["mlflow.note.content"]
+    assert "Difference from the baseline, the same model" in under.tags["mlflow.note.content"]
 
 
 def test_fits_that_learn_by_steps_and_searches_are_shown(

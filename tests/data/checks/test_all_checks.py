@@ -1,4 +1,4 @@
-"""The defects gate: planted defects are found and counted, clean data raise no alarm, and a refusal
+"""The data checks: planted errors are found and counted, clean data give no finding, and a refusal
 trains nothing."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import splitters
 from counterpoise.data.checks import all_checks, duplicates, label_suspects, leakage, sentinels
 from counterpoise.data.checks.all_checks import Report
-from counterpoise.data.checks.finding import SEVERITIES, SHOWN, Finding
+from counterpoise.data.checks.finding import MAX_EXAMPLE_ROWS, SEVERITIES, Finding
 from counterpoise.data.datasets import fetch
 from counterpoise.data.folds import Parts
 from counterpoise.data.tables import Table
@@ -110,7 +110,7 @@ def test_mammography_has_the_duplicates_that_are_known_of_it(
     assert the(report, "twins").severity == "warning"
     assert the(report, "twins").count > 3_300
     assert (
-        "0 of 260 positive test rows have one there and no negative twin"
+        "0 of 260 positive test rows have one there and no negative duplicate"
         in the(report, "twins").sentence
     )
     assert {finding.kind for finding in report.findings if finding.severity != "note"} == {
@@ -193,28 +193,26 @@ def test_the_card_payments_are_warned_of_and_not_refused(
     assert the(report, "duplicates").count == frame.drop(columns=["y", "time"]).duplicated().sum()
 
 
-def test_the_published_tables_of_a_benchmark_raise_no_alarm_but_of_their_twins(
-    mirror: Path,
-) -> None:
+def test_the_published_tables_of_a_benchmark_have_no_finding_but_duplicates(mirror: Path) -> None:
     """No leak, sentinel or identifier is seen in any of them; the letters have so many copies that
     they are refused."""
-    alarms = {}
+    findings_by_table = {}
     for path in sorted((mirror / "zenodo61452").glob("*.npz")):
         with np.load(path) as content:
             X, y = content["data"].astype(float), (content["label"] == 1).astype(np.int8)
         table = Table(tuple(f"f{k}" for k in range(X.shape[1])), X, y)
-        alarms[path.stem] = {
+        findings_by_table[path.stem] = {
             f.kind: f.severity for f in look(table, labels=False).findings if f.severity != "note"
         }
-    assert len(alarms) > 20
-    letters, mammography = alarms.pop("x21data"), alarms.pop("x25data")
+    assert len(findings_by_table) > 20
+    letters, mammography = findings_by_table.pop("x21data"), findings_by_table.pop("x25data")
     assert letters == {"twins": "serious"}
     assert mammography == {"twins": "warning", "contradictions": "warning"}
-    assert all(alarm in ({}, {"twins": "warning"}) for alarm in alarms.values())
+    assert all(found in ({}, {"twins": "warning"}) for found in findings_by_table.values())
 
 
 @pytest.mark.parametrize("table", [numeric_table(), mixed_table(), numeric_table(2_000, 200)])
-def test_made_up_data_without_a_defect_raise_no_alarm(table: Table) -> None:
+def test_clean_synthetic_data_have_no_finding(table: Table) -> None:
     assert {finding.severity for finding in look(table).findings} <= {"note"}
 
 
@@ -224,7 +222,7 @@ def test_a_few_categories_coincide_by_nature() -> None:
     assert not report.serious
 
 
-# One planted defect of each kind.
+# One planted error of each kind.
 
 
 def test_a_table_of_copied_positives_is_serious_and_grouped_folds_are_not() -> None:
@@ -279,7 +277,7 @@ def test_a_strong_feature_is_no_leak() -> None:
     table = numeric_table(2_000, 100)
     random = np.random.default_rng(2)
     strong = table.y * 3 + random.normal(size=2_000)
-    assert 0.97 < roc_auc_score(table.y, strong) < leakage.LEAK
+    assert 0.97 < roc_auc_score(table.y, strong) < leakage.LEAK_ROC_AUC
     assert not of_kind(look(with_column(table, "strong", strong), labels=False), "leak")
 
 
@@ -398,18 +396,18 @@ def test_with_few_positives_it_is_said_that_labels_were_not_looked_at() -> None:
     assert "not looked for: the rarer class has 20 rows" in shown(report.content())[-1].sentence
 
 
-def test_a_model_that_cannot_tell_the_classes_apart_contradicts_no_label() -> None:
+def test_a_model_that_cannot_separate_the_classes_contradicts_no_label() -> None:
     table = numeric_table(1_000, 80)
     blind = replace(table, X=np.random.default_rng(9).normal(size=table.X.shape))
     report = look(blind)
     assert not of_kind(report, "label_noise")
-    assert "cannot tell the classes apart" in report.unchecked["label_noise"]
+    assert "cannot separate the classes" in report.unchecked["label_noise"]
 
 
 def test_a_large_table_is_sampled_and_keeps_its_positives() -> None:
     y = labels(60_000, 400, np.random.default_rng(8))
     rows = label_suspects.sample(y, 1)
-    assert len(rows) == len(set(rows)) == label_suspects.AT_MOST
+    assert len(rows) == len(set(rows)) == label_suspects.MAX_ROWS
     assert y[rows].sum() == 400
     assert np.array_equal(rows, label_suspects.sample(y, 1))
     assert not np.array_equal(rows, label_suspects.sample(y, 2))
@@ -463,7 +461,7 @@ def test_every_finding_counts_within_bounds_and_names_rows_and_columns_that_exis
         assert 0 < finding.count <= finding.of
         assert set(finding.columns) <= set(names)
         assert all(1 <= row <= len(X) for row in finding.rows)
-        assert len(finding.rows) == len(set(finding.rows)) <= SHOWN
+        assert len(finding.rows) == len(set(finding.rows)) <= MAX_EXAMPLE_ROWS
         assert finding.sentence.endswith(".")
         assert finding.todo.endswith(".")
         assert finding.kind in TITLES
@@ -580,7 +578,7 @@ def test_the_stage_reports_the_same_bytes_each_time(place: Path, stage: Stage) -
     assert paths.audit("mine").read_bytes() != report
 
 
-def test_a_serious_defect_is_refused_in_the_form_of_all_errors(
+def test_a_serious_finding_is_refused_in_the_form_of_all_errors(
     place: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(params(data_checks="fail"))
@@ -601,7 +599,7 @@ def test_a_serious_defect_is_refused_in_the_form_of_all_errors(
         "`data_checks: warn`",
     ):
         assert words in text
-    assert paths.audit("mine").is_file(), "the report tells what to mend"
+    assert paths.audit("mine").is_file(), "the report names what to correct"
     monkeypatch.setattr(sys, "argv", ["check"])
     assert check.main() == 1
     assert "'refunded'" in capsys.readouterr().err
@@ -650,7 +648,7 @@ def test_the_pipeline_stops_before_anything_is_resampled(tmp_path: Path) -> None
     refused = project.dvc("repro", "train@mine")
     assert refused.status != 0
     assert "`data_checks: warn`" in refused.text
-    assert refused.computing == {"check"}, "a table that is here is looked at first of all"
+    assert refused.computing == {"check"}, "a table on this machine is checked first"
     assert not (project.folder / "data" / "resampled").exists()
 
     project.params = params(data_checks="warn")
