@@ -2,8 +2,8 @@
 
 champion.json      schema, encoder, calibrator, threshold rule, identity and provenance
 estimator/         the model, in its library's own format (`counterpoise.champion.estimators`)
-heldout.parquet    held-out scores of the evaluated combination, from models that had not seen
-                   the row
+heldout.parquet    held-out scores of the evaluated combination, from models that were not
+                   fitted on the row
 rows.parquet       a hash of every row of the table that the champion was fitted on
 """
 
@@ -56,7 +56,7 @@ class Identity:
     seed : int
         The seed of params.yaml.
     commit : str
-        The git commit that the champion was made from; "unknown" where git cannot tell.
+        The git commit that the champion was made from; "unknown" where git gives none.
     facts : dict
         Facts of the fit: rows and positives fitted on, and others that depend on the model.
     """

@@ -7,9 +7,9 @@
 | autoencoder, autoencoder_xgboost | models with an autoencoder | the same two |
 | skops | scikit-learn, imbalanced-learn, our isolation forest | JSON and arrays; types by name |
 
-A skops archive names the types that it is made of, and reading it makes instances of them. Those
-that are made here, beyond scikit-learn's and NumPy's that skops itself trusts, stand in `TRUSTED`;
-an archive with another one is not read.
+A skops archive names its types, and reading it makes instances of them. skops itself trusts those
+of scikit-learn and NumPy. `TRUSTED` lists the others that are made here; an archive with any other
+type is not read.
 """
 
 from __future__ import annotations
@@ -58,17 +58,38 @@ class Format(NamedTuple):
 
 
 def format_of(estimator: Any) -> str:
-    """The format in which an estimator is kept."""
+    """The format in which an estimator is saved.
+
+    Parameters
+    ----------
+    estimator : object
+
+    Returns
+    -------
+    str
+        A key of `FORMATS`.
+    """
     return OF_CLASS.get(type(estimator).__name__, "skops")
 
 
 def save(estimator: Any, folder: Path) -> str:
-    """Write a fitted estimator; returns the format.
+    """Write a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : object
+    folder : Path
+        Created where it does not exist.
+
+    Returns
+    -------
+    str
+        The format, a key of `FORMATS`.
 
     Raises
     ------
     ResultError
-        When it could be kept only in a way that runs code on load.
+        When reading it could run code.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = format_of(estimator)
@@ -77,7 +98,18 @@ def save(estimator: Any, folder: Path) -> str:
 
 
 def load(name: str, folder: Path) -> Any:
-    """What `save` wrote; it scores the same.
+    """Read an estimator that `save` wrote.
+
+    Parameters
+    ----------
+    name : str
+        The format, a key of `FORMATS`.
+    folder : Path
+
+    Returns
+    -------
+    object
+        It gives the same scores as the saved one.
 
     Raises
     ------

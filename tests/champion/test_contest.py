@@ -134,7 +134,7 @@ def test_an_archive_with_a_type_that_is_not_named_is_not_read(tmp_path: Path) ->
     assert "subprocess.Popen" in str(caught.value)
 
 
-def test_a_folder_without_a_champion_and_one_of_another_version_are_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_champion_or_of_another_version_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="no champion in this folder"):
         Champion.load(tmp_path)
     small("xgboost", numeric_table()).save(tmp_path)
@@ -175,7 +175,7 @@ def test_probabilities_are_put_right_as_evaluate_does_it(kind: corrections.Corre
     np.testing.assert_array_equal(one_by_one, read.log_odds(new))
 
 
-def test_a_correction_that_is_not_possible_is_told() -> None:
+def test_an_impossible_recalibration_is_an_error() -> None:
     y, scores = scores_and_labels()
     for kind, labels, factor in (
         ("exact", y, np.nan),
@@ -193,11 +193,11 @@ def test_a_correction_that_is_not_possible_is_told() -> None:
 def test_decisions_are_those_of_evaluate_at_the_same_threshold(policy: Any, how: Any) -> None:
     y, scores = scores_and_labels()
     rows, amounts = np.arange(len(y)), np.linspace(1, 20, len(y))
-    asked = Costs(false_positive=1, false_negative={"column": "calls", "plus": 2})  # type: ignore[arg-type]
+    requested = Costs(false_positive=1, false_negative={"column": "calls", "plus": 2})  # type: ignore[arg-type]
     table = Table(("x",), scores[:, None], y, {}, {COST + "calls": amounts})
-    matrix = costs.matrix(asked, table, "here")
+    matrix = costs.matrix(requested, table, "here")
     rule = Rule.choose(
-        policy, rules := Thresholds(half=0.4, tuned="mcc", cost=how), asked, y, scores, matrix
+        policy, rules := Thresholds(half=0.4, tuned="mcc", cost=how), requested, y, scores, matrix
     )
     log_odds, _ = recalibrated("none", scores, y, scores, 1.0)
     fold = recalibrated_fold(rows, scores, log_odds)
@@ -281,7 +281,7 @@ def test_the_error_names_column_and_row_of_a_wrong_value(value: Any, message: st
     assert caught.value.where == "new.csv, column 'income', row 1,005"
 
 
-def test_a_list_in_place_of_a_label_is_told() -> None:
+def test_a_list_in_place_of_a_label_is_an_error() -> None:
     frame = pd.DataFrame(
         {
             "age": [1.0, 2.0],
@@ -350,7 +350,7 @@ def promoted(*arguments: str) -> tuple[int, str]:
 def test_the_same_procedure_on_a_folds_rows_scores_a_raw_csv_as_the_stages_did(
     place: Path, cell: tuple[str, str], tmp_path: Path
 ) -> None:
-    """Resampled, fitted, saved, loaded, and asked about the fold's test rows from a CSV of them."""
+    """Resampled, fitted, saved and loaded, it scores the fold's test rows from a CSV of them."""
     strategy, model = cell
     params, table, parts = (
         config.load(),
@@ -765,7 +765,7 @@ def test_new_rows_are_what_the_next_champion_is_judged_on(
     assert "the 500 tested rows that the champion was not made from" in output
 
 
-def test_a_store_out_of_reach_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_store_is_an_error(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     status, output = promoted("mine")

@@ -119,7 +119,7 @@ def test_a_csv_is_scored_as_its_rows_are(model: Path, tmp_path: Path, few_at_onc
 
 def test_every_way_to_write_a_value_scores_the_same(model: Path, tmp_path: Path) -> None:
     """Missing markers, booleans in any case, spaces, another order, and an extra column, which is
-    said once."""
+    named once."""
     one = written(
         tmp_path, ROWS, "1.5,east,20,a,True", ",north,NA,b,False", "2,,3,,", name="one.csv"
     )
@@ -174,7 +174,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_row_is_told_and_nothing_is_written(
+def test_a_wrong_row_is_an_error_and_nothing_is_written(
     wrong: str, model: Path, tmp_path: Path, few_at_once: None
 ) -> None:
     lines, words = WRONG[wrong]
@@ -190,7 +190,7 @@ def test_a_wrong_row_is_told_and_nothing_is_written(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "scored.csv"]
 
 
-def test_a_label_never_seen_is_missing_counted_and_said(
+def test_an_unknown_category_is_missing_and_counted_in_a_warning(
     model: Path, tmp_path: Path, few_at_once: None
 ) -> None:
     rows = ["1,mars,2,a,True", "1,,2,a,True"] * 12
@@ -201,7 +201,7 @@ def test_a_label_never_seen_is_missing_counted_and_said(
     assert len(set(found["probability"])) == 1
 
 
-def test_files_and_columns_that_make_no_sense_are_told(model: Path, tmp_path: Path) -> None:
+def test_invalid_files_and_columns_are_errors(model: Path, tmp_path: Path) -> None:
     source = written(tmp_path, ROWS, "1,east,2,a,True")
     for arguments, words in (
         ((model, tmp_path / "no.csv", tmp_path / "out.csv"), "There is no table"),
@@ -264,10 +264,10 @@ from counterpoise.champion.scoring import score_file
 champion, peaks = Champion.load(Path("model")), []
 for name in ("few", "million"):
     start = time.perf_counter()
-    told = score_file(champion, Path(f"{name}.csv"), Path(f"{name}.scored.csv"))
+    result = score_file(champion, Path(f"{name}.csv"), Path(f"{name}.scored.csv"))
     unit = 1 if sys.platform == "darwin" else 1024
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-print(json.dumps([told.rows, peaks, time.perf_counter() - start]))
+print(json.dumps([result.rows, peaks, time.perf_counter() - start]))
 """
 MOST_GROWTH = 100 * 2**20
 """The table itself, as pandas holds it, takes 250 MiB more than one of 10,000 rows."""
@@ -463,7 +463,7 @@ def test_what_the_server_answers_to_a_request_that_is_not_quite_right(server: st
     assert probability(server, as_nan) == missing  # NaN and null are missing values
     # and so is the dataset's sentinel
     assert probability(server, split([-1, None, "4", None, 2])) == missing
-    # and a label never seen
+    # and an unknown category
     assert probability(server, split([None, "platinum", "4", None, 2])) == missing
 
 

@@ -31,7 +31,7 @@ def identifiers(columns: Sequence[Column]) -> Iterator[Finding]:
     Yields
     ------
     Finding
-        Of kind `id`: a warning for columns that do, and a note for integers that merely all differ.
+        Of kind `id`: a warning for columns that do, and a note for integers that all differ.
     """
     kinds = {column.name: _names_rows(column) for column in columns}
     sure = [name for name, severity in kinds.items() if severity == "warning"]

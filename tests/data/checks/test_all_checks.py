@@ -69,7 +69,7 @@ def rows_of(table: Table, rows: Any) -> Table:
 
 @pytest.fixture(scope="module")
 def committed(mirror_of_session: Path) -> dict[str, tuple[Table, Report]]:
-    """What is said of the four datasets that are on, under the committed parameters."""
+    """The findings of the four default datasets under the committed parameters."""
     params = config.load(REPOSITORY / "params.yaml")
     found = {}
     for name in ("digits", "mammography", "creditcard_sample", "higgs_sample"):
@@ -163,7 +163,7 @@ def test_events_of_higgs_are_clean_and_their_overlap_is_no_warning(
     assert "overlap" in report.findings[0].sentence
 
 
-def test_higgs_without_its_sentinels_is_told_which_columns_hold_them(
+def test_higgs_without_its_sentinels_has_a_finding_with_their_columns(
     mirror_of_session: Path, committed: dict[str, tuple[Table, Report]]
 ) -> None:
     entry = config.load().dataset("higgs_sample").model_copy(update={"sentinels": ()})
@@ -194,7 +194,7 @@ def test_the_card_payments_are_warned_of_and_not_refused(
 
 
 def test_the_published_tables_of_a_benchmark_have_no_finding_but_duplicates(mirror: Path) -> None:
-    """No leak, sentinel or identifier is seen in any of them; the letters have so many copies that
+    """No leak, sentinel or identifier is found in any of them; the letters have so many copies that
     they are refused."""
     findings_by_table = {}
     for path in sorted((mirror / "zenodo61452").glob("*.npz")):
@@ -282,8 +282,8 @@ def test_a_strong_feature_is_no_leak() -> None:
 
 
 def test_many_categories_of_few_rows_are_no_leak() -> None:
-    """In its own rows a category of one row tells its label perfectly; only the other half of the
-    rows is asked."""
+    """In its own rows a category of one row has its label; only the other half of the rows
+    counts."""
     table = numeric_table(600, 60)
     names = tuple(f"{k:03}" for k in range(290))
     planted = with_column(table, "street", np.random.default_rng(3).integers(0, 290, 600), names)
@@ -356,7 +356,7 @@ def test_honest_columns_hold_no_sentinel(kind: str, seed: int, rows: int) -> Non
     assert sentinels.suspicious(values.astype(float), counts) == []
 
 
-def test_a_random_split_of_what_has_a_time_says_how_the_positive_share_moves() -> None:
+def test_a_random_split_of_a_table_with_time_has_a_finding_on_the_prevalence() -> None:
     random = np.random.default_rng(6)
     y = (random.random(3_000) < np.linspace(0.02, 0.2, 3_000)).astype(np.int8)
     shuffled = random.permutation(3_000)
@@ -390,7 +390,7 @@ def test_flipped_labels_are_the_suspects(committed: dict[str, tuple[Table, Repor
     assert the(look(noisy), "label_noise").severity == "warning"
 
 
-def test_with_few_positives_it_is_said_that_labels_were_not_looked_at() -> None:
+def test_with_few_positives_labels_are_listed_as_unchecked() -> None:
     report = look(numeric_table(240, 20))
     assert report.unchecked == {"label_noise": "the rarer class has 20 rows, and 25 are needed"}
     assert "not looked for: the rarer class has 20 rows" in shown(report.content())[-1].sentence
@@ -439,7 +439,7 @@ small = arrays.arrays(
 
 
 @given(small)
-def test_rows_are_alike_as_pandas_says(X: np.ndarray) -> None:
+def test_duplicates_are_those_of_pandas(X: np.ndarray) -> None:
     groups = duplicates.row_ids(X)
     again = pd.DataFrame(X + 0.0).duplicated().to_numpy()
     assert np.array_equal(duplicates.repeated_rows(groups), again)
