@@ -134,7 +134,7 @@ CONFIGURATION = [
         changed(strategies__smote={"params": {"k_neighbors": "five"}}),
         ["wrong value", "k_neighbors", "'five'"],
     ),
-    (changed(strategies__tomek_links={"ratio": 0.5}), ["aims at no ratio", "found:    0.5"]),
+    (changed(strategies__tomek_links={"ratio": 0.5}), ["has no target ratio", "found:    0.5"]),
     (
         changed(models__random_forest={"params": {"n_jobs": 4}}),
         ["'n_jobs' cannot be set in params.yaml", "one thread each"],
