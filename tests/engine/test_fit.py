@@ -281,8 +281,8 @@ def test_a_search_without_validation_rows_is_an_error() -> None:
             "autoencoder",
             {"strategies": ["none", "smote"]},
             (
-                "autoencoder runs with strategy none alone: it learns what is usual, not what tells"
-                " the classes apart."
+                "autoencoder runs with strategy none alone: it learns what is usual, not what"
+                " separates the classes."
             ),
             "strategies: ['none', 'smote']",
         ),
@@ -548,7 +548,7 @@ def test_what_makes_sense_is_let_through(key: str, entry: dict[str, Any]) -> Non
 
 def test_the_baseline_changes_no_row() -> None:
     with pytest.raises(
-        ConfigurationError, match="The strategy none is what every other one is weighed against"
+        ConfigurationError, match="The strategy none is the baseline of every other one"
     ):
         samplers.make("none", Strategy(sampler="smote"), 0)
     assert samplers.make("nothing", Strategy(sampler="none"), 0) is None
