@@ -16,7 +16,7 @@ def main() -> None:
     Raises
     ------
     TableError
-        When the dataset has `defects: fail` and there is a serious finding.
+        When the dataset's entry says `data_checks: fail` and there is a serious finding.
     """
     with stage("audit", __doc__) as (params, name):
         table, parts = tables.read(paths.table(name)), splits.read(paths.split(name))
@@ -25,7 +25,7 @@ def main() -> None:
         files.write_json(paths.audit(name), report.content())  # also for a table that is refused
         for finding in report.findings:
             print(f"{name}: {finding.severity}: {finding.sentence}")
-        if report.serious and params.dataset(name).defects == "fail":
+        if report.serious and params.dataset(name).data_checks == "fail":
             raise all_checks.refusal(name, report)
 
 

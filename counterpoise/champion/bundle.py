@@ -2,8 +2,8 @@
 
 champion.json      schema, encoder, calibrator, threshold rule, identity and provenance
 estimator/         the model, in its library's own format (`counterpoise.champion.estimators`)
-heldout.parquet    held-out scores of the evaluated combination, from models that had not seen
-                   the row
+heldout.parquet    held-out scores of the evaluated combination, from models that were not
+                   fitted on the row
 rows.parquet       a hash of every row of the table that the champion was fitted on
 """
 
@@ -56,7 +56,7 @@ class Identity:
     seed : int
         The seed of params.yaml.
     commit : str
-        The git commit that the champion was made from; "unknown" where git cannot tell.
+        The git commit that the champion was made from; "unknown" where git gives none.
     facts : dict
         Facts of the fit: rows and positives fitted on, and others that depend on the model.
     """
@@ -158,7 +158,7 @@ class Champion:
         with threadpool_limits(1):
             return models.score(self.model_kind, self.estimator, self.encoder.transform(X))
 
-    def score(self, frame: pd.DataFrame, where: str, noted: ScoringNotes, first: int = 0) -> Scored:
+    def score(self, frame: pd.DataFrame, where: str, notes: ScoringNotes, first: int = 0) -> Scored:
         """Score raw rows.
 
         Parameters
@@ -167,7 +167,7 @@ class Champion:
             With at least the columns of the schema, in any order.
         where : str
             The source of the rows, for messages.
-        noted : ScoringNotes
+        notes : ScoringNotes
             Collects labels that were not in the training rows.
         first : int, default 0
             Rows of the same source in earlier batches; row numbers in messages start after them.
@@ -185,7 +185,7 @@ class Champion:
         ResultError
             When the model gives a score that is not finite.
         """
-        rows = self.schema.rows(frame, where, noted, first)
+        rows = self.schema.rows(frame, where, notes, first)
         scores = self.raw(rows.X)
         if not np.isfinite(scores).all():
             raise ResultError(
@@ -279,7 +279,7 @@ class Champion:
             encoder=_encoder(content["encoder"]),
             estimator=estimators.load(content["format"], folder / ESTIMATOR),
             calibrator=Calibrator(**calibrator),
-            rule=Rule(**content["rule"]),
+            rule=Rule.read(content["rule"]),
             # files of earlier versions carry no checksum, so none is required
             heldout=files.read_parquet(folder / HELDOUT, verify=False),
             rows=files.read_parquet(folder / ROWS, verify=False)["digest"].to_numpy(

@@ -130,27 +130,31 @@ def card(made: Candidate, shown: CardFacts, outcome: ContestResult, *, replaced:
             f"{facts['rows']:,} rows, {facts['positives']:,} of them positive"
             f" ({facts['prevalence']:.2%}), {len(champion.schema.columns)} features"
             f" ({_kinds(made)}), {facts['missing_values']:,} missing values. DVC's md5 of the table"
-            f" is `{identity.data_md5}`, the commit `{identity.commit}`.{_defects(facts)}"
+            f" is `{identity.data_md5}`, the commit `{identity.commit}`.{_data_checks(facts)}"
         ),
         "## Remedy and model",
         f"- strategy `{identity.strategy}`: `{canonical(used['strategy'])}`",
         f"- model `{identity.model}`: `{canonical(used['model'])}`"
-        + (f", and what a search found: `{canonical(used['found'])}`" if used.get("found") else ""),
+        + (
+            f", and the parameters from a search: `{canonical(used['found'])}`"
+            if used.get("found")
+            else ""
+        ),
         f"- level of the remedy: {board['level']}; seed {identity.seed}",
         _fitted(made),
-        *(f"- the library said: {note}" for note in made.notes),
+        *(f"- warning of the library: {note}" for note in made.notes),
         "## Probability and decision",
         _corrected(made),
         (
             f"A row is decided positive by the policy `{rule.policy}`:"
-            f" {rule.told}{_threshold(made)}. Correction and threshold come from the scores of"
-            " held-out rows, by models that were fitted on fewer rows than the champion was."
+            f" {rule.description}{_threshold(made)}. Correction and threshold come from the scores"
+            " of held-out rows, by models that were fitted on fewer rows than the champion was."
         ),
-        "## What it has shown",
+        "## Results",
         (
-            "The champion itself was tested on nothing: it has seen all rows. The numbers are"
-            f" those of its cell, whose models were fitted and tested in {board['folds']:.0f} folds"
-            f" (`{canonical(facts['split'])}`), with {level} intervals."
+            "The champion itself was not tested: no row was left out of it. The numbers are those"
+            " of its combination, whose models were fitted and tested in"
+            f" {board['folds']:.0f} folds (`{canonical(facts['split'])}`), with {level} intervals."
         ),
         _table(
             ["measure", "value", f"{level} interval"],
@@ -160,31 +164,31 @@ def card(made: Candidate, shown: CardFacts, outcome: ContestResult, *, replaced:
             ],
         ),
         _decided(shown),
-        _against_nothing(board),
-        f"**How it became champion.** {outcome.told}"
+        _against_baseline(board),
+        f"**How it became champion.** {outcome.message}"
         + (" It was promoted with --replace." if replaced else ""),
         "## Intended use",
         (
             f"Rows like those of {identity.dataset}: the same columns with the same meaning, drawn"
             " the same way, with about the same share of positives. The probability serves"
-            " decisions with other costs than those in mind here; the decision serves the policy"
+            " decisions with other costs than those used here; the decision serves the policy"
             " above."
         ),
         "## Limits",
         (
             "- Where the share of positives or the meaning of a column changes, the probabilities"
-            " are off and nothing here notices. Compare them with what comes true."
+            " are wrong, and nothing here detects it. Compare them with the outcomes."
         ),
         (
-            "- The cell was chosen for its result among several, so the result is a little too good"
-            " on average."
+            "- The combination was chosen among several for its result, so the result is slightly"
+            " too good on average."
         ),
-        "- A label that was not among those fitted on counts as a missing value.",
-        "- Nothing here has looked at groups of people: fairness is not checked.",
+        "- A category that was not in the training rows counts as a missing value.",
+        "- Groups of people were not compared: fairness is not checked.",
         *_of_kind(made),
         "## Files",
         (
-            f"The model is kept in {FORMATS[champion.format]} All else is JSON and Parquet."
+            f"The model is kept in {FORMATS[champion.format]} The other files are JSON and Parquet."
             " MLflow's own loader imports the scoring code that is kept beside the model; `python"
             " -m counterpoise score` uses that of its own repository. The folder also holds some"
             " rows of the table as an example of a request."
@@ -208,52 +212,56 @@ def _kinds(made: Candidate) -> str:
     return ", ".join(f"{kinds.count(kind)} {text}" for kind, text in names.items() if kind in kinds)
 
 
-def _defects(facts: dict[str, Any]) -> str:
+def _data_checks(facts: dict[str, Any]) -> str:
     serious = [
         f["kind"]
         for f in facts.get("defects", {}).get("findings", [])
         if f["severity"] == "serious"
     ]
-    return f" Serious defects of the table: {', '.join(dict.fromkeys(serious))}." if serious else ""
+    return (
+        f" Serious findings of the data checks: {', '.join(dict.fromkeys(serious))}."
+        if serious
+        else ""
+    )
 
 
 def _fitted(made: Candidate) -> str:
     facts = made.champion.identity.facts
-    told = (
+    text = (
         f"- fitted on {facts['rows_fitted']:,.0f} rows, {facts['positives_fitted']:,.0f} of them"
         f" positive, made from {made.rows - made.validation:,} rows"
     )
     if made.validation:
         return (
-            f"{told}; {made.validation:,} rows stayed out of the fit, since the model stops early"
+            f"{text}; {made.validation:,} rows stayed out of the fit, since the model stops early"
             " or searches on them"
         )
-    return f"{told}, which are all rows of the table"
+    return f"{text}, which are all rows of the table"
 
 
 def _corrected(made: Candidate) -> str:
-    right = made.champion.calibrator
+    calibrator = made.champion.calibrator
     return {
         "none": (
-            "The probability is the model's own score: nothing was done to its rows or weights."
+            "The probability is the model's own score: its rows and weights were not changed."
         ),
         "exact": (
-            "The probability is the score put right by the formula for odds multiplied by"
-            f" {right.factor:.4g}."
+            "The probability is the score recalibrated by the formula for odds multiplied by"
+            f" {calibrator.factor:.4g}."
         ),
         "approximate": (
-            "The probability is the score put right by the formula for odds multiplied by"
-            f" {right.factor:.4g}, which holds about."
+            "The probability is the score recalibrated by the formula for odds multiplied by"
+            f" {calibrator.factor:.4g}, which holds approximately."
         ),
         "sigmoid": (
-            f"The probability is the score put right by a sigmoid (log odds times {right.slope:.4g}"
-            f" plus {right.intercept:.4g}), fitted on held-out scores."
+            "The probability is the score recalibrated by a sigmoid (log odds times"
+            f" {calibrator.slope:.4g} plus {calibrator.intercept:.4g}), fitted on held-out scores."
         ),
         "isotonic": (
-            "The probability is the score put right by isotonic regression on held-out scores,"
+            "The probability is the score recalibrated by isotonic regression on held-out scores,"
             " which makes ties."
         ),
-    }[right.kind]
+    }[calibrator.kind]
 
 
 def _threshold(made: Candidate) -> str:
@@ -266,7 +274,7 @@ def _threshold(made: Candidate) -> str:
 def _decided(shown: CardFacts) -> str:
     row = shown.decision
     if missing(row.get("tp")):
-        return f"At the policy `{row['policy']}` the evaluation decided nothing: {row['reason']}."
+        return f"At the policy `{row['policy']}` the evaluation has no decisions: {row['reason']}."
     counts = ", ".join(f"{int(row[name]):,} {text}" for name, text in COUNTS.items())
     names = ("precision", "recall", "specificity", "f1", "mcc", "expected_cost")
     rates = ", ".join(
@@ -275,17 +283,17 @@ def _decided(shown: CardFacts) -> str:
     return f"Decisions at the policy `{row['policy']}`, summed over folds: {counts}; {rates}."
 
 
-def _against_nothing(board: dict[str, Any]) -> str:
+def _against_baseline(board: dict[str, Any]) -> str:
     """The comparison with the baseline, in one sentence."""
     if missing(board.get("delta_plain")):
         return (
             ""
             if board["level"] != "none"
-            else "It does nothing about the imbalance but choose a threshold."
+            else "It is the baseline: only its threshold takes the imbalance into account."
         )
     low, high = board["delta_plain_low"], board["delta_plain_high"]
     return (
-        f"Against doing nothing with {board['plain_model']}: {signed(board['delta_plain'])} in"
+        f"Difference from the baseline {board['plain_model']}: {signed(board['delta_plain'])} in"
         f" average precision ({interval(low, high, signed)}); verdict: {board['verdict']}."
     )
 
@@ -294,7 +302,9 @@ def _of_kind(made: Candidate) -> list[str]:
     """Limits that follow from the kind of model."""
     kind = made.champion.kind
     if kind in ("nearest_neighbors", "svm"):
-        return ["- The model holds rows of the table themselves: whoever has the file has them."]
+        return [
+            "- The model holds rows of the table themselves: whoever has the file has these rows."
+        ]
     if kind in ("autoencoder", "isolation_forest"):
         return ["- The score says how unusual a row is; its probability is a sigmoid of that."]
     return []

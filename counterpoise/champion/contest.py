@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.champion.bundle import Champion, digests
-from counterpoise.champion.evidence import Difference, Evidence, difference, kept
+from counterpoise.champion.evidence import Difference, Evidence, difference, fold_scores_of
 from counterpoise.champion.schema import ScoringNotes
 from counterpoise.core.errors import TableError
 from counterpoise.core.types import Index
@@ -23,7 +23,7 @@ from counterpoise.data.tables import Table, frame_of
 from counterpoise.evaluation.fold_scores import FoldScores
 from counterpoise.evaluation.summary import interval, number, signed
 
-LEAST_POSITIVES = 50
+MIN_POSITIVES = 50
 """Positives that the compared rows need; with fewer, the interval is too wide to be useful."""
 
 Kind = Literal["first", "same", "better", "not better", "not comparable"]
@@ -36,14 +36,14 @@ class ContestResult:
     Attributes
     ----------
     kind : {"first", "same", "better", "not better", "not comparable"}
-    told : str
-        The message, with numbers.
+    message : str
+        The outcome in words, with numbers.
     difference : Difference or None
         None where nothing was compared.
     """
 
     kind: Kind
-    told: str
+    message: str
     difference: Difference | None = None
 
     @property
@@ -81,7 +81,7 @@ def judge(
     -------
     ContestResult
         "better" where the 95 % interval of the difference in average precision lies above 0.
-        "not comparable" where the champion cannot score the table, or fewer than `LEAST_POSITIVES`
+        "not comparable" where the champion cannot score the table, or fewer than `MIN_POSITIVES`
         positives are new to it.
     """
     if present is None:
@@ -92,13 +92,17 @@ def judge(
             "same", f"{name} is the champion already (threshold policy {present.rule.policy})."
         )
     if (theirs.table, theirs.split) == (evidence.table, evidence.split):
-        found = difference(
-            evidence.folds, kept(present.heldout, evidence.parts), evidence.parts, evidence.y, seed
+        gap = difference(
+            evidence.folds,
+            fold_scores_of(present.heldout, evidence.parts),
+            evidence.parts,
+            evidence.y,
+            seed,
         )
         return _outcome(
             name,
             present,
-            found,
+            gap,
             f"the {len(np.unique(present.heldout['row'])):,} rows of the same split",
         )
     try:
@@ -109,41 +113,41 @@ def judge(
             f"{name} cannot be compared with the champion {theirs.cell}: {error.what} {WAY_OUT}",
         )
     positives = int(table.y[fresh].sum())
-    if positives < LEAST_POSITIVES:
+    if positives < MIN_POSITIVES:
         return ContestResult(
             "not comparable",
             f"{name} cannot be compared with the champion {theirs.cell}, which was made from"
             f" another table or tested on another split: of the tested rows, {len(fresh):,} are new"
-            f" to it, {positives:,} of them positive, and it takes {LEAST_POSITIVES}. {WAY_OUT}",
+            f" to it, {positives:,} of them positive, and {MIN_POSITIVES} are needed. {WAY_OUT}",
         )
-    found = difference(mine, champions, _parts_of(evidence.parts, fresh), table.y, seed)
+    gap = difference(mine, champions, _parts_of(evidence.parts, fresh), table.y, seed)
     rows = (
         f"the {len(fresh):,} tested rows that the champion was not made from ({positives:,}"
         " positives)"
     )
-    return _outcome(name, present, found, rows)
+    return _outcome(name, present, gap, rows)
 
 
 WAY_OUT = (
-    "Wait for more rows, or promote it in any case with --replace, which the card and the version's"
-    " tags will tell."
+    "Wait for more rows, or promote it anyway with --replace; the card and the version's tags"
+    " record that."
 )
 
 
-def _outcome(name: str, present: Champion, found: Difference, rows: str) -> ContestResult:
+def _outcome(name: str, present: Champion, gap: Difference, rows: str) -> ContestResult:
     numbers = (
-        f"average precision {number(found.one)} against {number(found.other)}, a difference of"
-        f" {signed(found.value)} ({interval(found.low, found.high, signed)}), on {rows}"
+        f"average precision {number(gap.one)} against {number(gap.other)}, a difference of"
+        f" {signed(gap.value)} ({interval(gap.low, gap.high, signed)}), on {rows}"
     )
-    if found.low > 0:
+    if gap.low > 0:
         return ContestResult(
-            "better", f"{name} beats the champion {present.identity.cell}: {numbers}.", found
+            "better", f"{name} beats the champion {present.identity.cell}: {numbers}.", gap
         )
     champion = present.identity.cell
     return ContestResult(
         "not better",
         f"{name} does not beat the champion {champion}: {numbers}; it takes an interval above 0.",
-        found,
+        gap,
     )
 
 
@@ -168,14 +172,14 @@ def _on_fresh_rows(
     return fresh, mine, champions
 
 
-def rows_beyond(found: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def rows_beyond(hashes: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Mark the rows that are not among the known ones, with duplicates counted.
 
     Of three duplicates of which two are known, the last one is marked.
 
     Parameters
     ----------
-    found : ndarray of shape (n,), uint64
+    hashes : ndarray of shape (n,), uint64
         Hashes of the rows (`digests`).
     known : ndarray of shape (m,), uint64
         Hashes of the known rows.
@@ -186,8 +190,8 @@ def rows_beyond(found: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray
         True where a row occurs more often so far than it is known.
     """
     # a stable sort keeps duplicates in the order of the table, so the surplus ones come last
-    order = np.argsort(found, kind="stable")
-    ordered = found[order]
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
     starts = np.searchsorted(ordered, ordered, side="left")
     values, counts = np.unique(known, return_counts=True)
     at = np.minimum(np.searchsorted(values, ordered), max(len(values) - 1, 0))
@@ -196,7 +200,7 @@ def rows_beyond(found: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray
         if len(values)
         else np.zeros(len(ordered), int)
     )
-    result = np.empty(len(found), bool)
+    result = np.empty(len(hashes), bool)
     result[order] = np.arange(len(ordered)) - starts >= before
     return result
 

@@ -7,9 +7,9 @@
 | autoencoder, autoencoder_xgboost | models with an autoencoder | the same two |
 | skops | scikit-learn, imbalanced-learn, our isolation forest | JSON and arrays; types by name |
 
-A skops archive names the types that it is made of, and reading it makes instances of them. Those
-that are made here, beyond scikit-learn's and NumPy's that skops itself trusts, stand in `TRUSTED`;
-an archive with another one is not read.
+A skops archive names its types, and reading it makes instances of them. skops itself trusts those
+of scikit-learn and NumPy. `TRUSTED` lists the others that are made here; an archive with any other
+type is not read.
 """
 
 from __future__ import annotations
@@ -54,21 +54,42 @@ class Format(NamedTuple):
     save: Callable[[Any, Path], None]
     load: Callable[[Path], Any]
     needs: tuple[str, ...]
-    """Distributions that reading and scoring take."""
+    """Distributions that reading and scoring need."""
 
 
 def format_of(estimator: Any) -> str:
-    """The format in which an estimator is kept."""
+    """The format in which an estimator is saved.
+
+    Parameters
+    ----------
+    estimator : object
+
+    Returns
+    -------
+    str
+        A key of `FORMATS`.
+    """
     return OF_CLASS.get(type(estimator).__name__, "skops")
 
 
 def save(estimator: Any, folder: Path) -> str:
-    """Write a fitted estimator; returns the format.
+    """Write a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : object
+    folder : Path
+        Created where it does not exist.
+
+    Returns
+    -------
+    str
+        The format, a key of `FORMATS`.
 
     Raises
     ------
     ResultError
-        When it could be kept only in a way that runs code on load.
+        When reading it could run code.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = format_of(estimator)
@@ -77,7 +98,18 @@ def save(estimator: Any, folder: Path) -> str:
 
 
 def load(name: str, folder: Path) -> Any:
-    """What `save` wrote; it scores the same.
+    """Read an estimator that `save` wrote.
+
+    Parameters
+    ----------
+    name : str
+        The format, a key of `FORMATS`.
+    folder : Path
+
+    Returns
+    -------
+    object
+        It gives the same scores as the saved one.
 
     Raises
     ------
@@ -170,15 +202,15 @@ def _skops() -> Any:
 
 def _save_skops(estimator: Any, folder: Path) -> None:
     _skops().dump(estimator, folder / ARCHIVE, compression=zipfile.ZIP_DEFLATED)
-    _hold_against_trusted(folder)
+    _check_types(folder)
 
 
 def _load_skops(folder: Path) -> Any:
-    _hold_against_trusted(folder)
+    _check_types(folder)
     return _skops().load(folder / ARCHIVE, trusted=list(TRUSTED))
 
 
-def _hold_against_trusted(folder: Path) -> None:
+def _check_types(folder: Path) -> None:
     others = sorted(set(_skops().get_untrusted_types(file=folder / ARCHIVE)) - set(TRUSTED))
     if others:
         raise ResultError(
@@ -187,8 +219,8 @@ def _hold_against_trusted(folder: Path) -> None:
             expected="types that skops trusts, or that counterpoise/champion/estimators.py names",
             found=", ".join(others),
             todo=(
-                "name another cell with --strategy and --model; a file from elsewhere should not be"
-                " used."
+                "name another combination with --strategy and --model; a file from elsewhere should"
+                " not be used."
             ),
         )
 

@@ -20,7 +20,7 @@ from counterpoise.evaluation.fold_scores import FoldScores, fold_scores
 from counterpoise.evaluation.leaderboard import mean_of_folds
 from counterpoise.evaluation.metrics import Ranking
 
-ROUNDING = 2e-6
+ROUNDING_TOLERANCE = 2e-6
 """Tolerance of a comparison with a result on disk, which is rounded to six decimals."""
 
 
@@ -80,9 +80,9 @@ class Evidence:
             files.sha256(paths.table(dataset)),
             files.sha256(paths.split(dataset)),
         )
-        found = read.average_precision
-        if not abs(found - average_precision) <= ROUNDING:
-            raise _others(path, dataset, average_precision, found)
+        own = read.average_precision
+        if not abs(own - average_precision) <= ROUNDING_TOLERANCE:
+            raise _mismatch(path, dataset, average_precision, own)
         return read
 
     @property
@@ -142,7 +142,7 @@ class Evidence:
         return pd.concat(pieces, ignore_index=True)
 
 
-def kept(frame: pd.DataFrame, parts: Parts) -> list[FoldScores]:
+def fold_scores_of(frame: pd.DataFrame, parts: Parts) -> list[FoldScores]:
     """Turn a frame of `Evidence.frame` back into the scores of each fold.
 
     Parameters
@@ -155,7 +155,7 @@ def kept(frame: pd.DataFrame, parts: Parts) -> list[FoldScores]:
     Returns
     -------
     list of FoldScores
-        In the order of `parts`, without validation rows and recalibrated log odds.
+        In the order of `parts`, without validation rows or recalibrated log odds.
     """
     nothing = np.empty(0)
     result = []
@@ -242,7 +242,7 @@ def _by_fold(cells: list[list[FoldScores]], y: Labels, weights: NDArray[np.float
     )
 
 
-def _others(path: Path, dataset: str, expected: float, found: float) -> ResultError:
+def _mismatch(path: Path, dataset: str, expected: float, found: float) -> ResultError:
     return ResultError(
         "The scores on disk are not those that were evaluated.",
         where=str(path),

@@ -107,8 +107,8 @@ def make(
     return Candidate(champion, len(table), len(validation), refitted.notes)
 
 
-PROOF = 10_000
-"""Most rows that the saved champion scores before it is registered."""
+MAX_PROOF_ROWS = 10_000
+"""Rows that the saved champion scores before it is registered."""
 
 
 def prove(champion: Champion, folder: Path, table: Table) -> None:
@@ -121,14 +121,14 @@ def prove(champion: Champion, folder: Path, table: Table) -> None:
     folder : Path
         Where it was saved.
     table : Table
-        The table, of which up to `PROOF` rows at even distances are scored.
+        The table, of which up to `MAX_PROOF_ROWS` rows at even distances are scored.
 
     Raises
     ------
     ResultError
         When a score, probability or decision differs in any digit.
     """
-    rows = np.linspace(0, len(table) - 1, min(len(table), PROOF)).astype(np.int64)
+    rows = np.linspace(0, len(table) - 1, min(len(table), MAX_PROOF_ROWS)).astype(np.int64)
     frame = frame_of(table.X[rows], table.features, table.categories)
     for name in champion.schema.amounts:
         frame[name] = table.roles[COST + name][rows]
@@ -145,5 +145,5 @@ def prove(champion: Champion, folder: Path, table: Table) -> None:
             where=champion.identity.cell,
             expected="the same scores to the last digit",
             found=f"scores that differ by up to {np.abs(direct - saved.score).max():g}",
-            todo="name another cell, and please report this one.",
+            todo="name another combination, and please report this one.",
         )

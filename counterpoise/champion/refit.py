@@ -31,7 +31,7 @@ class Seeds(NamedTuple):
 
 
 class Refitted(NamedTuple):
-    """A fit on given rows.
+    """A fit on chosen rows.
 
     Attributes
     ----------
@@ -119,8 +119,8 @@ def refit(
     if lacking is not None:
         notes += (
             (
-                f"the device {entry.device} is not there ({lacking.found}), so that the fit was"
-                " made on the CPU"
+                f"the device {entry.device} is not there ({lacking.found}), so the fit was made on"
+                " the CPU"
             ),
         )
         print(f"\nwarning: {lacking}\nThe champion is fitted on the CPU.", file=sys.stderr)
@@ -182,24 +182,24 @@ def on_all_rows(
     train_rows, validation = np.arange(len(table)), np.empty(0, np.int64)
     try:
         if models.needs_validation(model, params.models[model]):
-            train_rows, validation = aside(table, params.split_of(dataset), seed)
+            train_rows, validation = split_validation(table, params.split_of(dataset), seed)
         return (
             refit(params, cell, table, train_rows, validation, Seeds(seed, seed), cost_margins),
             validation,
         )
     except NotApplicable as reason:
-        told = str(reason)
+        failure = str(reason)
     except (MemoryError, ArithmeticError) as error:
-        told = reason_of(error)
+        failure = reason_of(error)
     raise ResultError(
         f"The champion {strategy}/{model} cannot be fitted on all rows of {dataset}.",
         where=f"{len(table):,} rows, {int(table.y.sum()):,} positives",
-        found=told,
-        todo="name another cell with --strategy and --model.",
+        found=failure,
+        todo="name another combination with --strategy and --model.",
     )
 
 
-def aside(table: Table, scheme: AnySplit, seed: int) -> tuple[Index, Index]:
+def split_validation(table: Table, scheme: AnySplit, seed: int) -> tuple[Index, Index]:
     """Take validation rows from the table, with the share and scheme of the dataset's split.
 
     A split by time takes the latest rows, a grouped split whole groups, and any other split a
@@ -228,10 +228,10 @@ def aside(table: Table, scheme: AnySplit, seed: int) -> tuple[Index, Index]:
 
     rows, share = np.arange(len(table)), scheme.validation
     if not share:
-        raise NotApplicable("the model needs a validation slice, and split.validation gives none")
+        raise NotApplicable("the model needs validation rows, and split.validation gives none")
     if scheme.scheme in ("temporal", "prequential"):
         time = table.roles["time"]
-        # rows of the same time stay together, so the validation share may be larger than asked for
+        # rows of the same time stay together, so the validation share may exceed the configured one
         border = np.sort(time)[round(len(time) * (1 - share))]
         return rows[time < border], rows[time >= border]
     try:
@@ -245,5 +245,5 @@ def aside(table: Table, scheme: AnySplit, seed: int) -> tuple[Index, Index]:
             )
         kept, held = next(draw)
     except ValueError as error:
-        raise NotApplicable(f"no validation slice can be taken: {error}") from None
+        raise NotApplicable(f"no validation rows can be taken: {error}") from None
     return rows[kept], rows[held]

@@ -26,7 +26,7 @@ class Rule:
     ----------
     policy : {"half", "tuned", "cost"}
         The threshold rule's name in params.yaml.
-    told : str
+    description : str
         The threshold rule in words.
     threshold : float or None
         Of the model's own score, before recalibration; None where each row has its own threshold.
@@ -35,7 +35,7 @@ class Rule:
     """
 
     policy: Policy
-    told: str
+    description: str
     threshold: float | None
     costs: dict[str, Any] | None = None
 
@@ -43,8 +43,8 @@ class Rule:
     def choose(
         cls,
         policy: Policy,
-        asked: Thresholds,
-        what_costs: Costs,
+        settings: Thresholds,
+        cost_settings: Costs,
         y: Labels,
         scores: Vector,
         matrix: CostMatrix,
@@ -54,9 +54,9 @@ class Rule:
         Parameters
         ----------
         policy : {"half", "tuned", "cost"}
-        asked : Thresholds
+        settings : Thresholds
             The dataset's thresholds in params.yaml.
-        what_costs : Costs
+        cost_settings : Costs
             The dataset's misclassification costs in params.yaml.
         y : ndarray of shape (n,), int8
             Labels of the held-out rows.
@@ -75,22 +75,22 @@ class Rule:
             When a threshold has to be chosen, and all held-out rows are of one class.
         """
         if policy == "half":
-            return cls(policy, f"the score {asked.half:g}", asked.half)
-        if policy == "cost" and asked.cost == "expected":
-            told = (
+            return cls(policy, f"the score {settings.half:g}", settings.half)
+        if policy == "cost" and settings.cost == "expected":
+            description = (
                 "whatever is cheaper in expectation, by the probability and what a decision about"
                 " the row costs"
             )
-            return cls(policy, told, None, what_costs.model_dump())
+            return cls(policy, description, None, cost_settings.model_dump())
         if policy == "cost":
-            limit, told = (
+            limit, description = (
                 thresholds.empirical(y, scores, matrix),
                 "the score that costs least on held-out rows",
             )
         else:
-            limit, told = (
-                thresholds.tuned(y, scores, asked.tuned),
-                f"the score with the best {asked.tuned} on held-out rows",
+            limit, description = (
+                thresholds.tuned(y, scores, settings.tuned),
+                f"the score with the best {settings.tuned} on held-out rows",
             )
         if np.isnan(limit):
             raise ResultError(
@@ -98,7 +98,7 @@ class Rule:
                 where=policy,
                 todo="promote with `--policy half`.",
             )
-        return cls(policy, told, float(limit))
+        return cls(policy, description, float(limit))
 
     @property
     def amounts(self) -> tuple[str, ...]:
@@ -153,6 +153,23 @@ class Rule:
         Returns
         -------
         dict
-            Keyword arguments of `Rule`.
+            Written by the champion and read by `read`.
         """
-        return asdict(self)
+        content = asdict(self)
+        # the key in champion.json, which stays the same for champions of every version
+        content["told"] = content.pop("description")
+        return content
+
+    @classmethod
+    def read(cls, content: dict[str, Any]) -> Rule:
+        """The inverse of `asdict`.
+
+        Parameters
+        ----------
+        content : dict
+
+        Returns
+        -------
+        Rule
+        """
+        return cls(content["policy"], content["told"], content["threshold"], content.get("costs"))

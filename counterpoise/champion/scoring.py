@@ -259,7 +259,7 @@ def _parquet(
 
     try:
         # with pre_buffer, the whole file would be in memory
-        with pq.ParquetFile(source, pre_buffer=False, buffer_size=files.CHUNK) as file:
+        with pq.ParquetFile(source, pre_buffer=False, buffer_size=files.CHUNK_BYTES) as file:
             _columns(file.schema_arrow.names, schema, keep, str(source), told)
             wanted = [*dict.fromkeys([*schema.names, *keep])]
             batches = file.iter_batches(_batch(len(wanted)), columns=wanted)

@@ -39,16 +39,16 @@ def chosen(
     ResultError
         When no combination has a result, or the named one has none.
     ConfigurationError
-        When only one of the two names is given, or there is no such combination.
+        When only one of the two names is present, or there is no such combination.
     """
     if not (board["status"] == OK).any():
         reasons = board["reason"].dropna().unique()
         raise ResultError(
-            f"There is nothing to promote: no cell of {dataset} has a result.",
-            where=f"{len(board)} cells of the leaderboard",
-            expected=f"a cell whose status is {OK}",
+            f"There is nothing to promote: no combination of {dataset} has a result.",
+            where=f"{len(board)} combinations of the leaderboard",
+            expected=f"a combination whose status is {OK}",
             found="; ".join(map(str, reasons[:3])) or "no reason",
-            todo="mend what the reasons tell, and `dvc repro`.",
+            todo="correct what the reasons name, and run `dvc repro`.",
         )
     if strategy is None and model is None:
         won, none = (
@@ -62,9 +62,9 @@ def chosen(
         )
         if taken is None:
             raise ResultError(
-                "There is nothing to promote: no cell has an average precision.",
+                "There is nothing to promote: no combination has an average precision.",
                 where=dataset,
-                todo="look at the reasons in the report, or name a cell.",
+                todo="look at the reasons in the report, or name a combination.",
             )
         return taken.strategy, taken.model
     return _named(board, dataset, strategy, model)
@@ -73,7 +73,7 @@ def chosen(
 def _named(board: pd.DataFrame, dataset: str, strategy: str | None, model: str | None) -> Cell:
     if strategy is None or model is None:
         raise ConfigurationError(
-            "A cell is named by both its strategy and its model.",
+            "A combination is named by both its strategy and its model.",
             where="the command line",
             expected="--strategy and --model, or neither",
             found="--strategy alone" if model is None else "--model alone",
@@ -83,7 +83,7 @@ def _named(board: pd.DataFrame, dataset: str, strategy: str | None, model: str |
     if mine.empty:
         cells = [f"{row.strategy}/{row.model}" for row in board.itertuples()]
         raise unknown(
-            f"There is no cell {strategy}/{model} of {dataset}",
+            f"There is no combination {strategy}/{model} of {dataset}",
             f"{strategy}/{model}",
             cells,
             where="the leaderboard",
@@ -92,10 +92,10 @@ def _named(board: pd.DataFrame, dataset: str, strategy: str | None, model: str |
     row = mine.iloc[0]
     if row["status"] != OK:
         raise ResultError(
-            f"The cell {strategy}/{model} of {dataset} has no result.",
+            f"The combination {strategy}/{model} of {dataset} has no result.",
             where="the leaderboard",
             expected=f"status {OK}",
             found=f"{row['status']}: {row['reason']}",
-            todo="name another cell, or mend what the reason tells.",
+            todo="name another combination, or correct what the reason names.",
         )
     return strategy, model

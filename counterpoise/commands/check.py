@@ -34,11 +34,11 @@ def passes(params: Params) -> bool:
     from counterpoise.commands import validation
     from counterpoise.engine import devices
 
-    found = list(validation.problems(params))
-    for mistake in found:
+    mistakes = list(validation.problems(params))
+    for mistake in mistakes:
         print(f"\nerror: {mistake}", file=sys.stderr)
-    if found:
-        errors = "1 error" if len(found) == 1 else f"{len(found)} errors"
+    if mistakes:
+        errors = "1 error" if len(mistakes) == 1 else f"{len(mistakes)} errors"
         print(f"\n{errors} found; no results were changed.", file=sys.stderr)
         return False
     if NONE not in params.strategies:
@@ -47,7 +47,7 @@ def passes(params: Params) -> bool:
             " with"
         )
     for lacking in validation.missing_devices(params):
-        print(f"\nwarning: {lacking}\nFitted on this machine, its cells fail.\n", file=sys.stderr)
+        print(f"\nwarning: {lacking}\nOn this machine, its fits fail.\n", file=sys.stderr)
     if any(model.device == AUTO for model in params.models.values()):
         print(f"device: {AUTO} is {devices.resolved(AUTO)} on this machine")
     print(

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 # scikit-learn and mlflow take seconds to import. Functions import them when they need them, so that
 # a mistake in the command line is reported at once.
 
-EXAMPLES = 5
-"""The number of rows of the table that the registered model stores as an input example."""
+EXAMPLE_ROWS = 5
+"""Rows of the table that the registered model stores as an input example."""
 
 
 def identity_of(made: RunManifest, cell: tuple[str, str], table: str, split: str) -> Identity:
@@ -148,9 +148,9 @@ def promote(
         outcome = judge(identity.cell, identity.cell_key, evidence, table, present, seed)
         if before is not None and present is None:
             outcome = _unread(identity.cell, before.version)
-        print(outcome.told)
+        print(outcome.message)
         if not (outcome.wins or replace):
-            return f"{name}: the champion stays, nothing is registered"
+            return f"{name}: the champion stays; nothing is registered"
         champion = make(made.params, identity, table, evidence, matrix, policy)
         with tempfile.TemporaryDirectory(prefix="counterpoise-") as place:
             bundle = Path(place) / "bundle"
@@ -167,14 +167,14 @@ def promote(
             )
             version = registry.register(entry)
     rule = champion.champion.rule
-    told = (
+    threshold = (
         f"a score of {rule.threshold:.6g}"
         if rule.threshold is not None
-        else "a threshold of each row's own"
+        else "each row's own threshold"
     )
     return (
         f"{name}: {identity.cell} is the champion now, {version.name} version {version.version} at"
-        f" {registry.store.shown}; it decides by {told} (policy {policy})"
+        f" {registry.store.shown}; it decides by {threshold} (policy {policy})"
     )
 
 
@@ -209,17 +209,17 @@ def example(champion: Champion, table: Table) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        At most `EXAMPLES` rows under the column names of the champion's schema; categories are
+        At most `EXAMPLE_ROWS` rows under the column names of the champion's schema; categories are
         texts.
     """
     from counterpoise.data.tables import COST, frame_of
 
-    frame = frame_of(table.X[:EXAMPLES], table.features, table.categories)
+    frame = frame_of(table.X[:EXAMPLE_ROWS], table.features, table.categories)
     # the model's signature in MLflow has strings where the table has categories
     for name in champion.schema.texts:
         frame[name] = frame[name].astype(object)
     for name in champion.schema.amounts:
-        frame[name] = table.roles[COST + name][:EXAMPLES]
+        frame[name] = table.roles[COST + name][:EXAMPLE_ROWS]
     return frame[list(champion.schema.names)]
 
 
@@ -244,12 +244,12 @@ def metrics(shown: CardFacts, policy: Policy, outcome: ContestResult) -> dict[st
     from counterpoise.champion.card import MEASURES
     from counterpoise.evaluation.summary import missing
 
-    found = {
+    numbers = {
         f"{name}{end}": shown.board[f"{name}{end}"]
         for name in MEASURES
         for end in ("", "_low", "_high")
     }
-    found |= {
+    numbers |= {
         f"{policy}.{name}": shown.decision[name]
         for name in (
             "threshold",
@@ -265,12 +265,12 @@ def metrics(shown: CardFacts, policy: Policy, outcome: ContestResult) -> dict[st
         )
     }
     if outcome.difference is not None:
-        found |= {
+        numbers |= {
             "delta_champion": outcome.difference.value,
             "delta_champion_low": outcome.difference.low,
             "delta_champion_high": outcome.difference.high,
         }
-    return {name: float(value) for name, value in found.items() if not missing(value)}
+    return {name: float(value) for name, value in numbers.items() if not missing(value)}
 
 
 def tags(made: Candidate, outcome: ContestResult, *, replaced: bool) -> dict[str, str]:
@@ -346,7 +346,7 @@ def main() -> int:
     parser.add_argument("dataset", help="a key of params.yaml: datasets")
     parser.add_argument(
         "--strategy",
-        help="with --model: the cell to promote, instead of the one the report tells to use",
+        help="with --model: the combination to promote, instead of the recommended one",
     )
     parser.add_argument("--model", help="with --strategy")
     parser.add_argument(
@@ -358,29 +358,29 @@ def main() -> int:
     parser.add_argument(
         "--replace",
         action="store_true",
-        help="promote it even if it does not beat the present champion; the card tells so",
+        help="promote it even if it does not beat the present champion; the card records it",
     )
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     params = config.load()
-    params.dataset(asked.dataset)
+    params.dataset(arguments.dataset)
     target = store.chosen(os.environ)
-    made = manifest.read(asked.dataset)
+    made = manifest.read(arguments.dataset)
     if changed_since(made, params):
         print(
-            f"{asked.dataset}: {paths.PARAMS} has changed since; the champion is made as its"
+            f"{arguments.dataset}: {paths.PARAMS} has changed since; the champion is made as its"
             " results were"
         )
     from counterpoise.tracking.registry import Registry
 
-    registry = Registry(store=target, dataset=asked.dataset)
+    registry = Registry(store=target, dataset=arguments.dataset)
     print(
         promote(
             made,
             registry,
-            strategy=asked.strategy,
-            model=asked.model,
-            policy=asked.policy,
-            replace=asked.replace,
+            strategy=arguments.strategy,
+            model=arguments.model,
+            policy=arguments.policy,
+            replace=arguments.replace,
         )
     )
     return 0

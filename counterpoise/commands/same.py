@@ -75,15 +75,15 @@ def of_tables(a: bytes, b: bytes) -> Iterator[str]:
     if len(one) != len(other):
         yield f"{len(one) - 1} rows against {len(other) - 1}"
     measured = {k for k, column in enumerate(header) if MEASURED_COLUMN.fullmatch(column)}
-    alike = len(one) == len(other)
+    equal = len(one) == len(other)
     for line, (row, match) in enumerate(zip(one, other, strict=False)):
-        for k, (value, found) in enumerate(zip_longest(row, match)):
-            if value != found and k not in measured:
-                alike = False
+        for k, (value, expected) in enumerate(zip_longest(row, match)):
+            if value != expected and k not in measured:
+                equal = False
                 column = header[k] if k < len(header) else f"column {k + 1}"
-                yield f"row {line} ({', '.join(row[:3])}), {column}: {value!r} against {found!r}"
+                yield f"row {line} ({', '.join(row[:3])}), {column}: {value!r} against {expected!r}"
     # equal fields that are written differently, such as with other quotes
-    if alike and not measured:
+    if equal and not measured:
         yield from of_bytes(a, b)
 
 
@@ -147,8 +147,8 @@ def main() -> int:
     if not _names(arguments.a) | _names(arguments.b):
         print("error: both folders are empty", file=sys.stderr)
         return 2
-    found = list(differences(arguments.a, arguments.b))
-    for line in found:
+    lines = list(differences(arguments.a, arguments.b))
+    for line in lines:
         print(line)
-    print(f"{len(found)} differences" if found else "the same, measured values apart")
-    return 1 if found else 0
+    print(f"{len(lines)} differences" if lines else "the same, measured values apart")
+    return 1 if lines else 0

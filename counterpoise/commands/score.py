@@ -37,8 +37,7 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "champion",
-        help="a dataset, whose champion is meant; or models:/NAME@ALIAS; or a model's folder",
+        "champion", help="a dataset, for its champion; or models:/NAME@ALIAS; or a model's folder"
     )
     parser.add_argument(
         "input", type=Path, help="a .csv or .parquet file with the columns that the model needs"
@@ -51,30 +50,30 @@ def main() -> int:
         metavar="COLUMN",
         help="columns of the input to write before `probability` and `decision`",
     )
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     from counterpoise.champion.bundle import Champion
     from counterpoise.champion.scoring import score_file
     from counterpoise.tracking import registry
 
     with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
-        if Path(asked.champion).is_dir():
-            place = registry.inside(Path(asked.champion))
+        if Path(arguments.champion).is_dir():
+            place = registry.inside(Path(arguments.champion))
         else:
-            named = asked.champion.startswith("models:/")
+            named = arguments.champion.startswith("models:/")
             uri = (
-                asked.champion
+                arguments.champion
                 if named
-                else f"models:/{registry.name_of(asked.champion)}@{registry.ALIAS}"
+                else f"models:/{registry.name_of(arguments.champion)}@{registry.ALIAS}"
             )
             place = registry.fetch(uri, store.chosen(os.environ), Path(folder))
         champion = Champion.load(place)
-    told = score_file(champion, asked.input, asked.output, asked.keep)
-    if told.left_out:
-        print(f"left out: {', '.join(told.left_out)}", file=sys.stderr)
-    for line in told.noted.told:
-        print(f"warning: {line}", file=sys.stderr)
+    result = score_file(champion, arguments.input, arguments.output, arguments.keep)
+    if result.left_out:
+        print(f"left out: {', '.join(result.left_out)}", file=sys.stderr)
+    for message in result.noted.told:
+        print(f"warning: {message}", file=sys.stderr)
     print(
-        f"{asked.output}: {told.rows:,} rows scored by {champion.identity.cell} of"
-        f" {champion.identity.dataset}, {told.positive:,} decided positive"
+        f"{arguments.output}: {result.rows:,} rows scored by {champion.identity.cell} of"
+        f" {champion.identity.dataset}, {result.positive:,} decided positive"
     )
     return 0

@@ -64,15 +64,15 @@ def _budgets(params: Params) -> Iterator[ConfigurationError]:
             continue
         one, other = (key, plain) if params.models[plain].search is None else (plain, key)
         yield ConfigurationError(
-            "A remedy and doing nothing need the same budget of trials.",
+            "A remedy and its baseline need the same budget of trials.",
             where=f"{paths.PARAMS}: models.{other}",
             expected=(
                 f"a `search` of as many trials as {one} has, since {key} is compared with {plain}"
             ),
             found="no `search`",
             todo=(
-                f"give {other} a `search` too (of ordinary parameters, for doing nothing), or take"
-                f" that of {one} out."
+                f"give {other} a `search` too (of ordinary parameters, for the baseline), or"
+                f" remove that of {one}."
             ),
         )
 
@@ -112,8 +112,8 @@ def _dataset(params: Params, name: str) -> None:
             "A dataset's `path` names no file.",
             where=f"{where}.path",
             expected=(
-                "a .csv or .parquet file of your own, or the dataset's card where `source` says"
-                " where the bytes are"
+                "a .csv or .parquet file of your own, or the dataset's card where `source` names"
+                " the origin of the bytes"
             ),
             found=entry.path,
             todo="correct the path; a colleague's file comes with `dvc pull`.",
@@ -134,11 +134,11 @@ def _dataset(params: Params, name: str) -> None:
     try:
         table, _ = fetch(name, entry, download=False)
     except sources.NotHere as missing:
-        print(f"{name}: {missing} is not on this machine yet, so its table was not looked at")
+        print(f"{name}: {missing} is not on this machine yet, so its table was not checked")
         return
     parts = splitters.split(table, params.split_of(name), params.seed, name)
     costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
-    if entry.defects == "fail":
+    if entry.data_checks == "fail":
         report = all_checks.find(
             table, parts.compared, params.split_of(name).scheme, params.seed, name, labels=False
         )

@@ -24,7 +24,7 @@ def requirements() -> str:
         return LOCK.read_text(encoding="utf-8")
     from importlib import metadata
 
-    found = {
+    versions = {
         re.sub(r"[-_.]+", "-", one.name).lower(): one.version for one in metadata.distributions()
     }
-    return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()))
+    return "".join(f"{name}=={version}\n" for name, version in sorted(versions.items()))

@@ -4,7 +4,7 @@
      |-- ConfigurationError   the settings ask for something that does not exist or is invalid
      |-- SourceError          a dataset's bytes cannot be obtained, or have another checksum
      |-- TableError           the bytes are no table that can be learned from
-     |-- SplitError           the table cannot be split as asked
+     |-- SplitError           the table cannot be split by its scheme
      |-- ResultError          a result of an earlier stage is missing or does not fit
      |-- StorageError         a result cannot be written, or a store cannot be reached
      |-- DeviceError          the device that a model asks for is missing
@@ -87,7 +87,7 @@ class TableError(CounterpoiseError):
 
 
 class SplitError(CounterpoiseError):
-    """The table cannot be split as asked."""
+    """The table cannot be split by its scheme."""
 
 
 class ResultError(CounterpoiseError):
@@ -122,8 +122,7 @@ class LibraryError(CounterpoiseError):
         LibraryError
         """
         return cls(
-            f"The library {(error.name or 'that is asked for').partition('.')[0]} is not"
-            " installed.",
+            f"The library {(error.name or 'that is required').partition('.')[0]} is not installed.",
             expected="an environment with all of requirements.lock",
             found=str(error),
             todo="`pip install -r requirements.lock` in the environment that runs this.",

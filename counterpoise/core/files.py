@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-CHUNK = 1 << 20
-"""Bytes that are read at a time."""
-TAIL, DIGEST = 8, 32
-"""Sizes in bytes: of what follows the footer of a Parquet file (the footer's length and a magic
-number), and of the digest that we put before the footer.
+CHUNK_BYTES = 1 << 20
+"""Read at a time."""
+TAIL_BYTES, DIGEST_BYTES = 8, 32
+"""What follows the footer of a Parquet file (the footer's length and a magic number), and the
+digest that we put before the footer.
 """
 DECIMALS = 6
 """Decimals of every number in a CSV or JSON result; more would suggest a precision that no dataset
@@ -108,7 +108,7 @@ def write_json(path: Path, content: Any) -> None:
     Raises
     ------
     ValueError
-        When the content holds an infinity, which JSON has not.
+        When the content holds an infinity, which JSON cannot express.
     StorageError
         When the disk is full.
     """
@@ -293,30 +293,30 @@ def _parquet_digest(file: IO[bytes], gap: int) -> tuple[int, bytes]:
     fifty changes what is read without an error.
     """
     size = file.seek(0, os.SEEK_END)
-    file.seek(max(size - TAIL, 0))
-    footer = size - TAIL - int.from_bytes(file.read(4), "little")
+    file.seek(max(size - TAIL_BYTES, 0))
+    footer = size - TAIL_BYTES - int.from_bytes(file.read(4), "little")
     total = hashlib.sha256()
     for start, end in ((0, footer - gap), (footer, size)):
         file.seek(max(start, 0))
-        for left in range(end - start, 0, -CHUNK):
-            total.update(file.read(min(left, CHUNK)))
+        for left in range(end - start, 0, -CHUNK_BYTES):
+            total.update(file.read(min(left, CHUNK_BYTES)))
     return footer, total.digest()
 
 
 def _write_digest(file: IO[bytes]) -> None:
     """Put the digest of a Parquet file before its footer, which readers of Parquet skip."""
-    start, found = _parquet_digest(file, 0)
+    start, checksum = _parquet_digest(file, 0)
     file.seek(start)
     footer = file.read()
     file.seek(start)
-    file.write(found + footer)
+    file.write(checksum + footer)
 
 
 def _verify_digest(path: Path) -> None:
     with _present(path).open("rb") as file:
-        start, found = _parquet_digest(file, DIGEST)
-        file.seek(max(start - DIGEST, 0))
-        if start >= DIGEST and file.read(DIGEST) == found:
+        start, checksum = _parquet_digest(file, DIGEST_BYTES)
+        file.seek(max(start - DIGEST_BYTES, 0))
+        if start >= DIGEST_BYTES and file.read(DIGEST_BYTES) == checksum:
             return
     raise ResultError(
         "A result is damaged.",
@@ -407,7 +407,7 @@ def sha256(path: Path, progress: Callable[[int], object] | None = None) -> str:
     """
     total = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(CHUNK_BYTES):
             total.update(chunk)
             if progress is not None:
                 progress(len(chunk))

@@ -48,7 +48,7 @@ def reason_of(error: Exception) -> str:
     """
     text = one_line(str(error).partition("\nStack trace:")[0])
     text = re.sub(
-        r"\{('[^{}:]*')\}", lambda found: f"{{{', '.join(sorted(found[1].split(', ')))}}}", text
+        r"\{('[^{}:]*')\}", lambda match: f"{{{', '.join(sorted(match[1].split(', ')))}}}", text
     )
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
 

@@ -128,7 +128,7 @@ def _sum(file: File, path: Path) -> str:
         total = hashlib.sha256()
         try:
             with _packed(path, file.member) as stream:
-                while chunk := stream.read(files.CHUNK):
+                while chunk := stream.read(files.CHUNK_BYTES):
                     total.update(chunk)
                     bar.update(len(chunk))
         except (OSError, EOFError, zlib.error, tarfile.TarError) as error:

@@ -62,7 +62,7 @@ def of_arrays(*arrays: np.ndarray) -> str:
     parts: list[bytes | str | memoryview] = []
     for array in arrays:
         whole = np.ascontiguousarray(array)
-        # the type and the shape tell arrays of equal bytes apart; empty arrays cannot be cast
+        # the type and the shape distinguish arrays of equal bytes; empty arrays cannot be cast
         parts += [str((whole.dtype.str, whole.shape)), whole.data.cast("B") if whole.size else b""]
     return files.digest(*parts)
 

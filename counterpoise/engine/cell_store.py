@@ -134,7 +134,7 @@ def unpack(key: str, data: bytes) -> StoredObject:
         known = json.loads(content.pop(FACTS))
         if known["key"] != key:
             raise ValueError("it belongs to another key")  # noqa: TRY301
-        arrays = {name.removesuffix(ARRAY): _array(found) for name, found in content.items()}
+        arrays = {name.removesuffix(ARRAY): _array(member) for name, member in content.items()}
         return StoredObject(arrays, dict(known["facts"]))
     # the checksum is valid, so the content was written so and not damaged
     except Exception as error:
@@ -242,12 +242,12 @@ class CellStore:
         Returns
         -------
         set of str
-            The keys found. An object may still turn out malformed when it is read.
+            The keys present. An object may still turn out malformed when it is read.
         """
-        found = {key for key in keys if self._path(key).is_file()}
-        if self.shared is not None and (missing := set(keys) - found):
-            found |= missing & self.shared.keys()
-        return found
+        present = {key for key in keys if self._path(key).is_file()}
+        if self.shared is not None and (missing := set(keys) - present):
+            present |= missing & self.shared.keys()
+        return present
 
     def fetch(self, keys: Collection[str]) -> None:
         """Copy objects that only the shared store has into the folder, several at a time.
@@ -326,18 +326,18 @@ class CellStore:
 
     def _tidy(self) -> None:
         """Remove leftovers of interrupted writes, and old objects over the size limit."""
-        found: list[tuple[int, int, Path]] = []
+        objects: list[tuple[int, int, Path]] = []
         for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
             with suppress(FileNotFoundError):  # removed by another process
                 status = path.stat()
                 if path.suffix == ".cell":
-                    found.append((status.st_mtime_ns, status.st_size, path))
+                    objects.append((status.st_mtime_ns, status.st_size, path))
                 elif (
                     path.suffix == ".part" and time.time() - status.st_mtime > PART_LIFETIME_SECONDS
                 ):
                     path.unlink()
-        excess = sum(size for _, size, _ in found) - self.limit_bytes
-        for _, size, path in sorted(found):
+        excess = sum(size for _, size, _ in objects) - self.limit_bytes
+        for _, size, path in sorted(objects):
             if excess <= 0:
                 break
             path.unlink(missing_ok=True)
@@ -377,7 +377,7 @@ def _limit_bytes(text: str) -> int:
         gib = math.nan
     if not 0 < gib < math.inf:
         raise ConfigurationError(
-            f"{LIMIT_VARIABLE} is no size.",
+            f"{LIMIT_VARIABLE} is not a size.",
             where=f"the environment variable {LIMIT_VARIABLE}",
             expected="a number of GiB above 0, such as 0.5 or 20",
             found=repr(text),

@@ -130,7 +130,7 @@ def side_by_side(do: Callable[[Job], Any], jobs: Iterable[Job]) -> Iterator[tupl
                 job, worker = running.pop(future)
                 error = future.exception()
                 if error is not None and not isinstance(error, KilledWorker):
-                    raise _not_alike([f"worker {worker}: {reason_of(error)}"])
+                    raise _mismatch([f"worker {worker}: {reason_of(error)}"])
                 yield job, Killed(OUT_OF_MEMORY) if error else future.result()
         sent.clear()
 
@@ -281,7 +281,7 @@ def _same_everywhere(client: Client) -> dict[str, str]:
     if wrong := [
         f"{name}: {text}" for name, answer in there.items() if (text := _differing(here, answer))
     ]:
-        raise _not_alike(wrong)
+        raise _mismatch(wrong)
     return here
 
 
@@ -296,10 +296,10 @@ def _differing(here: dict[str, str], there: Any) -> str:
     )
 
 
-def _not_alike(wrong: list[str]) -> ClusterError:
+def _mismatch(wrong: list[str]) -> ClusterError:
     found = "\n            ".join(wrong[:5] + [f"and {len(wrong) - 5} more"] * (len(wrong) > 5))
     return _error(
-        "The Dask cluster has not the packages that this process has.",
+        "The packages on the Dask cluster differ from those of this process.",
         "the same versions and the same code everywhere",
         found,
         "install requirements-cluster.lock for the scheduler and the workers, put this repository "

@@ -19,8 +19,8 @@ from counterpoise.core.outcome import reason_of
 
 
 @cache
-def answering(device: str) -> str:
-    """Find the device that XGBoost uses when it is asked for this one.
+def device_used(device: str) -> str:
+    """Find the device that XGBoost uses when this one is requested.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def answering(device: str) -> str:
     from xgboost import DMatrix, train
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the warning about a changed device: the result says it
+        warnings.simplefilter("ignore")  # the warning about a changed device: the result shows it
         rows = DMatrix(np.array([[0.0], [1.0]]), label=[0, 1], nthread=1)
         booster = train({"device": device, "nthread": 1}, rows, num_boost_round=1)
     return str(json.loads(booster.save_config())["learner"]["generic_param"]["device"])
@@ -66,7 +66,7 @@ def missing(device: str, where: str) -> DeviceError | None:
     import xgboost
 
     try:
-        found = answering(device)
+        found = device_used(device)
     except ValueError as error:
         found = reason_of(error)
     return refusal(
@@ -81,12 +81,12 @@ def missing(device: str, where: str) -> DeviceError | None:
 def refusal(
     device: str, found: str, version: str, *, built_with_cuda: bool, where: str
 ) -> DeviceError | None:
-    """Describe the error where XGBoost uses another device than the one asked for.
+    """Describe the error where XGBoost uses another device than the one requested.
 
     Parameters
     ----------
     device : str
-        The device asked for.
+        The device requested.
     found : str
         The device that XGBoost used, or its error message.
     version : str
@@ -99,7 +99,7 @@ def refusal(
     Returns
     -------
     DeviceError or None
-        None where `found` is the device asked for.
+        None where `found` is the device requested.
     """
     if found == (f"{CUDA}:0" if device == CUDA else device):
         return None
@@ -114,19 +114,19 @@ def refusal(
             "a CUDA device",
             f"xgboost {version} with CUDA, and no device that answers it",
         )
-        todo = "see what `nvidia-smi` and CUDA_VISIBLE_DEVICES say, and how old the driver is"
+        todo = "check `nvidia-smi`, CUDA_VISIBLE_DEVICES and the age of the driver"
     elif found.startswith(CUDA):
         expected, found = (
             "a CUDA device of that number",
             f"xgboost {version} takes {found} in its place",
         )
-        todo = "see which numbers `nvidia-smi` and CUDA_VISIBLE_DEVICES leave"
+        todo = "check which numbers `nvidia-smi` and CUDA_VISIBLE_DEVICES leave"
     else:
         expected, found = "a CUDA device that works", f"xgboost {version} says: {found}"
-        todo = "see what `nvidia-smi` says"
+        todo = "check `nvidia-smi`"
     return DeviceError(
-        f"The device {device} is not there, and XGBoost would compute elsewhere with a mere"
-        " warning.",
+        f"The device {device} is not there, and XGBoost would compute elsewhere with only"
+        " a warning.",
         where=where,
         expected=expected,
         found=found,
@@ -166,7 +166,7 @@ def resolved(device: str) -> str:
     Returns
     -------
     str
-        "cuda" or "cpu" for "auto"; any other device as it was given.
+        "cuda" or "cpu" for "auto"; any other device unchanged.
     """
     if device != AUTO:
         return device

@@ -1,7 +1,7 @@
 """Source files that a module runs, and a digest of all in them that can change a result.
 
 The digest is taken of syntax trees without docstrings, so prose, comments and layout may change
-freely. Parsing a hundred files takes a second, so the findings are cached under the hash of each
+freely. Parsing a hundred files takes a second, so the results are cached under the hash of each
 file's bytes.
 """
 
@@ -55,15 +55,15 @@ def closure(*modules: str, stop: Iterable[str] = ()) -> tuple[Path, ...]:
         Sorted, relative to the repository.
     """
     # the module's own file alone: other modules share the packages above it
-    seen = {path for name in stop for path in _files(name)[:1]}
-    found = set[Path]()
+    excluded = {path for name in stop for path in _files(name)[:1]}
+    reached = set[Path]()
     pending = {path for module in modules for path in _files(module)}
     while pending:
         path = pending.pop()
-        found.add(path)
+        reached.add(path)
         imported = {file for name in _source(path).imports for file in _files(name)}
-        pending |= imported - found - seen
-    return tuple(sorted(path.relative_to(REPOSITORY) for path in found))
+        pending |= imported - reached - excluded
+    return tuple(sorted(path.relative_to(REPOSITORY) for path in reached))
 
 
 def sources(*modules: str, stop: Iterable[str] = ()) -> dict[str, str]:
@@ -81,11 +81,11 @@ def sources(*modules: str, stop: Iterable[str] = ()) -> dict[str, str]:
     dict of str to str
         SHA-256 of each syntax tree, by path relative to the repository.
     """
-    found = {
+    digests = {
         path.as_posix(): _source(REPOSITORY / path).syntax for path in closure(*modules, stop=stop)
     }
     _keep_known()
-    return found
+    return digests
 
 
 @cache
@@ -181,12 +181,14 @@ _NEW: set[str] = set()
 
 @cache
 def _known() -> dict[str, Source]:
-    """The cached findings, by the hash of a source's bytes.
+    """The cached results, by the hash of a source's bytes.
 
     Empty where the cache file is missing or damaged.
     """
     with suppress(OSError, ValueError, TypeError, AttributeError):
-        return {key: Source(*found) for key, found in json.loads(KNOWN_SOURCES.read_text()).items()}
+        return {
+            key: Source(*fields) for key, fields in json.loads(KNOWN_SOURCES.read_text()).items()
+        }
     return {}
 
 
@@ -199,7 +201,7 @@ def _keep_known() -> None:
 
 @cache
 def _reader() -> bytes:
-    """The bytes of this file: a changed parser makes the cached findings invalid."""
+    """The bytes of this file: a changed parser makes the cached results invalid."""
     return Path(__file__).read_bytes()
 
 
@@ -212,9 +214,9 @@ def _files(module: str) -> list[Path]:
     parts = module.split(".")
     base = REPOSITORY.joinpath(*parts)
     if base.with_suffix(".py").is_file():
-        found = [base.with_suffix(".py")]
+        own = [base.with_suffix(".py")]
     elif (base / "__init__.py").is_file():
-        found = [base / "__init__.py"]
+        own = [base / "__init__.py"]
     else:
         return []
-    return found + [REPOSITORY.joinpath(*parts[:k], "__init__.py") for k in range(1, len(parts))]
+    return own + [REPOSITORY.joinpath(*parts[:k], "__init__.py") for k in range(1, len(parts))]

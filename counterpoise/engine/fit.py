@@ -28,8 +28,8 @@ from counterpoise.models.adapters import Learned, Report, Rows
 from counterpoise.models.registry import ModelKind
 from counterpoise.samplers import registry as samplers
 
-TOLD_EVERY = 30
-"""Seconds between two progress messages of a search."""
+PROGRESS_SECONDS = 30
+"""Time between two progress messages of a search."""
 
 
 @dataclass(frozen=True)
@@ -183,18 +183,18 @@ class Trained:
         ndarray of float64, shape (n,) or (len(rows),)
             Not recalibrated.
         """
-        asked = Encoded(self.encoder, X, np.arange(len(X)) if rows is None else rows, X[:0])
+        encoded = Encoded(self.encoder, X, np.arange(len(X)) if rows is None else rows, X[:0])
         return np.concatenate(
-            [models.score(self.kind, self.estimator, block) for block in asked.blocks()]
+            [models.score(self.kind, self.estimator, block) for block in encoded.blocks()]
         )
 
 
-def train(work: FitJob) -> Trained:
-    """Fit a model, after a search for parameters where the entry asks for one.
+def train(job: FitJob) -> Trained:
+    """Fit a model, after a search for parameters where the entry has one.
 
     Parameters
     ----------
-    work : FitJob
+    job : FitJob
 
     Returns
     -------
@@ -207,23 +207,25 @@ def train(work: FitJob) -> Trained:
     RuntimeError
         When all trials of a search failed.
     """
-    kind = models.kind_of(work.key, work.entry)
-    encoder = models.encoder_of(kind, work.cardinalities, work.entry.scale)
-    encoder.fit(work.X, rows=work.train)
-    validation = Encoded(encoder, work.X, work.validation, work.X[:0]).whole()
-    found = _search(work, kind, encoder, validation)
-    rows = _rows(work, encoder, validation, found.params.get(models.RATIO))
-    estimator, learned = _learn(work, _with(work.entry, found.params), kind, rows)
+    kind = models.kind_of(job.key, job.entry)
+    encoder = models.encoder_of(kind, job.cardinalities, job.entry.scale)
+    encoder.fit(job.X, rows=job.train)
+    validation = Encoded(encoder, job.X, job.validation, job.X[:0]).whole()
+    searched = _search(job, kind, encoder, validation)
+    rows = _rows(job, encoder, validation, searched.params.get(models.RATIO))
+    estimator, learned = _learn(job, _with(job.entry, searched.params), kind, rows)
     facts = {"rows_fitted": len(rows.y), "positives_fitted": int(rows.y.sum()), **learned.facts}
-    return Trained(kind, encoder, estimator, found.params, facts, learned.history, found.trials)
+    return Trained(
+        kind, encoder, estimator, searched.params, facts, learned.history, searched.trials
+    )
 
 
-def fit(work: FitJob) -> FitResult:
+def fit(job: FitJob) -> FitResult:
     """Fit a model and score the test and the validation rows; see `train`.
 
     Parameters
     ----------
-    work : FitJob
+    job : FitJob
 
     Returns
     -------
@@ -245,22 +247,24 @@ def fit(work: FitJob) -> FitResult:
     with limited(), warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
         # imports the library first, so that the import is not part of the measured time
-        models.make(work.key, work.entry, work.seed)
-        models.kind_of(work.key, work.entry).ready()
-        devices.require(work.device, f"params.yaml: models.{work.key}.device")
+        models.make(job.key, job.entry, job.seed)
+        models.kind_of(job.key, job.entry).ready()
+        devices.require(job.device, f"params.yaml: models.{job.key}.device")
         start = time.perf_counter()
-        trained = train(work)
+        trained = train(job)
         fitted = time.perf_counter()
         test_scores, validation_scores = (
-            trained.score(work.X, work.test),
-            trained.score(work.X, work.validation),
+            trained.score(job.X, job.test),
+            trained.score(job.X, job.validation),
         )
         done = time.perf_counter()
     if not (np.isfinite(test_scores).all() and np.isfinite(validation_scores).all()):
         raise ArithmeticError("the model gives scores that are not finite")
-    # a ResourceWarning comes with garbage collection, in any thread, and says nothing of the model
-    said = {one_line(str(w.message)) for w in caught if not issubclass(w.category, ResourceWarning)}
-    notes = tuple(sorted(said | _said_of(test_scores)))
+    # a ResourceWarning comes with garbage collection, in any thread, and is unrelated to the model
+    messages = {
+        one_line(str(w.message)) for w in caught if not issubclass(w.category, ResourceWarning)
+    }
+    notes = tuple(sorted(messages | _notes_on(test_scores)))
     return FitResult(
         test_scores,
         validation_scores,
@@ -274,50 +278,52 @@ def fit(work: FitJob) -> FitResult:
     )
 
 
-def _search(work: FitJob, kind: ModelKind, encoder: Encoder, validation: Matrix) -> SearchResult:
+def _search(job: FitJob, kind: ModelKind, encoder: Encoder, validation: Matrix) -> SearchResult:
     """Search for the parameters with the highest average precision on the validation rows.
 
-    The result is empty where the entry asks for no search.
+    The result is empty where the entry has no search.
     """
-    asked = work.entry.search
-    if asked is None:
+    settings = job.entry.search
+    if settings is None:
         return SearchResult({}, float("nan"), [])
-    y = work.y[work.validation]
+    y = job.y[job.validation]
     if not 0 < y.sum() < len(y):
         raise NotApplicable(
-            "a search needs a validation slice with both classes; split.validation gives none"
+            "a search needs validation rows of both classes; split.validation gives none"
         )
     from sklearn.metrics import average_precision_score
 
     # a strategy without a ratio has a smaller space and the same number of trials
     space = {
         name: dimension
-        for name, dimension in asked.space.items()
-        if name != models.RATIO or work.searches_ratio
+        for name, dimension in settings.space.items()
+        if name != models.RATIO or job.searches_ratio
     }
 
     def value(params: dict[str, Any], report: Report) -> float:
-        rows = _rows(work, encoder, validation, params.get(models.RATIO))._replace(report=report)
-        estimator, _ = _learn(work, _with(work.entry, params), kind, rows)
+        rows = _rows(job, encoder, validation, params.get(models.RATIO))._replace(report=report)
+        estimator, _ = _learn(job, _with(job.entry, params), kind, rows)
         return float(average_precision_score(y, models.score(kind, estimator, validation)))
 
     if not space:
         return SearchResult({}, float("nan"), [])
-    return search(value, space, asked.trials, work.seed, told=_teller(work.key), first={})
+    return search(
+        value, space, settings.trials, job.seed, on_progress=_progress_printer(job.key), first={}
+    )
 
 
-def _teller(key: str) -> ProgressReport:
+def _progress_printer(key: str) -> ProgressReport:
     """Make a function that prints the progress of a long search on standard error."""
     last = time.monotonic()
 
-    def told(done: int, trials: int, best: float | None) -> None:
+    def on_progress(done: int, trials: int, best: float | None) -> None:
         nonlocal last
-        if time.monotonic() - last > TOLD_EVERY:
+        if time.monotonic() - last > PROGRESS_SECONDS:
             last = time.monotonic()
             reached = "" if best is None else f", the best average precision is {best:.3f}"
             print(f"{key}: trial {done} of {trials}{reached}", file=sys.stderr)
 
-    return told
+    return on_progress
 
 
 def _with(entry: Model, params: dict[str, Any]) -> Model:
@@ -326,72 +332,70 @@ def _with(entry: Model, params: dict[str, Any]) -> Model:
     return entry.model_copy(update={"params": {**entry.params, **own}})
 
 
-def _rows(work: FitJob, encoder: Encoder, validation: Matrix, ratio: float | None) -> Rows:
+def _rows(job: FitJob, encoder: Encoder, validation: Matrix, ratio: float | None) -> Rows:
     """Collect the rows to fit on: those of the strategy, or those that another ratio gives."""
-    rows, synthetic, synthetic_y = work.rows, work.synthetic, work.synthetic_y
-    if ratio is not None and work.strategy is not None:
-        key, strategy = work.strategy
+    rows, synthetic, synthetic_y = job.rows, job.synthetic, job.synthetic_y
+    if ratio is not None and job.strategy is not None:
+        key, strategy = job.strategy
         made = samplers.resample(
             key,
             strategy.model_copy(update={"ratio": ratio}),
-            work.X,
-            work.y,
-            work.cardinalities,
-            work.seed,
-            work.train,
+            job.X,
+            job.y,
+            job.cardinalities,
+            job.seed,
+            job.train,
         )
         rows, synthetic, synthetic_y = made
-    y = np.concatenate([work.y[rows], synthetic_y])
+    y = np.concatenate([job.y[rows], synthetic_y])
     if not 0 < y.sum() < len(y):
         raise NotApplicable("the rows to fit on have one class alone")
-    X = models.valued(
-        models.kind_of(work.key, work.entry), Encoded(encoder, work.X, rows, synthetic)
-    )
-    encoded = Rows(X, y, validation, work.y[work.validation], encoder.is_category)
-    if work.cost_margins is None:
+    X = models.valued(models.kind_of(job.key, job.entry), Encoded(encoder, job.X, rows, synthetic))
+    encoded = Rows(X, y, validation, job.y[job.validation], encoder.is_category)
+    if job.cost_margins is None:
         return encoded
-    natural_y, natural = work.y[work.train], work.cost_margins[work.train]
+    natural_y, natural = job.y[job.train], job.cost_margins[job.train]
     means = np.stack([natural[natural_y == label].mean(axis=0) for label in (0, 1)])
     # a synthetic row gets the mean costs of the natural training rows of its class
-    cost_margins = np.vstack([work.cost_margins[rows], means[synthetic_y]])
+    cost_margins = np.vstack([job.cost_margins[rows], means[synthetic_y]])
     costed = (
         class_weights.cost_weights(y, cost_margins, natural_y, natural)
-        if work.entry.costs == "weights"
+        if job.entry.costs == "weights"
         else None
     )
     return encoded._replace(weights=costed, cost_margins=cost_margins)
 
 
-def _learn(work: FitJob, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, Learned]:
+def _learn(job: FitJob, entry: Model, kind: ModelKind, rows: Rows) -> tuple[Any, Learned]:
     """Fit on the device, and move the result to the CPU.
 
     Scores are computed on the CPU, where a champion also has to run on any machine.
     """
-    estimator = models.make(work.key, entry, work.seed)
-    if work.distributed:
+    estimator = models.make(job.key, entry, job.seed)
+    if job.distributed:
         from counterpoise.models.distributed_xgboost import PartitionedXGBClassifier
 
         estimator = PartitionedXGBClassifier(**estimator.get_params())
-    if work.device == CPU:
-        return _fitted(work, entry, kind, rows, estimator)
-    fitted, learned = _fitted(work, entry, kind, rows, estimator.set_params(device=work.device))
+    if job.device == CPU:
+        return _fitted(job, entry, kind, rows, estimator)
+    fitted, learned = _fitted(job, entry, kind, rows, estimator.set_params(device=job.device))
     return fitted.set_params(device=CPU), learned
 
 
 def _fitted(
-    work: FitJob, entry: Model, kind: ModelKind, rows: Rows, estimator: Any
+    job: FitJob, entry: Model, kind: ModelKind, rows: Rows, estimator: Any
 ) -> tuple[Any, Learned]:
     if entry.costs != "metacost":
         return estimator, models.fit(kind, estimator, rows)
     from counterpoise.models.metacost import MetaCost
 
-    relabelling = MetaCost(models.prepared(kind, estimator, rows), random_state=work.seed)
+    relabelling = MetaCost(models.prepared(kind, estimator, rows), random_state=job.seed)
     assert rows.cost_margins is not None
     relabelling.fit(rows.X.whole(), rows.y, cost_margins=rows.cost_margins)
     return relabelling.estimator_, Learned({"relabelled": float(sum(relabelling.relabelled_))}, {})
 
 
-def _said_of(scores: Vector) -> set[str]:
+def _notes_on(scores: Vector) -> set[str]:
     """A note where all scores are equal: they are valid, but the model learned nothing."""
     return (
         {"every test row has the same score"} if len(scores) > 1 and np.ptp(scores) == 0 else set()

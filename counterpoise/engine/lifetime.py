@@ -1,4 +1,4 @@
-"""Processes that end with the process that they work for, however that one ends."""
+"""Processes that end with the process that they work for, however that process ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh"}
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 """Time between two checks of the other process, where it has to be polled."""
 
 
@@ -43,7 +43,7 @@ def _wait_and_end(process: int) -> None:
         pass
     except (AttributeError, OSError):  # not Linux
         while is_alive(process):
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
     os._exit(1)
 
 

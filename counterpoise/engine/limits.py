@@ -35,13 +35,13 @@ def limited() -> Iterator[None]:
     ConfigurationError
         When the variable is not a number above 0.
     """
-    asked = os.environ.get(VARIABLE)
-    if not asked or not HELD.is_file():
+    limit = os.environ.get(VARIABLE)
+    if not limit or not HELD.is_file():
         yield
         return
     before = resource.getrlimit(resource.RLIMIT_AS)
     held = int(HELD.read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (held + _bytes(asked), before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (held + _bytes(limit), before[1]))
     try:
         yield
     except Exception as error:
@@ -50,24 +50,24 @@ def limited() -> Iterator[None]:
             name in str(error) for name in ("bad_alloc", "bad_malloc")
         ):
             raise MemoryError(
-                f"the fit took more than the {asked} GiB that {VARIABLE} allows"
+                f"the fit took more than the {limit} GiB that {VARIABLE} allows"
             ) from error
         raise
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def _bytes(asked: str) -> int:
+def _bytes(limit: str) -> int:
     try:
-        size = int(float(asked) * 2**30)
+        size = int(float(limit) * 2**30)
     except (ValueError, OverflowError):
         size = 0
     if size <= 0:
         raise ConfigurationError(
-            "The limit to the memory of a fit is no number.",
+            "The memory limit of a fit is not a number.",
             where=f"the environment variable {VARIABLE}",
             expected="GiB, such as 4 or 0.5",
-            found=repr(asked),
+            found=repr(limit),
             todo="correct it, or unset it for no limit.",
         )
     return size

@@ -108,7 +108,7 @@ def side_by_side(
                 yield job, result
 
 
-FEW_SECONDS = 4.0
+LOCAL_SECONDS = 4.0
 """Jobs that take less than this run in this process: workers take as long to start."""
 
 
@@ -133,7 +133,7 @@ def few_here(
     waiting, start = iter(jobs), time.perf_counter()
     for job in waiting:
         yield job, do(job)
-        if not alone and time.perf_counter() - start > FEW_SECONDS:
+        if not alone and time.perf_counter() - start > LOCAL_SECONDS:
             yield from side_by_side(do, waiting)
 
 
@@ -194,13 +194,13 @@ def _results(tasks: Iterable[Any], workers: int, folder: Path) -> Iterator[Any]:
         # joblib restarts workers that hold much memory, and warns about it
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         # workers inherit the signal mask: this process alone handles an interrupt
-        with _deaf_to_interrupts():
+        with _interrupts_blocked():
             results = pool(tasks)
         yield from results
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
+def _interrupts_blocked() -> Iterator[None]:
     """Block interrupts (SIGINT) in this thread and in processes started meanwhile."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -234,8 +234,8 @@ def scratch() -> Iterator[Path]:
 
 def _reason(error: TerminatedWorkerError) -> str:
     """The signal that ended a worker, read from joblib's message, as a text for the results."""
-    _, _, told = str(error).partition("exit codes of the workers are")
-    name = told.strip().strip("{}").partition("(")[0] or "killed"
+    _, _, codes = str(error).partition("exit codes of the workers are")
+    name = codes.strip().strip("{}").partition("(")[0] or "killed"
     return (
         f"its process was killed twice ({name}), alone the second time; most likely memory ran out"
     )

@@ -132,20 +132,20 @@ class DatasetFits:
             for count in made:
                 place = count["repeat"], count["fold"]
                 for model in params.models_of(strategy) if count["digest"] is not None else ():
-                    entry, found = params.models[model], FitId(strategy, model, *place)
+                    entry, fit_id = params.models[model], FitId(strategy, model, *place)
                     key = cell_keys.of_fit(
                         hashed,
                         of_folds[place],
                         count["digest"],
                         of_costs if entry.costs else "",
                         (model, entry),
-                        self._seed(found),
+                        self._seed(fit_id),
                         devices.resolved(entry.device),
-                        self._searched(found),
-                        self._split_up(found),
+                        self._searched(fit_id),
+                        self._split_up(fit_id),
                     )
                     self.jobs.append(
-                        PlannedFit(found, key, count["negatives_after"] + count["positives_after"])
+                        PlannedFit(fit_id, key, count["negatives_after"] + count["positives_after"])
                     )
 
     def outcomes(self, store: CellStore) -> tuple[dict[FitId, FitOutcome], int]:
@@ -171,13 +171,13 @@ class DatasetFits:
         """
         # jobs with equal rows share a key: a sampler that changes no row has the baseline's fits
         by_key = {job.key: job for job in self.jobs}
-        found: dict[str, FitOutcome] = {}
+        outcomes: dict[str, FitOutcome] = {}
         held = store.contains(by_key)
         store.fetch(held)
         for key in held:
             if (stored := store.get(key)) is not None:
-                found[key] = FitOutcome(OK, "", fitted_of(stored), stored.facts["made"])
-        fresh = [job for key, job in by_key.items() if key not in found]
+                outcomes[key] = FitOutcome(OK, "", fitted_of(stored), stored.facts["made"])
+        fresh = [job for key, job in by_key.items() if key not in outcomes]
         if fresh:
             made = asdict(origin())
             seconds: dict[str, float] = {}
@@ -188,14 +188,14 @@ class DatasetFits:
             for (job, _), outcome in bar:
                 made |= {"at": int(time.time() * 1000)}
                 if isinstance(outcome, Killed):
-                    found[job.key] = FitOutcome(FAILED, outcome.reason, None, dict(made))
+                    outcomes[job.key] = FitOutcome(FAILED, outcome.reason, None, dict(made))
                     continue
                 status, reason, result, took = outcome
                 seconds[job.id.model] = took / job.rows
-                found[job.key] = FitOutcome(status, reason, result, dict(made))
+                outcomes[job.key] = FitOutcome(status, reason, result, dict(made))
                 if result is not None:
                     store.put(job.key, stored_of(result, made))
-        return {job.id: found[job.key] for job in self.jobs}, len(fresh)
+        return {job.id: outcomes[job.key] for job in self.jobs}, len(fresh)
 
     def _attempts(
         self, fresh: Sequence[PlannedFit], seconds: Mapping[str, float]
@@ -213,8 +213,8 @@ class DatasetFits:
         if split_up:
             # each of these fits takes all workers, so they run one after the other
             with dask_cluster.connected():
-                for work in self._longest_first(split_up, seconds):
-                    yield work, _attempt(work)
+                for pair in self._longest_first(split_up, seconds):
+                    yield pair, _attempt(pair)
 
     def _longest_first(
         self, fresh: Sequence[PlannedFit], seconds: Mapping[str, float]
@@ -239,7 +239,7 @@ class DatasetFits:
             }
             jobs = [job for strategy in strategies for job in by_strategy[strategy]]
             for job in longest_first(jobs, seconds):
-                yield job, self._work(job, rows[job.id.strategy, job.id.repeat, job.id.fold])
+                yield job, self._fit_job(job, rows[job.id.strategy, job.id.repeat, job.id.fold])
 
     def _in_file(
         self, name: tuple[Any, ...], made: tuple[Index, Matrix, Labels]
@@ -255,13 +255,13 @@ class DatasetFits:
             else made
         )
 
-    def _work(self, job: PlannedFit, made: tuple[Index, Matrix, Labels]) -> FitJob:
-        found, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
-        strategy = found.strategy, self.params.strategies[found.strategy]
+    def _fit_job(self, job: PlannedFit, made: tuple[Index, Matrix, Labels]) -> FitJob:
+        fit_id, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
+        strategy = fit_id.strategy, self.params.strategies[fit_id.strategy]
         return FitJob(
-            found.model,
+            fit_id.model,
             entry,
-            self._seed(found),
+            self._seed(fit_id),
             self.table.X,
             self.table.y,
             self.table.cardinalities,
@@ -272,24 +272,24 @@ class DatasetFits:
             strategy=strategy,
             cost_margins=self.costs if entry.costs is not None else None,
             device=devices.resolved(entry.device),
-            distributed=self._split_up(found),
+            distributed=self._split_up(fit_id),
         )
 
-    def _seed(self, found: FitId) -> int:
+    def _seed(self, fit_id: FitId) -> int:
         """The seed of a fit, the same for all strategies that are compared."""
         # without the strategy: strategies that are compared use the same random numbers
         return seed_for(
-            self.params.seed, self.dataset, found.model, "fit", found.repeat, found.fold
+            self.params.seed, self.dataset, fit_id.model, "fit", fit_id.repeat, fit_id.fold
         )
 
-    def _split_up(self, found: FitId) -> bool:
+    def _split_up(self, fit_id: FitId) -> bool:
         return self.partitioned and models.can_be_partitioned(
-            found.model, self.params.models[found.model]
+            fit_id.model, self.params.models[fit_id.model]
         )
 
-    def _searched(self, found: FitId) -> Any:
-        strategy = found.strategy, self.params.strategies[found.strategy]
-        return strategy if searches_ratio(self.params.models[found.model], strategy) else None
+    def _searched(self, fit_id: FitId) -> Any:
+        strategy = fit_id.strategy, self.params.strategies[fit_id.strategy]
+        return strategy if searches_ratio(self.params.models[fit_id.model], strategy) else None
 
 
 def longest_first(jobs: Iterable[PlannedFit], seconds: Mapping[str, float]) -> Iterator[PlannedFit]:

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
 
-STARTUP = 5
-"""Number of trials that have to be complete before any is pruned."""
-WARMUP = 3
+MIN_COMPLETE_TRIALS = 5
+"""Complete trials before any is pruned."""
+WARMUP_PARTS = 3
 """Number of equal parts of the longest complete trial's steps; none is pruned in the first.
 
 Slow learners start with low values.
@@ -86,7 +86,7 @@ def search(
     space: Space,
     trials: int,
     seed: int,
-    told: ProgressReport | None = None,
+    on_progress: ProgressReport | None = None,
     first: dict[str, Any] | None = None,
 ) -> SearchResult:
     """Search for the parameters with the highest value.
@@ -103,7 +103,7 @@ def search(
     trials : int
         The budget. A search with more trials begins with those of a search with fewer.
     seed : int
-    told : callable, optional
+    on_progress : callable, optional
         Called after every trial.
     first : dict, optional
         The parameters of the first trial, inside or outside the space. That trial is never pruned,
@@ -130,7 +130,7 @@ def search(
 
     if trials < 1 or not space or not all(isinstance(d, Range) or d for d in space.values()):
         raise ValueError(
-            f"a search needs a trial and something to choose from, found {trials} trials in"
+            f"a search needs a trial and a parameter with values, found {trials} trials in"
             f" {dict(space)}"
         )
     distributions, longest = _distributions(space), 0
@@ -142,7 +142,9 @@ def search(
             # a seed for each trial, independent of how many random numbers earlier trials drew
             study.sampler = optuna.samplers.TPESampler(seed=seed_for(seed, "trial", n))
             # the longest trial so far is known only now, so the pruner is made anew as well
-            study.pruner = optuna.pruners.MedianPruner(STARTUP, math.ceil(longest / WARMUP))
+            study.pruner = optuna.pruners.MedianPruner(
+                MIN_COMPLETE_TRIALS, math.ceil(longest / WARMUP_PARTS)
+            )
             if n == 0 and first is not None:
                 params = first
                 outcome = _attempt(value, params, None)
@@ -158,8 +160,8 @@ def search(
             if outcome.state == "COMPLETE":
                 longest = max(longest, *outcome.steps, 0)
                 best = rows[n] if best is None or rows[n]["value"] > best["value"] else best
-            if told is not None:
-                told(n + 1, trials, None if best is None else best["value"])
+            if on_progress is not None:
+                on_progress(n + 1, trials, None if best is None else best["value"])
     if best is None:
         not_applicable = all(row["reason"].startswith(NotApplicable.__name__) for row in rows)
         raise (NotApplicable if not_applicable else RuntimeError)(

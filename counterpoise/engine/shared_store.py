@@ -32,11 +32,11 @@ LISTING_TIMEOUT_SECONDS = 60.0
 OPERATION_TIMEOUT_SECONDS = 20.0
 UPLOAD_WAIT_SECONDS = 60.0
 UPLOAD_THREADS = 2
-TRANSFERS = 8
+PARALLEL_TRANSFERS = 8
 """Number of objects fetched, or of folders listed, at the same time."""
 MAX_OBJECT_BYTES = 2**30
 """Size limit of an object, packed or unpacked; a larger one is neither kept nor read."""
-BATCH = 64
+BATCH_OBJECTS = 64
 """Number of objects in memory at the same time while many are fetched."""
 
 S3, SSH = ("s3", "s3a"), ("ssh", "sftp")
@@ -230,7 +230,7 @@ class SharedStore:
         return None
 
     def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Read several objects, `TRANSFERS` at the same time.
+        """Read several objects, `PARALLEL_TRANSFERS` at the same time.
 
         Parameters
         ----------
@@ -243,9 +243,9 @@ class SharedStore:
             Not checked. Objects that are missing are skipped.
         """
         known = [key for key in keys if key in self.keys()]
-        with ThreadPool(TRANSFERS) as pool:
-            for start in range(0, len(known), BATCH):
-                batch = known[start : start + BATCH]
+        with ThreadPool(PARALLEL_TRANSFERS) as pool:
+            for start in range(0, len(known), BATCH_OBJECTS):
+                batch = known[start : start + BATCH_OBJECTS]
                 for key, data in zip(batch, pool.map(self.get, batch), strict=True):
                     if data is not None:
                         yield key, data
@@ -317,16 +317,16 @@ class SharedStore:
             listings = [self._filesystem.find(self._root, detail=True).values()]
         else:
             names = [entry["name"].rstrip("/") for entry in list_folder(self._root)]
-            with ThreadPool(TRANSFERS) as pool:
+            with ThreadPool(PARALLEL_TRANSFERS) as pool:
                 listings = pool.map(list_folder, [name for name in names if FOLDER.search(name)])
-        found = set()
+        keys = set()
         for entry in chain.from_iterable(listings):
             if match := OBJECT.search(entry["name"]):
                 if entry["size"] <= MAX_OBJECT_BYTES:
-                    found.add(match[2])
+                    keys.add(match[2])
                 else:
                     self._refusals.add(match[0], f"it has {entry['size']} bytes")
-        return found
+        return keys
 
     def _leave(self, error: Exception) -> None:
         """Stop using the store; only the first of several threads warns."""

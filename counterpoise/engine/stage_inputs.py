@@ -80,11 +80,11 @@ def stage(
     )
     name = f"{script}@{dataset}" if dataset else script
     before = _states(script, dependencies)
-    _hold_against_check(script, name)
+    _compare_with_check(script, name)
     # the stage runs here; DVC does not record its results when an error follows
     yield StageInputs(params, dataset)
     for parameter in names:
-        then, now = (_parameter(_content(given), parameter) for given in (text, paths.PARAMS))
+        then, now = (_parameter(_content(source), parameter) for source in (text, paths.PARAMS))
         if then != now:
             raise _changed(name, f"{paths.PARAMS}: {parameter}", f"{then!r}", f"{now!r}")
     after = _states(script, dependencies)
@@ -117,16 +117,16 @@ def declared(script: str, words: Mapping[str, str]) -> tuple[list[Path], list[st
     if not paths.DVC_YAML.is_file():
         return [], []
     stages = yaml12.load(paths.DVC_YAML.read_text(encoding="utf-8"))["stages"]
-    found = stages.get(script, {})
-    found = found.get("do", found)
+    definition = stages.get(script, {})
+    definition = definition.get("do", definition)
 
     def filled(text: str) -> str:
         for word, value in words.items():
             text = text.replace(f"${{{word}}}", value)
         return text
 
-    return [Path(filled(path)) for path in found.get("deps", [])], [
-        filled(name) for name in found.get("params", [])
+    return [Path(filled(path)) for path in definition.get("deps", [])], [
+        filled(name) for name in definition.get("params", [])
     ]
 
 
@@ -136,15 +136,15 @@ def _states(script: str, dependencies: list[Path]) -> dict[Path, FileState]:
     inside = [
         file for path in dependencies for file in (path.rglob("*") if path.is_dir() else [path])
     ]
-    found = {}
+    states = {}
     for path in (*sources, *inside):
         if path.is_file():
             state = path.stat()
-            found[path] = state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
-    return found
+            states[path] = state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+    return states
 
 
-def _hold_against_check(script: str, name: str) -> None:
+def _compare_with_check(script: str, name: str) -> None:
     """Check that the sources have the digests that the stage `check` wrote.
 
     DVC tracks the sources only by these digests.
@@ -158,10 +158,12 @@ def _hold_against_check(script: str, name: str) -> None:
             raise _changed(name, path, "the source that `check` saw", "another one")
 
 
-def _content(given: str | Path) -> Any:
+def _content(source: str | Path) -> Any:
     """Parse a YAML text or file; None where it cannot be read."""
     try:
-        return yaml12.load(given.read_text(encoding="utf-8") if isinstance(given, Path) else given)
+        return yaml12.load(
+            source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+        )
     except (OSError, UnicodeDecodeError, yaml12.InvalidYaml):
         return None
 

@@ -81,7 +81,7 @@ class Learned(NamedTuple):
     history: dict[str, list[float]]
 
 
-NOTHING = Learned({}, {})
+NO_BY_PRODUCTS = Learned({}, {})
 
 
 def plain(estimator: Any, rows: Rows) -> Learned:
@@ -99,7 +99,7 @@ def plain(estimator: Any, rows: Rows) -> Learned:
         Always empty.
     """
     estimator.fit(rows.X.whole(), rows.y, **_weighted(rows))
-    return NOTHING
+    return NO_BY_PRODUCTS
 
 
 def boosted_under(estimator: Any, rows: Rows) -> Learned:
@@ -190,7 +190,7 @@ def xgboost(estimator: Any, rows: Rows) -> Learned:
     # the callback holds the validation rows and the search, which must not stay in the model
     estimator.set_params(callbacks=None)
     if not stops:
-        return NOTHING
+        return NO_BY_PRODUCTS
     curves = {
         f"validation_{metric}": list(map(float, curve))
         for metric, curve in estimator.evals_result()["validation_0"].items()
@@ -258,10 +258,10 @@ def _weighted(rows: Rows) -> dict[str, Vector]:
     return {} if rows.weights is None else {"sample_weight": rows.weights}
 
 
-def _stops(asked: bool, rows: Rows) -> bool:
+def _stops(early_stopping: bool, rows: Rows) -> bool:
     """Whether a fit stops early; raise NotApplicable where it cannot."""
-    if asked and not rows.can_validate:
+    if early_stopping and not rows.can_validate:
         raise NotApplicable(
-            "early stopping needs a validation slice with both classes; split.validation gives none"
+            "early stopping needs validation rows of both classes; split.validation gives none"
         )
-    return asked
+    return early_stopping

@@ -23,7 +23,7 @@ from counterpoise.core.types import Labels, Matrix, Vector
 ClassWeight = Mapping[int, float] | Literal["balanced"] | None
 
 BALANCED = "balanced"
-LEAST, MOST = 1e-9, 1e9
+MIN_WEIGHT, MAX_WEIGHT = 1e-9, 1e9
 """Smallest and largest weight of a class. Libraries compute in single precision.
 
 A smaller weight would vanish in rounding, and beside a larger one all others would.
@@ -40,12 +40,12 @@ def is_weight(value: Any) -> bool:
     Returns
     -------
     bool
-        True for a number from `LEAST` to `MOST`; a boolean is not a number here.
+        True for a number from `MIN_WEIGHT` to `MAX_WEIGHT`; a boolean is not a number here.
     """
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
         value, bool
     )
-    return number and LEAST <= value <= MOST
+    return number and MIN_WEIGHT <= value <= MAX_WEIGHT
 
 
 def check_class_weight(value: Any) -> None:
@@ -75,7 +75,8 @@ def check_class_weight(value: Any) -> None:
     for key in (0, 1):
         if not is_weight(value[key]):
             raise ValueError(
-                f"{expected}, both from {LEAST:g} to {MOST:g}; found {value[key]!r} for class {key}"
+                f"{expected}, both from {MIN_WEIGHT:g} to {MAX_WEIGHT:g}; found {value[key]!r} for"
+                f" class {key}"
             )
 
 
@@ -98,7 +99,7 @@ def class_weights(class_weight: ClassWeight, y: Labels) -> tuple[float, float]:
     Raises
     ------
     ValueError
-        When the class weight is invalid, or "balanced" is asked of a single class.
+        When the class weight is invalid, or "balanced" is used with a single class.
 
     Examples
     --------
@@ -243,9 +244,9 @@ def cost_weights(
         own = cost_margins[here, label]
         if not (own.sum() > 0 and natural.sum() > 0):
             raise NotApplicable(
-                f"nothing is at stake in the {name} rows: {own.sum():g} in the {len(own)} fitted"
-                f" on, {natural.sum():g} in the {len(natural)} natural ones; they would have no"
-                " weight"
+                f"misclassifying the {name} rows costs nothing: {own.sum():g} in the {len(own)}"
+                f" fitted on, {natural.sum():g} in the {len(natural)} natural ones; they would have"
+                " no weight"
             )
         weights[here] = own / own.sum() * natural.sum()
     return np.asarray(weights / weights.mean())

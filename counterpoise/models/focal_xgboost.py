@@ -19,10 +19,10 @@ from xgboost.callback import TrainingCallback
 
 from counterpoise.core.types import Floats, Matrix
 from counterpoise.data.encoder import Encoded
-from counterpoise.models.class_weights import BALANCED, LEAST, MOST
+from counterpoise.models.class_weights import BALANCED, MAX_WEIGHT, MIN_WEIGHT
 from counterpoise.models.losses import Loss, balanced_alpha, check_loss, positive_share
 
-LEAST_CURVATURE = 1e-16
+MIN_CURVATURE = 1e-16
 """Minimum of the second derivative, as for XGBoost's own logistic loss."""
 
 _SHARE = [Interval(Real, 0, 1, closed="right"), None]
@@ -36,7 +36,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "max_leaves": _WHOLE,
     "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
     "base_score": [Interval(Real, 0, 1, closed="neither"), None],
-    "scale_pos_weight": [Interval(Real, LEAST, MOST, closed="both"), None],
+    "scale_pos_weight": [Interval(Real, MIN_WEIGHT, MAX_WEIGHT, closed="both"), None],
     "subsample": _SHARE,
     "colsample_bytree": _SHARE,
     "colsample_bylevel": _SHARE,
@@ -124,7 +124,7 @@ class _Blocks(DataIter):  # type: ignore[misc]
         self.reset()
 
     def reset(self) -> None:
-        """Start again at the first block, as XGBoost asks before each pass."""
+        """Start again at the first block, as XGBoost requests before each pass."""
         self.blocks, self.start = self.rows.blocks(), 0
 
     def next(self, input_data: Callable[..., None]) -> bool:
@@ -258,7 +258,7 @@ class XGBLossClassifier(XGBClassifier):  # type: ignore[misc]
             )
         if params["objective"] != "binary:logistic":
             raise ValueError(
-                "loss_alpha and loss_gamma say what is minimised: expected objective"
+                "loss_alpha and loss_gamma define what is minimised: expected objective"
                 f" 'binary:logistic', in whose log odds the loss is; found {params['objective']!r}"
             )
         labels = np.unique(np.asarray(y))
@@ -299,10 +299,10 @@ def curvature(loss: Loss, gradient: Floats, hessian: Floats) -> Floats:
     Returns
     -------
     ndarray of shape (n,)
-        At least `LEAST_CURVATURE`.
+        At least `MIN_CURVATURE`.
     """
     return np.maximum(
-        np.maximum(hessian, loss.gamma / (1 + loss.gamma) * np.abs(gradient)), LEAST_CURVATURE
+        np.maximum(hessian, loss.gamma / (1 + loss.gamma) * np.abs(gradient)), MIN_CURVATURE
     )
 
 

@@ -12,7 +12,7 @@ from scipy.special import expit, log_expit
 from counterpoise.core.types import Floats
 from counterpoise.models.class_weights import BALANCED
 
-MOST_GAMMA = 20
+MAX_GAMMA = 20
 """Largest gamma. Beyond it a row at probability 0.5 counts less than a millionth.
 
 The model would learn nothing.
@@ -207,7 +207,7 @@ def check_loss(alpha: Any, gamma: Any) -> None:
     alpha : object
         Valid are a number in (0, 1), "balanced" and None.
     gamma : object
-        Valid is a number from 0 to `MOST_GAMMA`.
+        Valid is a number from 0 to `MAX_GAMMA`.
 
     Raises
     ------
@@ -220,10 +220,10 @@ def check_loss(alpha: Any, gamma: Any) -> None:
             f" {BALANCED!r} (the share of the negatives among the rows fitted on) or None (no"
             f" weights); found {alpha!r}"
         )
-    if not (_is_number(gamma) and 0 <= gamma <= MOST_GAMMA):
+    if not (_is_number(gamma) and 0 <= gamma <= MAX_GAMMA):
         raise ValueError(
             "loss_gamma, how much less an easy row counts, must be a number from 0 (cross entropy)"
-            f" to {MOST_GAMMA}; found {gamma!r}"
+            f" to {MAX_GAMMA}; found {gamma!r}"
         )
 
 

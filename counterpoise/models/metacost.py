@@ -37,7 +37,7 @@ class MetaCost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
        (alarm + miss).
     4. Fit the classifier again, on all rows with these labels.
 
-    Domingos allows for step 2 either all copies or those without the row. A copy that has seen the
+    Domingos allows for step 2 either all copies or those without the row. A copy fitted on the
     row repeats its label: a boosted or fully grown tree gives a positive row a probability near 1,
     whatever its neighbours are, and almost nothing is relabelled. Hence the out-of-bag estimates.
     With 10 bags as large as the training part, about one row in a hundred is in all of them.

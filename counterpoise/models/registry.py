@@ -20,8 +20,8 @@ from counterpoise.models import adapters, class_weights, losses
 from counterpoise.models.adapters import Learned, Rows
 from counterpoise.models.class_weights import BALANCED
 
-MOST_CODES = 255
-"""The most categories that scikit-learn's histograms hold.
+MAX_CATEGORIES = 255
+"""Categories that scikit-learn's histograms hold.
 
 A column with more is encoded as indicators.
 """
@@ -139,10 +139,10 @@ def _isolation_forest() -> Any:
 
 
 _ONE_THREAD = {
-    "n_jobs": (1, "cells run side by side, one thread each (LOKY_MAX_CPU_COUNT limits how many)")
+    "n_jobs": (1, "fits run side by side, one thread each (LOKY_MAX_CPU_COUNT limits how many)")
 }
 _WOULD_STOP_ON_RESAMPLED = (
-    "it would be taken from the resampled rows; early stopping uses the natural validation slice"
+    "it would be taken from the resampled rows; early stopping uses the natural validation rows"
 )
 _STOPS = ("early_stopping_rounds", "early_stopping", "patience", "autoencoder_patience")
 _RELABELS = "MetaCost relabels rows by their probability at the natural prevalence"
@@ -162,7 +162,7 @@ _XGBOOST = ModelKind(
         "enable_categorical": (True, "categories are marked by the table"),
         "feature_types": (None, "they are known from the table"),
         "objective": ("binary:logistic", "the score is a probability of the positive class"),
-        "missing": (np.nan, "`sentinels` of the dataset says what is missing"),
+        "missing": (np.nan, "`sentinels` of the dataset defines what is missing"),
         "callbacks": (None, "they cannot be written in params.yaml"),
         "device": (None, "`device: cuda` stands beside `params`, not in them"),
     },
@@ -193,7 +193,7 @@ _ANOMALY = ModelKind(
     probabilities=False,
     weighs=False,
     remedies="",
-    alone="it learns what is usual, not what tells the classes apart",
+    alone="it learns what is usual, not what separates the classes",
     modules=(ANOMALY,),
 )
 
@@ -213,7 +213,7 @@ MODELS: dict[str, ModelKind] = {
         scale=True,
         probabilities=False,
         fixed={
-            "probability": (None, "scores are recalibrated on the validation slice"),
+            "probability": (None, "scores are recalibrated on the validation rows"),
             "decision_function_shape": (None, "there are two classes"),
         },
     ),
@@ -248,7 +248,7 @@ MODELS: dict[str, ModelKind] = {
         defaults={**_XGBOOST.defaults, "loss_alpha": 0.25, "loss_gamma": 2.0},
         fixed={
             **_XGBOOST.fixed,
-            "objective": (None, "loss_alpha and loss_gamma say it"),
+            "objective": (None, "loss_alpha and loss_gamma define it"),
             "scale_pos_weight": (None, "loss_alpha weighs the classes"),
         },
         remedies="xgboost",
@@ -327,7 +327,7 @@ def check(key: str, entry: Model) -> None:
     Raises
     ------
     ConfigurationError
-        With the first mistake found.
+        With the first mistake.
     """
     check_strategies(key, entry)
     make(key, entry, 0)
@@ -416,11 +416,11 @@ def check_strategies(key: str, entry: Model) -> None:
 def _check_ratio(dimension: Range | Choices, entry: Model, where: str) -> None:
     if entry.strategies == (NONE,):
         raise ConfigurationError(
-            "Doing nothing has no ratio to look for.",
+            "The baseline has no ratio to search for.",
             where=where,
             expected="a strategy that resamples",
             found=f"strategies: [{NONE}]",
-            todo=f"take {RATIO} out of the space, or add a strategy.",
+            todo=f"remove {RATIO} from the space, or add a strategy.",
         )
     for value in dimension.ends if isinstance(dimension, Range) else dimension:
         if not (type(value) in (int, float) and 0 < value <= 1):
@@ -434,22 +434,22 @@ def _check_ratio(dimension: Range | Choices, entry: Model, where: str) -> None:
 
 
 def _check_loss_is_used(kind: ModelKind, entry: Model, where: str) -> None:
-    """Check that the loss uses every loss parameter that is given.
+    """Check that the loss uses every loss parameter of the entry.
 
     Otherwise a parameter would have no effect, without a message.
     """
     dimension = None if entry.search is None else entry.search.space.get("loss")
-    asked = {**kind.defaults, **entry.params}.get("loss")
-    possible = {asked, *(dimension if isinstance(dimension, list) else ())}
-    given = [*entry.params, *(() if entry.search is None else entry.search.space)]
+    loss = {**kind.defaults, **entry.params}.get("loss")
+    possible = {loss, *(dimension if isinstance(dimension, list) else ())}
+    named = [*entry.params, *(() if entry.search is None else entry.search.space)]
     for name, losses_with_it in (("loss_gamma", {"focal"}), ("loss_alpha", {"focal", BALANCED})):
-        if asked is not None and name in given and not possible & losses_with_it:
+        if loss is not None and name in named and not possible & losses_with_it:
             raise ConfigurationError(
-                f"{name} says nothing about the loss {asked}.",
+                f"{name} has no effect on the loss {loss}.",
                 where=where,
                 expected=f"loss: {' or '.join(sorted(losses_with_it))} beside it",
-                found=f"loss: {asked}",
-                todo=f"name that loss, or take {name} away.",
+                found=f"loss: {loss}",
+                todo=f"name that loss, or remove {name}.",
             )
 
 
@@ -485,11 +485,11 @@ def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
     for name, value in entry.params.items():
         if name in kind.fixed:
             raise ConfigurationError(
-                f"{name!r} is not for params.yaml to set.",
+                f"{name!r} cannot be set in params.yaml.",
                 where=where,
                 expected=f"no {name}: {kind.fixed[name][1]}",
                 found=f"{name}: {value!r}",
-                todo="take it away.",
+                todo="remove it.",
             )
         if name not in known:
             raise unknown(
@@ -498,7 +498,7 @@ def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
                 [k for k in known if k not in kind.fixed],
                 where=where,
                 expected="the library's own: ",
-                todo="correct the name, or take it away.",
+                todo="correct the name, or remove it.",
             )
         # libraries would take `true` as the number 1
         if isinstance(value, bool) and type(own[name]) in (int, float):
@@ -509,11 +509,11 @@ def make(key: str, entry: Model, seed: int, within: str = "params") -> Any:
     _check_device(kind, entry, params, f"params.yaml: models.{key}.device")
     if kind.learn is adapters.histogram and not isinstance(params["early_stopping"], bool):
         raise ConfigurationError(
-            "early_stopping must say yes or no.",
+            "early_stopping must be true or false.",
             where=where,
             expected="true or false",
             found=repr(params["early_stopping"]),
-            todo="say true to stop by the validation slice.",
+            todo="write true to stop by the validation rows.",
         )
     fixed = {name: value for name, (value, _) in kind.fixed.items() if value is not None}
     params = {**params, **fixed}
@@ -553,11 +553,11 @@ def _check_weights(params: dict[str, Any], where: str) -> None:
     weight = params.get("scale_pos_weight")
     if not (weight is None or weight == BALANCED or class_weights.is_weight(weight)):
         raise ConfigurationError(
-            "scale_pos_weight makes no sense.",
+            "scale_pos_weight is invalid.",
             where=where,
             expected=(
-                f"a number from {class_weights.LEAST:g} to {class_weights.MOST:g}, or balanced"
-                " (negatives / positives of the rows fitted on)"
+                f"a number from {class_weights.MIN_WEIGHT:g} to {class_weights.MAX_WEIGHT:g}, or"
+                " balanced (negatives / positives of the rows fitted on)"
             ),
             found=repr(weight),
             todo="correct the value.",
@@ -567,10 +567,7 @@ def _check_weights(params: dict[str, Any], where: str) -> None:
             class_weights.check_class_weight(params["class_weight"])
         except ValueError as error:
             raise ConfigurationError(
-                "class_weight makes no sense.",
-                where=where,
-                found=str(error),
-                todo="correct the value.",
+                "class_weight is invalid.", where=where, found=str(error), todo="correct the value."
             ) from None
 
 
@@ -585,7 +582,7 @@ def _check_costs(kind: ModelKind, entry: Model, params: dict[str, Any], where: s
             todo=(
                 "relabel by the costs instead."
                 if kind.probabilities
-                else "take costs away; the threshold policy `cost` heeds them."
+                else "remove costs; the threshold policy `cost` takes them into account."
             ),
         )
     if entry.costs == "metacost":
@@ -595,16 +592,16 @@ def _check_costs(kind: ModelKind, entry: Model, params: dict[str, Any], where: s
                 where=where,
                 expected="a model that estimates probabilities",
                 found=kind.name + (" with focal loss" if kind.probabilities else ""),
-                todo="take costs away; the threshold policy `cost` heeds them.",
+                todo="remove costs; the threshold policy `cost` takes them into account.",
             )
         stops = [name for name in _STOPS if params.get(name)]
         if stops:
             raise ConfigurationError(
-                "MetaCost fits on bags of the training rows, which have no validation slice.",
+                "MetaCost fits on bags of the training rows, which have no validation rows.",
                 where=where,
                 expected=f"no {stops[0]}",
                 found=f"{stops[0]}: {params[stops[0]]!r}",
-                todo=f"take {stops[0]} away.",
+                todo=f"remove {stops[0]}.",
             )
     if entry.costs is not None:
         weighing = (
@@ -619,7 +616,7 @@ def _check_costs(kind: ModelKind, entry: Model, params: dict[str, Any], where: s
                 where=where,
                 expected=f"no {twice[0]} beside costs",
                 found=f"{twice[0]}: {params[twice[0]]!r}",
-                todo=f"take {twice[0]} or costs away.",
+                todo=f"remove {twice[0]} or costs.",
             )
 
 
@@ -638,11 +635,11 @@ def _check_device(kind: ModelKind, entry: Model, params: dict[str, Any], where: 
         alone = [kind.name]
     if alone:
         raise ConfigurationError(
-            f"{alone[0]} computes on the CPU alone.",
+            f"{alone[0]} computes on the CPU only.",
             where=where,
             expected=f"device: {CPU}, or none",
             found=f"device: {entry.device}",
-            todo="take device away; the models of XGBoost's trees have it.",
+            todo="remove device; only models of XGBoost's trees have it.",
         )
 
 
@@ -667,7 +664,7 @@ def encoder_of(
     if (
         coding == "codes"
         and kind.learn is adapters.histogram
-        and max(cardinalities, default=0) > MOST_CODES
+        and max(cardinalities, default=0) > MAX_CATEGORIES
     ):
         coding = "indicators"
     return Encoder(
@@ -697,7 +694,7 @@ def fit(kind: ModelKind, estimator: Any, rows: Rows) -> Learned:
     Raises
     ------
     NotApplicable
-        When early stopping is asked for, and the validation rows lack a class.
+        When early stopping is set, and the validation rows lack a class.
     """
     facts: dict[str, float] = {}
     params = estimator.get_params()
@@ -772,13 +769,13 @@ def weight_ratio(params: dict[str, Any], y: Labels, sample_weights: Vector | Non
     Raises
     ------
     ValueError
-        When "balanced" weights are asked of a single class, or only one class has weight.
+        When "balanced" weights are used with a single class, or only one class has weight.
     """
     ratio = float(_within(params).get("scale_pos_weight") or 1)
     if params.get("class_weight") is not None:
-        asked = params["class_weight"]
+        class_weight = params["class_weight"]
         negative, positive = class_weights.class_weights(
-            "balanced" if asked == "balanced_subsample" else asked, y
+            "balanced" if class_weight == "balanced_subsample" else class_weight, y
         )
         ratio *= positive / negative
     # focal loss is left out: it also weights easy rows, so its effect is not one ratio
@@ -822,7 +819,7 @@ def balances(params: dict[str, Any]) -> bool:
 
 
 def loss_of(params: dict[str, Any]) -> str:
-    """Name the loss that parameters ask for.
+    """Name the loss that parameters define.
 
     Parameters
     ----------
@@ -834,8 +831,8 @@ def loss_of(params: dict[str, Any]) -> str:
     str
         "cross_entropy", "balanced" or "focal"; focal loss with gamma 0 is "balanced".
     """
-    asked = str(params.get("loss", "focal" if "loss_gamma" in params else "cross_entropy"))
-    return "balanced" if asked == "focal" and params.get("loss_gamma") == 0 else asked
+    loss = str(params.get("loss", "focal" if "loss_gamma" in params else "cross_entropy"))
+    return "balanced" if loss == "focal" and params.get("loss_gamma") == 0 else loss
 
 
 def score(kind: ModelKind, estimator: Any, X: Matrix) -> Vector:
@@ -845,7 +842,7 @@ def score(kind: ModelKind, estimator: Any, X: Matrix) -> Vector:
     ----------
     kind : ModelKind
     estimator : object
-        FitResult.
+        Fitted.
     X : ndarray of shape (n, columns)
         Encoded rows.
 

@@ -117,14 +117,14 @@ def _cleaner_of(name: str) -> Callable[[], type]:
     def load() -> type:
         from counterpoise.samplers.fast_cleaning import cleaning
 
-        found: type = getattr(cleaning, name)
-        return found
+        cls: type = getattr(cleaning, name)
+        return cls
 
     return load
 
 
 def _selected(sampler: Any, Z: Matrix, y: Labels) -> Raw:
-    """Rows are kept, dropped or repeated, as the sampler's indices say.
+    """Rows are kept, dropped or repeated, by the sampler's indices.
 
     RandomOverSampler with `shrinkage` shifts what it repeats, so there the repeated rows are new
     ones.
@@ -319,34 +319,34 @@ def make(key: str, strategy: Strategy, seed: int) -> Any:
     where = f"params.yaml: strategies.{key}"
     if key == NONE and kind is not None:
         raise ConfigurationError(
-            f"The strategy {NONE} is what every other one is weighed against: it does nothing.",
+            f"The strategy {NONE} is the baseline of every other one: it has no sampler.",
             where=where,
             expected=f"{NONE}: {{}}",
             found=f"sampler: {strategy.sampler}",
             todo="give the sampler a key of its own.",
         )
     if kind is None:
-        given = [
+        settings = [
             name
             for name, value in (("ratio", strategy.ratio), ("params", strategy.params))
             if value
         ]
-        if given:
+        if settings:
             raise ConfigurationError(
-                f"Doing nothing takes no {given[0]}.",
+                f"The baseline takes no {settings[0]}.",
                 where=where,
                 expected=f"{key}: {{}}",
-                found=", ".join(given),
-                todo="name a `sampler`, or take it away.",
+                found=", ".join(settings),
+                todo="name a `sampler`, or remove it.",
             )
         return None
     if strategy.ratio is not None and not kind.has_ratio:
         raise ConfigurationError(
-            "This sampler cleans; it aims at no ratio.",
+            "This sampler cleans and has no target ratio.",
             where=where,
             expected="no `ratio`",
             found=str(strategy.ratio),
-            todo="take `ratio` away, or choose a sampler that over- or undersamples.",
+            todo="remove `ratio`, or choose a sampler that over- or undersamples.",
         )
     # a nested SMOTE aims at the ratio of the strategy
     smote = {} if strategy.ratio is None else {"sampling_strategy": strategy.ratio}
@@ -384,7 +384,7 @@ def _instance(kind: SamplerKind, params: dict[str, Any], seed: int, where: str) 
                 allowed,
                 where=f"{where}.params",
                 expected="imbalanced-learn's own: ",
-                todo="correct the name, or take it away.",
+                todo="correct the name, or remove it.",
             )
     arguments = {**kind.fixed, **params}
     if "random_state" in known:
@@ -513,14 +513,14 @@ def _nominal(sampler: Any, encoder: Encoder, X: Matrix, y: Labels, rows: Index |
 
 
 def _plain_smote(combined: Any) -> Any:
-    """The SMOTE that a combined sampler uses where none is given."""
+    """The SMOTE that a combined sampler uses by default."""
     from imblearn.over_sampling import SMOTE
 
     return SMOTE(sampling_strategy=combined.sampling_strategy, random_state=combined.random_state)
 
 
 def _cleaner(combined: Any) -> Any:
-    """The cleaner of a combined sampler: the one given, or its default."""
+    """The cleaner of a combined sampler: its parameter, or the default."""
     from counterpoise.samplers.fast_cleaning.cleaning import EditedNearestNeighbours, TomekLinks
 
     if type(combined).__name__ == "SMOTETomek":
@@ -533,7 +533,7 @@ def _run(
 ) -> Result:
     """Run a sampler; where it refuses the rows, raise NotApplicable with the reason.
 
-    K-means that finds fewer clusters than it was asked for counts as a refusal.
+    K-means that finds fewer clusters than requested counts as a refusal.
     """
     from sklearn.exceptions import ConvergenceWarning
 

@@ -2,7 +2,7 @@
 
 imbalanced-learn's samplers copy the whole table several times and hand it back with the new rows
 below it. SMOTE (Chawla et al. 2002) draws new rows between neighbours of one class and reads no row
-of another; SMOTENC moreover needs every category once. So imbalanced-learn's own class is given the
+of another; SMOTENC moreover needs every category once. So imbalanced-learn's own class gets the
 rows of the oversampled class and one row for each other class and category, and gives the same new
 rows to the last bit: its draws depend on that class alone.
 

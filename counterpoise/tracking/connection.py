@@ -29,7 +29,7 @@ SETTINGS = {
 }
 """MLflow's settings where the user's environment has none."""
 
-PATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+BUSY_SERVER_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
 """Settings once a server has answered: several publishers at once may keep it busy."""
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
@@ -87,7 +87,7 @@ def imported() -> Any:
     return mlflow
 
 
-def make_whole(database: Path, artifacts: str | None) -> None:
+def create_database(database: Path, artifacts: str | None) -> None:
     """Create an SQLite store under a temporary name and move it into place when it is complete.
 
     Parameters
@@ -150,8 +150,8 @@ class Connection:
         # checked here: MLflow retries an unreadable file for two minutes, and uses an incomplete
         # database as it is
         database = self.store.database
-        if database is not None and database.exists() and (found := damage(database)):
-            raise self._damaged(found)
+        if database is not None and database.exists() and (problem := damage(database)):
+            raise self._damaged(problem)
         mlflow = imported()
         import mlflow.store.db.utils as databases
 
@@ -160,7 +160,7 @@ class Connection:
         if hasattr(databases, "MAX_RETRY_COUNT"):
             databases.MAX_RETRY_COUNT = 3
         if database is not None and not database.exists():
-            make_whole(database, self.store.artifacts("."))
+            create_database(database, self.store.artifacts("."))
         try:
             # both are named: MLflow would use a registry that was set earlier in this process
             self._client = mlflow.MlflowClient(
@@ -172,8 +172,8 @@ class Connection:
             ) from error
         except mlflow.tracking.registry.UnsupportedModelRegistryStoreURIException as error:
             raise unusable(self.store.uri, "no kind of store that MLflow knows") from error
-        found = self._client.get_experiment_by_name(self.dataset)
-        if found is None:
+        experiment = self._client.get_experiment_by_name(self.dataset)
+        if experiment is None:
             try:
                 self._client.create_experiment(
                     self.dataset, self.store.artifacts(self.dataset), KIND
@@ -181,16 +181,16 @@ class Connection:
             except mlflow.exceptions.MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":  # created by another process
                     raise
-            found = self._client.get_experiment_by_name(self.dataset)
-        if found.lifecycle_stage != "active":
+            experiment = self._client.get_experiment_by_name(self.dataset)
+        if experiment.lifecycle_stage != "active":
             try:
-                self._client.restore_experiment(found.experiment_id)
+                self._client.restore_experiment(experiment.experiment_id)
             except mlflow.exceptions.MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # restored by another process
                     raise
-        self._experiment = found.experiment_id
+        self._experiment = experiment.experiment_id
         # the store answers; a setting is changed only where it is still ours
-        for name, value in PATIENT.items():
+        for name, value in BUSY_SERVER_SETTINGS.items():
             if os.environ.get(name) == SETTINGS[name]:
                 os.environ[name] = value
 
@@ -214,7 +214,7 @@ class Connection:
     def _failure(self, error: Exception) -> StorageError:
         what, todo = self._undone()
         expected, found = "an MLflow store that answers", short(error)
-        todo = f"{todo} {VARIABLE} says which store."
+        todo = f"{todo} {VARIABLE} names the store."
         if self.store.database is not None and any(sign in str(error) for sign in DAMAGE):
             return self._damaged(found)
         if isinstance(error, Timeout):
@@ -244,7 +244,7 @@ class Connection:
             todo=(
                 f"`rm {self.store.database}`, and `dvc repro track@{self.dataset}` fills a new one:"
                 " the results are complete without it (a champion in it has to be promoted again)."
-                f" Or name another; {VARIABLE} says which."
+                f" Or name another in {VARIABLE}."
             ),
         )
 

@@ -30,7 +30,7 @@ def publish(made: RunManifest, target: Store) -> str:
     Returns
     -------
     str
-        A message that says what was done.
+        A message on what was done.
 
     Raises
     ------
@@ -45,22 +45,22 @@ def publish(made: RunManifest, target: Store) -> str:
 
     publisher = Publisher(store=target, dataset=made.dataset, wanted=made.wanted, made=made.made.at)
     names = {key: name for name, key in made.keys.items()} | {made.comparison: COMPARISON}
-    with publisher.opened() as found:
-        publisher.remove(found)
-        if found.publish:
+    with publisher.opened() as plan:
+        publisher.remove(plan)
+        if plan.publish:
             results = items.results(made.dataset, made.params)
-            for key in tqdm(found.publish, desc=f"track {made.dataset}", unit="run", disable=None):
+            for key in tqdm(plan.publish, desc=f"track {made.dataset}", unit="run", disable=None):
                 # a comparison has no fits, nor has a combination without training rows: their
                 # origin is that of `evaluate`
                 origin = results.measured.made.get(names[key], made.made)
                 publisher.publish(
                     names[key], key, content(made, results, names[key], origin), origin.at
                 )
-        # With nothing to do, this process has no turn, and another may be writing by now.
-        last = found if found.empty else publisher.settle()
+        # with nothing to do, this process has no turn, and another may be writing by now
+        last = plan if plan.empty else publisher.settle()
     counts = {
-        "published": len(found.publish),
-        "unfinished or doubled removed": len(found.remove) + len(last.remove),
+        "published": len(plan.publish),
+        "unfinished or doubled removed": len(plan.remove) + len(last.remove),
         "current now": len(last.mark),
         "no longer current": len(last.unmark),
     }
@@ -72,8 +72,8 @@ def publish(made: RunManifest, target: Store) -> str:
     if publisher.newer is not None:
         at = f"{_time(publisher.newer.made):%Y-%m-%d %H:%M UTC}"
         message += (
-            f"\n  current are newer results there, made {at} (the tags of the run `comparison` say"
-            " by whom)"
+            f"\n  current are newer results there, made {at} (the tags of the run `comparison` name"
+            " the author)"
         )
     return message
 

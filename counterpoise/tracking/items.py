@@ -1,8 +1,8 @@
 """The content of a run as typed items, made from results on disk; independent of MLflow.
 
 `results` reads a dataset's results, and `items` makes the parameters, metrics, tags and files of
-one run from them. A number that is not defined makes no metric: the tag `not_defined` says which
-and why.
+one run from them. A number that is not defined makes no metric: the tag `not_defined` names it
+and the reason.
 """
 
 from __future__ import annotations
@@ -339,7 +339,7 @@ NO_METRIC = {
     "p_value",
     "p_adjusted",
 }
-"""Numbers of the leaderboard that make no metric: those that are no results, are among the class
+"""Numbers of the leaderboard that make no metric: those that are not results, are among the class
 counts, or depend on the other combinations."""
 
 
@@ -467,7 +467,7 @@ def _comparison(all_of_it: Results) -> Iterator[Item]:
     yield Tag("dataset", dataset)
     yield Tag("status", OK)
     yield Tag(NOTE, _comparison_note(all_of_it))
-    yield from _defects(all_of_it.facts["defects"])
+    yield from _data_checks(all_of_it.facts["defects"])
     yield Metric("prevalence", float(all_of_it.facts["prevalence"]))
     yield _csv("leaderboard.csv", all_of_it.tables["leaderboard"])
     yield _csv("decisions.csv", decisions)
@@ -475,19 +475,19 @@ def _comparison(all_of_it: Results) -> Iterator[Item]:
         yield Artifact(path.name, path.read_bytes())
 
 
-def _defects(content: dict[str, Any]) -> Iterator[Item]:
-    """Findings of the data check: a tag for each kind with severity and count, and all as JSON."""
+def _data_checks(content: dict[str, Any]) -> Iterator[Item]:
+    """Findings of the data checks: a tag for each kind with severity and count, and all as JSON."""
     for severity in ("serious", "warning", "note"):
         kinds = [
             finding["kind"] for finding in content["findings"] if finding["severity"] == severity
         ]
         yield Tag(f"defects.{severity}", str(len(kinds)))
     # a kind may have several findings, such as one for each possible sentinel
-    told: dict[str, list[str]] = {}
+    of_kinds: dict[str, list[str]] = {}
     for finding in content["findings"]:
         text = f"{finding['severity']}: {finding['count']} of {finding['of']}"
-        told.setdefault(finding["kind"], []).append(text)
-    for kind, texts in told.items():
+        of_kinds.setdefault(finding["kind"], []).append(text)
+    for kind, texts in of_kinds.items():
         yield Tag(f"defect.{kind}", "; ".join(texts))
     yield _json("defects.json", content)
 
@@ -522,13 +522,15 @@ def _cell_note(cell: CellResults) -> str:
             "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
         )
         lines.append(
-            f"Against doing nothing with {plain}: {_with_interval(board, *DELTA_PLAIN, sign='+')}."
+            f"Difference from the baseline, {plain}:"
+            f" {_with_interval(board, *DELTA_PLAIN, sign='+')}."
             " The verdict, which depends on how many remedies are compared, is in the run"
             f" `{COMPARISON}`."
         )
     if board["plain_model"] != cell.model and not missing(board["delta_average_precision"]):
         lines.append(
-            f"Against `{NONE}` with the same model: {_with_interval(board, *DELTA, sign='+')}."
+            f"Difference from `{NONE}` with the same model:"
+            f" {_with_interval(board, *DELTA, sign='+')}."
         )
     table = [
         "| threshold | precision | recall | F1 | false positives | false negatives |",
@@ -548,10 +550,7 @@ def _comparison_note(all_of_it: Results) -> str:
     done = board[board["status"] == OK].sort_values(
         "average_precision", ascending=False, kind="stable"
     )
-    head = (
-        f"**{all_of_it.dataset}**, all cells side by side: {len(done)} of {len(board)} have"
-        " results."
-    )
+    head = f"**{all_of_it.dataset}**, all combinations: {len(done)} of {len(board)} have results."
     if done.empty:
         return head
     rows = [
@@ -561,12 +560,12 @@ def _comparison_note(all_of_it: Results) -> str:
         for row in done.head(5).to_dict("records")
     ]
     table = [
-        "| strategy | model | average precision | against doing nothing | verdict |",
+        "| strategy | model | average precision | difference from the baseline | verdict |",
         "|---|---|---|---|---|",
         *rows,
     ]
-    said = f"{advice(board)}\n\n" if board["verdict"].notna().any() else ""
-    return f"{head}\n\n{said}The highest average precisions:\n\n" + "\n".join(table)
+    advice_text = f"{advice(board)}\n\n" if board["verdict"].notna().any() else ""
+    return f"{head}\n\n{advice_text}The highest average precisions:\n\n" + "\n".join(table)
 
 
 def _with_interval(

@@ -87,9 +87,9 @@ class RunManifest:
         place = paths.made(self.dataset)
         # the key shows whether the file belongs to these results
         if place.is_file():
-            noted = files.read_json(place)
-            if noted.pop("comparison") == self.comparison:
-                return Origin(**noted)
+            content = files.read_json(place)
+            if content.pop("comparison") == self.comparison:
+                return Origin(**content)
         return max(
             measurements.load(self.dataset).made.values(), key=lambda one: one.at, default=Origin()
         )
@@ -141,7 +141,7 @@ def read(dataset: str) -> RunManifest:
     try:
         text = path(dataset).read_text(encoding="utf-8")
         content = json.loads(
-            text, object_hook=lambda found: dict(found[PAIRS]) if PAIRS in found else found
+            text, object_hook=lambda mapping: dict(mapping[PAIRS]) if PAIRS in mapping else mapping
         )
         return RunManifest(settings=content.pop("params"), **content)
     except FileNotFoundError:
@@ -151,7 +151,7 @@ def read(dataset: str) -> RunManifest:
     raise ResultError(
         f"There are no results of {dataset} to publish.",
         where=str(path(dataset)),
-        expected="the file in which the stage `evaluate` says what the results were made with",
+        expected="the file in which the stage `evaluate` records what the results were made with",
         found=found,
         todo=(
             f"`dvc repro track@{dataset}` makes the results and publishes them, `dvc pull` brings"

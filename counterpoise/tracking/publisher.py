@@ -28,11 +28,11 @@ from counterpoise.tracking.runs import (
 from counterpoise.tracking.store import Store
 from counterpoise.tracking.turn import TAG, Turn, publisher
 
-PAGE_RUNS = 500
-"""Runs in one page of a query."""
+RUNS_PER_PAGE = 500
+"""Runs that one query returns at most."""
 
-METRICS_AT_ONCE, OTHERS_AT_ONCE = 800, 100
-"""Items in one request: MLflow takes 100 parameters, 100 tags and 1,000 items in all."""
+METRICS_PER_REQUEST, OTHERS_PER_REQUEST = 800, 100
+"""Items: MLflow takes 100 parameters, 100 tags and 1,000 items in all."""
 
 
 class Publisher(Connection):
@@ -67,7 +67,7 @@ class Publisher(Connection):
         self.wanted, self.made, self.missing = tuple(wanted), made, len(wanted)
         self.newer: RunRecord | None = None
         self._turn = Turn(self._publisher_tag, self._set_publisher_tag)
-        self._asked = False
+        self._planned = False
 
     @contextmanager
     def opened(self) -> Iterator[Plan]:
@@ -84,10 +84,10 @@ class Publisher(Connection):
             As in `Connection`; also when another publisher keeps the turn for too long.
         """
         with self._connected():
-            found = self._plan()
+            changes = self._plan()
             # an SQLite file is locked already, and needs no turn
-            if found.empty or self.store.database is not None:
-                yield found
+            if changes.empty or self.store.database is not None:
+                yield changes
                 return
             with ExitStack() as turn:
                 with self._failures():
@@ -145,9 +145,16 @@ class Publisher(Connection):
             ).info.run_id
             while metrics or params or tags:
                 self._client.log_batch(
-                    run, metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
+                    run,
+                    metrics[:METRICS_PER_REQUEST],
+                    params[:OTHERS_PER_REQUEST],
+                    tags[:OTHERS_PER_REQUEST],
                 )
-                del metrics[:METRICS_AT_ONCE], params[:OTHERS_AT_ONCE], tags[:OTHERS_AT_ONCE]
+                del (
+                    metrics[:METRICS_PER_REQUEST],
+                    params[:OTHERS_PER_REQUEST],
+                    tags[:OTHERS_PER_REQUEST],
+                )
             if inputs:
                 self._client.log_inputs(run, inputs)
             if any(Path(folder).iterdir()):
@@ -174,20 +181,20 @@ class Publisher(Connection):
         StorageError
             When the store cannot be reached or refuses.
         """
-        found = self._plan()
-        self.remove(found)
+        changes = self._plan()
+        self.remove(changes)
         with self._failures():
-            for runs, value in ((found.mark, "true"), (found.unmark, "false")):
+            for runs, value in ((changes.mark, "true"), (changes.unmark, "false")):
                 for run in runs:
                     self._client.set_tag(run, CURRENT, value)
-        return found
+        return changes
 
-    def remove(self, found: Plan) -> None:
+    def remove(self, changes: Plan) -> None:
         """Remove the unfinished and duplicate runs of a plan.
 
         Parameters
         ----------
-        found : Plan
+        changes : Plan
 
         Raises
         ------
@@ -195,18 +202,18 @@ class Publisher(Connection):
             When the store cannot be reached or refuses.
         """
         with self._failures():
-            for run in found.remove:
+            for run in changes.remove:
                 self._client.delete_run(run)
 
     def _plan(self) -> Plan:
         with self._failures():
             records = self._records()
             self.newer = self._newer(records)
-            found = plan(
+            changes = plan(
                 records, self.wanted, None if self.newer is None else self._cells_of(self.newer)
             )
-        self._asked, self.missing = True, len(found.publish)
-        return found
+        self._planned, self.missing = True, len(changes.publish)
+        return changes
 
     def _newer(self, records: list[RunRecord]) -> RunRecord | None:
         """The comparison of newer results; None where these are the newest, or for SQLite."""
@@ -244,7 +251,7 @@ class Publisher(Connection):
         token = None
         while True:
             page = self._client.search_runs(
-                [self._experiment], f"tags.{KEY} != ''", max_results=PAGE_RUNS, page_token=token
+                [self._experiment], f"tags.{KEY} != ''", max_results=RUNS_PER_PAGE, page_token=token
             )
             for run in page:
                 info = run.info
@@ -270,7 +277,7 @@ class Publisher(Connection):
 
     def _undone(self) -> tuple[str, str]:
         what = f"The {len(self.wanted)} runs of {self.dataset} could not be published."
-        if self._asked:
+        if self._planned:
             what = (
                 f"{self.missing} of the {len(self.wanted)} runs of {self.dataset} are not"
                 " published."

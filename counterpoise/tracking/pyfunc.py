@@ -46,13 +46,13 @@ class Served:
         """
         from mlflow.exceptions import MlflowException
 
-        noted = ScoringNotes()
+        notes = ScoringNotes()
         try:
-            scored = self.champion.score(model_input, WHERE, noted)
+            scored = self.champion.score(model_input, WHERE, notes)
         except CounterpoiseError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
-        for told in noted.told:
-            logging.getLogger("counterpoise").warning("%s", told)
+        for message in notes.told:
+            logging.getLogger("counterpoise").warning("%s", message)
         return pd.DataFrame(
             {"probability": scored.probability, "decision": scored.decision.astype("int64")}
         )

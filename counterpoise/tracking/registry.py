@@ -32,8 +32,8 @@ LOADER = "counterpoise.tracking.pyfunc"
 MODEL, CARD = "model", "model_card.md"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's error codes where a model, a version or an alias does not exist."""
-MOST_TEXT = 5000
-"""Most characters of a description; the whole card is a file of the run."""
+MAX_DESCRIPTION_CHARACTERS = 5000
+"""Limit of a description; the whole card is a file of the run."""
 SHARED = (
     "mlflow",
     "numpy",
@@ -153,8 +153,8 @@ class Registry(Connection):
         with self._failures():
             for model in self._client.search_registered_models(f"name = '{self.name}'"):
                 if ALIAS in model.aliases:
-                    found = self._client.get_model_version(self.name, model.aliases[ALIAS])
-                    return Version(self.name, str(found.version), str(found.run_id))
+                    version = self._client.get_model_version(self.name, model.aliases[ALIAS])
+                    return Version(self.name, str(version.version), str(version.run_id))
         return None
 
     def champion(self, version: Version) -> Champion:
@@ -224,7 +224,7 @@ class Registry(Connection):
                     input_example=entry.example,
                     pip_requirements=requirements(entry.champion),
                 )
-            self._named(info, run, entry)
+            self._create_model(entry)
             version = self._client.create_model_version(
                 self.name,
                 info.model_uri,
@@ -236,24 +236,24 @@ class Registry(Connection):
             self._client.set_registered_model_alias(self.name, ALIAS, version.version)
         return Version(self.name, str(version.version), str(run))
 
-    def _named(self, info: Any, run: str, entry: Entry) -> None:
+    def _create_model(self, entry: Entry) -> None:
         """Create the dataset's registered model where it does not exist."""
         from mlflow.exceptions import MlflowException
 
         identity = entry.champion.identity
-        told = (
+        description = (
             f"The champion of {identity.dataset}: the probability that {identity.target} is"
             f" {identity.positive}."
         )
         try:
-            self._client.create_registered_model(self.name, description=told)
+            self._client.create_registered_model(self.name, description=description)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
     def _undone(self) -> tuple[str, str]:
         return (
-            f"The champion of {self.dataset} could not be asked for or registered.",
+            f"The champion of {self.dataset} could not be read or registered.",
             (
                 "run it again once the store answers: a champion changes only when its version is"
                 " complete."
@@ -307,7 +307,7 @@ def fetch(uri: str, store: Store, folder: Path) -> Path:
             where=store.shown,
             expected="an MLflow store that answers",
             found=short(error),
-            todo=f"try again once it does; {VARIABLE} says which store. A folder needs none.",
+            todo=f"try again once it does; {VARIABLE} names the store. A folder needs none.",
         ) from error
 
 
@@ -317,7 +317,7 @@ def _no_model(uri: str, store: Store, found: str) -> ResultError:
         where=store.shown,
         expected="a registered model, as `python -m counterpoise promote DATASET` makes it",
         found=found,
-        todo=f"promote one, or correct the name; {VARIABLE} says which store is asked.",
+        todo=f"promote one, or correct the name; {VARIABLE} names the store.",
     )
 
 
@@ -349,9 +349,9 @@ def inside(folder: Path) -> Path:
     """
     if (folder / CHAMPION).is_file():
         return folder
-    described = folder / "MLmodel"
-    if described.is_file():
-        flavors = yaml12.load(described.read_text(encoding="utf-8")).get("flavors", {})
+    manifest = folder / "MLmodel"
+    if manifest.is_file():
+        flavors = yaml12.load(manifest.read_text(encoding="utf-8")).get("flavors", {})
         if flavors.get("python_function", {}).get("loader_module") == LOADER:
             return folder / str(flavors["python_function"]["data"])
     raise ResultError(
@@ -437,6 +437,6 @@ def with_code(folder: Path) -> Path:
 def _cut(text: str) -> str:
     return (
         text
-        if len(text) <= MOST_TEXT
-        else text[: MOST_TEXT - 100] + f"\n\n... (the whole is in {CARD})"
+        if len(text) <= MAX_DESCRIPTION_CHARACTERS
+        else text[: MAX_DESCRIPTION_CHARACTERS - 100] + f"\n\n... (the whole is in {CARD})"
     )

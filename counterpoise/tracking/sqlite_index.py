@@ -104,7 +104,7 @@ def damage(database: Path) -> str:
     """
     try:
         with closing(_read_only(database)) as connection:
-            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             tables = {
                 name
                 for (name,) in connection.execute(
@@ -115,9 +115,9 @@ def damage(database: Path) -> str:
         return "" if "locked" in str(error) else f"{type(error).__name__}: {error}"
     lacking = ", ".join(sorted(TABLES - tables))
     return (
-        str(found)
-        if found != "ok"
-        else f"a half-made one, without the tables {lacking}"
+        check
+        if check != "ok"
+        else f"an incomplete one, without the tables {lacking}"
         if lacking
         else ""
     )

@@ -102,7 +102,7 @@ def chosen(environment: Mapping[str, str]) -> Store:
     parts = urlsplit(uri)
     wrong = None
     if uri != "databricks" and ("://" not in uri or parts.scheme == "file"):
-        wrong = "a folder or a word, and MLflow keeps runs in folders no longer"
+        wrong = "a folder or a word, and MLflow no longer keeps runs in folders"
     elif parts.scheme in ("http", "https") and not parts.hostname:
         wrong = "an address without a host"
     elif parts.scheme == "sqlite":
@@ -112,14 +112,14 @@ def chosen(environment: Mapping[str, str]) -> Store:
     return Store(uri)
 
 
-def unusable(uri: str, found: str) -> ConfigurationError:
+def unusable(uri: str, problem: str) -> ConfigurationError:
     """The error for an address that names no usable store.
 
     Parameters
     ----------
     uri : str
         The address; user and password are masked in the message.
-    found : str
+    problem : str
         What is wrong with it.
 
     Returns
@@ -130,9 +130,9 @@ def unusable(uri: str, found: str) -> ConfigurationError:
         f"{VARIABLE} names no store that can hold runs.",
         where=f"the environment variable {VARIABLE}",
         expected="http(s)://HOST:PORT of a tracking server, or sqlite:////PATH/mlflow.db",
-        found=f"{masked(uri)!r}: {found}",
+        found=f"{masked(uri)!r}: {problem}",
         todo=(
-            f"mend it, or unset it: then runs go to {paths.tracking_root() / DATABASE}. Every"
+            f"correct it, or unset it: then runs go to {paths.tracking_root() / DATABASE}. Every"
             " result is there already."
         ),
     )

@@ -24,7 +24,7 @@ from counterpoise.champion import contest, estimators
 from counterpoise.champion.bundle import CHAMPION, Champion, digests
 from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.making import prove
-from counterpoise.champion.refit import Seeds, aside, refit
+from counterpoise.champion.refit import Seeds, refit, split_validation
 from counterpoise.champion.rules import Rule
 from counterpoise.champion.schema import Column, Schema, ScoringNotes
 from counterpoise.champion.selection import chosen
@@ -134,7 +134,7 @@ def test_an_archive_with_a_type_that_is_not_named_is_not_read(tmp_path: Path) ->
     assert "subprocess.Popen" in str(caught.value)
 
 
-def test_a_folder_without_a_champion_and_one_of_another_version_are_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_champion_or_of_another_version_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="no champion in this folder"):
         Champion.load(tmp_path)
     small("xgboost", numeric_table()).save(tmp_path)
@@ -175,7 +175,7 @@ def test_probabilities_are_put_right_as_evaluate_does_it(kind: corrections.Corre
     np.testing.assert_array_equal(one_by_one, read.log_odds(new))
 
 
-def test_a_correction_that_is_not_possible_is_told() -> None:
+def test_an_impossible_recalibration_is_an_error() -> None:
     y, scores = scores_and_labels()
     for kind, labels, factor in (
         ("exact", y, np.nan),
@@ -193,11 +193,11 @@ def test_a_correction_that_is_not_possible_is_told() -> None:
 def test_decisions_are_those_of_evaluate_at_the_same_threshold(policy: Any, how: Any) -> None:
     y, scores = scores_and_labels()
     rows, amounts = np.arange(len(y)), np.linspace(1, 20, len(y))
-    asked = Costs(false_positive=1, false_negative={"column": "calls", "plus": 2})  # type: ignore[arg-type]
+    requested = Costs(false_positive=1, false_negative={"column": "calls", "plus": 2})  # type: ignore[arg-type]
     table = Table(("x",), scores[:, None], y, {}, {COST + "calls": amounts})
-    matrix = costs.matrix(asked, table, "here")
+    matrix = costs.matrix(requested, table, "here")
     rule = Rule.choose(
-        policy, rules := Thresholds(half=0.4, tuned="mcc", cost=how), asked, y, scores, matrix
+        policy, rules := Thresholds(half=0.4, tuned="mcc", cost=how), requested, y, scores, matrix
     )
     log_odds, _ = recalibrated("none", scores, y, scores, 1.0)
     fold = recalibrated_fold(rows, scores, log_odds)
@@ -263,7 +263,7 @@ def test_rows_of_any_type_give_the_numbers_of_the_typed_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("old", "A column of numbers holds something else"),
         (True, "A column of numbers holds something else"),
@@ -272,16 +272,16 @@ def test_rows_of_any_type_give_the_numbers_of_the_typed_table() -> None:
         ("-inf", "A number is infinite"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_column_and_row(value: Any, told: str) -> None:
+def test_the_error_names_column_and_row_of_a_wrong_value(value: Any, message: str) -> None:
     schema = Schema.of(table := mixed_table(), ENTRY)
     frame = tables.frame_of(table.X, table.features, table.categories).astype({"income": object})
     frame.loc[4, "income"] = value
-    with pytest.raises(TableError, match=told) as caught:
+    with pytest.raises(TableError, match=message) as caught:
         schema.rows(frame, "new.csv", ScoringNotes(), first=1000)
     assert caught.value.where == "new.csv, column 'income', row 1,005"
 
 
-def test_a_list_in_place_of_a_label_is_told() -> None:
+def test_a_list_in_place_of_a_label_is_an_error() -> None:
     frame = pd.DataFrame(
         {
             "age": [1.0, 2.0],
@@ -297,7 +297,7 @@ def test_a_list_in_place_of_a_label_is_told() -> None:
 
 
 def test_unseen_labels_are_missing_and_counted_over_batches() -> None:
-    schema, noted = Schema.of(mixed_table(), ENTRY), ScoringNotes()
+    schema, notes = Schema.of(mixed_table(), ENTRY), ScoringNotes()
     frame = pd.DataFrame(
         {
             "age": [1.0] * 4,
@@ -308,10 +308,10 @@ def test_unseen_labels_are_missing_and_counted_over_batches() -> None:
         }
     )
     for _ in range(2):
-        X = schema.rows(frame, "here", noted).X
+        X = schema.rows(frame, "here", notes).X
     np.testing.assert_array_equal(np.isnan(X[:, 1]), [True, False, True, True])
-    assert noted.unseen == {"region": (4, "mars"), "active": (2, "maybe")}
-    assert "'mars'" in noted.told[0]
+    assert notes.unseen == {"region": (4, "mars"), "active": (2, "maybe")}
+    assert "'mars'" in notes.told[0]
 
 
 # --------------------------------------------------------------- an evaluated cell and its champion
@@ -324,14 +324,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def promoted(*arguments: str) -> tuple[int, str]:
-    """Run the script in this process; exit status and what it said."""
+    """Run the script in this process; exit status and output."""
     before, sys.argv = sys.argv, ["promote", *arguments]
-    said = contextlib.redirect_stdout, contextlib.redirect_stderr
+    output = contextlib.redirect_stdout, contextlib.redirect_stderr
     import io
 
     text = io.StringIO()
     try:
-        with said[0](text), said[1](text):
+        with output[0](text), output[1](text):
             return guarded(promote.main, bring_back=False)(), text.getvalue()
     finally:
         sys.argv = before
@@ -350,7 +350,7 @@ def promoted(*arguments: str) -> tuple[int, str]:
 def test_the_same_procedure_on_a_folds_rows_scores_a_raw_csv_as_the_stages_did(
     place: Path, cell: tuple[str, str], tmp_path: Path
 ) -> None:
-    """Resampled, fitted, saved, loaded, and asked about the fold's test rows from a CSV of them."""
+    """Resampled, fitted, saved and loaded, it scores the fold's test rows from a CSV of them."""
     strategy, model = cell
     params, table, parts = (
         config.load(),
@@ -400,12 +400,12 @@ def test_the_cell_is_the_one_that_the_report_tells_to_use_or_one_that_is_named(p
     row = won[(won["strategy"] == "random_over") & (won["model"] == "stepwise")].index[0]
     won.loc[row, ["verdict", "average_precision"]] = ["win", 0.99]
     assert chosen(won, "mine") == ("random_over", "stepwise")
-    # a winner that doing nothing with another model leaves behind
+    # a winner that the baseline of another model exceeds
     won.loc[row, "average_precision"] = 0.01
     assert chosen(won, "mine") == ("none", best["model"])
 
 
-def test_a_cell_that_cannot_be_promoted_is_told(place: Path) -> None:
+def test_an_error_names_the_combination_that_cannot_be_promoted(place: Path) -> None:
     for arguments, words in {
         REFUSED: "has no result",
         ("none", "stoping"): "did you mean 'none/stopping'",
@@ -416,10 +416,10 @@ def test_a_cell_that_cannot_be_promoted_is_told(place: Path) -> None:
             for name, value in zip(("strategy", "model"), arguments, strict=True)
             if value
         ]
-        status, said = promoted("mine", *options)
+        status, output = promoted("mine", *options)
         assert status == 1
-        assert words in said
-        assert "Traceback" not in said
+        assert words in output
+        assert "Traceback" not in output
     assert not (place / "mlflow.db").exists()
     assert promoted("mein")[0] == 1
 
@@ -433,10 +433,10 @@ def test_a_dataset_without_a_result_has_nothing_to_promote(
     computed(
         {**PARAMS, "strategies": {"none": {}}, "models": {"refused": PARAMS["models"]["refused"]}}
     )
-    status, said = promoted("mine")
+    status, output = promoted("mine")
     assert status == 1
-    assert "no cell of mine has a result" in said
-    assert "liblinear" in said
+    assert "no combination of mine has a result" in output
+    assert "liblinear" in output
 
 
 def test_scores_that_were_not_evaluated_are_not_promoted(place: Path) -> None:
@@ -444,24 +444,26 @@ def test_scores_that_were_not_evaluated_are_not_promoted(place: Path) -> None:
     before = path.read_bytes()
     frame = files.read_parquet(path)
     files.write_parquet(path, frame.assign(score=1 - frame["score"]))
-    status, said = promoted("mine", "--strategy=none", "--model=logistic_regression")
+    status, output = promoted("mine", "--strategy=none", "--model=logistic_regression")
     path.write_bytes(before)
-    assert (status, "not those that were evaluated" in said) == (1, True)
+    assert (status, "not those that were evaluated" in output) == (1, True)
 
 
-def test_the_validation_slice_is_of_the_kind_that_the_split_asks_for() -> None:
+def test_validation_rows_follow_the_scheme_of_the_split() -> None:
     table = numeric_table()
     table = dataclasses.replace(
         table, roles={"time": np.arange(240)[::-1] // 2, "group": np.arange(240) // 4}
     )
-    kept, held = aside(table, config.StratifiedKFold(validation=0.25), 1)
+    kept, held = split_validation(table, config.StratifiedKFold(validation=0.25), 1)
     assert (len(kept), len(held), table.y[held].sum()) == (180, 60, round(table.y.sum() / 4))
-    kept, held = aside(table, config.Temporal(scheme="temporal", validation=0.25), 1)
+    kept, held = split_validation(table, config.Temporal(scheme="temporal", validation=0.25), 1)
     assert table.roles["time"][held].min() > table.roles["time"][kept].max()
     assert len(held) == 60
-    kept, held = aside(table, config.Grouped(scheme="grouped", validation=0.25), 1)
+    kept, held = split_validation(table, config.Grouped(scheme="grouped", validation=0.25), 1)
     assert not set(table.roles["group"][kept]) & set(table.roles["group"][held])
-    for one, other in (aside(table, config.Grouped(scheme="grouped"), 1) for _ in range(2)):
+    for one, other in (
+        split_validation(table, config.Grouped(scheme="grouped"), 1) for _ in range(2)
+    ):
         assert sorted([*one, *other]) == list(range(240))
 
 
@@ -509,7 +511,7 @@ def test_on_the_same_rows_a_cell_has_to_lie_above_by_its_interval(place: Path) -
     assert contest.judge("good", "k", good, table, None, 1).kind == "first"
 
 
-def test_a_champion_of_another_table_is_asked_about_rows_that_are_new_to_it(place: Path) -> None:
+def test_a_champion_of_another_table_is_compared_on_rows_that_are_new_to_it(place: Path) -> None:
     shown, table = evidence_of(("none", "logistic_regression"))
     old = np.arange(300)
     theirs = dataclasses.replace(table, X=table.X[old], y=table.y[old], roles={})
@@ -518,7 +520,7 @@ def test_a_champion_of_another_table_is_asked_about_rows_that_are_new_to_it(plac
         schema=Schema.of(table, config.load().dataset("mine")),
     )
     found = contest.judge("mine", "k", shown, table, champion, 1)
-    assert "500 tested rows" in found.told
+    assert "500 tested rows" in found.message
     assert found.difference is not None
     fresh = np.arange(300, 800)
     from sklearn.metrics import average_precision_score
@@ -531,14 +533,14 @@ def test_a_champion_of_another_table_is_asked_about_rows_that_are_new_to_it(plac
     few = dataclasses.replace(champion, rows=digests(table.X[:790], table.y[:790]))
     refused = contest.judge("mine", "k", shown, table, few, 1)
     assert (refused.kind, refused.wins) == ("not comparable", False)
-    assert "10 are new to it" in refused.told
-    assert f"it takes {contest.LEAST_POSITIVES}" in refused.told
-    assert "--replace" in refused.told
+    assert "10 are new to it" in refused.message
+    assert f"{contest.MIN_POSITIVES} are needed" in refused.message
+    assert "--replace" in refused.message
     other = dataclasses.replace(champion, schema=Schema((Column("height", "number"),)))
-    assert "'height'" in contest.judge("mine", "k", shown, table, other, 1).told
+    assert "'height'" in contest.judge("mine", "k", shown, table, other, 1).message
 
 
-def test_of_like_rows_as_many_are_new_as_were_not_there_before() -> None:
+def test_of_duplicates_the_surplus_is_new() -> None:
     found = np.array([7, 5, 7, 9, 7, 5], np.uint64)
     assert contest.rows_beyond(found, np.array([7, 5, 7], np.uint64)).tolist() == [
         False,
@@ -579,9 +581,9 @@ def number_of(client: Any) -> str:
 def test_the_first_champion_is_registered_with_all_that_it_needs(
     place: Path, first: tuple[int, str], client: Any
 ) -> None:
-    status, said = first
-    assert status == 0, said
-    assert "the first champion" in said
+    status, output = first
+    assert status == 0, output
+    assert "the first champion" in output
     version = champion_version(client)
     assert number_of(client) == "1"
     assert {version.tags[name] for name in ("strategy", "model", "policy", "replaced")} == {
@@ -698,21 +700,21 @@ def test_a_model_scores_with_its_requirements_and_the_code_beside_it_alone(
 
 
 def test_only_what_beats_it_takes_its_place_unless_it_is_replaced(place: Path, client: Any) -> None:
-    status, said = promoted("mine", "--strategy", "near_miss_1", "--model", "stopping")
-    assert (status, "is the champion already" in said, number_of(client)) == (0, True, "1")
-    status, said = promoted("mine")
+    status, output = promoted("mine", "--strategy", "near_miss_1", "--model", "stopping")
+    assert (status, "is the champion already" in output, number_of(client)) == (0, True, "1")
+    status, output = promoted("mine")
     assert status == 0
-    assert "beats the champion near_miss_1/stopping: average precision" in said
+    assert "beats the champion near_miss_1/stopping: average precision" in output
     assert number_of(client) == "2"
-    status, said = promoted("mine", "--strategy", "near_miss_1", "--model", "stopping")
+    status, output = promoted("mine", "--strategy", "near_miss_1", "--model", "stopping")
     assert status == 0
-    assert "does not beat" in said
-    assert "the champion stays" in said
+    assert "does not beat" in output
+    assert "the champion stays" in output
     assert number_of(client) == "2"
-    status, said = promoted(
+    status, output = promoted(
         "mine", "--strategy", "random_over", "--model", "stepwise", "--policy", "cost", "--replace"
     )
-    assert status == 0, said
+    assert status == 0, output
     version = champion_version(client)
     assert (number_of(client), version.tags["replaced"], version.tags["format"]) == (
         "3",
@@ -758,19 +760,19 @@ def test_new_rows_are_what_the_next_champion_is_judged_on(
             },
         }
     )
-    status, said = promoted("mine", "--strategy", "near_miss_1", "--model", "stopping")
-    assert status == 0, said
-    assert "the 500 tested rows that the champion was not made from" in said
+    status, output = promoted("mine", "--strategy", "near_miss_1", "--model", "stopping")
+    assert status == 0, output
+    assert "the 500 tested rows that the champion was not made from" in output
 
 
-def test_a_store_out_of_reach_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_store_is_an_error(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    status, said = promoted("mine")
+    status, output = promoted("mine")
     assert status == 1
-    assert "could not be asked for or registered" in said
-    assert "http://127.0.0.1:9" in said
-    assert "Traceback" not in said
+    assert "could not be read or registered" in output
+    assert "http://127.0.0.1:9" in output
+    assert "Traceback" not in output
     with pytest.raises(ResultError, match="There is no model"):
         registry.fetch(
             "models:/nothing@champion",

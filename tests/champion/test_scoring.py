@@ -41,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWar
 
 
 def run(main: Callable[[], int], *arguments: object) -> tuple[int, str]:
-    """A script in this process: exit status and what it said."""
+    """A script in this process: exit status and output."""
     text = io.StringIO()
     before, sys.argv = sys.argv, ["script", *map(str, arguments)]
     try:
@@ -81,8 +81,8 @@ def written(folder: Path, *lines: str, name: str = "new.csv") -> Path:
 
 def scored(model: Path, source: Path, *options: str) -> tuple[int, str, pd.DataFrame | None]:
     target = source.with_name("scored.csv")
-    status, said = run(score.main, model, source, target, *options)
-    return status, said, pd.read_csv(target, dtype={"id": str}) if target.is_file() else None
+    status, output = run(score.main, model, source, target, *options)
+    return status, output, pd.read_csv(target, dtype={"id": str}) if target.is_file() else None
 
 
 def test_a_csv_is_scored_as_its_rows_are(model: Path, tmp_path: Path, few_at_once: None) -> None:
@@ -93,8 +93,8 @@ def test_a_csv_is_scored_as_its_rows_are(model: Path, tmp_path: Path, few_at_onc
     frame["id"] = [f"{k:03}" for k in range(len(frame))]
     frame.sample(frac=1, axis=1, random_state=1).to_csv(tmp_path / "new.csv", index=False)
     frame.to_parquet(tmp_path / "new.parquet")
-    status, said, found = scored(model, tmp_path / "new.csv", "--keep", "id", "income")
-    assert status == 0, said
+    status, output, found = scored(model, tmp_path / "new.csv", "--keep", "id", "income")
+    assert status == 0, output
     assert found is not None
     assert list(found.columns) == ["id", "income", "probability", "decision"]
     assert found["id"].tolist() == frame["id"].tolist()
@@ -102,13 +102,13 @@ def test_a_csv_is_scored_as_its_rows_are(model: Path, tmp_path: Path, few_at_onc
     champion = Champion.load(model)
     np.testing.assert_allclose(found["probability"], champion.raw(table.X), rtol=1e-13)
     np.testing.assert_array_equal(found["decision"], champion.raw(table.X) >= 0.5)
-    assert "left out" not in said
-    assert "240 rows scored" in said
+    assert "left out" not in output
+    assert "240 rows scored" in output
     for name in ("from.parquet", "from.csv"):
-        status, said = run(
+        status, output = run(
             score.main, model, tmp_path / "new.parquet", tmp_path / name, "--keep", "id", "income"
         )
-        assert status == 0, said
+        assert status == 0, output
     again = pd.read_parquet(tmp_path / "from.parquet")
     assert [str(dtype) for dtype in again.dtypes[1:]] == ["float64", "float64", "int8"]
     pd.testing.assert_frame_equal(
@@ -119,7 +119,7 @@ def test_a_csv_is_scored_as_its_rows_are(model: Path, tmp_path: Path, few_at_onc
 
 def test_every_way_to_write_a_value_scores_the_same(model: Path, tmp_path: Path) -> None:
     """Missing markers, booleans in any case, spaces, another order, and an extra column, which is
-    said once."""
+    named once."""
     one = written(
         tmp_path, ROWS, "1.5,east,20,a,True", ",north,NA,b,False", "2,,3,,", name="one.csv"
     )
@@ -131,10 +131,10 @@ def test_every_way_to_write_a_value_scores_the_same(model: Path, tmp_path: Path)
         "z,N/A,<NA>,3,#N/A,2.0",
         name="other.csv",
     )
-    _, said, first = scored(model, one)
-    assert said.count("left out") == 0
-    _, said, second = scored(model, other)
-    assert said.count("left out: note") == 1
+    _, output, first = scored(model, one)
+    assert output.count("left out") == 0
+    _, output, second = scored(model, other)
+    assert output.count("left out: note") == 1
     pd.testing.assert_frame_equal(first, second)
 
 
@@ -174,34 +174,34 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_row_is_told_and_nothing_is_written(
+def test_a_wrong_row_is_an_error_and_nothing_is_written(
     wrong: str, model: Path, tmp_path: Path, few_at_once: None
 ) -> None:
     lines, words = WRONG[wrong]
     source = tmp_path / "new.csv"
     source.write_text("".join(f"{line}\n" for line in lines))
     (tmp_path / "scored.csv").write_text("what was there\n")
-    status, said = run(score.main, model, source, tmp_path / "scored.csv")
+    status, output = run(score.main, model, source, tmp_path / "scored.csv")
     assert status == 1
     for word in words:
-        assert word in said
-    assert "Traceback" not in said
+        assert word in output
+    assert "Traceback" not in output
     assert (tmp_path / "scored.csv").read_text() == "what was there\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "scored.csv"]
 
 
-def test_a_label_never_seen_is_missing_counted_and_said(
+def test_an_unknown_category_is_missing_and_counted_in_a_warning(
     model: Path, tmp_path: Path, few_at_once: None
 ) -> None:
     rows = ["1,mars,2,a,True", "1,,2,a,True"] * 12
-    status, said, found = scored(model, written(tmp_path, ROWS, *rows))
+    status, output, found = scored(model, written(tmp_path, ROWS, *rows))
     assert status == 0
-    assert "column 'region': 12 values such as 'mars'" in said
+    assert "column 'region': 12 values such as 'mars'" in output
     assert found is not None
     assert len(set(found["probability"])) == 1
 
 
-def test_files_and_columns_that_make_no_sense_are_told(model: Path, tmp_path: Path) -> None:
+def test_invalid_files_and_columns_are_errors(model: Path, tmp_path: Path) -> None:
     source = written(tmp_path, ROWS, "1,east,2,a,True")
     for arguments, words in (
         ((model, tmp_path / "no.csv", tmp_path / "out.csv"), "There is no table"),
@@ -214,8 +214,8 @@ def test_files_and_columns_that_make_no_sense_are_told(model: Path, tmp_path: Pa
             "cannot be read as parquet",
         ),
     ):
-        status, said = run(score.main, *arguments)
-        assert (status, words in said) == (1, True), said
+        status, output = run(score.main, *arguments)
+        assert (status, words in output) == (1, True), output
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -240,8 +240,8 @@ def test_where_costs_stand_in_a_column_each_row_has_its_own_threshold(tmp_path: 
         loss=np.geomspace(0.1, 100, 40)
     )
     rows.to_csv(tmp_path / "new.csv", index=False)
-    status, said, found = scored(tmp_path / "model", tmp_path / "new.csv")
-    assert status == 0, said
+    status, output, found = scored(tmp_path / "model", tmp_path / "new.csv")
+    assert status == 0, output
     assert found is not None
     np.testing.assert_array_equal(
         found["decision"], found["probability"] * rows["loss"] >= 1 - found["probability"]
@@ -249,10 +249,10 @@ def test_where_costs_stand_in_a_column_each_row_has_its_own_threshold(tmp_path: 
     for value, words in ((None, "no amount to reckon its costs from"), (-3, "negative cost")):
         rows.loc[20, "loss"] = value
         rows.to_csv(tmp_path / "new.csv", index=False)
-        status, said = run(
+        status, output = run(
             score.main, tmp_path / "model", tmp_path / "new.csv", tmp_path / "again.csv"
         )
-        assert (status, words in said, "row 21" in said) == (1, True, True), said
+        assert (status, words in output, "row 21" in output) == (1, True, True), output
 
 
 MILLION = 1_000_000
@@ -264,10 +264,10 @@ from counterpoise.champion.scoring import score_file
 champion, peaks = Champion.load(Path("model")), []
 for name in ("few", "million"):
     start = time.perf_counter()
-    told = score_file(champion, Path(f"{name}.csv"), Path(f"{name}.scored.csv"))
+    result = score_file(champion, Path(f"{name}.csv"), Path(f"{name}.scored.csv"))
     unit = 1 if sys.platform == "darwin" else 1024
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-print(json.dumps([told.rows, peaks, time.perf_counter() - start]))
+print(json.dumps([result.rows, peaks, time.perf_counter() - start]))
 """
 MOST_GROWTH = 100 * 2**20
 """The table itself, as pandas holds it, takes 250 MiB more than one of 10,000 rows."""
@@ -329,8 +329,8 @@ def test_a_million_rows_take_the_memory_of_a_few(tmp_path: Path) -> None:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Results, and a champion of them in a store."""
     with standing_in(tmp_path_factory.mktemp("place"), strategies=["none"]) as folder:
-        status, said = run(promote.main, "mine", "--strategy", "none", "--model", "stopping")
-        assert status == 0, said
+        status, output = run(promote.main, "mine", "--strategy", "none", "--model", "stopping")
+        assert status == 0, output
         yield folder
 
 
@@ -417,16 +417,16 @@ def probability(address: str, body: Any) -> float:
 
 def test_a_dataset_is_scored_by_its_champion(place: Path, tmp_path: Path) -> None:
     source = place / "mine.csv"
-    status, said = run(score.main, "mine", source, tmp_path / "a.csv")
-    assert status == 0, said
-    assert "left out: customer, churned" in said
+    status, output = run(score.main, "mine", source, tmp_path / "a.csv")
+    assert status == 0, output
+    assert "left out: customer, churned" in output
     (folder,) = place.glob("mlartifacts/mine/models/*/artifacts")
     for champion in ("models:/counterpoise-mine/1", folder, folder / "data" / "bundle"):
-        status, said = run(score.main, champion, source, tmp_path / "b.csv")
-        assert status == 0, said
+        status, output = run(score.main, champion, source, tmp_path / "b.csv")
+        assert status == 0, output
         assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
-    status, said = run(score.main, "nobody", source, tmp_path / "c.csv")
-    assert (status, "There is no model models:/counterpoise-nobody@champion" in said) == (1, True)
+    status, output = run(score.main, "nobody", source, tmp_path / "c.csv")
+    assert (status, "There is no model models:/counterpoise-nobody@champion" in output) == (1, True)
 
 
 @pytest.mark.slow
@@ -463,7 +463,7 @@ def test_what_the_server_answers_to_a_request_that_is_not_quite_right(server: st
     assert probability(server, as_nan) == missing  # NaN and null are missing values
     # and so is the dataset's sentinel
     assert probability(server, split([-1, None, "4", None, 2])) == missing
-    # and a label never seen
+    # and an unknown category
     assert probability(server, split([None, "platinum", "4", None, 2])) == missing
 
 

@@ -1,4 +1,4 @@
-"""params.yaml: what it may hold, and how a mistake in it is told."""
+"""params.yaml: what it may hold, and the error for each mistake in it."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ LOWER_CASE = (
 )
 SCHEMES = "the schemes are: grouped, holdout, prequential, stratified_kfold, temporal"
 DATASET = (
-    "path, target, positive, source, drop, categorical, time, group, weight, sentinels, defects,"
-    " distributed, split, thresholds, costs"
+    "path, target, positive, source, drop, categorical, time, group, weight, sentinels,"
+    " data_checks, distributed, split, thresholds, costs"
 )
 ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "told"),
+    ("place", "value", "message"),
     [
         (
             "startegies",
@@ -224,8 +224,8 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
             "datasets.mine.costs",
             {"false_negative": "y"},
             (
-                "datasets.mine: costs: the column 'y' is the target, and a decision that costs what"
-                " the label says is no prediction: give a number, or another column"
+                "datasets.mine: costs: the column 'y' is the target, and costs must not depend on"
+                " the label: give a number, or another column"
             ),
         ),
         (
@@ -384,12 +384,12 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
     ],
 )
 def test_a_mistake_names_the_key_what_was_found_and_what_is_allowed(
-    place: str, value: Any, told: str
+    place: str, value: Any, message: str
 ) -> None:
-    assert found_in(changed(place, value)) == [told]
+    assert found_in(changed(place, value)) == [message]
 
 
-def test_the_ends_of_a_range_are_told_as_they_are_drawn() -> None:
+def test_the_ends_of_a_range_have_the_type_that_is_drawn() -> None:
     """One number with a point, the step's among them, and numbers of every kind are drawn."""
     for content, ends in (
         ({}, (1, 5)),
@@ -402,7 +402,7 @@ def test_the_ends_of_a_range_are_told_as_they_are_drawn() -> None:
         assert found.whole is isinstance(ends[0], int)
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_all_mistakes_are_listed_together() -> None:
     content = changed("datasets.mine", {"path": "data/mine.csv"}) | {"seed": "x"}
     with pytest.raises(ConfigurationError, match=r"params.yaml has 3 errors\."):
         config.parse(content)
@@ -421,20 +421,20 @@ def test_every_key_has_to_be_there(key: str) -> None:
 
 
 def test_a_long_value_is_cut_short() -> None:
-    (told,) = found_in(changed("seed", "x" * 300))
-    assert told.endswith("xxx...")
-    assert len(told) < 200
+    (message,) = found_in(changed("seed", "x" * 300))
+    assert message.endswith("xxx...")
+    assert len(message) < 200
 
 
 @pytest.mark.parametrize("name", ["../evil.csv", "a/b.csv", "a\\b.csv"])
 def test_a_file_of_a_source_has_a_plain_name(name: str) -> None:
     file = {**ADDRESSES, "name": name, "sha256": "0" * 64}
-    (told,) = found_in(changed("datasets.mine.source", {"files": [file]}))
-    assert told.startswith("datasets.mine.source.files.0.name: ")
+    (message,) = found_in(changed("datasets.mine.source", {"files": [file]}))
+    assert message.startswith("datasets.mine.source.files.0.name: ")
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "told"),
+    ("text", "line", "message"),
     [
         ("seed: 1\nmodels: {}\nseed: 2\n", 3, 'the key "seed" stands twice in one mapping'),
         (
@@ -447,13 +447,13 @@ def test_a_file_of_a_source_has_a_plain_name(name: str) -> None:
         ("seed: @1\n", 1, "found character that cannot start any token"),
     ],
 )
-def test_what_is_not_valid_yaml_is_told_with_its_line(
-    tmp_path: Path, text: str, line: int, told: str
+def test_invalid_yaml_is_an_error_with_its_line(
+    tmp_path: Path, text: str, line: int, message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"params.yaml is not valid YAML") as caught:
         from_text(tmp_path, text)
     assert f"line {line}, " in str(caught.value.where)
-    assert told in str(caught.value.found)
+    assert message in str(caught.value.found)
 
 
 @pytest.mark.parametrize(
@@ -472,30 +472,30 @@ def test_a_file_that_holds_no_mapping(tmp_path: Path, content: str, found: str) 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("start: 2018-02-31\n", "a value does not fit its type: day is out of range for month"),
         ("seed: !!bool maybe\n", "a value does not fit its type: 'maybe'"),
         ("seed: 1 \a\n", "control characters are not allowed"),
     ],
 )
-def test_what_is_not_valid_yaml_and_has_no_line_is_told_without(
-    tmp_path: Path, text: str, told: str
+def test_invalid_yaml_without_a_line_is_an_error_too(
+    tmp_path: Path, text: str, message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"params.yaml is not valid YAML") as caught:
         from_text(tmp_path, text)
     assert caught.value.where == str(tmp_path / "params.yaml")
-    assert told in str(caught.value.found)
+    assert message in str(caught.value.found)
 
 
-def test_a_key_that_is_a_list_is_told(tmp_path: Path) -> None:
+def test_a_key_that_is_a_list_is_an_error(tmp_path: Path) -> None:
     text = yaml12.dump({k: v for k, v in SMALLEST.items() if k != "models"})
     with pytest.raises(ConfigurationError) as caught:
         from_text(tmp_path, text + "models: {[a, b]: {}}\n")
     assert "a key must be a text; put quotes around it" in str(caught.value.found)
 
 
-def test_no_params_yaml_says_where_to_run(workplace: Path) -> None:
+def test_without_params_yaml_the_error_names_the_folder_to_run_in(workplace: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"There is no params.yaml here") as caught:
         config.load()
     assert caught.value.where == str(workplace / "params.yaml")
@@ -503,7 +503,7 @@ def test_no_params_yaml_says_where_to_run(workplace: Path) -> None:
 
 def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes("seed: 1 # año".encode("latin-1"))
-    with pytest.raises(ConfigurationError, match=r"params.yaml is no text"):
+    with pytest.raises(ConfigurationError, match=r"params.yaml is not a text file"):
         config.load(tmp_path / "params.yaml")
 
 
@@ -587,7 +587,7 @@ def test_the_grid_follows_the_order_of_params_and_the_strategies_of_each_model()
     assert params.models_of("none") == ["random_forest"]
 
 
-def test_an_unknown_dataset_or_strategy_is_told_with_the_known_ones() -> None:
+def test_the_error_for_an_unknown_dataset_or_strategy_lists_the_known_ones() -> None:
     params = config.parse(SMALLEST)
     with pytest.raises(
         ConfigurationError, match=r"There is no dataset 'mime' \(did you mean 'mine'\?\)"

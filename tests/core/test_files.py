@@ -160,12 +160,12 @@ def test_the_advice_for_a_damaged_result_repairs_it(
     if link == "copy" and where == "cache":
         result.unlink()
         run("dvc checkout --force")
-    with pytest.raises(ResultError) as told:
+    with pytest.raises(ResultError) as caught:
         files.read_parquet(result)
     if where == "cache":  # what DVC does by itself leaves the damaged copy
         run("dvc checkout --force && dvc repro --force")
         assert cached.read_bytes() != whole
-    commands = str(told.value.todo).partition("\n")[2].splitlines()
+    commands = str(caught.value.todo).partition("\n")[2].splitlines()
     assert len(commands) == 3
     for command in commands:
         run(command.strip())

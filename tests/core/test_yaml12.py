@@ -86,7 +86,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("word", "value"), WORDS.items())
-def test_a_word_is_what_yaml_1_2_says(word: str, value: Any) -> None:
+def test_a_word_has_its_value_of_yaml_1_2(word: str, value: Any) -> None:
     found = yaml12.load(f"word: {word}\n")["word"]
     assert (type(found), found) == (type(value), value)
 
@@ -127,7 +127,7 @@ def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(
     DVC's own."""
     entry = {"path": "data/orders.csv", "target": "churned", "positive": positive, "drop": ["No"]}
     Path("params.yaml").write_text(yaml12.dump({**SMALLEST, "datasets": {"orders": entry}}))
-    asked = config.load()
+    requested = config.load()
     values = {key: value for key, value in SMALLEST.items() if key != "datasets"} | {
         "datasets.orders": entry
     }
@@ -139,5 +139,5 @@ def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(
     content = dict(locked["stages"]["evaluate@orders"]["params"]["params.yaml"])
     content["datasets"] = {"orders": content.pop("datasets.orders")}
     found = config.parse(content)
-    assert found == asked
+    assert found == requested
     assert type(found.datasets["orders"].positive) is type(positive)

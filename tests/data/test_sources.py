@@ -1,4 +1,4 @@
-"""Where bytes come from, that they are verified, and what is said when they cannot be had."""
+"""Where bytes come from, that they are verified, and the error when they cannot be obtained."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_of_two_mirrors_and_two_files_of_one_name_the_one_with_the_right_sum_is_
     assert sources.locate(file_of(), "mine") == tmp_path / "second" / "mine.csv"
 
 
-def test_a_mirror_that_does_not_exist_is_told_before_anything_is_downloaded(
+def test_a_mirror_that_does_not_exist_is_an_error_before_any_download(
     workplace: Path, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publisher.files["mine.csv"] = CONTENT
@@ -112,7 +112,7 @@ def test_a_wrong_file_in_the_mirror_is_passed_over_and_the_right_one_downloaded(
     assert (own_mirror / "mine.csv").read_bytes() == b"something else"
 
 
-def test_a_wrong_file_in_the_mirror_and_no_other_is_told_with_both_sums(
+def test_a_wrong_file_in_the_mirror_is_an_error_with_both_checksums(
     own_mirror: Path, workplace: Path, publisher: Publisher
 ) -> None:
     (own_mirror / "mine.csv").write_bytes(b"something else")
@@ -127,7 +127,7 @@ def test_a_wrong_file_in_the_mirror_and_no_other_is_told_with_both_sums(
     assert caught.value.expected == f"a file whose SHA-256 is {sum_of(CONTENT)}"
 
 
-def test_without_leave_to_download_nothing_is_asked_for(
+def test_without_permission_to_download_nothing_is_requested(
     no_mirror: None, workplace: Path, publisher: Publisher
 ) -> None:
     publisher.files["mine.csv"] = CONTENT
@@ -159,7 +159,7 @@ def test_what_was_downloaded_once_is_not_downloaded_again(
     assert len(publisher.asked) == 1
 
 
-def test_bytes_with_another_sum_are_thrown_away_and_told(
+def test_bytes_with_another_checksum_are_removed_and_an_error(
     no_mirror: None, workplace: Path, publisher: Publisher
 ) -> None:
     publisher.files["mine.csv"] = b"tampered"
@@ -197,7 +197,7 @@ def test_a_download_that_breaks_off_leaves_nothing_behind(
     assert not leftovers()
 
 
-def test_a_full_disk_is_told_as_such(
+def test_a_full_disk_is_an_error_of_its_own(
     no_mirror: None, workplace: Path, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:

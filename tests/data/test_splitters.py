@@ -53,7 +53,7 @@ def test_repeats_folds_and_seeds_draw_differently_and_the_same_seed_the_same() -
     assert not any(np.array_equal(one, other) for one in first for other in second)
 
 
-def test_a_second_look_keeps_like_rows_together_and_leaves_the_folds_of_the_comparison_as_they_are(
+def test_the_grouped_repeat_keeps_duplicates_together_and_leaves_the_compared_folds_unchanged(
     tmp_path: Path,
 ) -> None:
     table = numeric_table(300, 60)
@@ -150,7 +150,7 @@ def test_a_temporal_split_without_validation_trains_on_all_that_came_before() ->
 @pytest.mark.parametrize(
     "values", [np.full(50, 3.0), np.repeat([1.0, 2.0], [45, 5])], ids=["one moment", "two moments"]
 )
-def test_moments_too_few_to_divide_are_told(values: np.ndarray) -> None:
+def test_too_few_moments_to_split_are_an_error(values: np.ndarray) -> None:
     with pytest.raises(SplitError, match="The table is too small for this split") as caught:
         splitters.split(timed(values), Temporal(scheme="temporal", folds=2), 1, "mine")
     assert str(caught.value.found).startswith("fold 0 has ")
@@ -194,7 +194,7 @@ def test_a_declared_group_is_taken_instead_of_identical_rows() -> None:
 
 
 @pytest.mark.parametrize("positives", [1, 4])
-def test_fewer_positives_than_folds_are_told_with_a_way_out(positives: int) -> None:
+def test_fewer_positives_than_folds_are_an_error_with_a_way_out(positives: int) -> None:
     with pytest.raises(SplitError, match="There are fewer positive rows than folds") as caught:
         splitters.split(numeric_table(60, positives), StratifiedKFold(folds=5), 1, "mine")
     error = caught.value
@@ -205,7 +205,7 @@ def test_fewer_positives_than_folds_are_told_with_a_way_out(positives: int) -> N
     )
 
 
-def test_fewer_negatives_or_groups_than_folds_are_told() -> None:
+def test_fewer_negatives_or_groups_than_folds_are_an_error() -> None:
     with pytest.raises(SplitError, match="There are fewer negative rows than folds"):
         splitters.split(numeric_table(60, 57), StratifiedKFold(folds=5), 1, "mine")
     table = Table(
@@ -215,13 +215,13 @@ def test_fewer_negatives_or_groups_than_folds_are_told() -> None:
         splitters.split(table, Grouped(scheme="grouped", folds=2), 1, "mine")
 
 
-def test_a_grouped_split_with_one_group_left_for_validation_is_told() -> None:
+def test_a_grouped_split_with_one_group_left_for_validation_is_an_error() -> None:
     table = Table(("a",), np.repeat([1.0, 2], 10)[:, None], np.tile([1, 0], 10).astype(np.int8))
     with pytest.raises(SplitError, match="The table is too small for this split"):
         splitters.split(table, Grouped(scheme="grouped", folds=2), 1, "mine")
 
 
-def test_a_part_with_one_class_alone_is_told() -> None:
+def test_a_part_with_a_single_class_is_an_error() -> None:
     labels = np.zeros(50, int)
     labels[[0, 1]] = 1  # the positives lie in the past
     with pytest.raises(
@@ -246,7 +246,7 @@ def test_a_part_with_one_class_alone_is_told() -> None:
     ],
     ids=["test", "validation", "train"],
 )
-def test_a_part_too_small_for_a_row_of_each_class_is_told(
+def test_a_part_too_small_for_a_row_of_each_class_is_an_error(
     scheme: Holdout | StratifiedKFold,
 ) -> None:
     with pytest.raises(SplitError, match="The table is too small for this split"):

@@ -376,15 +376,15 @@ def test_two_processes_write_the_same_keys(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with writer(tmp_path, 150) as one, writer(tmp_path, 150) as other:
-        store, seen = CellStore(tmp_path), 0
+        store, reads = CellStore(tmp_path), 0
         while one.poll() is None or other.poll() is None:
             for number in range(5):
                 if (found := store.get(key(number))) is not None:
-                    seen += 1
+                    reads += 1
                     assert_same(found, content(number, 30_000))
         assert (one.returncode, other.returncode) == (0, 0)
     store.close()
-    assert seen > 5
+    assert reads > 5
     assert capsys.readouterr().err == ""
     assert len(list(tmp_path.glob("??/*"))) == 5  # no parts are left
 
@@ -431,16 +431,16 @@ def test_objects_that_vanish_while_others_are_read_are_made_again(
     assert 0 < size(tmp_path) <= 40_000
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_leaves_no_partial_file(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], check=True)
     try:
         store = CellStore(disk)
-        with pytest.raises(StorageError) as told:
+        with pytest.raises(StorageError) as caught:
             for number in range(1000):
                 store.put(key(number), content(number))
-        assert "no room left" in str(told.value)
+        assert "no room left" in str(caught.value)
         assert 10 < number < 100
         assert not list(disk.glob("??/*.part"))
         for path in objects(disk):

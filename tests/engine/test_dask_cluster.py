@@ -327,7 +327,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
     return str(caught.value)
 
 
-def test_a_scheduler_that_does_not_answer_is_told_in_seconds(
+def test_a_scheduler_that_does_not_answer_is_an_error_within_seconds(
     made: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT_SECONDS", 2)
@@ -337,14 +337,14 @@ def test_a_scheduler_that_does_not_answer_is_told_in_seconds(
     start = time.monotonic()
     assert guarded(train.main)() == 1
     assert time.monotonic() - start < 10
-    said = capsys.readouterr().err
-    assert "error: The Dask scheduler cannot be reached." in said
-    assert f"where:    DASK_SCHEDULER_ADDRESS={address}" in said
-    assert "expected: a scheduler that answers within 2 seconds" in said
-    assert "Traceback" not in said
+    output = capsys.readouterr().err
+    assert "error: The Dask scheduler cannot be reached." in output
+    assert f"where:    DASK_SCHEDULER_ADDRESS={address}" in output
+    assert "expected: a scheduler that answers within 2 seconds" in output
+    assert "Traceback" not in output
 
 
-def test_a_scheduler_file_is_read_and_a_wrong_one_is_told(
+def test_a_scheduler_file_is_read_and_a_wrong_one_is_an_error(
     running: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "scheduler.json"
@@ -365,7 +365,7 @@ def without(name: str, folder: Path) -> Path:
     return folder
 
 
-def test_another_version_at_the_scheduler_and_a_package_that_a_worker_lacks_are_told(
+def test_other_versions_on_the_scheduler_or_a_worker_are_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, bare = tmp_path / "old" / "dask-2025.1.0.dist-info", tmp_path / "bare"
@@ -377,14 +377,16 @@ def test_another_version_at_the_scheduler_and_a_package_that_a_worker_lacks_are_
         scheduling(tmp_path, PYTHONPATH=f"{old.parent}{os.pathsep}{REPOSITORY}") as address,
         working(address, tmp_path, options=("-S",), PYTHONPATH=f"{bare}{os.pathsep}{REPOSITORY}"),
     ):
-        said = refused(monkeypatch, dask_cluster.ADDRESS, address)
-    assert "The Dask cluster has not the packages that this process has." in said
-    assert "scheduler: dask 2025.1.0 instead of 20" in said
-    assert "imbalanced-learn not installed instead of 0." in said
-    assert said.count("instead of") == 2
+        output = refused(monkeypatch, dask_cluster.ADDRESS, address)
+    assert "The packages on the Dask cluster differ from those of this process." in output
+    assert "scheduler: dask 2025.1.0 instead of 20" in output
+    assert "imbalanced-learn not installed instead of 0." in output
+    assert output.count("instead of") == 2
 
 
-def test_a_cluster_without_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_workers_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT_SECONDS", 2)
     with scheduling(tmp_path) as address:
         assert "The Dask cluster has no workers." in refused(
@@ -461,9 +463,9 @@ def test_a_worker_without_the_package_and_one_with_other_code_are_named(
     ):
         with Client(address, timeout=30) as client:
             client.wait_for_workers(2, timeout=60)
-        said = refused(monkeypatch, dask_cluster.ADDRESS, address)
-    assert re.search(r"worker tcp://[\d.:]+: .*No module named 'counterpoise'", said)
-    assert re.search(r"worker tcp://[\d.:]+: code of counterpoise \w+ instead of \w+\n", said)
+        output = refused(monkeypatch, dask_cluster.ADDRESS, address)
+    assert re.search(r"worker tcp://[\d.:]+: .*No module named 'counterpoise'", output)
+    assert re.search(r"worker tcp://[\d.:]+: code of counterpoise \w+ instead of \w+\n", output)
 
 
 def test_a_run_without_a_cluster_imports_nothing_of_dask() -> None:

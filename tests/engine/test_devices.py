@@ -1,4 +1,4 @@
-"""The device that XGBoost fits on: one that is not there is told loudly, and never stands for one
+"""The device that XGBoost fits on: a missing one is an error, and never stands for one
 that is.
 
 The environment that the tests run in has XGBoost's wheel for the CPU, which takes `device: cuda`
@@ -86,9 +86,9 @@ def on(device: str, model: str = "xgboost", **params: Any) -> FitJob:
 def test_a_device_is_one_of_a_few_words(device: Any) -> None:
     with pytest.raises(
         ConfigurationError, match=r"models\.xgboost\.device: must be cpu, cuda, auto or one"
-    ) as told:
+    ) as caught:
         config.parse({**PARAMS, "models": {"xgboost": {"device": device}}})
-    assert repr(device) in str(told.value)
+    assert repr(device) in str(caught.value)
 
 
 def test_a_numbered_device_can_be_written_in_one_line() -> None:
@@ -106,9 +106,9 @@ def test_a_device_is_for_the_models_that_can_use_it(model: str, device: str) -> 
     if model in ("xgboost", "xgboost_weighted", "xgboost_focal"):
         models.check(model, entry)
     else:
-        with pytest.raises(ConfigurationError, match="computes on the CPU alone") as told:
+        with pytest.raises(ConfigurationError, match="computes on the CPU only") as caught:
             models.check(model, entry)
-        assert told.value.where == f"params.yaml: models.{model}.device"
+        assert caught.value.where == f"params.yaml: models.{model}.device"
 
 
 @pytest.mark.parametrize("params", [{"booster": "gblinear"}, {"tree_method": "exact"}])
@@ -117,18 +117,18 @@ def test_what_xgboost_does_on_the_cpu_alone_is_refused_with_a_device(
 ) -> None:
     models.check("xgboost", Model(params=params))
     ((name, value),) = params.items()
-    with pytest.raises(ConfigurationError, match=f"{name}: {value} computes on the CPU alone"):
+    with pytest.raises(ConfigurationError, match=f"{name}: {value} computes on the CPU only"):
         models.check("xgboost", Model(device="cuda", params=params))
-    with pytest.raises(ConfigurationError, match=f"{name}: {value} computes on the CPU alone"):
+    with pytest.raises(ConfigurationError, match=f"{name}: {value} computes on the CPU only"):
         models.check(
             "xgboost", Model(device="cuda", search={"trials": 2, "space": {name: [None, value]}})
         )
 
 
-def test_xgboosts_own_parameter_is_refused_and_the_way_told() -> None:
-    with pytest.raises(ConfigurationError) as told:
+def test_the_error_for_xgboosts_own_parameter_names_the_key_to_use() -> None:
+    with pytest.raises(ConfigurationError) as caught:
         models.check("xgboost", Model(params={"device": "cuda"}))
-    assert "`device: cuda` stands beside `params`" in str(told.value)
+    assert "`device: cuda` stands beside `params`" in str(caught.value)
     with pytest.raises(ConfigurationError, match="A model's parameter has a wrong value") as inside:
         models.check(
             "autoencoder_xgboost",
@@ -140,10 +140,10 @@ def test_xgboosts_own_parameter_is_refused_and_the_way_told() -> None:
 # What is there
 
 
-def test_asked_for_a_device_that_is_not_there_xgboost_itself_computes_on_the_cpu() -> None:
+def test_xgboost_itself_computes_on_the_cpu_where_a_device_is_missing() -> None:
     """What all of this is about; if XGBoost refused one day, the words of the message would be
     wrong."""
-    assert devices.answering("cuda") == "cpu"
+    assert devices.device_used("cuda") == "cpu"
     with pytest.warns(UserWarning, match="Device is changed from GPU to CPU"):
         models.make("xgboost", Model(), 0).set_params(device="cuda", n_estimators=1).fit(
             np.eye(2), [0, 1]
@@ -166,14 +166,14 @@ def test_auto_is_the_cpu_where_there_is_nothing_else_and_gives_the_same_scores()
 
 
 def test_a_fit_on_a_device_that_is_not_there_fails_before_it_begins() -> None:
-    with pytest.raises(DeviceError, match="The device cuda is not there") as told:
+    with pytest.raises(DeviceError, match="The device cuda is not there") as caught:
         fit(on("cuda"))
-    assert told.value.where == "params.yaml: models.mine.device"
-    assert "requirements-gpu.lock" in str(told.value.todo)
+    assert caught.value.where == "params.yaml: models.mine.device"
+    assert "requirements-gpu.lock" in str(caught.value.todo)
 
 
 @pytest.mark.parametrize(
-    ("device", "found", "with_cuda", "said", "todo"),
+    ("device", "found", "with_cuda", "output", "todo"),
     [
         (
             "cuda",
@@ -207,11 +207,11 @@ def test_a_fit_on_a_device_that_is_not_there_fails_before_it_begins() -> None:
     ],
 )
 def test_each_kind_of_not_there_has_its_own_way_out(
-    device: str, found: str, with_cuda: bool, said: str, todo: str
+    device: str, found: str, with_cuda: bool, output: str, todo: str
 ) -> None:
     error = devices.refusal(device, found, "3.2.0", built_with_cuda=with_cuda, where="here")
     assert error is not None
-    assert error.found == said
+    assert error.found == output
     assert todo in str(error.todo)
     assert str(error.todo).endswith("or write device: auto or cpu.")
 
@@ -229,11 +229,11 @@ def test_check_tells_before_any_work_and_touches_nothing(
     before = {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()}
     monkeypatch.setattr("sys.argv", ["check"])
     assert check.main() == 0  # a colleague without the device may still pull the results
-    told = capsys.readouterr()
-    assert told.err.count("warning: The device cuda") == 2
-    assert "params.yaml: models.fast.device" in told.err
-    assert "The device cuda:1 is not there" in told.err
-    assert "device: auto is cpu on this machine" in told.out
+    captured = capsys.readouterr()
+    assert captured.err.count("warning: The device cuda") == 2
+    assert "params.yaml: models.fast.device" in captured.err
+    assert "The device cuda:1 is not there" in captured.err
+    assert "device: auto is cpu on this machine" in captured.out
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()} == before
 
 
@@ -252,7 +252,7 @@ def test_the_cells_of_a_device_that_is_not_there_fail_with_the_reason_and_the_ot
     }
     for word in (
         "DeviceError: The device cuda is not there",
-        "XGBoost would compute elsewhere with a mere warning",
+        "XGBoost would compute elsewhere with only a warning",
         "built for the CPU alone",
         "requirements-gpu.lock",
         "(repeat 0, fold 0 and 1 more)",
@@ -263,7 +263,7 @@ def test_the_cells_of_a_device_that_is_not_there_fail_with_the_reason_and_the_ot
     assert board.loc["either", "average_precision"] == board.loc["xgboost", "average_precision"]
 
 
-def test_a_run_in_mlflow_says_on_which_device_it_was_fitted(here: Path) -> None:
+def test_a_run_in_mlflow_has_the_device_that_it_was_fitted_on(here: Path) -> None:
     results = items.results("mine", config.load())
     found = {}
     for model in PARAMS["models"]:
@@ -290,7 +290,7 @@ def test_cells_of_two_devices_are_two_in_the_store() -> None:
     assert len(set(found.values())) == 3
 
 
-def test_a_remedy_is_weighed_against_doing_nothing_on_the_same_device() -> None:
+def test_a_remedy_is_compared_with_the_baseline_on_the_same_device() -> None:
     entries = {
         "slow": Model(model="xgboost", params={"n_estimators": 5, "max_depth": 3}),
         "fast": Model(model="xgboost", device="cuda"),
@@ -313,10 +313,10 @@ def test_a_remedy_is_weighed_against_doing_nothing_on_the_same_device() -> None:
 @pytest.mark.parametrize(
     ("model", "costs"), [("xgboost", None), ("xgboost", "metacost"), ("xgboost_focal", None)]
 )
-def test_what_was_fitted_on_a_device_is_asked_on_the_cpu_and_so_is_its_champion(
+def test_what_was_fitted_on_a_device_scores_on_the_cpu_and_so_does_its_champion(
     tmp_path: Path, model: str, costs: str | None
 ) -> None:
-    """The fit itself is told the device, which shows here in XGBoost's warning that it is not
+    """The fit itself gets the device, which shows here in XGBoost's warning that it is not
     there."""
     work = on("cuda", model)
     work = replace(
@@ -336,7 +336,7 @@ def test_what_was_fitted_on_a_device_is_asked_on_the_cpu_and_so_is_its_champion(
     np.testing.assert_array_equal(train(replace(work, device="cpu")).score(TABLE.X[TEST]), scores)
 
 
-def test_a_champion_is_refitted_on_the_cpu_where_its_device_is_not_there_and_that_is_said(
+def test_a_champion_is_refitted_on_the_cpu_with_a_warning_where_its_device_is_missing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def champion(model: str) -> Any:
@@ -348,7 +348,7 @@ def test_a_champion_is_refitted_on_the_cpu_where_its_device_is_not_there_and_tha
     assert plain.notes == either.notes == ()
     (note,) = fast.notes
     assert note.startswith("the device cuda is not there (xgboost")
-    assert note.endswith("so that the fit was made on the CPU")
+    assert note.endswith("so the fit was made on the CPU")
     assert "warning: The device cuda is not there" in capsys.readouterr().err
     for one in (either, fast):
         np.testing.assert_array_equal(one.trained.score(TABLE.X), plain.trained.score(TABLE.X))

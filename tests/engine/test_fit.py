@@ -116,18 +116,18 @@ def test_metacost_makes_a_model_without_weights_call_more_rows_positive_where_mi
     np.testing.assert_array_equal(costly.test, again.test)
 
 
-def test_costs_that_are_too_large_to_be_added_up_are_told_with_the_row() -> None:
+def test_costs_too_large_to_be_summed_are_an_error_with_the_row() -> None:
     amounts = np.ones(240)
     amounts[[6, 9]] = 1e308
     table = dataclasses.replace(TABLE, roles={"cost:amount": amounts})
     for times in (1.0, 1e10):
-        asked = config.Costs.model_validate(
+        requested = config.Costs.model_validate(
             {"false_negative": {"column": "amount", "times": times}}
         )
         with pytest.raises(
             TableError, match="The costs of a false_negative are too large to be added up"
         ) as caught:
-            costs.matrix(asked, table, "the costs of datasets.mine")
+            costs.matrix(requested, table, "the costs of datasets.mine")
         assert caught.value.where == "the costs of datasets.mine, row 7"
 
 
@@ -146,7 +146,7 @@ def searched(
     return fit(work_of(model, strategy=strategy, search={"trials": trials, "space": space}, **more))
 
 
-def test_a_search_fits_with_the_best_of_its_trials_on_the_validation_slice() -> None:
+def test_a_search_fits_with_the_best_of_its_trials_on_the_validation_rows() -> None:
     fitted = searched(
         "xgboost",
         {"max_depth": {"low": 1, "high": 6}, "scale_pos_weight": [1, "balanced"]},
@@ -251,17 +251,17 @@ def test_metacost_is_searched_and_a_trial_that_leaves_one_class_is_no_end() -> N
 def test_what_is_at_stake_belongs_to_the_rows_that_are_fitted_on_whatever_the_ratio() -> None:
     """A search for the ratio fits on other rows than the strategy's own."""
     space = {"ratio": [0.25, 0.5]}
-    for asked in ({"costs": "weights"}, {"costs": "metacost"}):
-        found = searched("logistic_regression", space, "random_under", trials=3, **asked)
+    for requested in ({"costs": "weights"}, {"costs": "metacost"}):
+        found = searched("logistic_regression", space, "random_under", trials=3, **requested)
         assert {trial["state"] for trial in found.trials} == {"complete"}
 
 
-def test_a_search_without_a_validation_slice_says_so() -> None:
+def test_a_search_without_validation_rows_is_an_error() -> None:
     work = dataclasses.replace(
         work_of("xgboost", search={"trials": 2, "space": {"max_depth": [1, 2]}}),
         validation=VALIDATION[:0],
     )
-    with pytest.raises(NotApplicable, match="a search needs a validation slice with both classes"):
+    with pytest.raises(NotApplicable, match="a search needs validation rows of both classes"):
         fit(work)
 
 
@@ -281,8 +281,8 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
             "autoencoder",
             {"strategies": ["none", "smote"]},
             (
-                "autoencoder runs with strategy none alone: it learns what is usual, not what tells"
-                " the classes apart."
+                "autoencoder runs with strategy none alone: it learns what is usual, not what"
+                " separates the classes."
             ),
             "strategies: ['none', 'smote']",
         ),
@@ -316,14 +316,14 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
         (
             "random_forest",
             {"params": {"class_weight": {0: 1, 2: 5}}},
-            "class_weight makes no sense.",
+            "class_weight is invalid.",
             None,
         ),
-        ("mlp", {"params": {"class_weight": {1: 5}}}, "class_weight makes no sense.", None),
+        ("mlp", {"params": {"class_weight": {1: 5}}}, "class_weight is invalid.", None),
         (
             "logistic_regression",
             {"params": {"class_weight": {0: 1, 1: -5}}},
-            "class_weight makes no sense.",
+            "class_weight is invalid.",
             None,
         ),
         (
@@ -347,7 +347,7 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
         (
             "xgboost_focal",
             {"params": {"scale_pos_weight": 5}},
-            "'scale_pos_weight' is not for params.yaml to set.",
+            "'scale_pos_weight' cannot be set in params.yaml.",
             "scale_pos_weight: 5",
         ),
         (
@@ -365,25 +365,25 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
         (
             "mlp",
             {"params": {"loss_gamma": 2}},
-            "loss_gamma says nothing about the loss cross_entropy.",
+            "loss_gamma has no effect on the loss cross_entropy.",
             "loss: cross_entropy",
         ),
         (
             "mlp",
             {"params": {"loss_alpha": 0.2}},
-            "loss_alpha says nothing about the loss cross_entropy.",
+            "loss_alpha has no effect on the loss cross_entropy.",
             "loss: cross_entropy",
         ),
         (
             "mlp",
             {"params": {"loss": "balanced", "loss_gamma": 2}},
-            "loss_gamma says nothing about the loss balanced.",
+            "loss_gamma has no effect on the loss balanced.",
             "loss: balanced",
         ),
         (
             "mlp",
             {"search": {"trials": 2, "space": {"loss_gamma": [1, 2]}}},
-            "loss_gamma says nothing about the loss cross_entropy.",
+            "loss_gamma has no effect on the loss cross_entropy.",
             "loss: cross_entropy",
         ),
         (
@@ -429,7 +429,7 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
                 "strategies": ["none"],
                 "search": {"trials": 2, "space": {"ratio": [0.5], "max_depth": [1]}},
             },
-            "Doing nothing has no ratio to look for.",
+            "The baseline has no ratio to search for.",
             "strategies: [none]",
         ),
         (
@@ -475,7 +475,7 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
         (
             "autoencoder_xgboost",
             {"strategies": ["none"], "costs": "metacost", "params": {"autoencoder_patience": 3}},
-            "MetaCost fits on bags of the training rows, which have no validation slice.",
+            "MetaCost fits on bags of the training rows, which have no validation rows.",
             "autoencoder_patience: 3",
         ),
         (
@@ -485,7 +485,7 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
                 "costs": "metacost",
                 "params": {"xgboost": {"early_stopping_rounds": 3}},
             },
-            "MetaCost fits on bags of the training rows, which have no validation slice.",
+            "MetaCost fits on bags of the training rows, which have no validation rows.",
             "early_stopping_rounds: 3",
         ),
         (
@@ -507,12 +507,12 @@ def test_a_search_without_a_validation_slice_says_so() -> None:
         (
             "xgboost",
             {"strategies": ["none"], "costs": "metacost", "params": {"early_stopping_rounds": 5}},
-            "MetaCost fits on bags of the training rows, which have no validation slice.",
+            "MetaCost fits on bags of the training rows, which have no validation rows.",
             "early_stopping_rounds: 5",
         ),
     ],
 )
-def test_a_mistake_in_a_remedy_is_told(
+def test_a_mistake_in_a_remedy_is_an_error(
     key: str, entry: dict[str, Any], what: str, found: str | None
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -546,9 +546,9 @@ def test_what_makes_sense_is_let_through(key: str, entry: dict[str, Any]) -> Non
     models.check(key, Model.model_validate(entry))
 
 
-def test_doing_nothing_does_nothing() -> None:
+def test_the_baseline_changes_no_row() -> None:
     with pytest.raises(
-        ConfigurationError, match="The strategy none is what every other one is weighed against"
+        ConfigurationError, match="The strategy none is the baseline of every other one"
     ):
         samplers.make("none", Strategy(sampler="smote"), 0)
     assert samplers.make("nothing", Strategy(sampler="none"), 0) is None

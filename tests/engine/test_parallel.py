@@ -36,9 +36,9 @@ def fail(job: int) -> int:
 
 
 def killed_once(job: tuple[int, Path]) -> int:
-    number, seen = job
-    if number == 3 and not seen.exists():
-        seen.touch()
+    number, flag = job
+    if number == 3 and not flag.exists():
+        flag.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 
@@ -108,21 +108,21 @@ def test_no_job_is_no_work() -> None:
     assert list(side_by_side(square, [])) == []
 
 
-def test_jobs_are_asked_for_when_a_worker_is_about_to_be_free(tmp_path: Path) -> None:
-    asked, gate = [], tmp_path / "gate"
+def test_jobs_are_drawn_shortly_before_a_worker_is_free(tmp_path: Path) -> None:
+    requested, gate = [], tmp_path / "gate"
 
     def jobs() -> Iterator[tuple[int, Path]]:
         for job in range(30):
-            asked.append(job)
+            requested.append(job)
             yield job, gate
 
     done = side_by_side(behind_a_gate, jobs())
     next(done)
-    begun = len(asked)
+    begun = len(requested)
     gate.touch()
     assert len(list(done)) == 29
     assert begun < 10, "the first, one for each worker, and the few that wait for one"
-    assert asked == list(range(30))
+    assert requested == list(range(30))
 
 
 def test_what_a_job_raises_is_raised_here() -> None:
@@ -131,15 +131,15 @@ def test_what_a_job_raises_is_raised_here() -> None:
 
 
 def test_a_job_whose_process_was_killed_is_done_again_and_the_others_go_on(tmp_path: Path) -> None:
-    seen = tmp_path / "seen"
+    flag = tmp_path / "flag"
     done = {
-        job[0]: result for job, result in side_by_side(killed_once, [(k, seen) for k in range(12)])
+        job[0]: result for job, result in side_by_side(killed_once, [(k, flag) for k in range(12)])
     }
-    assert seen.exists()
+    assert flag.exists()
     assert done == {k: k for k in range(12)}
 
 
-def test_a_job_that_is_killed_again_says_so_and_the_others_go_on() -> None:
+def test_a_job_that_is_killed_twice_has_its_reason_and_the_others_go_on() -> None:
     done = dict(side_by_side(killed_twice, range(12)))
     assert {job for job, result in done.items() if isinstance(result, Killed)} == {0, 5}
     assert {job: result for job, result in done.items() if job not in (0, 5)} == {

@@ -239,7 +239,7 @@ def test_what_takes_longest_begins_first_once_one_of_each_model_has_shown_how_lo
     assert rest == sorted(rest, reverse=True)
 
 
-def test_a_fit_that_fails_says_why_is_not_kept_and_leaves_the_others_alone(
+def test_a_failed_fit_has_its_reason_is_not_stored_and_leaves_the_others_alone(
     made: Path, trained: Trained, write_params: WriteParams
 ) -> None:
     write_params({**CONTENT, "models": {**MODELS, "xgboost": {"params": {"tree_method": "fast"}}}})
@@ -290,16 +290,17 @@ def test_a_model_that_cannot_be_fitted_is_not_applicable(
     made: Path, trained: Trained, write_params: WriteParams
 ) -> None:
     params = config.load()
-    unsliced = params.split.model_copy(update={"validation": 0.0})
+    unvalidated = params.split.model_copy(update={"validation": 0.0})
     splits.write(
-        paths.split("mine"), splitters.split(tables.read(paths.table("mine")), unsliced, 1, "mine")
+        paths.split("mine"),
+        splitters.split(tables.read(paths.table("mine")), unvalidated, 1, "mine"),
     )
     write_params(
         {**CONTENT, "models": {**MODELS, "xgboost": {"params": {"early_stopping_rounds": 3}}}}
     )
     trained()
     assert cells_of()["xgboost"]["status"] == "not_applicable"
-    assert "early stopping needs a validation slice" in cells_of()["xgboost"]["reason"]
+    assert "early stopping needs validation rows" in cells_of()["xgboost"]["reason"]
     assert cells_of()["mine"]["status"] == "ok"
 
 
@@ -350,15 +351,15 @@ def test_what_a_sampler_refused_is_not_applicable_for_every_model(
     write_params({**CONTENT, "strategies": {"smote": {}}})
     stage("resample", "mine")
     stage("train", "mine")
-    said = capsys.readouterr().out
-    assert "mine smote: not_applicable: SMOTE: Expected n_neighbors <= n_samples_fit" in said
+    output = capsys.readouterr().out
+    assert "mine smote: not_applicable: SMOTE: Expected n_neighbors <= n_samples_fit" in output
     for cell in cells_of("smote").values():
         assert cell["status"] == "not_applicable"
         assert cell["reason"].startswith("SMOTE: Expected n_neighbors <= n_samples_fit")
         assert cell["reason"].endswith("(repeat 0, fold 0 and 1 more)")
     assert list(bytes_of()) == ["smote/cells.json"]
     assert files.read_json(paths.measured("mine", "train")) == {"fits": [], "made": {}}
-    assert "mine: 0 fits, 0 from the store" in said
+    assert "mine: 0 fits, 0 from the store" in output
 
 
 def test_a_model_that_is_not_for_a_strategy_is_not_fitted_there(
@@ -404,8 +405,8 @@ def test_a_combination_that_fails_in_the_second_look_alone_is_in_the_comparison(
     )
     refused = FitOutcome("not_applicable", "too few", None, {})
     outcomes = {FitId("none", "forest", 0, 0): fine, FitId("none", "forest", 1, 0): refused}
-    told = training_results.summary(outcomes, 1)
-    assert told == {
+    message = training_results.summary(outcomes, 1)
+    assert message == {
         "status": "ok",
         "reason": "",
         "notes": [],

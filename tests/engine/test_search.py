@@ -158,7 +158,7 @@ def test_a_larger_budget_begins_with_the_same_trials(whole: SearchResult) -> Non
     assert search(bowl, SPACE, TRIALS + 4, 7).trials[:TRIALS] == whole.trials
 
 
-def test_progress_is_told_after_every_trial() -> None:
+def test_progress_is_reported_after_every_trial() -> None:
     heard: list[tuple[int, int, float | None]] = []
     search(steady, LINE, 3, 0, lambda *what: heard.append(what))
     assert [what[:2] for what in heard] == [(1, 3), (2, 3), (3, 3)]
@@ -247,7 +247,9 @@ def test_a_trial_may_be_pruned_by_what_it_computes_itself() -> None:
         (NotApplicable("one class alone"), "NotApplicable: one class alone"),
     ],
 )
-def test_a_trial_that_fails_says_why_and_the_search_goes_on(error: Exception, reason: str) -> None:
+def test_a_failed_trial_has_its_reason_and_the_search_goes_on(
+    error: Exception, reason: str
+) -> None:
     def value(params: dict[str, Any], _: Report) -> float:
         if params["x"] > 5:
             raise error
@@ -289,7 +291,7 @@ def test_a_number_that_makes_no_sense_is_a_failed_trial(
     assert found.trials[0]["reason"] == reason
 
 
-def test_when_every_trial_fails_the_first_reason_is_told() -> None:
+def test_when_every_trial_fails_the_error_has_the_first_reason() -> None:
     def value(params: dict[str, Any], _: Report) -> float:
         nonlocal calls
         calls += 1
@@ -399,16 +401,18 @@ CONTENT: dict[str, Any] = {
 }
 
 
-def parsed(asked: Any) -> Search:
+def parsed(requested: Any) -> Search:
     search_ = (
-        config.parse({**CONTENT, "models": {"xgboost": {"search": asked}}}).models["xgboost"].search
+        config.parse({**CONTENT, "models": {"xgboost": {"search": requested}}})
+        .models["xgboost"]
+        .search
     )
     assert search_ is not None
     return search_
 
 
 def test_a_space_of_params_yaml_is_one_that_can_be_searched() -> None:
-    asked = parsed(
+    requested = parsed(
         {
             "trials": 3,
             "space": {
@@ -420,7 +424,7 @@ def test_a_space_of_params_yaml_is_one_that_can_be_searched() -> None:
             },
         }
     )
-    found = search(lambda *_: 0.5, asked.space, asked.trials, 0)
+    found = search(lambda *_: 0.5, requested.space, requested.trials, 0)
     assert [type(found.params[name]) for name in ("max_depth", "learning_rate", "layers")] == [
         int,
         float,
@@ -455,7 +459,7 @@ def test_a_dimension_that_makes_no_sense_is_named(dimension: Any, message: str) 
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "requested",
     [
         {"trials": 0, "space": {"x": [1]}},
         {"trials": 3, "space": {}},
@@ -464,14 +468,14 @@ def test_a_dimension_that_makes_no_sense_is_named(dimension: Any, message: str) 
     ],
     ids=repr,
 )
-def test_a_search_of_nothing_is_an_error_of_params_yaml(asked: dict[str, Any]) -> None:
+def test_a_search_of_nothing_is_an_error_of_params_yaml(requested: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"params\.yaml has an error"):
-        parsed(asked)
+        parsed(requested)
 
 
 @pytest.mark.parametrize(("trials", "space"), [(0, LINE), (3, {}), (3, {"x": []})])
 def test_a_search_of_nothing_is_not_begun(trials: int, space: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="needs a trial and something to choose from"):
+    with pytest.raises(ValueError, match="needs a trial and a parameter with values"):
         search(steady, space, trials, 0)
 
 
@@ -529,7 +533,7 @@ def test_a_reason_holds_no_time_of_day_and_no_address() -> None:
     assert "[bt]" not in str(caught.value)
 
 
-def test_optuna_says_nothing_and_its_logger_is_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+def test_optuna_logs_nothing_and_its_logger_is_restored(capfd: pytest.CaptureFixture[str]) -> None:
     before = optuna.logging.get_verbosity()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

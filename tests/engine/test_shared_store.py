@@ -284,7 +284,7 @@ def used(store: CellStore) -> None:
                 store.put(key(number), content(number))
 
 
-def test_a_folder_that_is_not_there_is_told_once_and_not_made(
+def test_a_missing_folder_gives_one_warning_and_is_not_created(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     used(CellStore(tmp_path / "a", SharedStore(str(tmp_path / "not-mounted"))))
@@ -296,7 +296,7 @@ def test_a_folder_that_is_not_there_is_told_once_and_not_made(
 
 
 @pytest.mark.parametrize("scheme", ["ssh", "s3"])
-def test_an_address_where_nobody_listens_is_told_once(
+def test_an_address_that_does_not_answer_gives_one_warning(
     scheme: str,
     tmp_path: Path,
     home: Path,
@@ -443,7 +443,7 @@ def test_an_interrupted_stage_does_not_wait_for_uploads(
     assert capsys.readouterr().err == ""
 
 
-def test_a_read_only_folder_is_read_and_told_once(
+def test_a_read_only_folder_is_read_with_one_warning(
     folder: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with CellStore(tmp_path / "b", folder.store) as store:
@@ -463,7 +463,7 @@ def test_a_read_only_folder_is_read_and_told_once(
 
 
 @pytest.mark.parametrize("kind", ["folder", "ssh"])
-def test_a_full_place_is_told_once(
+def test_a_full_store_gives_one_warning(
     kind: str, ssh: Sshd, ssh_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     disk = tmp_path / "disk"
@@ -487,7 +487,7 @@ def test_a_full_place_is_told_once(
     assert len(objects(tmp_path / "a")) == 30
 
 
-def test_a_line_that_breaks_is_told_once_and_leaves_whole_objects(
+def test_a_broken_connection_gives_one_warning_and_leaves_whole_objects(
     ssh: Sshd, ssh_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (ssh_home / "known_hosts").unlink()
@@ -513,7 +513,7 @@ def test_a_line_that_breaks_is_told_once_and_leaves_whole_objects(
         ("no folder", "no such folder"),
     ],
 )
-def test_what_ssh_refuses_is_told_once(
+def test_a_refusal_of_ssh_gives_one_warning(
     kind: str,
     reason: str,
     ssh: Sshd,
@@ -540,7 +540,7 @@ def test_what_ssh_refuses_is_told_once(
     ("kind", "reason"),
     [("bucket", "bucket does not exist"), ("secret", "Forbidden"), ("credentials", "credentials")],
 )
-def test_what_s3_refuses_is_told_once(
+def test_a_refusal_of_s3_gives_one_warning(
     kind: str,
     reason: str,
     s3: ObjectStore,
@@ -587,11 +587,11 @@ def test_what_s3_refuses_is_told_once(
     ],
 )
 def test_a_malformed_address_is_refused_at_once(address: str, found: str) -> None:
-    with pytest.raises(ConfigurationError) as told:
+    with pytest.raises(ConfigurationError) as caught:
         open_store({"COUNTERPOISE_STORE": address})
-    assert "COUNTERPOISE_STORE" in str(told.value)
-    assert found in str(told.value.found)
-    assert "hushhush" not in str(told.value)
+    assert "COUNTERPOISE_STORE" in str(caught.value)
+    assert found in str(caught.value.found)
+    assert "hushhush" not in str(caught.value)
 
 
 def test_a_place_whose_library_is_missing_names_the_file_that_brings_it() -> None:

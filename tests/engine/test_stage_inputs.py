@@ -72,7 +72,7 @@ def write(content: dict[str, Any]) -> None:
 def ran(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[str, Callable[[], object]], tuple[int, str]]:
-    """Run a stage that does no more than what is asked for: its exit status, and what it told."""
+    """Run a stage with an action of the test: its exit status and its output."""
 
     def run(script: str, during: Callable[[], object]) -> tuple[int, str]:
         of_dataset = script != "compare"
@@ -189,9 +189,9 @@ def test_a_file_more_in_a_folder_that_a_stage_depends_on_fails_it(ran: Ran) -> N
 def test_a_source_that_check_did_not_see_is_refused_before_anything_is_done(
     ran: Ran, script: str
 ) -> None:
-    seen = files.read_json(paths.code(script))
+    digests = files.read_json(paths.code(script))
     other = "counterpoise/core/files.py"
-    files.write_json(paths.code(script), {**seen, other: "0" * 64})
+    files.write_json(paths.code(script), {**digests, other: "0" * 64})
 
     def never() -> None:
         raise AssertionError("the stage began")

@@ -45,7 +45,7 @@ def test_no_weights_and_weights_that_are_given() -> None:
     assert class_weights("balanced", np.array([0, 1], np.int8)) == (1, 1)  # balanced already
 
 
-def test_balanced_weights_of_one_class_alone_are_told() -> None:
+def test_balanced_weights_of_a_single_class_are_an_error() -> None:
     with pytest.raises(
         ValueError,
         match=r"^class_weight 'balanced' needs rows of both classes; found 3 negatives and 0",
@@ -78,15 +78,15 @@ def test_what_a_class_weight_may_be(value: Any) -> None:
         ({0: True, 1: 1}, "found True for class 0"),
     ],
 )
-def test_a_class_weight_that_makes_no_sense_is_told(value: Any, found: str) -> None:
+def test_an_invalid_class_weight_is_an_error(value: Any, found: str) -> None:
     with pytest.raises(ValueError, match=r"^class_weight must be None .*" + found + "$"):
         check_class_weight(value)
 
 
 # Thresholds
 
-stake = st.floats(0, 1e6)
-of_rows = st.lists(st.tuples(stake, stake), min_size=1, max_size=20).map(np.array)
+cost = st.floats(0, 1e6)
+of_rows = st.lists(st.tuples(cost, cost), min_size=1, max_size=20).map(np.array)
 
 
 @given(of_rows, st.floats(0, 1))
@@ -131,7 +131,9 @@ def test_the_unit_of_the_costs_changes_no_threshold(cost_margins: np.ndarray, un
         ([1.0, 2.0], r"found the shape \(2,\)$"),
     ],
 )
-def test_stakes_that_make_no_sense_are_told(cost_margins: list[Any], message: str) -> None:
+def test_invalid_misclassification_costs_are_an_error(
+    cost_margins: list[Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         threshold(np.array(cost_margins))
 
@@ -248,17 +250,17 @@ def test_the_same_stakes_in_every_row_are_class_weights_and_move_the_log_odds_by
         (
             [[1, 0], [1, 0], [1, 0]],
             (
-                r"^nothing is at stake in the positive rows: 0 in the 1 fitted on, 0 in the 1"
+                r"^misclassifying the positive rows costs nothing: 0 in the 1 fitted on, 0 in the 1"
                 r" natural ones; they would have no w"
             ),
         ),
         (
             [[0, 1], [0, 1], [5, 1]],
-            r"^nothing is at stake in the negative rows: 0 in the 2 fitted on, 0 in the 2 natural",
+            r"^misclassifying the negative rows costs nothing: 0 in the 2 fitted on, 0 in the 2",
         ),
     ],
 )
-def test_a_class_in_which_nothing_is_at_stake_is_told(
+def test_a_class_without_misclassification_costs_is_not_applicable(
     cost_margins: list[Any], message: str
 ) -> None:
     y = np.array([0, 0, 1], np.int8)
@@ -270,7 +272,7 @@ def test_a_class_in_which_nothing_is_at_stake_is_told(
 
 
 @given(tables(), st.floats(0.01, 100), st.floats(0.01, 100))
-def test_the_ratio_of_class_weights_is_what_it_says(
+def test_the_ratio_of_class_weights_is_that_of_their_means(
     table: tuple[np.ndarray, np.ndarray], negative: float, positive: float
 ) -> None:
     y, _ = table

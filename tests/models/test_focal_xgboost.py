@@ -1,5 +1,5 @@
 """XGBoost on balanced cross entropy and focal loss, against XGBoost's own, and the eye on the
-validation slice."""
+validation rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xgboost import XGBClassifier
 
 from counterpoise.models.focal_xgboost import (
     CONSTRAINTS,
-    LEAST_CURVATURE,
+    MIN_CURVATURE,
     Watch,
     XGBLossClassifier,
     check_booster,
@@ -159,11 +159,9 @@ def test_the_hessian_is_the_exact_one_with_gamma_0_and_where_the_model_is_right(
         for gamma in (0, 0.5, 2, 5):
             gradient, hessian = (loss := Loss(0.25, gamma)).derivatives(np.full(len(z), y), z)
             floored = curvature(loss, gradient, hessian)
-            assert (floored >= LEAST_CURVATURE).all()
+            assert (floored >= MIN_CURVATURE).all()
             right = (own > 0) | (gamma == 0)
-            np.testing.assert_array_equal(
-                floored[right], np.maximum(hessian[right], LEAST_CURVATURE)
-            )
+            np.testing.assert_array_equal(floored[right], np.maximum(hessian[right], MIN_CURVATURE))
 
 
 def test_a_higher_gamma_leaves_the_scores_of_easy_rows_less_extreme() -> None:
@@ -227,13 +225,11 @@ def test_parameters_are_kept_cloned_and_set() -> None:
     assert (XGBLossClassifier().loss_alpha, XGBLossClassifier().loss_gamma) == ("balanced", 0)
 
 
-def test_nothing_is_said_of_parameters_that_the_booster_does_not_know(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_xgboost_does_not_warn_of_parameters_of_the_loss(capfd: pytest.CaptureFixture[str]) -> None:
     XGBLossClassifier(loss_gamma=2, verbosity=2, validate_parameters=True, **BOTH).fit(X, Y)
-    said = "".join(capfd.readouterr())
-    assert "not used" not in said
-    assert "loss_" not in said
+    output = "".join(capfd.readouterr())
+    assert "not used" not in output
+    assert "loss_" not in output
 
 
 # Early stopping
@@ -252,7 +248,7 @@ def test_early_stopping_looks_at_the_loss_that_is_minimised() -> None:
     assert at_best == pytest.approx(min(curve), rel=1e-4) == pytest.approx(model.best_score)
 
 
-def test_cross_entropy_of_a_natural_slice_would_stop_a_balanced_loss_at_once() -> None:
+def test_cross_entropy_of_a_natural_validation_rows_would_stop_a_balanced_loss_at_once() -> None:
     stopped = {}
     for metric in ("logloss", None):
         model = XGBLossClassifier(
@@ -301,7 +297,7 @@ def test_a_metric_that_is_named_is_xgboosts_own() -> None:
         ({}, Y * 0, "found 1200 in 1200 negatives and 0 in 0 positives"),
     ],
 )
-def test_what_makes_no_sense_is_told(
+def test_invalid_parameters_are_errors(
     params: dict[str, Any], labels: np.ndarray, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -335,7 +331,7 @@ def test_what_makes_no_sense_is_told(
         ({"scale_pos_weight": float("inf")}, "'scale_pos_weight' .* Got inf"),
     ],
 )
-def test_what_xgboost_would_make_nonsense_of_in_silence_is_told(
+def test_values_that_xgboost_accepts_and_cannot_use_are_errors(
     params: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -358,7 +354,7 @@ def test_what_is_checked_are_parameters_of_xgboost_whose_defaults_are_fine() -> 
     )
 
 
-# The eye on the validation slice
+# Reports on the validation rows
 
 
 @pytest.mark.parametrize("more", [{}, MIXED, {"booster": "dart", "rate_drop": 0.3}])
@@ -366,12 +362,12 @@ def test_what_is_checked_are_parameters_of_xgboost_whose_defaults_are_fine() -> 
 def test_a_watch_tells_the_average_precision_every_few_rounds(
     cls: type, more: dict[str, Any]
 ) -> None:
-    told: list[tuple[int, float]] = []
-    watch = Watch((X_VALIDATION, Y_VALIDATION), lambda *said: told.append(said), every=7)
+    reports: list[tuple[int, float]] = []
+    watch = Watch((X_VALIDATION, Y_VALIDATION), lambda *output: reports.append(output), every=7)
     model = cls(callbacks=[watch], **BOTH, **more).fit(X, Y)
-    assert [step for step, _ in told] == [7, 14, 21, 28]
+    assert [step for step, _ in reports] == [7, 14, 21, 28]
     if "booster" not in more:  # later trees of dart change the weights of earlier ones
-        for step, value in told:
+        for step, value in reports:
             then = model.predict(X_VALIDATION, output_margin=True, iteration_range=(0, step))
             assert value == pytest.approx(average_precision_score(Y_VALIDATION, then), rel=1e-12)
     plain = cls(**BOTH, **more).fit(X, Y)
@@ -379,13 +375,14 @@ def test_a_watch_tells_the_average_precision_every_few_rounds(
 
 
 def test_a_watch_serves_one_fit_after_another_and_is_copied_with_its_model() -> None:
-    told: list[int] = []
+    reports: list[int] = []
     model = XGBClassifier(
-        callbacks=[Watch((X_VALIDATION, Y_VALIDATION), lambda step, _: told.append(step))], **BOTH
+        callbacks=[Watch((X_VALIDATION, Y_VALIDATION), lambda step, _: reports.append(step))],
+        **BOTH,
     )
     clone(model.fit(X, Y)).fit(X, Y)
     model.fit(X, Y)
-    assert told == [10, 20, 30] * 3
+    assert reports == [10, 20, 30] * 3
 
 
 @pytest.mark.parametrize("cls", [XGBClassifier, XGBLossClassifier])

@@ -262,7 +262,7 @@ def test_what_a_loss_may_be(alpha: object, gamma: object) -> None:
 
 
 @pytest.mark.parametrize("alpha", [0, 1, -0.5, 1.5, math.nan, math.inf, "even", True, [0.5], "0.5"])
-def test_an_alpha_that_makes_no_sense_is_told(alpha: object) -> None:
+def test_an_invalid_alpha_is_an_error(alpha: object) -> None:
     with pytest.raises(
         ValueError, match=r"^loss_alpha, .* above 0 and below 1, 'balanced' .* or None"
     ) as caught:
@@ -271,7 +271,7 @@ def test_an_alpha_that_makes_no_sense_is_told(alpha: object) -> None:
 
 
 @pytest.mark.parametrize("gamma", [-0.1, 21, 1e6, math.nan, math.inf, None, "2", True])
-def test_a_gamma_that_makes_no_sense_is_told(gamma: object) -> None:
+def test_an_invalid_gamma_is_an_error(gamma: object) -> None:
     with pytest.raises(
         ValueError, match=r"^loss_gamma, .* must be a number from 0 \(cross entropy\) to 20"
     ) as caught:

@@ -35,11 +35,11 @@ class Oracle(ClassifierMixin, BaseEstimator):
 
 
 class Parrot(Oracle):
-    """Repeats the label of a row that it has seen, and says 0.3 of any other."""
+    """Repeats the label of a row that it was fitted on, and gives 0.3 for any other."""
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        seen = dict(zip(self.fitted[-1][0][:, 0], self.fitted[-1][1], strict=True))
-        p = np.array([seen.get(x, 0.3) for x in X[:, 0]], float)
+        fitted_on = dict(zip(self.fitted[-1][0][:, 0], self.fitted[-1][1], strict=True))
+        p = np.array([fitted_on.get(x, 0.3) for x in X[:, 0]], float)
         return np.column_stack([1 - p, p])
 
 
@@ -102,7 +102,7 @@ def test_smaller_bags_keep_the_share_of_the_positives_and_at_least_one() -> None
     assert np.bincount(Oracle.fitted[0][1]).tolist() == [9, 1]
 
 
-def test_a_model_that_has_seen_a_row_has_no_say_in_its_label() -> None:
+def test_a_model_fitted_on_a_row_has_no_effect_on_its_label() -> None:
     names, y = np.arange(300.0)[:, None], np.tile(np.array([0, 0, 1], np.int8), 100)
     at_stake = cost_margins(1, 1, 300)
     at_stake[:30, 0] = 0.1  # a threshold of 0.09, which 0.3 reaches
@@ -116,8 +116,8 @@ def test_a_row_that_every_bag_holds_gets_the_mean_of_all() -> None:
         names, y, cost_margins=cost_margins(1, 1, 300)
     )
     (bag, _), (_, labels) = Oracle.fitted
-    seen = np.isin(names[:, 0], bag)
-    np.testing.assert_array_equal(labels, np.where(seen, y, 0))
+    fitted_on = np.isin(names[:, 0], bag)
+    np.testing.assert_array_equal(labels, np.where(fitted_on, y, 0))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_copies_get_seeds_of_their_own_inside_a_pipeline_too() -> None:
 # Mistakes, and what cannot be done
 
 
-def test_relabelling_that_leaves_one_class_is_told_with_numbers() -> None:
+def test_relabelling_that_leaves_one_class_is_not_applicable_with_numbers() -> None:
     positives = int(Y.sum())
     with pytest.raises(
         NotApplicable,
@@ -218,7 +218,7 @@ def test_relabelling_that_leaves_one_class_is_told_with_numbers() -> None:
         MetaCost(LogisticRegression(), random_state=0).fit(X, Y, cost_margins=cost_margins(0, 1))
 
 
-def test_one_class_alone_is_told() -> None:
+def test_a_single_class_is_not_applicable() -> None:
     with pytest.raises(
         NotApplicable, match="MetaCost needs rows of both classes, and these have one alone"
     ):
@@ -248,7 +248,7 @@ def test_one_class_alone_is_told() -> None:
         ({}, cost_margins(1, -1), r"^a wrong decision must cost at least as much as the right one"),
     ],
 )
-def test_what_makes_no_sense_is_told(
+def test_invalid_parameters_are_errors(
     params: dict[str, Any], at_stake: np.ndarray, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):

@@ -91,10 +91,10 @@ def test_a_model_learns_what_there_is_to_learn(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_missing_values_and_labels_never_seen_in_training_are_scored(model: str) -> None:
+def test_missing_values_and_categories_absent_from_training_are_scored(model: str) -> None:
     table = mixed_table()
     X = table.X.copy()
-    X[np.concatenate([TRAIN, VALIDATION]), 3] %= 3  # the fourth plan is seen in the test part alone
+    X[np.concatenate([TRAIN, VALIDATION]), 3] %= 3  # the fourth plan occurs in the test part alone
     X[TEST[:10], 3] = 3
     X[TEST[10:20]] = np.nan
     scores = fit(work_of(model, Table(table.features, X, table.y, table.categories))).test
@@ -186,8 +186,8 @@ def test_balanced_weights_are_computed_on_the_rows_fitted_on() -> None:
         assert fitted.facts["scale_pos_weight"] == weight
         plain = fit(work_of("xgboost", table, rows, scale_pos_weight=weight))
         np.testing.assert_array_equal(fitted.test, plain.test)
-        asked = fit(work_of("mine", table, rows, model="xgboost", scale_pos_weight="balanced"))
-        np.testing.assert_array_equal(fitted.test, asked.test)
+        requested = fit(work_of("mine", table, rows, model="xgboost", scale_pos_weight="balanced"))
+        np.testing.assert_array_equal(fitted.test, requested.test)
 
 
 def test_a_weight_given_as_a_number_passes_through() -> None:
@@ -207,22 +207,22 @@ def test_a_weight_given_as_a_number_passes_through() -> None:
         ("hist_gradient_boosting", {"early_stopping": True, "max_iter": 200}, ("X_val", "y_val")),
     ],
 )
-def test_early_stopping_looks_at_the_natural_validation_slice_alone(
+def test_early_stopping_uses_the_natural_validation_rows_only(
     model: str, params: dict[str, Any], names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table, seen = numeric_table(), []
+    table, calls = numeric_table(), []
     cls = MODELS[model].load()
     real = cls.fit
 
     def spy(self: Any, X: np.ndarray, y: np.ndarray, **more: Any) -> Any:
-        seen.append((len(y), [more[name] for name in names]))
+        calls.append((len(y), [more[name] for name in names]))
         return real(self, X, y, **more)
 
     monkeypatch.setattr(cls, "fit", spy)
     positives = TRAIN[table.y[TRAIN] == 1]
     fitted = fit(work_of(model, table, np.concatenate([TRAIN, *[positives] * 5]), **params))
-    ((rows, given),) = seen
-    X_validation, y_validation = given[0][0] if model == "xgboost" else given
+    ((rows, arguments),) = calls
+    X_validation, y_validation = arguments[0][0] if model == "xgboost" else arguments
     assert rows == 150 + 5 * len(positives)
     np.testing.assert_array_equal(X_validation, table.X[VALIDATION])
     np.testing.assert_array_equal(y_validation, table.y[VALIDATION])
@@ -236,7 +236,7 @@ def test_early_stopping_looks_at_the_natural_validation_slice_alone(
         ("hist_gradient_boosting", {"early_stopping": True}),
     ],
 )
-def test_early_stopping_without_a_validation_slice_of_both_classes_is_told(
+def test_early_stopping_without_validation_rows_of_both_classes_is_an_error(
     model: str, params: dict[str, Any]
 ) -> None:
     table = numeric_table()
@@ -244,12 +244,12 @@ def test_early_stopping_without_a_validation_slice_of_both_classes_is_told(
     for validation in (VALIDATION[:0], negatives):
         work = dataclasses.replace(work_of(model, table, **params), validation=validation)
         with pytest.raises(
-            NotApplicable, match=r"early stopping needs a validation slice with both classes"
+            NotApplicable, match=r"early stopping needs validation rows of both classes"
         ):
             fit(work)
 
 
-def test_no_validation_slice_gives_no_validation_scores() -> None:
+def test_no_validation_rows_give_no_validation_scores() -> None:
     for model in MODELS:
         assert fit(
             dataclasses.replace(work_of(model, numeric_table()), validation=VALIDATION[:0])
@@ -285,61 +285,51 @@ WEIGHT = "a number from 1e-09 to 1e+09, or balanced (negatives / positives of th
         (
             "xgboost",
             {"params": {"objective": "binary:hinge"}},
-            "'objective' is not for params.yaml to set.",
+            "'objective' cannot be set in params.yaml.",
             "no objective: the score is a probability of the positive class",
         ),
         (
             "random_forest",
             {"params": {"n_jobs": -1}},
-            "'n_jobs' is not for params.yaml to set.",
-            "no n_jobs: cells run side by side, one thread each",
+            "'n_jobs' cannot be set in params.yaml.",
+            "no n_jobs: fits run side by side, one thread each",
         ),
         (
             "gradient_boosting",
             {"params": {"n_iter_no_change": 5}},
-            "'n_iter_no_change' is not for params.yaml to set.",
+            "'n_iter_no_change' cannot be set in params.yaml.",
             "no n_iter_no_change: it would be taken from the resampled rows",
         ),
         (
             "hist_gradient_boosting",
             {"params": {"validation_fraction": 0.2}},
-            "'validation_fraction' is not for params.yaml to set.",
+            "'validation_fraction' cannot be set in params.yaml.",
             "no validation_fraction: it would be taken from",
         ),
         (
             "hist_gradient_boosting",
             {"params": {"early_stopping": "auto"}},
-            "early_stopping must say yes or no.",
+            "early_stopping must be true or false.",
             "true or false",
         ),
         (
             "xgboost",
             {"params": {"scale_pos_weight": "even"}},
-            "scale_pos_weight makes no sense.",
+            "scale_pos_weight is invalid.",
             WEIGHT,
         ),
-        (
-            "xgboost",
-            {"params": {"scale_pos_weight": 0}},
-            "scale_pos_weight makes no sense.",
-            WEIGHT,
-        ),
-        (
-            "xgboost",
-            {"params": {"scale_pos_weight": True}},
-            "scale_pos_weight makes no sense.",
-            WEIGHT,
-        ),
+        ("xgboost", {"params": {"scale_pos_weight": 0}}, "scale_pos_weight is invalid.", WEIGHT),
+        ("xgboost", {"params": {"scale_pos_weight": True}}, "scale_pos_weight is invalid.", WEIGHT),
         (
             "xgboost",
             {"params": {"scale_pos_weight": float("inf")}},
-            "scale_pos_weight makes no sense.",
+            "scale_pos_weight is invalid.",
             WEIGHT,
         ),
         (
             "balanced_random_forest",
             {"params": {"class_weight": "balanced"}},
-            "'class_weight' is not for params.yaml to set.",
+            "'class_weight' cannot be set in params.yaml.",
             "no class_weight: its members are balanced, and a weight would",
         ),
         (
@@ -387,7 +377,7 @@ WEIGHT = "a number from 1e-09 to 1e+09, or balanced (negatives / positives of th
         ),
     ],
 )
-def test_a_mistake_in_a_model_is_told(
+def test_a_mistake_in_a_model_is_an_error(
     key: str, entry: dict[str, Any], what: str, expected: str | None
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -407,7 +397,9 @@ def test_a_mistake_in_a_model_is_told(
         ("autoencoder_xgboost", {"autoencoder_learning_rate": "1e-3"}),
     ],
 )
-def test_a_number_in_quotes_is_told_as_the_text_it_is(key: str, params: dict[str, Any]) -> None:
+def test_a_number_in_quotes_is_an_error_that_shows_the_text(
+    key: str, params: dict[str, Any]
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         models.make(key, Model(params=params), 0)
     assert "Got '1e-3'" in str(caught.value.found)
@@ -429,12 +421,12 @@ def test_no_parameter_that_is_fixed_is_offered(model: str) -> None:
 def test_no_fit_is_charged_with_the_import_of_keras(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[str] = []
+    calls: list[str] = []
     keras, clock = nets.keras_on_jax, time.perf_counter
-    monkeypatch.setattr(nets, "keras_on_jax", lambda: [seen.append("keras"), keras()][1])
-    monkeypatch.setattr(time, "perf_counter", lambda: [seen.append("clock"), clock()][1])
+    monkeypatch.setattr(nets, "keras_on_jax", lambda: [calls.append("keras"), keras()][1])
+    monkeypatch.setattr(time, "perf_counter", lambda: [calls.append("clock"), clock()][1])
     fit(work_of(model, numeric_table()))
-    assert seen[:2] == ["keras", "clock"]
+    assert calls[:2] == ["keras", "clock"]
 
 
 # Warnings and encoding
@@ -449,7 +441,7 @@ def test_warnings_of_a_library_are_notes_without_the_time_of_day() -> None:
     assert note.startswith("WARNING: ")  # and no "[12:34:56]", which would differ between two runs
 
 
-def test_a_model_that_tells_no_row_from_another_says_so() -> None:
+def test_equal_scores_of_all_rows_are_a_note() -> None:
     table = numeric_table()
     note = "every test row has the same score"
     assert fit(work_of("random_forest", table, min_samples_leaf=100)).notes == (note,)
@@ -481,7 +473,7 @@ def test_a_column_without_a_value_in_the_rows_fitted_on_hinders_no_model_and_tel
     scores = fit(work).test
     assert np.isfinite(scores).all()
     other = X.copy()
-    other[work.test, -1] = 7.0  # a value where none was seen in training
+    other[work.test, -1] = 7.0  # a value where training had none
     # to those a column that never varied is still a number
     if not models.kind_of(name, Model()).scale:
         np.testing.assert_array_equal(fit(dataclasses.replace(work, X=other)).test, scores)

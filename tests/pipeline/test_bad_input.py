@@ -134,10 +134,10 @@ CONFIGURATION = [
         changed(strategies__smote={"params": {"k_neighbors": "five"}}),
         ["wrong value", "k_neighbors", "'five'"],
     ),
-    (changed(strategies__tomek_links={"ratio": 0.5}), ["aims at no ratio", "found:    0.5"]),
+    (changed(strategies__tomek_links={"ratio": 0.5}), ["has no target ratio", "found:    0.5"]),
     (
         changed(models__random_forest={"params": {"n_jobs": 4}}),
-        ["'n_jobs' is not for params.yaml to set", "one thread each"],
+        ["'n_jobs' cannot be set in params.yaml", "one thread each"],
     ),
     (
         changed(models__xgboost={"params": {"depth": 3}}),

@@ -317,7 +317,7 @@ def test_a_fit_that_reaches_the_limit_of_memory_fails_and_the_others_go_on(
 def test_a_limit_that_is_no_number_is_told(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(limits.VARIABLE, asked)
     with (
-        pytest.raises(CounterpoiseError, match="The limit to the memory of a fit is no number"),
+        pytest.raises(CounterpoiseError, match="The memory limit of a fit is not a number"),
         limits.limited(),
     ):
         pytest.fail("it went on")

@@ -231,7 +231,7 @@ def test_each_row_has_one_part_in_each_fold_and_each_repeat_tests_it_once(
     try:
         parts = splitters.split(table, scheme, seed, "mine")
     except splitters.SplitError:
-        return  # too few rows of a class on one side: told, and looked at in test_schemes.py
+        return  # too few rows of a class on one side: an error, tested in test_splitters.py
     for fold in parts:
         together = np.concatenate([fold.train, fold.validation, fold.test])
         assert len(np.unique(together)) == len(together)

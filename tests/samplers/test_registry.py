@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_result_and_the_input_is_left_alone(
     np.testing.assert_array_equal(before[1], table.y)
 
 
-def test_a_remedy_differs_from_doing_nothing(case: tuple[str, Table]) -> None:
+def test_a_remedy_differs_from_the_baseline(case: tuple[str, Table]) -> None:
     sampler, table = case
     made = run(sampler, table)
     same = np.array_equal(made.rows, np.arange(len(table))) and not len(made.synthetic)
@@ -415,17 +415,22 @@ def test_running_out_of_memory_is_a_failure_with_the_reason(
             "A sampler's parameter has a wrong value.",
             None,
         ),
-        ("tomek_links", {"ratio": 0.5}, "This sampler cleans; it aims at no ratio.", "no `ratio`"),
-        ("none", {"ratio": 0.5}, "Doing nothing takes no ratio.", "none: {}"),
+        (
+            "tomek_links",
+            {"ratio": 0.5},
+            "This sampler cleans and has no target ratio.",
+            "no `ratio`",
+        ),
+        ("none", {"ratio": 0.5}, "The baseline takes no ratio.", "none: {}"),
         (
             "nothing",
             {"sampler": "none", "params": {"a": 1}},
-            "Doing nothing takes no params.",
+            "The baseline takes no params.",
             "nothing: {}",
         ),
     ],
 )
-def test_a_mistake_in_a_strategy_is_told(
+def test_a_mistake_in_a_strategy_is_an_error(
     key: str, strategy: dict, what: str, expected: str | None
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:

@@ -263,9 +263,7 @@ def test_the_comparison_has_the_pictures_side_by_side_and_the_leaderboard(comple
     assert run.data.tags["kind"] == "comparison"
 
 
-def test_a_run_says_at_which_level_it_remedies_and_how_its_probabilities_were_put_right(
-    complete: Place,
-) -> None:
+def test_a_run_has_the_level_of_its_remedy_and_its_kind_of_recalibration(complete: Place) -> None:
     none, under = (
         complete.run(f"{strategy}/xgboost").data for strategy in ("none", "random_under")
     )
@@ -273,7 +271,7 @@ def test_a_run_says_at_which_level_it_remedies_and_how_its_probabilities_were_pu
     assert [none.tags[name] for name in names] == ["none", "xgboost", "none"]
     assert [under.tags[name] for name in names] == ["data", "xgboost", "exact"]
     assert under.metrics["log_loss_corrected"] != under.metrics["log_loss"]
-    assert "Against doing nothing with the same model" in under.tags["mlflow.note.content"]
+    assert "Difference from the baseline, the same model" in under.tags["mlflow.note.content"]
 
 
 def test_fits_that_learn_by_steps_and_searches_are_shown(
@@ -421,7 +419,7 @@ def test_a_cell_that_could_not_run_is_a_run_with_its_reason_and_no_made_up_numbe
     assert complete.artifacts(run) == {}
 
 
-def test_a_number_that_is_not_defined_is_no_metric_and_says_why(complete: Place) -> None:
+def test_an_undefined_number_is_no_metric_and_has_its_reason(complete: Place) -> None:
     with contextlib.chdir(complete.folder):
         everything = items.results("digits", Params.model_validate(PARAMS))
     decisions = everything.tables["decisions"].astype({"reason": object})
@@ -593,7 +591,7 @@ def test_a_run_that_is_begun_while_others_are_listed_makes_no_doubles_of_them(
             alive.add(self.create_run(place.experiment, run_name="begun", tags=begun).info.run_id)
         return page
 
-    monkeypatch.setattr(publisher, "PAGE_RUNS", 2)
+    monkeypatch.setattr(publisher, "RUNS_PER_PAGE", 2)
     # as a server's, whose runs MLflow lists; those of a file are looked at without it
     monkeypatch.setattr(store, "chosen", lambda _: store.Store(place.uri))
     with monkeypatch.context() as patch:
@@ -707,7 +705,9 @@ def test_publishers_have_the_turn_one_after_the_other(monkeypatch: pytest.Monkey
     assert (most[0], tag[0]) == (1, "")
 
 
-def test_who_waits_for_too_long_says_for_whom(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_after_too_long_a_wait_names_the_other_publisher(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(turn, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(turn, "POLL_SECONDS", 0.01)
     written: list[str] = []
@@ -865,14 +865,16 @@ def test_runs_show_the_parameters_that_made_the_results_not_those_written_since(
     assert place.run("none/xgboost").data.params["seed"] == "3"
 
 
-def test_no_results_says_what_to_run(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_without_results_names_what_to_run(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
     for content in ("", "{", "[]", "{}", '{"params": {}}', '{"keys": 1}'):
         manifest.path("digits").write_text(content)
         assert published() == 1
-        said = capsys.readouterr().err
+        output = capsys.readouterr().err
         assert (
-            "There are no results of digits to publish." in said
-            and "`dvc repro track@digits`" in said
+            "There are no results of digits to publish." in output
+            and "`dvc repro track@digits`" in output
         )
     manifest.path("digits").unlink()
     assert published() == 1
@@ -926,14 +928,14 @@ def test_an_address_of_no_store_is_a_mistake_to_mend(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert published() == 1
-    told = capsys.readouterr().err
-    assert "MLFLOW_TRACKING_URI names no store that can hold runs" in told
-    assert repr(uri) in told
+    message = capsys.readouterr().err
+    assert "MLFLOW_TRACKING_URI names no store that can hold runs" in message
+    assert repr(uri) in message
     with contextlib.suppress(ConfigurationError):
         assert store.chosen({"MLFLOW_TRACKING_URI": uri}).database is None
 
 
-def test_a_server_out_of_reach_is_said_and_fails_only_where_asked_to(
+def test_an_unreachable_server_is_a_failure_only_in_strict_mode(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as free:
@@ -944,15 +946,15 @@ def test_a_server_out_of_reach_is_said_and_fails_only_where_asked_to(
     for strict, status, word in (("", 0, "warning: "), ("0", 0, "warning: "), ("1", 1, "error: ")):
         monkeypatch.setenv("COUNTERPOISE_TRACK_STRICT", strict)
         assert published() == status
-        told = capsys.readouterr().err.strip()
-        assert told.startswith(f"{word}The {len(NAMES)} runs of digits could not be published.")
-        assert f"http://***@127.0.0.1:{port}" in told
-        assert "Connection refused" in told
-        assert "`dvc repro track@digits`" in told
-        assert "secret" not in told
+        message = capsys.readouterr().err.strip()
+        assert message.startswith(f"{word}The {len(NAMES)} runs of digits could not be published.")
+        assert f"http://***@127.0.0.1:{port}" in message
+        assert "Connection refused" in message
+        assert "`dvc repro track@digits`" in message
+        assert "secret" not in message
 
 
-def test_a_store_that_goes_away_says_how_many_runs_are_missing_and_the_next_run_adds_them(
+def test_a_lost_store_gives_the_number_of_missing_runs_and_the_next_run_adds_them(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _, run, *_ in place.state():
@@ -969,15 +971,15 @@ def test_a_store_that_goes_away_says_how_many_runs_are_missing_and_the_next_run_
     with monkeypatch.context() as patch:
         patch.setattr(mlflow.MlflowClient, "log_batch", tired)
         assert published() == 0
-    told = capsys.readouterr().err
-    assert f"{len(NAMES) - 2} of the {len(NAMES)} runs of digits are not published." in told
-    assert "ConnectionError: http://***@host hung up" in told
+    message = capsys.readouterr().err
+    assert f"{len(NAMES) - 2} of the {len(NAMES)} runs of digits are not published." in message
+    assert "ConnectionError: http://***@host hung up" in message
     assert published() == 0
     assert place.current() == sorted(NAMES)
     assert len(place.state()) == len(NAMES)
 
 
-def test_a_database_of_another_mlflow_says_how_to_upgrade_it(
+def test_the_error_for_a_database_of_another_mlflow_names_the_upgrade(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place.client.delete_run(place.run(REFUSED).info.run_id)
@@ -989,9 +991,9 @@ def test_a_database_of_another_mlflow_says_how_to_upgrade_it(
     database.close()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")
     assert published() == 0
-    told = capsys.readouterr().err
-    assert f"`mlflow db upgrade sqlite:///{other}`" in told
-    assert "another version of MLflow" in told
+    message = capsys.readouterr().err
+    assert f"`mlflow db upgrade sqlite:///{other}`" in message
+    assert "another version of MLflow" in message
     monkeypatch.setenv("COUNTERPOISE_TRACK_STRICT", "1")
     assert published() == 1
 
@@ -1070,13 +1072,13 @@ def test_a_damaged_database_is_named_with_the_way_out(
     start = time.perf_counter()
     assert published() == 0
     assert time.perf_counter() - start < 30, "MLflow alone tries for two minutes"
-    said = capsys.readouterr().err
-    assert said.startswith(
+    output = capsys.readouterr().err
+    assert output.startswith(
         f"\nwarning: The {len(NAMES)} runs of digits could not be published. The database is"
         " damaged."
     )
-    assert f"`rm {other}`, and `dvc repro track@digits` fills a new one" in said
-    assert "Traceback" not in said
+    assert f"`rm {other}`, and `dvc repro track@digits` fills a new one" in output
+    assert "Traceback" not in output
     monkeypatch.setenv("COUNTERPOISE_TRACK_STRICT", "1")
     assert published() == 1
     assert "error: " in capsys.readouterr().err
@@ -1171,7 +1173,7 @@ def test_credentials_are_masked_and_nothing_else(text: str, shown: str) -> None:
 # ----------------------------------------------------------------- the commit
 
 
-def test_the_commit_is_told_and_what_dvc_writes_makes_no_tree_dirty(
+def test_the_commit_is_recorded_and_what_dvc_writes_makes_no_tree_dirty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -1265,9 +1267,9 @@ def test_train_and_evaluate_note_who_ran_them(
 ) -> None:
     monkeypatch.chdir(results)
     found = [measurements.load("digits").made[name] for name in sorted(ALL - {"adasyn/xgboost"})]
-    noted = manifest.read("digits").made
-    assert {one.by for one in [*found, noted]} == {revision.author()}
-    assert all(0 < one.at <= noted.at <= time.time() * 1000 for one in found)
+    origin = manifest.read("digits").made
+    assert {one.by for one in [*found, origin]} == {revision.author()}
+    assert all(0 < one.at <= origin.at <= time.time() * 1000 for one in found)
     for name, value in (("GIT_AUTHOR_NAME", "Dan"), ("GIT_AUTHOR_EMAIL", "d@example.org")):
         monkeypatch.setenv(name, value)
     assert revision.author() == "Dan"

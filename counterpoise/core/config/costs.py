@@ -103,12 +103,12 @@ class Costs(Strict):
         return self
 
     def columns_of(self, *names: str) -> tuple[str, ...]:
-        """The columns that the given costs read.
+        """The columns that some of the costs read.
 
         Parameters
         ----------
         *names : str
-            Names of costs, such as "false_positive"; all four where none is given.
+            Names of costs, such as "false_positive"; all four by default.
 
         Returns
         -------

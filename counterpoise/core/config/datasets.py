@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -121,7 +122,7 @@ class Dataset(Strict):
         Columns with a role, which are not features.
     sentinels : tuple of float
         Numbers that stand for a missing value.
-    defects : {"warn", "fail"}
+    data_checks : {"warn", "fail"}
         `fail` stops at a serious finding of a data check before anything is trained.
     distributed : bool
         Whether to fit one XGBoost over rows that lie in parts on the workers of a Dask cluster,
@@ -129,6 +130,8 @@ class Dataset(Strict):
     split, thresholds, costs : optional
         Replace the top-level entry of the same name as a whole.
     """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {"defects": "data_checks"}
 
     path: str
     target: Column
@@ -140,19 +143,19 @@ class Dataset(Strict):
     group: Column | None = None
     weight: Column | None = None
     sentinels: tuple[float, ...] = ()
-    defects: Literal["warn", "fail"] = "warn"
+    data_checks: Literal["warn", "fail"] = "warn"
     distributed: Boolean = False
     split: Split | None = None
     thresholds: Thresholds | None = None
     costs: Costs | None = None
 
     @model_validator(mode="after")
-    def _costs_do_not_tell_the_label(self) -> Dataset:
+    def _costs_do_not_use_the_target(self) -> Dataset:
         if self.costs is not None and str(self.target) in self.costs.columns_of():
             raise PydanticCustomError(
                 "costs",
-                "costs: the column {column} is the target, and a decision that costs what the label"
-                " says is no prediction: give a number, or another column",
+                "costs: the column {column} is the target, and costs must not depend on the label:"
+                " give a number, or another column",
                 {"column": repr(str(self.target))},
             )
         return self

@@ -44,7 +44,7 @@ def load(path: Path | None = None) -> Params:
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigurationError(
-            "params.yaml is no text.",
+            "params.yaml is not a text file.",
             where=str(path),
             expected="UTF-8",
             found=str(error),
@@ -59,7 +59,7 @@ def load(path: Path | None = None) -> Params:
             expected="key: value lines, indented by spaces",
             found=error.problem,
             todo=(
-                "mend that line (a text with a colon, a quote or a leading @ needs quotes around"
+                "correct that line (a text with a colon, a quote or a leading @ needs quotes around"
                 " it)."
             ),
         ) from None
@@ -102,17 +102,26 @@ def parse(content: Any, where: str = "params.yaml") -> Params:
             + ("an error." if len(problems) == 1 else f"{len(problems)} errors."),
             where=where,
             found="\n".join(
-                f"{'' if k == 0 else ' ' * 12}{_told(problem)}"
+                f"{'' if k == 0 else ' ' * 12}{_message(problem)}"
                 for k, problem in enumerate(problems)
             ),
             todo=(
-                "mend what is named; `python -m counterpoise check` tells whether all is well,"
-                " without touching any result."
+                f"{_renamings(problems)}correct what is named; `python -m counterpoise check` then"
+                " looks for more errors, without touching any result."
             ),
         ) from None
 
 
-def _told(problem: Any) -> str:
+def _renamings(problems: list[Any]) -> str:
+    """What to do about keys that have another name now; empty where there are none."""
+    return "".join(
+        dict.fromkeys(
+            problem["ctx"]["renaming"] for problem in problems if problem["type"] == "unknown_key"
+        )
+    )
+
+
+def _message(problem: Any) -> str:
     """Write one validation error as `key: what is allowed, what was found`."""
     # pydantic puts the tag of a union's member among the keys, where params.yaml has no such key
     schemes = {

@@ -60,7 +60,7 @@ class Range(Strict):
             "step must be above 0 and no larger than the range": step is not None
             and not 0 < step <= self.high - self.low,
         }
-        wrong = next((text for text, found in mistakes.items() if found), "")
+        wrong = next((text for text, applies in mistakes.items() if applies), "")
         if wrong:
             raise PydanticCustomError("range", "{wrong}", {"wrong": wrong})
         return self

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     BaseModel,
@@ -112,6 +113,9 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier versions, each with its present name."""
+
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, content: Any) -> Any:
@@ -126,6 +130,11 @@ class Strict(BaseModel):
                         {
                             "key": repr(key),
                             "hint": did_you_mean(str(key), cls.model_fields),
+                            "renaming": (
+                                f"rename `{key}` to `{cls.renamed_keys[key]}`; "
+                                if key in cls.renamed_keys
+                                else ""
+                            ),
                             "allowed": ", ".join(cls.model_fields),
                         },
                     )

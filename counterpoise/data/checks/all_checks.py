@@ -96,7 +96,7 @@ def find(
     seed = seed_for(seed, dataset, "defects")
     groups = row_ids(table.X)
     columns = Columns(table)
-    found = [
+    findings: list[Finding] = [
         *duplicates(table, groups),
         *train_test_duplicates(table, parts, groups, scheme),
         *contradictions(table, groups),
@@ -109,15 +109,15 @@ def find(
     unchecked = {}
     if labels:
         try:
-            found += noise(label_suspects.suspects(table, groups, seed), table.y)
+            findings += noise(label_suspects.suspects(table, groups, seed), table.y)
         except NotApplicable as reason:
             unchecked["label_noise"] = str(reason)
-    found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    return Report(tuple(found), distinct_rows(table.y, groups), unchecked)
+    findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    return Report(tuple(findings), distinct_rows(table.y, groups), unchecked)
 
 
 def refusal(dataset: str, report: Report) -> TableError:
-    """Make the error for a dataset whose entry says `defects: fail`.
+    """Make the error for a dataset whose entry says `data_checks: fail`.
 
     Parameters
     ----------
@@ -131,13 +131,13 @@ def refusal(dataset: str, report: Report) -> TableError:
     """
     return TableError(
         (
-            f"The table of {dataset} has a serious defect."
+            f"The data checks of {dataset} have a serious finding."
             if len(report.serious) == 1
-            else f"The table of {dataset} has {len(report.serious)} serious defects."
+            else f"The data checks of {dataset} have {len(report.serious)} serious findings."
         ),
-        where=f"params.yaml: datasets.{dataset}, which asks for `defects: fail`",
-        expected="a table without a serious defect; nothing was trained on this one",
+        where=f"params.yaml: datasets.{dataset}, which asks for `data_checks: fail`",
+        expected="data checks without a serious finding; nothing was trained on this table",
         found="\n            ".join(finding.sentence for finding in report.serious),
         todo=" ".join(dict.fromkeys(finding.todo for finding in report.serious))
-        + " Or go on as it is with `defects: warn`.",
+        + " Or go on as it is with `data_checks: warn`.",
     )

@@ -1,4 +1,4 @@
-"""The features of a table as data checks see them: distinct values and their frequencies."""
+"""The features of a table for data checks: distinct values and their frequencies."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from counterpoise.core.types import Index
 from counterpoise.data.tables import Table
 
-KEPT_ROWS = 50_000_000
-"""Values that the cache of columns holds at most: rows times columns."""
+MAX_CACHED_VALUES = 50_000_000
+"""Rows times columns in the cache of columns."""
 
 
 class Column(NamedTuple):
@@ -62,7 +62,7 @@ class Columns(Sequence[Column]):
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self.made = lru_cache(max(1, KEPT_ROWS // max(len(table), 1)))(self._column)
+        self.made = lru_cache(max(1, MAX_CACHED_VALUES // max(len(table), 1)))(self._column)
 
     def __len__(self) -> int:
         return len(self.table.features)

@@ -9,7 +9,7 @@ import numpy as np
 from counterpoise.data.checks.columns import Column
 from counterpoise.data.checks.finding import Finding, examples, has, many, percent, quoted
 
-NEARLY = 0.999
+NEARLY_CONSTANT_SHARE = 0.999
 """From this share of rows with the same value on, a column is nearly constant."""
 
 
@@ -32,7 +32,7 @@ def constants(columns: Sequence[Column]) -> Iterator[Finding]:
             empty.append(column.name)
         elif often.max() == len(odd):
             same.append(column.name)
-        elif often.max() >= NEARLY * len(odd):
+        elif often.max() >= NEARLY_CONSTANT_SHARE * len(odd):
             nearly.append(column.name)
             odd |= column.codes != (-1 if often[-1] == often.max() else int(often.argmax()))
     if empty:
@@ -45,7 +45,7 @@ def constants(columns: Sequence[Column]) -> Iterator[Finding]:
             (),
             f"{many(len(empty), 'column')} {has(len(empty), 'has', 'have')} no value in any row: "
             f"{quoted(empty)}.",
-            "List it under `drop`: it tells nothing, and every fit pays for it.",
+            "List it under `drop`: it has no information and costs time in every fit.",
         )
     if same:
         yield Finding(
@@ -57,7 +57,7 @@ def constants(columns: Sequence[Column]) -> Iterator[Finding]:
             (),
             f"{many(len(same), 'column')} {has(len(same), 'has', 'have')} one value in all rows: "
             f"{quoted(same)}.",
-            "List it under `drop`, or find out why it was not filled in.",
+            "List it under `drop`, or find out why it was not filled.",
         )
     if nearly:
         yield Finding(
@@ -68,6 +68,7 @@ def constants(columns: Sequence[Column]) -> Iterator[Finding]:
             tuple(nearly),
             examples(odd),
             f"{many(len(nearly), 'column')} {has(len(nearly), 'has', 'have')} another value than"
-            f" the usual one in {percent(1 - NEARLY, 1)} of the rows at most: {quoted(nearly)}.",
+            f" the usual one in {percent(1 - NEARLY_CONSTANT_SHARE, 1)} of the rows at most:"
+            f" {quoted(nearly)}.",
             "List it under `drop` unless the rare value matters: some folds may lack it.",
         )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from counterpoise.core.types import Index, Labels
 from counterpoise.data.checks.finding import (
-    WORTH_A_WARNING,
+    WARNING_SHARE,
     Finding,
     Severity,
     examples,
@@ -24,12 +24,12 @@ from counterpoise.data.folds import Parts
 from counterpoise.data.row_groups import as_bytes, row_group_ids
 from counterpoise.data.tables import COST, Table
 
-COPIED = 0.1
+SERIOUS_COPIED_SHARE = 0.1
 """From this share of positive test rows with a copy among the training rows on, the finding is
 serious: scores then measure how well a model remembers copies.
 """
 
-COARSE = 0.5
+MAX_DISTINCT_SHARE = 0.5
 """If at most this share of the rows is distinct, the columns are so coarse that rows coincide by
 nature, also rows of different classes.
 """
@@ -137,7 +137,7 @@ def train_test_duplicates(
     ----------
     table : Table
     parts : Parts
-        The folds that are compared, of which those of the first repeat are looked at.
+        The folds that are compared, of which those of the first repeat are examined.
     groups : ndarray of shape (n,)
         As `row_ids` gives it.
     scheme : str
@@ -146,7 +146,7 @@ def train_test_duplicates(
     Yields
     ------
     Finding
-        At most one, serious from `COPIED` on.
+        At most one, serious from `SERIOUS_COPIED_SHARE` on.
     """
     pure = np.bincount(groups, weights=table.y) == np.bincount(groups)
     hits: list[Index] = []
@@ -169,17 +169,21 @@ def train_test_duplicates(
     )
     yield Finding(
         "twins",
-        "serious" if share_copied >= COPIED else "warning" if share >= WORTH_A_WARNING else "note",
+        "serious"
+        if share_copied >= SERIOUS_COPIED_SHARE
+        else "warning"
+        if share >= WARNING_SHARE
+        else "note",
         len(rows),
         tested,
         (),
         numbers(rows),
         f"{many(len(rows), 'test row')} of {tested:,} ({percent(share, 1)})"
-        f" {has(len(rows), 'has', 'have')} a twin with the same features among the training rows"
+        f" {has(len(rows), 'has', 'have')} a duplicate among the training rows"
         f" of the fold; {copied:,} of {many(positives, 'positive test row')}"
-        f" {has(copied, 'has', 'have')} one there and no negative twin.",
-        f"Compare with duplicates kept together as well ({together}): a model that remembers rows"
-        " gains by them here.",
+        f" {has(copied, 'has', 'have')} one there and no negative duplicate.",
+        f"Compare with duplicates kept together as well ({together}): a model that memorises rows"
+        " gains from them here.",
     )
 
 
@@ -204,8 +208,8 @@ def contradictions(table: Table, groups: Index) -> Iterator[Finding]:
     if not count:
         return
     negatives = int((both[groups] & (table.y == 0)).sum())
-    coarse = len(both) <= COARSE * len(table)
-    severity: Severity = "note" if coarse or count / of < WORTH_A_WARNING else "warning"
+    coarse = len(both) <= MAX_DISTINCT_SHARE * len(table)
+    severity: Severity = "note" if coarse or count / of < WARNING_SHARE else "warning"
     yield Finding(
         "contradictions",
         severity,
@@ -214,10 +218,10 @@ def contradictions(table: Table, groups: Index) -> Iterator[Finding]:
         (),
         examples(hit),
         f"{many(count, 'positive row')} of {of:,} ({percent(count / of, 1)})"
-        f" {has(count, 'has', 'have')} the very features of {many(negatives, 'negative row')}, so"
-        " that no model can tell them apart.",
-        "Look these rows up: one of the labels is wrong, or a column is missing that tells them"
-        " apart.",
+        f" {has(count, 'has', 'have')} the same features as {many(negatives, 'negative row')}, so"
+        " no model can separate them.",
+        "Look these rows up: one of the labels is wrong, or a column that separates them is"
+        " missing.",
     )
 
 

@@ -15,17 +15,17 @@ Severity = Literal["note", "warning", "serious"]
 
 SEVERITIES: tuple[Severity, ...] = ("serious", "warning", "note")
 
-SHOWN = 10
-"""The number of rows that a finding gives as examples."""
+MAX_EXAMPLE_ROWS = 10
+"""Rows that a finding lists as examples."""
 
-NAMED = 5
-"""The number of columns that a sentence names; the finding lists all of them."""
+MAX_NAMED_COLUMNS = 5
+"""Columns that a sentence names; the finding lists all of them."""
 
-WORTH_A_WARNING = 0.01
+WARNING_SHARE = 0.01
 """From this share of affected rows on, a finding may change a comparison."""
 
-FEWEST = 5
-"""With fewer rows of a class than this, no single feature is judged."""
+MIN_CLASS_ROWS = 5
+"""With fewer rows of a class, no single feature is judged."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Finding:
     Attributes
     ----------
     kind : str
-        A name of the table in docs/defects.md, such as "leak".
+        A name of the table in docs/data_checks.md, such as "leak".
     severity : {"note", "warning", "serious"}
     count, of : int
         How many rows (columns, values) are affected, out of how many that could be.
@@ -67,7 +67,7 @@ def examples(hit: NDArray[np.bool_]) -> tuple[int, ...]:
     Returns
     -------
     tuple of int
-        At most `SHOWN` rows, counted from 1.
+        At most `MAX_EXAMPLE_ROWS` rows, counted from 1.
     """
     return numbers(np.flatnonzero(hit))
 
@@ -83,9 +83,9 @@ def numbers(rows: Index) -> tuple[int, ...]:
     Returns
     -------
     tuple of int
-        At most `SHOWN` rows, counted from 1.
+        At most `MAX_EXAMPLE_ROWS` rows, counted from 1.
     """
-    return tuple(int(row) + 1 for row in rows[:SHOWN])
+    return tuple(int(row) + 1 for row in rows[:MAX_EXAMPLE_ROWS])
 
 
 def many(count: int, noun: str) -> str:
@@ -157,13 +157,13 @@ def quoted(names: Sequence[str]) -> str:
     Parameters
     ----------
     names : sequence of str
-        The first `NAMED` are listed, the rest counted.
+        The first `MAX_NAMED_COLUMNS` are listed, the rest counted.
 
     Returns
     -------
     str
     """
-    return listed([repr(name) for name in names[:NAMED]], len(names))
+    return listed([repr(name) for name in names[:MAX_NAMED_COLUMNS]], len(names))
 
 
 def listed(texts: Sequence[str], of: int | None = None) -> str:

@@ -8,24 +8,24 @@ from counterpoise.core.types import Labels
 from counterpoise.data.checks import label_suspects
 from counterpoise.data.checks.finding import Finding, has, many, numbers
 
-DOUBTED = 0.1
+WARNING_SUSPECT_SHARE = 0.1
 """From this many suspects per row of the rarer class on, a comparison may change."""
 
-UNCLEAR = 0.5
+MAX_UNDECIDED_SHARE = 0.5
 """With more undecided rows than this per row of the rarer class, the classes overlap, and a doubted
 label may be right.
 """
 
-ENOUGH = 100
-"""With fewer rows of the rarer class than this, the model has seen too little for a warning."""
+MIN_RARER_ROWS = 100
+"""With fewer rows of the rarer class, the model has too few for a warning."""
 
 
-def noise(found: label_suspects.Suspects, y: Labels) -> Iterator[Finding]:
+def noise(suspects: label_suspects.Suspects, y: Labels) -> Iterator[Finding]:
     """Report labels that a fast model contradicts with confidence.
 
     Parameters
     ----------
-    found : Suspects
+    suspects : Suspects
     y : ndarray of shape (n,)
         Labels of the whole table.
 
@@ -34,22 +34,22 @@ def noise(found: label_suspects.Suspects, y: Labels) -> Iterator[Finding]:
     Finding
         At most one, of kind `label_noise`.
     """
-    count, of = len(found.rows), len(found.looked_at)
+    count, of = len(suspects.rows), len(suspects.looked_at)
     if not count:
         return
     positives, rarer = (
-        int(y[found.rows].sum()),
-        int(min(y[found.looked_at].sum(), of - y[found.looked_at].sum())),
+        int(y[suspects.rows].sum()),
+        int(min(y[suspects.looked_at].sum(), of - y[suspects.looked_at].sum())),
     )
-    clear = rarer >= ENOUGH and found.undecided <= UNCLEAR * rarer
+    clear = rarer >= MIN_RARER_ROWS and suspects.undecided <= MAX_UNDECIDED_SHARE * rarer
     yield Finding(
         "label_noise",
-        "warning" if clear and count >= DOUBTED * rarer else "note",
+        "warning" if clear and count >= WARNING_SUSPECT_SHARE * rarer else "note",
         count,
         of,
         (),
-        numbers(found.rows),
-        f"{many(count, 'row')} of {of:,} looked at {has(count, 'has', 'have')} a label that a"
+        numbers(suspects.rows),
+        f"{many(count, 'row')} of {of:,} examined {has(count, 'has', 'have')} a label that a"
         f" fast model contradicts ({positives:,} positive, {count - positives:,} negative;"
         " confident learning, Northcutt et al. 2021)"
         + (
@@ -60,6 +60,6 @@ def noise(found: label_suspects.Suspects, y: Labels) -> Iterator[Finding]:
                 " wrong labels."
             )
         ),
-        "Look at the rows named here, the most suspicious first, and correct the labels that are"
+        "Check the rows named here, the most suspicious first, and correct the labels that are"
         " wrong.",
     )

@@ -21,24 +21,24 @@ from counterpoise.core.errors import NotApplicable
 from counterpoise.core.types import Index, Labels, Vector
 from counterpoise.data.tables import Table
 
-AT_MOST = 20_000
-"""Rows that are examined at most, so that the check takes seconds."""
+MAX_ROWS = 20_000
+"""Rows that are examined, so that the check takes seconds."""
 
-MOST_FEATURES = 200
-"""Features that the model is given at most, drawn at random where there are more: a choice by their
+MAX_FEATURES = 200
+"""Features that the model gets, drawn at random where there are more: a choice by their
 association with the label would leak it.
 """
 
 FOLDS = 5
 
-DECIDED = 0.8
+MIN_DECIDED_PROBABILITY = 0.8
 """A row is decided if the model gives one class at least this probability."""
 
-FEWEST = 25
+MIN_CLASS_ROWS = 25
 """With fewer rows of a class than this, five in each fold, labels of that class are not judged."""
 
-MOST_LABELS = 255
-"""Features with more labels than this are given to the model as numbers."""
+MAX_CATEGORIES = 255
+"""The model gets features with more categories as numbers."""
 
 
 class Suspects(NamedTuple):
@@ -51,8 +51,9 @@ class Suspects(NamedTuple):
     looked_at : ndarray of shape (m,), int64
         Positions of the rows that were examined, ascending.
     undecided : int
-        Rows to which the model gives neither class with a probability of `DECIDED`. They are many
-        where classes overlap, and few where labels are wrong in well separated classes.
+        Rows to which the model gives neither class a probability of `MIN_DECIDED_PROBABILITY`.
+        They are many where classes overlap, and few where labels are wrong in well separated
+        classes.
     """
 
     rows: Index
@@ -61,7 +62,7 @@ class Suspects(NamedTuple):
 
 
 def suspects(table: Table, groups: Index, seed: int) -> Suspects:
-    """Find suspects among at most `AT_MOST` rows.
+    """Find suspects among at most `MAX_ROWS` rows.
 
     Rows of one group share a fold, so that no row is judged by its own copy.
 
@@ -83,18 +84,18 @@ def suspects(table: Table, groups: Index, seed: int) -> Suspects:
         label.
     """
     few = int(min(table.y.sum(), len(table) - table.y.sum()))
-    if few < FEWEST:
-        raise NotApplicable(f"the rarer class has {few} rows, and {FEWEST} are needed")
+    if few < MIN_CLASS_ROWS:
+        raise NotApplicable(f"the rarer class has {few} rows, and {MIN_CLASS_ROWS} are needed")
     looked_at = sample(table.y, seed)
     y = table.y[looked_at]
     positive = out_of_fold(table, looked_at, grouped_folds(groups[looked_at], y, seed), seed)
     usual = _usual(positive, y)
     if usual.min() < 0.5:
         raise NotApplicable(
-            "a fast model cannot tell the classes apart (rows of the one that it knows least have"
-            f" a mean probability of {usual.min():.2f} of being what they are labelled)"
+            "a fast model cannot separate the classes (the mean probability of the own label is"
+            f" {usual.min():.2f} in the class that it predicts worst)"
         )
-    undecided = int((np.maximum(positive, 1 - positive) < DECIDED).sum())
+    undecided = int((np.maximum(positive, 1 - positive) < MIN_DECIDED_PROBABILITY).sum())
     return Suspects(looked_at[confident(positive, y)], looked_at, undecided)
 
 
@@ -127,7 +128,7 @@ def _usual(positive: Vector, y: Labels) -> Vector:
 
 
 def sample(y: Labels, seed: int) -> Index:
-    """Draw at most `AT_MOST` rows.
+    """Draw at most `MAX_ROWS` rows.
 
     The rarer class is kept whole, or cut to half of the sample where it is larger than that.
 
@@ -141,14 +142,14 @@ def sample(y: Labels, seed: int) -> Index:
     ndarray of shape (m,), int64
         Positions, ascending.
     """
-    if len(y) <= AT_MOST:
+    if len(y) <= MAX_ROWS:
         return np.arange(len(y))
     random = np.random.default_rng(seed)
     rare = np.int8(2 * int(y.sum()) < len(y))
     few, many = np.flatnonzero(y == rare), np.flatnonzero(y != rare)
-    if len(few) > AT_MOST // 2:
-        few = random.choice(few, AT_MOST // 2, replace=False)
-    return np.sort(np.concatenate([few, random.choice(many, AT_MOST - len(few), replace=False)]))
+    if len(few) > MAX_ROWS // 2:
+        few = random.choice(few, MAX_ROWS // 2, replace=False)
+    return np.sort(np.concatenate([few, random.choice(many, MAX_ROWS - len(few), replace=False)]))
 
 
 def grouped_folds(groups: Index, y: Labels, seed: int) -> Index:
@@ -195,12 +196,12 @@ def out_of_fold(table: Table, rows: Index, folds: Index, seed: int) -> Vector:
     from threadpoolctl import threadpool_limits
 
     features = np.arange(len(table.features))
-    if len(features) > MOST_FEATURES:
+    if len(features) > MAX_FEATURES:
         features = np.sort(
-            np.random.default_rng(seed).choice(features, MOST_FEATURES, replace=False)
+            np.random.default_rng(seed).choice(features, MAX_FEATURES, replace=False)
         )
     X, y = table.X[np.ix_(rows, features)], table.y[rows]
-    categorical = np.array([0 < table.cardinalities[k] <= MOST_LABELS for k in features])
+    categorical = np.array([0 < table.cardinalities[k] <= MAX_CATEGORIES for k in features])
     positive = np.full(len(rows), float(y.mean()))
     with threadpool_limits(1):  # sums do not depend on the number of cores
         for fold in range(FOLDS):

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from counterpoise.core.types import Index, Labels
 from counterpoise.data.checks.columns import Column
-from counterpoise.data.checks.finding import FEWEST, NAMED, Finding, has, listed
+from counterpoise.data.checks.finding import MAX_NAMED_COLUMNS, MIN_CLASS_ROWS, Finding, has, listed
 
-LEAK = 0.995
+LEAK_ROC_AUC = 0.995
 """From this ROC AUC of a single feature on, leakage is suspected."""
 
-LEAK_PRECISION = 0.98
+SERIOUS_AVERAGE_PRECISION = 0.98
 """From this average precision on, the finding is serious. With rare positives a legitimate feature
 may reach the ROC AUC alone.
 """
 
-FEW_VALUES = 50
+MAX_CATEGORY_VALUES = 50
 """Numbers with at most this many distinct values are also examined as categories."""
 
 
@@ -43,28 +43,36 @@ def leaks(columns: Sequence[Column], y: Labels, seed: int) -> Iterator[Finding]:
         Of kind `leak`: at most one that is serious, and one warning.
     """
     half = _halves(y, seed)
-    told: dict[str, tuple[float, float, str]] = {}
+    leaking: dict[str, tuple[float, float, str]] = {}
     for column in columns:
         auc, precision, how = max(_alone(column, y, half), default=(0.0, 0.0, ""))
-        if auc >= LEAK:
-            told[column.name] = auc, precision, how
+        if auc >= LEAK_ROC_AUC:
+            leaking[column.name] = auc, precision, how
     for severity, names in (
         (
             "serious",
-            [name for name, (_, precision, _) in told.items() if precision >= LEAK_PRECISION],
+            [
+                name
+                for name, (_, precision, _) in leaking.items()
+                if precision >= SERIOUS_AVERAGE_PRECISION
+            ],
         ),
         (
             "warning",
-            [name for name, (_, precision, _) in told.items() if precision < LEAK_PRECISION],
+            [
+                name
+                for name, (_, precision, _) in leaking.items()
+                if precision < SERIOUS_AVERAGE_PRECISION
+            ],
         ),
     ):
         if not names:
             continue
-        names.sort(key=lambda name: told[name][:2], reverse=True)
+        names.sort(key=lambda name: leaking[name][:2], reverse=True)
         each = [
             f"{name!r} ({how}ROC AUC {auc:.4f}, average precision {precision:.3f})"
-            for name in names[:NAMED]
-            for auc, precision, how in [told[name]]
+            for name in names[:MAX_NAMED_COLUMNS]
+            for auc, precision, how in [leaking[name]]
         ]
         yield Finding(
             "leak",
@@ -74,7 +82,7 @@ def leaks(columns: Sequence[Column], y: Labels, seed: int) -> Iterator[Finding]:
             tuple(names),
             (),
             f"On {has(len(names), 'its', 'their')} own"
-            f" {has(len(names), 'this feature tells', 'these features tell')} the classes apart:"
+            f" {has(len(names), 'this feature separates', 'these features separate')} the classes:"
             f" {listed(each, len(names))}.",
             "Ask whether the value is known at the moment of the prediction; if it is made from the"
             " label, or written down after the event, list it under `drop`.",
@@ -86,17 +94,17 @@ def _alone(column: Column, y: Labels, half: Index) -> Iterator[tuple[float, floa
     there = column.codes >= 0
     positive = np.bincount(column.codes[there], weights=y[there], minlength=len(column.values))
     negative = column.counts - positive
-    if not column.category and min(positive.sum(), negative.sum()) >= FEWEST:
+    if not column.category and min(positive.sum(), negative.sum()) >= MIN_CLASS_ROWS:
         yield *max(ranked(positive, negative), ranked(positive[::-1], negative[::-1])), ""
     of = np.array([(y == 0).sum(), (y == 1).sum()])
-    if of.min() < FEWEST:
+    if of.min() < MIN_CLASS_ROWS:
         return
     if column.missing:
         gone = of - [negative.sum(), positive.sum()]
         a, b = np.array([of[1] - gone[1], gone[1]]), np.array([of[0] - gone[0], gone[0]])
         yield *max(ranked(a, b), ranked(a[::-1], b[::-1])), "by being missing or not: "
     if len(column.values) + bool(column.missing) > 1 and (
-        column.category or len(column.values) <= FEW_VALUES
+        column.category or len(column.values) <= MAX_CATEGORY_VALUES
     ):
         yield *_by_category(column.codes + 1, len(column.values) + 1, y, half), "as a category: "
 
@@ -129,7 +137,7 @@ def ranked(positive: NDArray[Any], negative: NDArray[Any]) -> tuple[float, float
 def _by_category(codes: Index, size: int, y: Labels, half: Index) -> tuple[float, float]:
     """Rank each half of the rows by the prevalence of their category in the other half.
 
-    A category of one row thus says nothing. One more row at the overall prevalence smooths each
+    A category of one row thus has no effect. One more row at the overall prevalence smooths each
     share.
     """
     reached = []

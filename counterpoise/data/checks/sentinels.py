@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from counterpoise.core.types import Index
 from counterpoise.data.checks.columns import Column
-from counterpoise.data.checks.finding import FEWEST, Finding, examples, quoted, times
+from counterpoise.data.checks.finding import Finding, examples, quoted, times
 
-CODES = frozenset(-(10.0**k - 1) for k in range(1, 8)) | {-1.0}
+USUAL_CODES = frozenset(-(10.0**k - 1) for k in range(1, 8)) | {-1.0}
 """Usual codes for a missing value where all values are at least 0: -1, -9, -99, -999, ..."""
+
+MIN_ROWS = 5
+"""A number has to occur at least this often, beside twice as many other values."""
 
 
 def sentinels(columns: Sequence[Column]) -> Iterator[Finding]:
@@ -73,32 +76,32 @@ def suspicious(values: NDArray[np.float64], counts: Index) -> list[float]:
     list of float
         Ascending.
     """
-    lowest, highest, found = 0, len(values), []
-    often = max(FEWEST, counts.sum() / 1000)
+    lowest, highest, codes = 0, len(values), []
+    often = max(MIN_ROWS, counts.sum() / 1000)
     for _ in range(2):  # a value far off at one end hides one at the other by widening the rest
         for end in (-1, 1):
-            rest, seen = values[lowest:highest], counts[lowest:highest]
+            rest, rows = values[lowest:highest], counts[lowest:highest]
             for k in range(1, 4):
                 at, inner = (
                     (slice(0, k), slice(k, None)) if end < 0 else (slice(-k, None), slice(0, -k))
                 )
                 others = rest[inner]
-                if len(others) < 2 * FEWEST or (seen[at] < often).any():
+                if len(others) < 2 * MIN_ROWS or (rows[at] < often).any():
                     break
                 gap = others[0] - rest[k - 1] if end < 0 else rest[-k] - others[-1]
                 if gap > others[-1] - others[0] or (
-                    k == 1 and end < 0 and _alone_below_zero(rest, seen)
+                    k == 1 and end < 0 and _alone_below_zero(rest, rows)
                 ):
-                    found += [float(value) for value in rest[at]]
+                    codes += [float(value) for value in rest[at]]
                     lowest, highest = (lowest + k, highest) if end < 0 else (lowest, highest - k)
                     break
-    return sorted(found)
+    return sorted(codes)
 
 
 def _alone_below_zero(values: NDArray[np.float64], counts: Index) -> bool:
     """Whether the least value is a usual code for a missing one and the only negative one."""
-    if values[0] not in CODES or values[1] < 0:
+    if values[0] not in USUAL_CODES or values[1] < 0:
         return False
     return bool(
-        values[0] < -1 or (len(values) > 4 * FEWEST and counts[0] > FEWEST * counts[1:3].max())
+        values[0] < -1 or (len(values) > 4 * MIN_ROWS and counts[0] > MIN_ROWS * counts[1:3].max())
     )

@@ -10,17 +10,17 @@ from counterpoise.data.checks.finding import Finding, many, percent
 from counterpoise.data.folds import Parts
 from counterpoise.data.tables import Table
 
-BLOCKS = 10
+TIME_PARTS = 10
 """Time is divided into this many parts of equal size to see whether the prevalence changes."""
 
-CHANCE = 0.001
+SIGNIFICANCE_LEVEL = 0.001
 """The significance level of the test for a change of the prevalence."""
 
 
 def time_order(table: Table, parts: Parts, scheme: str) -> Iterator[Finding]:
     """Find test rows that are older than a training row, and test whether the prevalence changes.
 
-    The test is a chi-squared test of the labels in `BLOCKS` parts of time.
+    The test is a chi-squared test of the labels in `TIME_PARTS` parts of time.
 
     Parameters
     ----------
@@ -47,10 +47,13 @@ def time_order(table: Table, parts: Parts, scheme: str) -> Iterator[Finding]:
     if not early:
         return
     # rows of one moment stay in one block
-    block = np.searchsorted(np.sort(moment), moment, side="left") * BLOCKS // len(moment)
+    block = np.searchsorted(np.sort(moment), moment, side="left") * TIME_PARTS // len(moment)
     blocks, rows = np.unique(block, return_counts=True)
-    positives = np.bincount(block, weights=table.y, minlength=BLOCKS)[blocks]
-    moves = len(blocks) > 1 and chi2_contingency([positives, rows - positives]).pvalue < CHANCE
+    positives = np.bincount(block, weights=table.y, minlength=TIME_PARTS)[blocks]
+    moves = (
+        len(blocks) > 1
+        and chi2_contingency([positives, rows - positives]).pvalue < SIGNIFICANCE_LEVEL
+    )
     share = positives / rows
     yield Finding(
         "time_order",

@@ -33,7 +33,13 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.utils import _safe_indexing, check_random_state
 
 from counterpoise.core.types import Flags, Floats, Index
-from counterpoise.samplers.fast_cleaning.neighbours import Space, Tied, agrees, asked, partners
+from counterpoise.samplers.fast_cleaning.neighbours import (
+    Space,
+    Tied,
+    agrees,
+    at_positions,
+    partners,
+)
 
 FEW = 4096
 """Number of rows of a class up to which their nearest are searched without screening."""
@@ -115,7 +121,7 @@ def _links(X: Any, y: Any, searcher: Any) -> Index | None:
         answer = partners(space.nearest(rows, 1), classes, rows)
         open_ = np.flatnonzero(~answer.known)  # ties: scikit-learn decides
         if len(open_):
-            answer.value[open_] = asked(_search(searcher), X, rows[open_])[:, 1]
+            answer.value[open_] = at_positions(_search(searcher), X, rows[open_])[:, 1]
         theirs: Index = np.where(classes[answer.value] == classes[rows], -1, answer.value)
         return theirs
 
@@ -192,7 +198,7 @@ def _agreeing(X: Any, y: Any, searcher: Any, kind: str, targets: list[Any]) -> F
                 open_ = rows[~answer.known]
                 if len(open_):
                     near = classes[
-                        asked(_search(searcher), X[own], np.searchsorted(own, open_))[:, 1:]
+                        at_positions(_search(searcher), X[own], np.searchsorted(own, open_))[:, 1:]
                     ]
                     votes = (near[:, :, None] == np.arange(len(labels))).sum(axis=1)
                     kept[open_] = votes[:, c] == k if kind == "all" else votes.argmax(axis=1) == c
@@ -307,7 +313,10 @@ def _condensed(
             if fitted != len(chosen):
                 fit()
                 fitted = len(chosen)
-            if len(chosen) > len(seeds) and asked(estimator.predict, S, np.array([at]))[0] == label:
+            if (
+                len(chosen) > len(seeds)
+                and at_positions(estimator.predict, S, np.array([at]))[0] == label
+            ):
                 continue
             if estimator.predict(S[[at]])[0] == label:
                 continue

@@ -53,15 +53,15 @@ class Tied(Exception):
 
 @dataclass(frozen=True)
 class Near:
-    """All rows that may be among the k + 1 nearest of each row asked for, the row itself included.
+    """All rows that may be among the k + 1 nearest of each query, the row itself included.
 
-    The pairs are sorted by `asked`.
+    The pairs are sorted by `query`.
 
     Attributes
     ----------
-    asked : ndarray of shape (pairs,), int64
-        Position among the rows asked for.
-    found : ndarray of shape (pairs,), int64
+    query : ndarray of shape (pairs,), int64
+        Position among the rows whose neighbours are searched.
+    neighbour : ndarray of shape (pairs,), int64
         A row that may be among the nearest.
     sure : ndarray of shape (pairs,), bool
         Whether it certainly is.
@@ -70,8 +70,8 @@ class Near:
         it for the row itself.
     """
 
-    asked: Index
-    found: Index
+    query: Index
+    neighbour: Index
     sure: Flags
     first: Flags
 
@@ -90,12 +90,12 @@ class Space:
 
     def __init__(self, X: Floats) -> None:
         p = X.shape[1]
-        given = X / 2.0 ** np.round(np.log2(np.abs(X).max()))  # exact: a power of two
-        self.rows = given - given.mean(axis=0)
+        scaled = X / 2.0 ** np.round(np.log2(np.abs(X).max()))  # exact: a power of two
+        self.rows = scaled - scaled.mean(axis=0)
         self.length = length = np.einsum("ij,ij->i", self.rows, self.rows)
         # limits of rounding errors, which grow with the columns and the squared lengths; in double
-        # precision: scikit-learn's on the rows as given, and ours on the centred ones
-        theirs = (4 * p + 32) * 2.0**-53 * (np.einsum("ij,ij->i", given, given) + length)
+        # precision: scikit-learn's on the scaled rows, and ours on the centred ones
+        theirs = (4 * p + 32) * 2.0**-53 * (np.einsum("ij,ij->i", scaled, scaled) + length)
         self.slack = theirs + 1e-35  # each of two rows adds its part
         # single precision, for screening
         slack = self.slack + (4 * p + 32) * 2.0**-24 * length
@@ -255,51 +255,58 @@ class Space:
             self._nearest(rows[at : at + ROWS], k, far, everyone)
             for at in range(0, len(rows), ROWS)
         ]
-        asked = [part.asked + at for part, at in zip(parts, range(0, len(rows), ROWS), strict=True)]
+        queries = [
+            part.query + at for part, at in zip(parts, range(0, len(rows), ROWS), strict=True)
+        ]
         none = np.zeros(0, np.int64)
         return Near(
-            np.concatenate([none, *asked]),
-            np.concatenate([none, *(part.found for part in parts)]),
+            np.concatenate([none, *queries]),
+            np.concatenate([none, *(part.neighbour for part in parts)]),
             np.concatenate([none.astype(bool), *(part.sure for part in parts)]),
             np.concatenate([none.astype(bool), *(part.first for part in parts)]),
         )
 
     def _nearest(self, rows: Index, k: int, far: Singles, everyone: Singles) -> Near:
-        """The nearest of one block of rows, found within the reach of a sample's k + 1 nearest."""
+        """The nearest of one block of rows, within the reach of a sample's k + 1 nearest."""
         # an upper bound of the (k + 1)-th nearest of all: no row beyond it counts
         reach = np.partition(self._left(rows, self.high) @ far.T, k, axis=1)[:, k, None]
-        asked, found, pairs = [], [], 0
+        queries, neighbours, pairs = [], [], 0
         for _, to, block in _products(self._left(rows, self.low), everyone):
             hits = np.flatnonzero(block <= reach)
-            asked.append(hits // block.shape[1])
-            found.append(hits % block.shape[1] + to.start)
+            queries.append(hits // block.shape[1])
+            neighbours.append(hits % block.shape[1] + to.start)
             pairs += len(hits)
             if pairs > MOST_PAIRS:
                 raise Tied
-        return self._sorted(rows, k, np.concatenate(asked), np.concatenate(found))
+        return self._sorted(rows, k, np.concatenate(queries), np.concatenate(neighbours))
 
-    def _sorted(self, rows: Index, k: int, asked: Index, found: Index) -> Near:
+    def _sorted(self, rows: Index, k: int, query: Index, neighbour: Index) -> Near:
         """Keep the pairs that may be among the k + 1 nearest, compared in double precision."""
         squared = np.concatenate(
             [
                 np.einsum("ij,ij->i", gap, gap)
-                for at in range(0, len(asked), 2**16)
+                for at in range(0, len(query), 2**16)
                 for gap in [
-                    self.rows[rows[asked[at : at + 2**16]]] - self.rows[found[at : at + 2**16]]
+                    self.rows[rows[query[at : at + 2**16]]] - self.rows[neighbour[at : at + 2**16]]
                 ]
             ]
         )
-        slack = self.slack[rows[asked]] + self.slack[found]
+        slack = self.slack[rows[query]] + self.slack[neighbour]
         high = squared + slack
-        order = np.lexsort((high, asked))
-        start = np.searchsorted(asked[order], np.arange(len(rows)))
-        order = order[(squared - slack)[order] <= high[order][start + k][asked[order]]]
-        asked, found, low, high = asked[order], found[order], (squared - slack)[order], high[order]
-        start = np.searchsorted(asked, np.arange(len(rows)))
+        order = np.lexsort((high, query))
+        start = np.searchsorted(query[order], np.arange(len(rows)))
+        order = order[(squared - slack)[order] <= high[order][start + k][query[order]]]
+        query, neighbour, low, high = (
+            query[order],
+            neighbour[order],
+            (squared - slack)[order],
+            high[order],
+        )
+        start = np.searchsorted(query, np.arange(len(rows)))
         next_ = np.full(len(rows), np.inf)  # a lower bound of the (k + 2)-th nearest
-        more = np.bincount(asked, minlength=len(rows)) > k + 1
-        next_[more] = low[np.lexsort((low, asked))][start[more] + k + 1]
-        return Near(asked, found, high < next_[asked], low <= high[start][asked])
+        more = np.bincount(query, minlength=len(rows)) > k + 1
+        next_[more] = low[np.lexsort((low, query))][start[more] + k + 1]
+        return Near(query, neighbour, high < next_[query], low <= high[start][query])
 
 
 def _products(left: Singles, right: Singles) -> Iterator[tuple[slice, slice, Singles]]:
@@ -315,7 +322,7 @@ def _products(left: Singles, right: Singles) -> Iterator[tuple[slice, slice, Sin
 
 
 class Answer(NamedTuple):
-    """Decisions about the rows asked for.
+    """Decisions about the rows that are searched.
 
     Attributes
     ----------
@@ -348,13 +355,13 @@ def agrees(near: Near, classes: Index, rows: Index, k: int, kind: str) -> Answer
     Answer
         Its values are boolean.
     """
-    found, own = classes[near.found], classes[rows]
+    theirs, own = classes[near.neighbour], classes[rows]
     width = int(classes.max()) + 1
-    counts = np.bincount(near.asked * width + found, minlength=len(rows) * width).reshape(
+    counts = np.bincount(near.query * width + theirs, minlength=len(rows) * width).reshape(
         len(rows), width
     )
     first = np.bincount(
-        (near.asked * width + found)[near.first], minlength=len(rows) * width
+        (near.query * width + theirs)[near.first], minlength=len(rows) * width
     ).reshape(len(rows), width)
     line = np.arange(len(rows))
     alone = counts[line, own] == counts.sum(axis=1)
@@ -362,8 +369,8 @@ def agrees(near: Near, classes: Index, rows: Index, k: int, kind: str) -> Answer
     votes = counts - (first > 0)
     value = votes[line, own] == k if kind == "all" else votes.argmax(axis=1) == own
     if kind == "all":
-        other = near.sure & ~near.first & (found != own[near.asked])
-        known[near.asked[other]], value[near.asked[other]] = True, False
+        other = near.sure & ~near.first & (theirs != own[near.query])
+        known[near.query[other]], value[near.query[other]] = True, False
     return Answer(np.where(alone, True, value), known | alone)
 
 
@@ -384,16 +391,16 @@ def partners(near: Near, classes: Index, rows: Index) -> Answer:
         Its values are rows, and -1 where the nearest is of the row's own class or the row itself.
     """
     value = np.full(len(rows), -1)
-    other = classes[near.found] != classes[rows][near.asked]
-    foreign = np.bincount(near.asked[other], minlength=len(rows))
-    plain = (np.bincount(near.asked, minlength=len(rows)) == 2) & (
-        np.bincount(near.asked[near.first]) == 1
+    other = classes[near.neighbour] != classes[rows][near.query]
+    foreign = np.bincount(near.query[other], minlength=len(rows))
+    plain = (np.bincount(near.query, minlength=len(rows)) == 2) & (
+        np.bincount(near.query[near.first]) == 1
     )
-    value[near.asked[other]] = near.found[other]
+    value[near.query[other]] = near.neighbour[other]
     return Answer(value, plain | (foreign == 0))
 
 
-def asked(
+def at_positions(
     ask: Callable[[NDArray[Any]], NDArray[Any]], X: NDArray[Any], positions: Index
 ) -> NDArray[Any]:
     """Compute `ask(X)[positions]` with fewer queries, the same to the last tie.

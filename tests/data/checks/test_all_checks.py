@@ -1,4 +1,4 @@
-"""The defects gate: planted defects are found and counted, clean data raise no alarm, and a refusal
+"""The data checks: planted errors are found and counted, clean data give no finding, and a refusal
 trains nothing."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import splitters
 from counterpoise.data.checks import all_checks, duplicates, label_suspects, leakage, sentinels
 from counterpoise.data.checks.all_checks import Report
-from counterpoise.data.checks.finding import SEVERITIES, SHOWN, Finding
+from counterpoise.data.checks.finding import MAX_EXAMPLE_ROWS, SEVERITIES, Finding
 from counterpoise.data.datasets import fetch
 from counterpoise.data.folds import Parts
 from counterpoise.data.tables import Table
@@ -69,7 +69,7 @@ def rows_of(table: Table, rows: Any) -> Table:
 
 @pytest.fixture(scope="module")
 def committed(mirror_of_session: Path) -> dict[str, tuple[Table, Report]]:
-    """What is said of the four datasets that are on, under the committed parameters."""
+    """The findings of the four default datasets under the committed parameters."""
     params = config.load(REPOSITORY / "params.yaml")
     found = {}
     for name in ("digits", "mammography", "creditcard_sample", "higgs_sample"):
@@ -110,7 +110,7 @@ def test_mammography_has_the_duplicates_that_are_known_of_it(
     assert the(report, "twins").severity == "warning"
     assert the(report, "twins").count > 3_300
     assert (
-        "0 of 260 positive test rows have one there and no negative twin"
+        "0 of 260 positive test rows have one there and no negative duplicate"
         in the(report, "twins").sentence
     )
     assert {finding.kind for finding in report.findings if finding.severity != "note"} == {
@@ -163,7 +163,7 @@ def test_events_of_higgs_are_clean_and_their_overlap_is_no_warning(
     assert "overlap" in report.findings[0].sentence
 
 
-def test_higgs_without_its_sentinels_is_told_which_columns_hold_them(
+def test_higgs_without_its_sentinels_has_a_finding_with_their_columns(
     mirror_of_session: Path, committed: dict[str, tuple[Table, Report]]
 ) -> None:
     entry = config.load().dataset("higgs_sample").model_copy(update={"sentinels": ()})
@@ -193,28 +193,26 @@ def test_the_card_payments_are_warned_of_and_not_refused(
     assert the(report, "duplicates").count == frame.drop(columns=["y", "time"]).duplicated().sum()
 
 
-def test_the_published_tables_of_a_benchmark_raise_no_alarm_but_of_their_twins(
-    mirror: Path,
-) -> None:
-    """No leak, sentinel or identifier is seen in any of them; the letters have so many copies that
+def test_the_published_tables_of_a_benchmark_have_no_finding_but_duplicates(mirror: Path) -> None:
+    """No leak, sentinel or identifier is found in any of them; the letters have so many copies that
     they are refused."""
-    alarms = {}
+    findings_by_table = {}
     for path in sorted((mirror / "zenodo61452").glob("*.npz")):
         with np.load(path) as content:
             X, y = content["data"].astype(float), (content["label"] == 1).astype(np.int8)
         table = Table(tuple(f"f{k}" for k in range(X.shape[1])), X, y)
-        alarms[path.stem] = {
+        findings_by_table[path.stem] = {
             f.kind: f.severity for f in look(table, labels=False).findings if f.severity != "note"
         }
-    assert len(alarms) > 20
-    letters, mammography = alarms.pop("x21data"), alarms.pop("x25data")
+    assert len(findings_by_table) > 20
+    letters, mammography = findings_by_table.pop("x21data"), findings_by_table.pop("x25data")
     assert letters == {"twins": "serious"}
     assert mammography == {"twins": "warning", "contradictions": "warning"}
-    assert all(alarm in ({}, {"twins": "warning"}) for alarm in alarms.values())
+    assert all(found in ({}, {"twins": "warning"}) for found in findings_by_table.values())
 
 
 @pytest.mark.parametrize("table", [numeric_table(), mixed_table(), numeric_table(2_000, 200)])
-def test_made_up_data_without_a_defect_raise_no_alarm(table: Table) -> None:
+def test_clean_synthetic_data_have_no_finding(table: Table) -> None:
     assert {finding.severity for finding in look(table).findings} <= {"note"}
 
 
@@ -224,7 +222,7 @@ def test_a_few_categories_coincide_by_nature() -> None:
     assert not report.serious
 
 
-# One planted defect of each kind.
+# One planted error of each kind.
 
 
 def test_a_table_of_copied_positives_is_serious_and_grouped_folds_are_not() -> None:
@@ -279,13 +277,13 @@ def test_a_strong_feature_is_no_leak() -> None:
     table = numeric_table(2_000, 100)
     random = np.random.default_rng(2)
     strong = table.y * 3 + random.normal(size=2_000)
-    assert 0.97 < roc_auc_score(table.y, strong) < leakage.LEAK
+    assert 0.97 < roc_auc_score(table.y, strong) < leakage.LEAK_ROC_AUC
     assert not of_kind(look(with_column(table, "strong", strong), labels=False), "leak")
 
 
 def test_many_categories_of_few_rows_are_no_leak() -> None:
-    """In its own rows a category of one row tells its label perfectly; only the other half of the
-    rows is asked."""
+    """In its own rows a category of one row has its label; only the other half of the rows
+    counts."""
     table = numeric_table(600, 60)
     names = tuple(f"{k:03}" for k in range(290))
     planted = with_column(table, "street", np.random.default_rng(3).integers(0, 290, 600), names)
@@ -358,7 +356,7 @@ def test_honest_columns_hold_no_sentinel(kind: str, seed: int, rows: int) -> Non
     assert sentinels.suspicious(values.astype(float), counts) == []
 
 
-def test_a_random_split_of_what_has_a_time_says_how_the_positive_share_moves() -> None:
+def test_a_random_split_of_a_table_with_time_has_a_finding_on_the_prevalence() -> None:
     random = np.random.default_rng(6)
     y = (random.random(3_000) < np.linspace(0.02, 0.2, 3_000)).astype(np.int8)
     shuffled = random.permutation(3_000)
@@ -392,24 +390,24 @@ def test_flipped_labels_are_the_suspects(committed: dict[str, tuple[Table, Repor
     assert the(look(noisy), "label_noise").severity == "warning"
 
 
-def test_with_few_positives_it_is_said_that_labels_were_not_looked_at() -> None:
+def test_with_few_positives_labels_are_listed_as_unchecked() -> None:
     report = look(numeric_table(240, 20))
     assert report.unchecked == {"label_noise": "the rarer class has 20 rows, and 25 are needed"}
     assert "the rarer class has 20 rows" in finding_rows(report.content())[-1].sentence
 
 
-def test_a_model_that_cannot_tell_the_classes_apart_contradicts_no_label() -> None:
+def test_a_model_that_cannot_separate_the_classes_contradicts_no_label() -> None:
     table = numeric_table(1_000, 80)
     blind = replace(table, X=np.random.default_rng(9).normal(size=table.X.shape))
     report = look(blind)
     assert not of_kind(report, "label_noise")
-    assert "cannot tell the classes apart" in report.unchecked["label_noise"]
+    assert "cannot separate the classes" in report.unchecked["label_noise"]
 
 
 def test_a_large_table_is_sampled_and_keeps_its_positives() -> None:
     y = labels(60_000, 400, np.random.default_rng(8))
     rows = label_suspects.sample(y, 1)
-    assert len(rows) == len(set(rows)) == label_suspects.AT_MOST
+    assert len(rows) == len(set(rows)) == label_suspects.MAX_ROWS
     assert y[rows].sum() == 400
     assert np.array_equal(rows, label_suspects.sample(y, 1))
     assert not np.array_equal(rows, label_suspects.sample(y, 2))
@@ -441,7 +439,7 @@ small = arrays.arrays(
 
 
 @given(small)
-def test_rows_are_alike_as_pandas_says(X: np.ndarray) -> None:
+def test_duplicates_are_those_of_pandas(X: np.ndarray) -> None:
     groups = duplicates.row_ids(X)
     again = pd.DataFrame(X + 0.0).duplicated().to_numpy()
     assert np.array_equal(duplicates.repeated_rows(groups), again)
@@ -463,7 +461,7 @@ def test_every_finding_counts_within_bounds_and_names_rows_and_columns_that_exis
         assert 0 < finding.count <= finding.of
         assert set(finding.columns) <= set(names)
         assert all(1 <= row <= len(X) for row in finding.rows)
-        assert len(finding.rows) == len(set(finding.rows)) <= SHOWN
+        assert len(finding.rows) == len(set(finding.rows)) <= MAX_EXAMPLE_ROWS
         assert finding.sentence.endswith(".")
         assert finding.todo.endswith(".")
         assert finding.kind in TITLES
@@ -580,17 +578,17 @@ def test_the_stage_reports_the_same_bytes_each_time(place: Path, stage: Stage) -
     assert paths.audit("mine").read_bytes() != report
 
 
-def test_a_serious_defect_is_refused_in_the_form_of_all_errors(
+def test_a_serious_finding_is_refused_in_the_form_of_all_errors(
     place: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    written(params(defects="fail"))
+    written(params(data_checks="fail"))
     stage("fetch", "mine")
     stage("split", "mine")
     monkeypatch.setattr(sys, "argv", ["audit", "mine"])
     assert guarded(audit.main)() == 1
     text = capsys.readouterr().err
     for words in (
-        "error: The table of mine has a serious defect.",
+        "error: The data checks of mine have a serious finding.",
         "where:",
         "datasets.mine",
         "expected:",
@@ -598,10 +596,10 @@ def test_a_serious_defect_is_refused_in_the_form_of_all_errors(
         "ROC AUC 1.0000",
         "to do:",
         "`drop`",
-        "`defects: warn`",
+        "`data_checks: warn`",
     ):
         assert words in text
-    assert paths.audit("mine").is_file(), "the report tells what to mend"
+    assert paths.audit("mine").is_file(), "the report names what to correct"
     monkeypatch.setattr(sys, "argv", ["check"])
     assert check.main() == 1
     assert "'refunded'" in capsys.readouterr().err
@@ -609,28 +607,36 @@ def test_a_serious_defect_is_refused_in_the_form_of_all_errors(
 
 def test_what_is_not_serious_is_let_through(place: Path, stage: Stage) -> None:
     leaking().drop(columns="refunded").assign(same=1).to_csv("data/mine.csv", index=False)
-    written(params(defects="fail"))
+    written(params(data_checks="fail"))
     for name in ("fetch", "split", "audit"):
         stage(name, "mine")
     assert files.read_json(paths.audit("mine"))["findings"][0]["kind"] == "constant"
 
 
-def test_defects_takes_two_words(place: Path) -> None:
-    written(params(defects="stop"))
+def test_data_checks_takes_two_words(place: Path) -> None:
+    written(params(data_checks="stop"))
     with pytest.raises(ConfigurationError, match="has an error") as caught:
         config.load()
-    assert "datasets.mine.defects: Input should be 'warn' or 'fail', found 'stop'" in str(
+    assert "datasets.mine.data_checks: Input should be 'warn' or 'fail', found 'stop'" in str(
         caught.value
     )
 
 
-def test_several_serious_defects_are_all_told() -> None:
+def test_the_former_name_of_data_checks_is_an_unknown_key(place: Path) -> None:
+    written(params(defects="fail"))
+    with pytest.raises(ConfigurationError, match="has an error") as caught:
+        config.load()
+    assert "datasets.mine: unknown key 'defects'; the keys here are: " in str(caught.value.found)
+    assert "rename `defects` to `data_checks`" in str(caught.value.todo)
+
+
+def test_the_error_lists_all_serious_findings() -> None:
     finding = Finding("leak", "serious", 1, 2, ("a",), (), "One sentence.", "Do this.")
     error = all_checks.refusal("mine", Report((finding, replace(finding, sentence="Another.")), {}))
     assert isinstance(error, TableError)
-    assert "2 serious defects" in str(error)
+    assert "2 serious findings" in str(error)
     assert "One sentence.\n            Another." in str(error)
-    assert error.todo == "Do this. Or go on as it is with `defects: warn`."
+    assert error.todo == "Do this. Or go on as it is with `data_checks: warn`."
 
 
 @pytest.mark.slow
@@ -638,14 +644,14 @@ def test_the_pipeline_stops_before_anything_is_resampled(tmp_path: Path) -> None
     project = Project.copied(tmp_path)
     (project.folder / "dvc.lock").unlink(missing_ok=True)
     leaking().to_csv(project.folder / "data" / "mine.csv", index=False)
-    project.params = params(defects="fail")
+    project.params = params(data_checks="fail")
     refused = project.dvc("repro", "train@mine")
     assert refused.status != 0
-    assert "`defects: warn`" in refused.text
-    assert refused.computing == {"check"}, "a table that is here is looked at first of all"
+    assert "`data_checks: warn`" in refused.text
+    assert refused.computing == {"check"}, "a table on this machine is checked first"
     assert not (project.folder / "data" / "resampled").exists()
 
-    project.params = params(defects="warn")
+    project.params = params(data_checks="warn")
     assert project.repro("train@mine").computing == {
         "check",
         *(f"{stage}@mine" for stage in ("fetch", "split", "audit", "resample", "train")),
