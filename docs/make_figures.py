@@ -25,7 +25,7 @@ def table(board: pd.DataFrame, decisions: pd.DataFrame) -> str:
         (board["dataset"] == DATASET) & (board["model"] == MODEL) & (board["status"] == "ok")
     ]
     mine = decisions[(decisions["dataset"] == DATASET) & (decisions["model"] == MODEL)]
-    f1 = mine.pivot(index="strategy", columns="policy", values="f1")
+    f1 = mine.pivot(index="strategy", columns="rule", values="f1")
     lines = [
         (
             f"| strategy ({MODEL}) | average precision, 95 % interval | difference to the baseline"

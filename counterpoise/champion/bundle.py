@@ -32,7 +32,7 @@ from counterpoise.models import registry as models
 from counterpoise.models.registry import ModelKind
 
 CHAMPION, ESTIMATOR, HELDOUT, ROWS = "champion.json", "estimator", "heldout.parquet", "rows.parquet"
-VERSION = 1
+VERSION = 2
 """Version of the folder's layout."""
 
 
@@ -260,7 +260,7 @@ class Champion:
                 found="no such file" if folder.is_dir() else "no such folder",
                 todo="`python -m counterpoise promote DATASET` makes one.",
             )
-        content = json.loads((folder / CHAMPION).read_text(encoding="utf-8"))
+        content = files.read_json(folder / CHAMPION)
         if content.get("version") != VERSION:
             raise ResultError(
                 "This champion was made by another version of Counterpoise.",
@@ -269,8 +269,7 @@ class Champion:
                 found=str(content.get("version")),
                 todo="promote it again, or use the version that made it.",
             )
-        # champions that were made before the calibrator had its name have it as put_right
-        calibrator = content.get("calibrator") or content["put_right"]
+        calibrator = content["calibrator"]
         calibrator["steps"] = tuple(map(tuple, calibrator["steps"]))
         return cls(
             identity=Identity(**content["identity"]),
@@ -279,7 +278,7 @@ class Champion:
             encoder=_encoder(content["encoder"]),
             estimator=estimators.load(content["format"], folder / ESTIMATOR),
             calibrator=Calibrator(**calibrator),
-            rule=Rule.read(content["rule"]),
+            rule=Rule(**content["rule"]),
             # files of earlier versions carry no checksum, so none is required
             heldout=files.read_parquet(folder / HELDOUT, verify=False),
             rows=files.read_parquet(folder / ROWS, verify=False)["digest"].to_numpy(

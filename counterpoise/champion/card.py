@@ -68,7 +68,7 @@ class CardFacts:
         decisions: pd.DataFrame,
         facts: dict[str, Any],
         cell: tuple[str, str],
-        policy: str,
+        rule: str,
     ) -> CardFacts:
         """Select the rows of one combination.
 
@@ -80,7 +80,7 @@ class CardFacts:
             Facts of the dataset.
         cell : (str, str)
             Strategy and model; they have a row in both tables.
-        policy : {"half", "tuned", "cost"}
+        rule : {"half", "tuned", "cost"}
             The threshold rule.
 
         Returns
@@ -91,9 +91,9 @@ class CardFacts:
         def mine(table: pd.DataFrame) -> pd.DataFrame:
             return table[(table["strategy"] == cell[0]) & (table["model"] == cell[1])]
 
-        of_policy = mine(decisions)[mine(decisions)["policy"] == policy]
+        of_rule = mine(decisions)[mine(decisions)["rule"] == rule]
         first = {str(name): value for name, value in mine(board).iloc[0].items()}
-        return cls(first, {str(name): value for name, value in of_policy.iloc[0].items()}, facts)
+        return cls(first, {str(name): value for name, value in of_rule.iloc[0].items()}, facts)
 
 
 def card(made: Candidate, shown: CardFacts, outcome: ContestResult, *, replaced: bool) -> str:
@@ -146,7 +146,7 @@ def card(made: Candidate, shown: CardFacts, outcome: ContestResult, *, replaced:
         "## Probability and decision",
         _corrected(made),
         (
-            f"A row is decided positive by the policy `{rule.policy}`:"
+            f"A row is decided positive by the rule `{rule.name}`:"
             f" {rule.description}{_threshold(made)}. Correction and threshold come from the scores"
             " of held-out rows, by models that were fitted on fewer rows than the champion was."
         ),
@@ -171,7 +171,7 @@ def card(made: Candidate, shown: CardFacts, outcome: ContestResult, *, replaced:
         (
             f"Rows like those of {identity.dataset}: the same columns with the same meaning, drawn"
             " the same way, with about the same share of positives. The probability serves"
-            " decisions with other costs than those used here; the decision serves the policy"
+            " decisions with other costs than those used here; the decision serves the rule"
             " above."
         ),
         "## Limits",
@@ -274,13 +274,13 @@ def _threshold(made: Candidate) -> str:
 def _decided(shown: CardFacts) -> str:
     row = shown.decision
     if missing(row.get("tp")):
-        return f"At the policy `{row['policy']}` the evaluation has no decisions: {row['reason']}."
+        return f"At the rule `{row['rule']}` the evaluation has no decisions: {row['reason']}."
     counts = ", ".join(f"{int(row[name]):,} {text}" for name, text in COUNTS.items())
     names = ("precision", "recall", "specificity", "f1", "mcc", "expected_cost")
     rates = ", ".join(
         f"{name.replace('_', ' ')} {number(row[name])}" for name in names if not missing(row[name])
     )
-    return f"Decisions at the policy `{row['policy']}`, summed over folds: {counts}; {rates}."
+    return f"Decisions at the rule `{row['rule']}`, summed over folds: {counts}; {rates}."
 
 
 def _against_baseline(board: dict[str, Any]) -> str:

@@ -89,7 +89,7 @@ def judge(
     theirs = present.identity
     if theirs.cell_key == cell_key:
         return ContestResult(
-            "same", f"{name} is the champion already (threshold policy {present.rule.policy})."
+            "same", f"{name} is the champion already (threshold rule {present.rule.name})."
         )
     if (theirs.table, theirs.split) == (evidence.table, evidence.split):
         gap = difference(

@@ -11,7 +11,7 @@ import numpy as np
 from counterpoise.champion.bundle import Champion, Identity, digests
 from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.refit import on_all_rows
-from counterpoise.champion.rules import Policy, Rule
+from counterpoise.champion.rules import Rule, RuleName
 from counterpoise.champion.schema import Schema, ScoringNotes
 from counterpoise.core.config import Params
 from counterpoise.core.errors import NotApplicable, ResultError
@@ -45,7 +45,7 @@ def make(
     table: Table,
     evidence: Evidence,
     matrix: CostMatrix,
-    policy: Policy,
+    rule: RuleName,
 ) -> Candidate:
     """Refit on all rows; fit the calibrator and choose the threshold on held-out scores.
 
@@ -61,7 +61,7 @@ def make(
         The combination's held-out scores.
     matrix : CostMatrix
         Misclassification costs of all n rows.
-    policy : {"half", "tuned", "cost"}
+    rule : {"half", "tuned", "cost"}
         The threshold rule.
 
     Returns
@@ -77,8 +77,8 @@ def make(
     dataset, cell = identity.dataset, (identity.strategy, identity.model)
     strategy, model = params.strategies[cell[0]], params.models[cell[1]]
     held, y, scores = evidence.once
-    rule = Rule.choose(
-        policy, params.thresholds_of(dataset), params.costs_of(dataset), y, scores, matrix.of(held)
+    chosen = Rule.choose(
+        rule, params.thresholds_of(dataset), params.costs_of(dataset), y, scores, matrix.of(held)
     )
     refitted, validation = on_all_rows(params, dataset, cell, table, matrix.cost_margins)
     trained = refitted.trained
@@ -95,12 +95,12 @@ def make(
     facts = {name: float(value) for name, value in trained.facts.items()}
     champion = Champion(
         replace(identity, params={**identity.params, "found": trained.params}, facts=facts),
-        Schema.of(table, params.dataset(dataset), rule.amounts),
+        Schema.of(table, params.dataset(dataset), chosen.amounts),
         model.model or cell[1],
         trained.encoder,
         trained.estimator,
         calibrator,
-        rule,
+        chosen,
         evidence.frame,
         digests(table.X, table.y),
     )

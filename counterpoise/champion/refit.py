@@ -230,10 +230,12 @@ def split_validation(table: Table, scheme: AnySplit, seed: int) -> tuple[Index, 
     if not share:
         raise NotApplicable("the model needs validation rows, and split.validation gives none")
     if scheme.scheme in ("temporal", "prequential"):
-        time = table.roles["time"]
+        time, first = table.roles["time"], round(len(table) * (1 - share))
         # rows of the same time stay together, so the validation share may exceed the configured one
-        border = np.sort(time)[round(len(time) * (1 - share))]
-        return rows[time < border], rows[time >= border]
+        later = time >= np.sort(time)[min(first, len(table) - 1)]
+        if later.all():
+            raise NotApplicable("no validation rows can be taken: all rows have the same time")
+        return rows[~later], rows[later]
     try:
         if scheme.scheme == "grouped":
             draw = GroupShuffleSplit(1, test_size=share, random_state=seed).split(

@@ -15,7 +15,7 @@ from counterpoise.data.tables import COST, Table
 from counterpoise.evaluation import costs, thresholds
 from counterpoise.evaluation.costs import CostMatrix
 
-Policy = Literal["half", "tuned", "cost"]
+RuleName = Literal["half", "tuned", "cost"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Rule:
 
     Attributes
     ----------
-    policy : {"half", "tuned", "cost"}
+    name : {"half", "tuned", "cost"}
         The threshold rule's name in params.yaml.
     description : str
         The threshold rule in words.
@@ -34,7 +34,7 @@ class Rule:
         The misclassification costs of params.yaml, where each row has its own threshold.
     """
 
-    policy: Policy
+    name: RuleName
     description: str
     threshold: float | None
     costs: dict[str, Any] | None = None
@@ -42,7 +42,7 @@ class Rule:
     @classmethod
     def choose(
         cls,
-        policy: Policy,
+        rule: RuleName,
         settings: Thresholds,
         cost_settings: Costs,
         y: Labels,
@@ -53,7 +53,7 @@ class Rule:
 
         Parameters
         ----------
-        policy : {"half", "tuned", "cost"}
+        rule : {"half", "tuned", "cost"}
         settings : Thresholds
             The dataset's thresholds in params.yaml.
         cost_settings : Costs
@@ -74,15 +74,15 @@ class Rule:
         ResultError
             When a threshold has to be chosen, and all held-out rows are of one class.
         """
-        if policy == "half":
-            return cls(policy, f"the score {settings.half:g}", settings.half)
-        if policy == "cost" and settings.cost == "expected":
+        if rule == "half":
+            return cls(rule, f"the score {settings.half:g}", settings.half)
+        if rule == "cost" and settings.cost == "expected":
             description = (
                 "whatever is cheaper in expectation, by the probability and what a decision about"
                 " the row costs"
             )
-            return cls(policy, description, None, cost_settings.model_dump())
-        if policy == "cost":
+            return cls(rule, description, None, cost_settings.model_dump())
+        if rule == "cost":
             limit, description = (
                 thresholds.empirical(y, scores, matrix),
                 "the score that costs least on held-out rows",
@@ -95,10 +95,10 @@ class Rule:
         if np.isnan(limit):
             raise ResultError(
                 "A threshold cannot be chosen: the held-out rows have one class alone.",
-                where=policy,
-                todo="promote with `--policy half`.",
+                where=rule,
+                todo="promote with `--rule half`.",
             )
-        return cls(policy, description, float(limit))
+        return cls(rule, description, float(limit))
 
     @property
     def amounts(self) -> tuple[str, ...]:
@@ -153,23 +153,6 @@ class Rule:
         Returns
         -------
         dict
-            Written by the champion and read by `read`.
+            Written by the champion.
         """
-        content = asdict(self)
-        # the key in champion.json, which stays the same for champions of every version
-        content["told"] = content.pop("description")
-        return content
-
-    @classmethod
-    def read(cls, content: dict[str, Any]) -> Rule:
-        """The inverse of `asdict`.
-
-        Parameters
-        ----------
-        content : dict
-
-        Returns
-        -------
-        Rule
-        """
-        return cls(content["policy"], content["told"], content["threshold"], content.get("costs"))
+        return asdict(self)

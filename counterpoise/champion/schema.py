@@ -372,7 +372,7 @@ class Schema:
                     np.isnan(amounts[name]),
                     "nothing",
                     "a number in every row: its threshold follows from it",
-                    "fill it in, or promote a champion with another --policy.",
+                    "fill it in, or promote a champion with another --rule.",
                 )
         return Rows(X, amounts)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from counterpoise.champion.card import CardFacts
     from counterpoise.champion.contest import ContestResult
     from counterpoise.champion.making import Candidate
-    from counterpoise.champion.rules import Policy
+    from counterpoise.champion.rules import RuleName
     from counterpoise.data.tables import Table
     from counterpoise.tracking.registry import Registry
 
@@ -86,7 +86,7 @@ def promote(
     *,
     strategy: str | None,
     model: str | None,
-    policy: Policy,
+    rule: RuleName,
     replace: bool,
 ) -> str:
     """Choose a combination, compare it with the present champion, refit, verify and register it.
@@ -99,7 +99,7 @@ def promote(
         The registered models of the dataset.
     strategy, model : str or None
         The keys of the combination; both None for the one that the report recommends.
-    policy : {"half", "tuned", "cost"}
+    rule : {"half", "tuned", "cost"}
         The threshold rule.
     replace : bool
         Promote the combination even if it does not beat the present champion, or if the present
@@ -136,7 +136,7 @@ def promote(
         files.read_csv(folder / "decisions.csv"),
     )
     cell = chosen(board, name, strategy, model)
-    shown = CardFacts.of(board, decisions, files.read_json(folder / "dataset.json"), cell, policy)
+    shown = CardFacts.of(board, decisions, files.read_json(folder / "dataset.json"), cell, rule)
     table = tables.read(paths.table(name))
     evidence = Evidence.read(name, cell, table, float(shown.board["average_precision"]))
     identity = identity_of(made, cell, evidence.table, evidence.split)
@@ -151,7 +151,7 @@ def promote(
         print(outcome.message)
         if not (outcome.wins or replace):
             return f"{name}: the champion stays; nothing is registered"
-        champion = make(made.params, identity, table, evidence, matrix, policy)
+        champion = make(made.params, identity, table, evidence, matrix, rule)
         with tempfile.TemporaryDirectory(prefix="counterpoise-") as place:
             bundle = Path(place) / "bundle"
             champion.champion.save(bundle)
@@ -162,19 +162,19 @@ def promote(
                 bundle,
                 example(champion.champion, table),
                 card(champion, shown, outcome, replaced=replaced),
-                metrics(shown, policy, outcome),
+                metrics(shown, rule, outcome),
                 tags(champion, outcome, replaced=replaced),
             )
             version = registry.register(entry)
-    rule = champion.champion.rule
+    deciding = champion.champion.rule
     threshold = (
-        f"a score of {rule.threshold:.6g}"
-        if rule.threshold is not None
+        f"a score of {deciding.threshold:.6g}"
+        if deciding.threshold is not None
         else "each row's own threshold"
     )
     return (
         f"{name}: {identity.cell} is the champion now, {version.name} version {version.version} at"
-        f" {registry.store.shown}; it decides by {threshold} (policy {policy})"
+        f" {registry.store.shown}; it decides by {threshold} (rule {rule})"
     )
 
 
@@ -223,14 +223,14 @@ def example(champion: Champion, table: Table) -> pd.DataFrame:
     return frame[list(champion.schema.names)]
 
 
-def metrics(shown: CardFacts, policy: Policy, outcome: ContestResult) -> dict[str, float]:
+def metrics(shown: CardFacts, rule: RuleName, outcome: ContestResult) -> dict[str, float]:
     """Collect the numbers of the model card.
 
     Parameters
     ----------
     shown : CardFacts
         The combination's rows of the leaderboard and of the decisions.
-    policy : {"half", "tuned", "cost"}
+    rule : {"half", "tuned", "cost"}
         The threshold rule, the prefix of the decision's metrics.
     outcome : ContestResult
         The comparison with the present champion.
@@ -250,7 +250,7 @@ def metrics(shown: CardFacts, policy: Policy, outcome: ContestResult) -> dict[st
         for end in ("", "_low", "_high")
     }
     numbers |= {
-        f"{policy}.{name}": shown.decision[name]
+        f"{rule}.{name}": shown.decision[name]
         for name in (
             "threshold",
             "tn",
@@ -296,7 +296,7 @@ def tags(made: Candidate, outcome: ContestResult, *, replaced: bool) -> dict[str
         "dataset": identity.dataset,
         "strategy": identity.strategy,
         "model": identity.model,
-        "policy": made.champion.rule.policy,
+        "rule": made.champion.rule.name,
         "format": made.champion.format,
         "promoted_cell_key": identity.cell_key,
         "data_md5": identity.data_md5,
@@ -350,7 +350,7 @@ def main() -> int:
     )
     parser.add_argument("--model", help="with --strategy")
     parser.add_argument(
-        "--policy",
+        "--rule",
         choices=("half", "tuned", "cost"),
         default="tuned",
         help="how the threshold is chosen (params.yaml: thresholds); default: tuned",
@@ -379,7 +379,7 @@ def main() -> int:
             registry,
             strategy=arguments.strategy,
             model=arguments.model,
-            policy=arguments.policy,
+            rule=arguments.rule,
             replace=arguments.replace,
         )
     )

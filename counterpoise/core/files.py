@@ -207,9 +207,18 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     ResultError
-        When the file is missing.
+        When the file is missing or damaged.
     """
-    return json.loads(_present(path).read_text(encoding="utf-8"))
+    try:
+        return json.loads(_present(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ResultError(
+            "A result is damaged.",
+            where=str(path),
+            expected="JSON",
+            found=str(error),
+            todo="delete it and make it again; `dvc repro` does so for the results of a stage.",
+        ) from None
 
 
 def read_csv(path: Path) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +19,7 @@ from tqdm import tqdm
 
 from counterpoise.core import files
 from counterpoise.core.config import Params, Strategy
-from counterpoise.core.errors import NotApplicable
-from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
+from counterpoise.core.outcome import FAILED, attempted
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.data.folds import Fold, Parts
@@ -213,15 +213,13 @@ def resample(table: Table, fold: Fold, key: str, strategy: Strategy, seed: int) 
         Its status is `not_applicable` with the library's reason where the sampler cannot run on
         these rows, and `failed` where memory runs out.
     """
-    status, reason, made, start = OK, "", None, time.perf_counter()
-    try:
-        made = samplers.resample(
-            key, strategy, table.X, table.y, table.cardinalities, seed, fold.train
+    start = time.perf_counter()
+    status, reason, made = attempted(
+        partial(
+            samplers.resample,
+            *(key, strategy, table.X, table.y, table.cardinalities, seed, fold.train),
         )
-    except NotApplicable as error:
-        status, reason = NOT_APPLICABLE, str(error)
-    except MemoryError as error:
-        status, reason = FAILED, f"out of memory: {error}"
+    )
     seconds = time.perf_counter() - start
     return FoldResult(fold.repeat, fold.fold, status, reason, _classes(table, fold), made, seconds)
 

@@ -73,7 +73,7 @@ DECISIONS = [
     "dataset",
     "strategy",
     "model",
-    "policy",
+    "rule",
     "threshold",
     "tn",
     "fp",

@@ -47,7 +47,7 @@ from counterpoise.evaluation.columns import (
     TRIALS,
 )
 from counterpoise.evaluation.costs import CostMatrix
-from counterpoise.evaluation.decisions import POLICIES, Called, decisions, differences
+from counterpoise.evaluation.decisions import RULES, Called, decisions, differences
 from counterpoise.evaluation.fold_scores import FoldScores, fold_scores, pooled, recalibrate
 from counterpoise.evaluation.leaderboard import CellProperties, compared, leaderboard
 from counterpoise.evaluation.metrics import METRICS
@@ -125,9 +125,7 @@ def by_fold(
     for at, cell in enumerate(grid):
         for k, (repeat, fold) in enumerate(parts.names):
             values = dict(zip(METRICS, folds[at, k], strict=True))
-            values |= {
-                f"threshold_{policy}": limits[cell][p][k] for p, policy in enumerate(POLICIES)
-            }
+            values |= {f"threshold_{rule}": limits[cell][p][k] for p, rule in enumerate(RULES)}
             rows += [(*cell, repeat, fold, name, value) for name, value in values.items()]
     return pd.DataFrame(rows, columns=["strategy", "model", "repeat", "fold", "metric", "value"])
 
@@ -490,7 +488,7 @@ def small(rows: int) -> bool:
     return AT_ONCE * 8 * rows <= bootstrap.LARGEST / parallel.cores() / 2
 
 
-def side_by_side(tasks: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
+def in_parallel(tasks: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
     """Run tasks in parallel threads where their vectors fit into memory, otherwise in sequence.
 
     Parameters
@@ -544,7 +542,7 @@ def grouped(
     tasks = {
         cell: partial(recalibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()
     }
-    right: dict[Cell, list[FoldScores]] = side_by_side(tasks, len(y))
+    right: dict[Cell, list[FoldScores]] = in_parallel(tasks, len(y))
     seed, draws = (
         seed_for(params.seed, dataset, "bootstrap", "grouped"),
         draws_for(len(compared(grid, scores))),
@@ -605,7 +603,7 @@ def evaluate(
     tasks: dict[Cell | str, Callable[[], Any]] = {ROWS: picture}
     for cell, mine in scores.items():
         tasks[cell] = partial(of_cell, cell, grid, y, stored, mine, dataset, rules, matrix, once)
-    results = side_by_side(tasks, len(y))
+    results = in_parallel(tasks, len(y))
     of_cells: dict[Cell, OfCell] = {cell: results[cell] for cell in scores}
     rows: Projection = results[ROWS]
     right = {cell: one.right for cell, one in of_cells.items()}

@@ -19,7 +19,7 @@ from counterpoise.evaluation.fold_scores import FoldScores
 from counterpoise.evaluation.metrics import Weights
 from counterpoise.evaluation.thresholds import Confusion
 
-POLICIES = tuple(Thresholds.model_fields)
+RULES = tuple(Thresholds.model_fields)
 
 Decided = tuple[NDArray[np.bool_], float]
 """Which test rows are predicted positive, and the threshold (the mean, where each row has its own).
@@ -31,13 +31,13 @@ Called = list[NDArray[np.bool_]] | None
 
 
 def decide(
-    policy: str, rules: Thresholds, y: Labels, fold: FoldScores, costs: CostMatrix
+    rule: str, rules: Thresholds, y: Labels, fold: FoldScores, costs: CostMatrix
 ) -> Decided | str:
     """Decide about the test rows of one fold by a threshold rule.
 
     Parameters
     ----------
-    policy : {"half", "tuned", "cost"}
+    rule : {"half", "tuned", "cost"}
         The threshold rule.
     rules : Thresholds
         Settings of the rules.
@@ -53,15 +53,15 @@ def decide(
     Decided or str
         Predictions of the test rows with the threshold, or the reason why there are none.
     """
-    if policy == "half":
+    if rule == "half":
         return fold.test_scores >= rules.half, rules.half
-    if policy == "cost" and rules.cost == "expected":
+    if rule == "cost" and rules.cost == "expected":
         if fold.reason:
             return f"no recalibrated probabilities: {fold.reason}"
         limits = thresholds.cheapest(costs.of(fold.test).cost_margins)
         return fold.log_odds >= limits, float(corrections.probability(limits).mean())
     labels = y[fold.validation]
-    if policy == "cost":
+    if rule == "cost":
         limit = thresholds.empirical(labels, fold.validation_scores, costs.of(fold.validation))
     else:
         limit = thresholds.tuned(labels, fold.validation_scores, rules.tuned)
@@ -107,8 +107,8 @@ def decisions(
         For each rule the predicted positives; None where a fold has no decisions.
     """
     rows, chosen, called = [], [], list[Called]()
-    for policy in POLICIES:
-        each = [decide(policy, rules, y, fold, costs) for fold in folds]
+    for rule in RULES:
+        each = [decide(rule, rules, y, fold, costs) for fold in folds]
         decided = [one[0] for one in each if not isinstance(one, str)]
         called.append(decided if len(decided) == len(each) else None)
         chosen.append([float("nan") if isinstance(one, str) else one[1] for one in each])
@@ -116,7 +116,7 @@ def decisions(
             "dataset": dataset,
             "strategy": cell[0],
             "model": cell[1],
-            "policy": policy,
+            "rule": rule,
         }
         refused = [one for one in each if isinstance(one, str)]
         predictions = [
@@ -260,26 +260,24 @@ def differences(
         `delta_` columns with their intervals; missing where there is nothing to compare.
     """
     both = {
-        (*cell, policy): mine
+        (*cell, rule): mine
         for cell, every in called.items()
-        for policy, mine in zip(POLICIES, every, strict=True)
+        for rule, mine in zip(RULES, every, strict=True)
         if mine is not None
     }
     if not both:
         return table.reindex(columns=DECISIONS)
     drawn: dict[tuple[str, str, str], tuple[Vector, Vector]] = {}
     # one call per rule: a changed rule then invalidates only its own cached draws
-    for policy in POLICIES:
-        mine = {name: one for name, one in both.items() if name[2] == policy}
+    for rule in RULES:
+        mine = {name: one for name, one in both.items() if name[2] == rule}
         if mine:
             drawn |= zip(
                 mine,
                 zip(*redraw(list(mine.values()), parts, y, costs, seed), strict=True),
                 strict=True,
             )
-    known = {
-        (row["strategy"], row["model"], row["policy"]): row for row in table.to_dict("records")
-    }
+    known = {(row["strategy"], row["model"], row["rule"]): row for row in table.to_dict("records")}
     rows = []
     for name, row in known.items():
         baseline = pairs.get(name[:2])

@@ -244,15 +244,15 @@ def gains(board: pd.DataFrame, decisions: pd.DataFrame) -> list[Gain]:
         undefined under either rule.
     """
     f1 = {
-        (row["strategy"], row["model"], row["policy"]): row["f1"]
+        (row["strategy"], row["model"], row["rule"]): row["f1"]
         for row in decisions.to_dict("records")
     }
     result = []
     for row in remedies(board).to_dict("records"):
         strategy, model, baseline = row["strategy"], row["model"], row["plain_model"]
         values = [
-            f1.get((*cell, policy), math.nan)
-            for policy in ("half", "tuned")
+            f1.get((*cell, rule), math.nan)
+            for rule in ("half", "tuned")
             for cell in ((strategy, model), (NONE, baseline))
         ]
         if not any(missing(value) for value in values):
@@ -291,7 +291,7 @@ def remaining(ordered: list[Gain], half: str) -> list[str]:
         )
     )
     still = sum(gain.tuned > 0 for gain in gaining)
-    middle = [median(getattr(gain, policy) for gain in gaining) for policy in ("half", "tuned")]
+    middle = [median(getattr(gain, rule) for gain in gaining) for rule in ("half", "tuned")]
     sentences = [
         f"At the threshold {half}, {top.strategy} with {top.model} gains most in F1 over the"
         f" baseline with {top.plain_model}: {signed(top.half)}. With both thresholds tuned on the"
@@ -581,11 +581,11 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         "best_remedy_delta_low": remedy and remedy.low,
         "best_remedy_delta_high": remedy and remedy.high,
     }
-    for policy, mine in decisions.groupby("policy", sort=False):
-        if policy == "cost":
+    for rule, mine in decisions.groupby("rule", sort=False):
+        if rule == "cost":
             result["lowest_expected_cost"] = mine["expected_cost"].min()
         else:
-            result[f"best_f1_{policy}"] = mine["f1"].max()
+            result[f"best_f1_{rule}"] = mine["f1"].max()
     all_gains = gains(board, decisions)
     if all_gains and all_gains[0].half > 0:
         result["best_f1_gain_when_tuned"] = all_gains[0].tuned

@@ -582,7 +582,7 @@ def _check_costs(kind: ModelKind, entry: Model, params: dict[str, Any], where: s
             todo=(
                 "relabel by the costs instead."
                 if kind.probabilities
-                else "remove costs; the threshold policy `cost` takes them into account."
+                else "remove costs; the threshold rule `cost` takes them into account."
             ),
         )
     if entry.costs == "metacost":
@@ -592,7 +592,7 @@ def _check_costs(kind: ModelKind, entry: Model, params: dict[str, Any], where: s
                 where=where,
                 expected="a model that estimates probabilities",
                 found=kind.name + (" with focal loss" if kind.probabilities else ""),
-                todo="remove costs; the threshold policy `cost` takes them into account.",
+                todo="remove costs; the threshold rule `cost` takes them into account.",
             )
         stops = [name for name in _STOPS if params.get(name)]
         if stops:

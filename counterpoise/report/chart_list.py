@@ -147,7 +147,7 @@ def on_scores(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame
         Without the rule cost, where it is expected.
     """
     expected = facts["thresholds"]["cost"] == "expected"
-    return decisions[decisions["policy"] != "cost"] if expected else decisions
+    return decisions[decisions["rule"] != "cost"] if expected else decisions
 
 
 def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tuple[str, Drawing]]:
@@ -242,7 +242,7 @@ def matrices(name: str, decisions: pd.DataFrame) -> Iterator[tuple[str, Drawing]
     tuple of (str, callable)
         Name of the chart, and a function that draws it.
     """
-    for policy, mine in decisions.groupby("policy", sort=False):
+    for rule, mine in decisions.groupby("rule", sort=False):
         if mine[list(CONFUSION)].notna().all(axis=1).any():
-            title = f"{name}: confusion matrices, threshold {policy}"
-            yield f"confusion_matrices_{policy}", partial(charts.confusion_grid, mine, title=title)
+            title = f"{name}: confusion matrices, threshold {rule}"
+            yield f"confusion_matrices_{rule}", partial(charts.confusion_grid, mine, title=title)

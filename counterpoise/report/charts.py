@@ -951,7 +951,7 @@ def score_distribution(
         As `counterpoise.evaluation.calibration.histogram` returns it, for each combination.
     title : str
         Title of the figure.
-    thresholds : DataFrame of strategy, model, policy, threshold, optional
+    thresholds : DataFrame of strategy, model, rule, threshold, optional
         Vertical lines. Other columns are ignored, so decisions.csv can be passed.
 
     Returns
@@ -1020,16 +1020,16 @@ def looks_of_thresholds(lines: Sequence[Mapping[Hashable, Any]]) -> dict[str, Lo
     Parameters
     ----------
     lines : sequence of mapping
-        Thresholds with the name of their rule in `policy`.
+        Thresholds with the name of their rule in `rule`.
 
     Returns
     -------
     dict of str to Look
     """
-    policies = dict.fromkeys(str(line["policy"]) for line in lines)
+    rules = dict.fromkeys(str(line["rule"]) for line in lines)
     return {
         name: {"color": INK, "linewidth": 1.1, "linestyle": THRESHOLDS[k % len(THRESHOLDS)]}
-        for k, name in enumerate(policies)
+        for k, name in enumerate(rules)
     }
 
 
@@ -1072,12 +1072,12 @@ def threshold(panel: Axes, line: Mapping[Hashable, Any], look: Mapping[str, Look
     ----------
     panel : Axes
         Changed in place.
-    line : mapping of policy, threshold
+    line : mapping of rule, threshold
         A threshold outside of [0, 1] is drawn at the edge.
     look : mapping of str to Look
         What `looks_of_thresholds` returns.
     """
-    panel.axvline(min(max(line["threshold"], 0.0), 1.0), **look[str(line["policy"])])
+    panel.axvline(min(max(line["threshold"], 0.0), 1.0), **look[str(line["rule"])])
 
 
 def axes_of_shares(panel: Axes, bottom: float) -> None:
@@ -1386,7 +1386,7 @@ def best_so_far(trials: pd.DataFrame, each: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(result, index=index)
 
 
-POLICIES = ("o", "s", "D", "^", "v", "P")
+MARKERS = ("o", "s", "D", "^", "v", "P")
 """Markers of threshold rules."""
 
 
@@ -1395,7 +1395,7 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
 
     Parameters
     ----------
-    frame : DataFrame of strategy, model, policy, expected_cost
+    frame : DataFrame of strategy, model, rule, expected_cost
         Combinations are sorted by their cheapest rule; the first 20 are shown.
     reference : mapping of name to cost
         Vertical lines, such as the costs of constant predictions. A distant one appears in the
@@ -1417,7 +1417,7 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
     )
     cells = [(str(strategy), str(model)) for strategy, model in least.index[:CHEAPEST]]
     line = {cell: k for k, cell in enumerate(cells)}
-    policies = _order(frame, "policy")
+    rules = _order(frame, "rule")
     drawn = known[[cell in line for cell in zip(known["strategy"], known["model"], strict=True)]]
     low = float(drawn["expected_cost"].min())
     above = drawn["expected_cost"].to_numpy(dtype=np.float64) - low
@@ -1436,7 +1436,7 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
     longest = max(len(piece) for name in names for piece in name.split("\n"))
     with _style():
         width = 5.2 + 0.075 * longest
-        count = len(policies) + len(reference)
+        count = len(rules) + len(reference)
         figure = _figure(
             width,
             1.4 + (0.36 if "\n" in "".join(names) else 0.3) * len(cells) + 0.2 * -(-count // 3),
@@ -1444,23 +1444,23 @@ def costs(frame: pd.DataFrame, reference: Mapping[str, float], *, title: str) ->
         )
         axes = figure.add_subplot()
         handles: list[Any] = []
-        for k, policy in enumerate(policies):
-            mine = drawn[(drawn["policy"] == policy) & (drawn["expected_cost"] <= right)]
-            shift = 0.4 * ((k + 0.5) / len(policies) - 0.5)
+        for k, rule in enumerate(rules):
+            mine = drawn[(drawn["rule"] == rule) & (drawn["expected_cost"] <= right)]
+            shift = 0.4 * ((k + 0.5) / len(rules) - 0.5)
             at = [line[cell] + shift for cell in zip(mine["strategy"], mine["model"], strict=True)]
             colour = PALETTE[k % len(PALETTE)]
             look: dict[str, Any] = {
                 "color": colour,
-                "marker": POLICIES[k % len(POLICIES)],
+                "marker": MARKERS[k % len(MARKERS)],
                 "linestyle": "",
             }
             look |= {"markersize": 4.5, "markerfacecolor": colour if k else "none"}
             axes.plot(mine["expected_cost"], at, **look)
-            handles.append(Line2D([], [], label=policy, **look))
+            handles.append(Line2D([], [], label=rule, **look))
         far = drawn[drawn["expected_cost"] > right]
         for cell, group in far.groupby(["strategy", "model"], sort=False):
             text = ", ".join(
-                f"{row['policy']} {_cost(row['expected_cost'])}" for row in group.to_dict("records")
+                f"{row['rule']} {_cost(row['expected_cost'])}" for row in group.to_dict("records")
             )
             axes.annotate(
                 f"{text} \u25b8",

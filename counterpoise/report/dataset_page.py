@@ -109,7 +109,7 @@ def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     mine = of_best(board, decisions[decisions["tn"].notna()])
     rows: list[dict[str, Any]] = []
     for row in mine.to_dict("records"):
-        cell = f"{row['strategy']}/{row['model']}, {row['policy']}"
+        cell = f"{row['strategy']}/{row['model']}, {row['rule']}"
         classes = itertools.product(("negative", "positive"), repeat=2)  # in the order of CONFUSION
         for (actual, predicted), name in zip(classes, CONFUSION, strict=True):
             rows.append(
@@ -217,7 +217,7 @@ def render(
         PNG files by name.
     """
     wanted = pictures_of(name, tables, facts)
-    done = parallel.side_by_side(draw, wanted.items())
+    done = parallel.few_here(draw, wanted.items())
     bar = tqdm(done, total=len(wanted), desc=f"report {name}", unit="picture", disable=None)
     # a worker killed by the system (out of memory) leaves its task to this process
     pictures = {

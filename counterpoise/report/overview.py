@@ -59,7 +59,7 @@ TEXTS = {
     "dataset",
     "strategy",
     "model",
-    "policy",
+    "rule",
     "status",
     "reason",
     "notes",

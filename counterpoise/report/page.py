@@ -534,16 +534,16 @@ def grids(
 
     Returns
     -------
-    list of dict of policy, rule, models, lines
+    list of dict of rule, meaning, models, lines
         One item per rule; each line has a strategy and one matrix per model.
     """
     models = list(dict.fromkeys(board["model"]))
     status = {(row["strategy"], row["model"]): row["status"] for row in records(board)}
     result = []
-    for policy in dict.fromkeys(decisions["policy"]):
+    for rule in dict.fromkeys(decisions["rule"]):
         heats = {
             (row["strategy"], row["model"]): heat(row)
-            for row in records(decisions[decisions["policy"] == policy])
+            for row in records(decisions[decisions["rule"] == rule])
         }
         lines = [
             {
@@ -559,11 +559,11 @@ def grids(
             }
             for strategy in dict.fromkeys(board["strategy"])
         ]
-        rule = facts["thresholds"].get(policy)
+        setting = facts["thresholds"].get(rule)
         result.append(
             {
-                "policy": policy,
-                "rule": threshold_rule(policy, rule),
+                "rule": rule,
+                "meaning": threshold_rule(rule, setting),
                 "models": models,
                 "lines": lines,
             }
@@ -575,31 +575,31 @@ VALIDATION_ROWS = "the validation rows, which no sampler and no fit uses. Test r
 """End of the sentences about rules that use the validation rows."""
 
 
-def threshold_rule(policy: str, rule: Any) -> str:
+def threshold_rule(rule: str, setting: Any) -> str:
     """Describe a threshold rule.
 
     Parameters
     ----------
-    policy : {"half", "tuned", "cost"}
+    rule : {"half", "tuned", "cost"}
         Name of the rule.
-    rule : float or str
-        Its setting: a threshold, a metric, or the kind of cost rule.
+    setting : float or str
+        A threshold, a metric, or the kind of cost rule.
 
     Returns
     -------
     str
         A sentence.
     """
-    if isinstance(rule, (int, float)):
-        return f"A row is predicted positive when its score is at least {rule:g}."
-    if policy == "cost" and rule == "expected":
+    if isinstance(setting, (int, float)):
+        return f"A row is predicted positive when its score is at least {setting:g}."
+    if rule == "cost" and setting == "expected":
         return (
             "A row is predicted positive where that has the lower expected cost. This is so if its"
             " recalibrated probability is at least a / (a + b), with a the cost of a false positive"
             " and b that of a false negative, each less the cost of the right decision. Costs may"
             " differ by row, and the threshold with them: the number below is the mean."
         )
-    if policy == "cost":
+    if rule == "cost":
         goal = "the one threshold on the scores that costs least on"
     else:
         goal = f"the threshold with the highest {MEASURES.get(rule, label(rule))} on"
@@ -641,7 +641,7 @@ def cost_sentences(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[st
             float(row["expected_cost"]),
             min(known["no_row_positive"], known["every_row_positive"]),
         )
-        named = f"{row['strategy']} with {row['model']} at the threshold {row['policy']}"
+        named = f"{row['strategy']} with {row['model']} at the threshold {row['rule']}"
         if cheap < idle:
             share = (idle - cheap) / (idle - known["oracle"])
             sentences.append(

@@ -42,7 +42,7 @@ def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -
     cells = []
     for (strategy, model), mine in swept.groupby(["strategy", "model"], sort=False):
         line = known[strategy, model]
-        policies: list[Any] = (
+        rules: list[Any] = (
             decided[strategy, model].to_dict("records") if (strategy, model) in decided else []
         )
         cells.append(
@@ -56,9 +56,8 @@ def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -
                 "fp": mine["fp"].astype(int).tolist(),
                 "fn": mine["fn"].astype(int).tolist(),
                 "cost": [round(float(value) * SCALE) for value in mine["expected_cost"]],
-                "policies": [
-                    [row["policy"], position(mine, row), float(row["threshold"])]
-                    for row in policies
+                "rules": [
+                    [row["rule"], position(mine, row), float(row["threshold"])] for row in rules
                 ],
             }
         )

@@ -352,7 +352,7 @@ def _numbers(cell: CellResults) -> Iterator[Metric]:
     for row in cell.tables["decisions"].to_dict("records"):
         for name, number in row.items():
             if _is_number(number):
-                yield Metric(f"{row['policy']}.{name}", float(number))
+                yield Metric(f"{row['rule']}.{name}", float(number))
     for row in cell.tables["grouped"].to_dict("records"):
         for name, number in row.items():
             if name not in NO_METRIC and _is_number(number):
@@ -388,7 +388,7 @@ def _steps(name: str, values: pd.Series[float]) -> Iterator[Metric]:
 def _not_defined(cell: CellResults) -> Iterator[str]:
     for row in cell.tables["decisions"].to_dict("records"):
         if not missing(row.get("reason")):
-            yield f"{row['policy']}: {row['reason']}"
+            yield f"{row['rule']}: {row['reason']}"
 
 
 COUNTS = ("tn", "fp", "fn", "tp")
@@ -396,20 +396,14 @@ COUNTS = ("tn", "fp", "fn", "tp")
 
 def _confusion(cell: CellResults) -> Iterator[Artifact]:
     """The confusion matrix at every threshold rule: a picture of each, and all as JSON."""
-    policies: dict[str, dict[str, Any]] = {}
+    rules: dict[str, dict[str, Any]] = {}
     for row in cell.tables["decisions"].to_dict("records"):
-        rule = str(row["policy"])
+        rule = str(row["rule"])
         if any(missing(row[name]) for name in COUNTS):
-            policies[rule] = {"reason": row["reason"]}
+            rules[rule] = {"reason": row["reason"]}
             continue
         tn, fp, fn, tp = (int(row[name]) for name in COUNTS)
-        policies[rule] = {
-            "threshold": float(row["threshold"]),
-            "tn": tn,
-            "fp": fp,
-            "fn": fn,
-            "tp": tp,
-        }
+        rules[rule] = {"threshold": float(row["threshold"]), "tn": tn, "fp": fp, "fn": fn, "tp": tp}
         subtitle = f"threshold {rule}: {float(row['threshold']):.3g}"
         yield Artifact(
             f"confusion_matrix_{rule}.png",
@@ -421,7 +415,7 @@ def _confusion(cell: CellResults) -> Iterator[Artifact]:
             "dataset": cell.dataset,
             "strategy": cell.strategy,
             "model": cell.model,
-            "policies": policies,
+            "rules": rules,
             "counts": "summed over folds and repeats; the positive class is the one that matters",
         },
     )
@@ -541,7 +535,7 @@ def _cell_note(cell: CellResults) -> str:
         counts = " | ".join(
             "not defined" if missing(row[name]) else f"{int(row[name]):,}" for name in ("fp", "fn")
         )
-        table.append(f"| {row['policy']} ({_shown(row['threshold'])}) | {rates} | {counts} |")
+        table.append(f"| {row['rule']} ({_shown(row['threshold'])}) | {rates} | {counts} |")
     return "\n\n".join([" ".join(lines), "\n".join(table), LEGEND])
 
 

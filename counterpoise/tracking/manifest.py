@@ -145,11 +145,12 @@ def read(dataset: str) -> RunManifest:
         )
         return RunManifest(settings=content.pop("params"), **content)
     except FileNotFoundError:
-        found = "no such file"
+        what, found = f"There are no results of {dataset} to publish.", "no such file"
     except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"The record of the results of {dataset} is damaged, or of another version."
         found = f"{type(error).__name__}: {error}"
     raise ResultError(
-        f"There are no results of {dataset} to publish.",
+        what,
         where=str(path(dataset)),
         expected="the file in which the stage `evaluate` records what the results were made with",
         found=found,

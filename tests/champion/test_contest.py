@@ -187,26 +187,26 @@ def test_an_impossible_recalibration_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "how"),
+    ("rule", "how"),
     [("half", "expected"), ("tuned", "expected"), ("cost", "expected"), ("cost", "empirical")],
 )
-def test_decisions_are_those_of_evaluate_at_the_same_threshold(policy: Any, how: Any) -> None:
+def test_decisions_are_those_of_evaluate_at_the_same_threshold(rule: Any, how: Any) -> None:
     y, scores = scores_and_labels()
     rows, amounts = np.arange(len(y)), np.linspace(1, 20, len(y))
     requested = Costs(false_positive=1, false_negative={"column": "calls", "plus": 2})  # type: ignore[arg-type]
     table = Table(("x",), scores[:, None], y, {}, {COST + "calls": amounts})
     matrix = costs.matrix(requested, table, "here")
-    rule = Rule.choose(
-        policy, rules := Thresholds(half=0.4, tuned="mcc", cost=how), requested, y, scores, matrix
+    chosen = Rule.choose(
+        rule, rules := Thresholds(half=0.4, tuned="mcc", cost=how), requested, y, scores, matrix
     )
     log_odds, _ = recalibrated("none", scores, y, scores, 1.0)
     fold = recalibrated_fold(rows, scores, log_odds)
-    expected, threshold = decide(policy, rules, y, fold, matrix)  # type: ignore[misc]
+    expected, threshold = decide(rule, rules, y, fold, matrix)  # type: ignore[misc]
     np.testing.assert_array_equal(
-        rule.decide(scores, log_odds, {"calls": amounts}, "here"), expected
+        chosen.decide(scores, log_odds, {"calls": amounts}, "here"), expected
     )
-    assert rule.amounts == (("calls",) if (policy, how) == ("cost", "expected") else ())
-    assert rule.threshold is None or rule.threshold == threshold
+    assert chosen.amounts == (("calls",) if (rule, how) == ("cost", "expected") else ())
+    assert chosen.threshold is None or chosen.threshold == threshold
 
 
 def recalibrated_fold(rows: np.ndarray, scores: np.ndarray, log_odds: np.ndarray) -> Any:
@@ -586,7 +586,7 @@ def test_the_first_champion_is_registered_with_all_that_it_needs(
     assert "the first champion" in output
     version = champion_version(client)
     assert number_of(client) == "1"
-    assert {version.tags[name] for name in ("strategy", "model", "policy", "replaced")} == {
+    assert {version.tags[name] for name in ("strategy", "model", "rule", "replaced")} == {
         "near_miss_1",
         "stopping",
         "tuned",
@@ -712,7 +712,7 @@ def test_only_what_beats_it_takes_its_place_unless_it_is_replaced(place: Path, c
     assert "the champion stays" in output
     assert number_of(client) == "2"
     status, output = promoted(
-        "mine", "--strategy", "random_over", "--model", "stepwise", "--policy", "cost", "--replace"
+        "mine", "--strategy", "random_over", "--model", "stepwise", "--rule", "cost", "--replace"
     )
     assert status == 0, output
     version = champion_version(client)

@@ -148,7 +148,7 @@ def board() -> pd.DataFrame:
 
 
 def decisions() -> pd.DataFrame:
-    return read("decisions").set_index(["strategy", "model", "policy"])
+    return read("decisions").set_index(["strategy", "model", "rule"])
 
 
 def scores_of_tests(strategy: str, model: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -344,7 +344,7 @@ def test_what_is_not_defined_is_missing_and_says_why(place: Path, stage: Stage) 
     assert pd.isna(defined["reason"])
 
 
-def test_without_validation_rows_the_tuned_policy_says_why_it_has_no_numbers(
+def test_without_validation_rows_the_tuned_rule_says_why_it_has_no_numbers(
     place: Path, stage: Stage, write_params: WriteParams
 ) -> None:
     scheme = {**CONTENT["split"], "validation": 0}

@@ -10,7 +10,7 @@ import pytest
 
 from counterpoise.evaluation import summary
 
-NO_DECISIONS = pd.DataFrame(columns=["strategy", "model", "policy", "f1"])
+NO_DECISIONS = pd.DataFrame(columns=["strategy", "model", "rule", "f1"])
 
 
 def test_the_reading_says_how_much_of_a_gain_in_f1_remains_with_tuned_thresholds() -> None:
@@ -25,9 +25,9 @@ def test_the_reading_says_how_much_of_a_gain_in_f1_remains_with_tuned_thresholds
     f1 = {"none": (0.4, 0.5), "smote": (0.7, 0.56), "adasyn": (0.5, 0.5)}
     decisions = pd.DataFrame(
         [
-            {"strategy": strategy, "model": "forest", "policy": policy, "f1": value}
+            {"strategy": strategy, "model": "forest", "rule": rule, "f1": value}
             for strategy, values in f1.items()
-            for policy, value in zip(("half", "tuned"), values, strict=True)
+            for rule, value in zip(("half", "tuned"), values, strict=True)
         ]
     )
     facts = {"level": 0.95, "prevalence": 0.02, "thresholds": {"half": 0.5}}

@@ -1,5 +1,5 @@
 """What cells decide at every threshold: held against counting by hand, and against the decisions of
-the policies."""
+the rules."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_thresholds_go_by_a_hundredth_and_closer_towards_both_ends() -> None:
     inner = at[1:-1]
     assert np.diff(np.log(inner / (1 - inner))).max() < 0.71, "no step is large in log odds"
     assert 0.1234567 in points(Thresholds(half=0.1234567)), (
-        "the policy's own threshold is one of them"
+        "the rule's own threshold is one of them"
     )
 
 
@@ -83,17 +83,17 @@ def test_a_higher_threshold_never_calls_more_rows_positive(seed: int) -> None:
 
 
 @pytest.mark.parametrize("half", [0.5, 0.25, 0.1234567])
-def test_at_the_threshold_half_it_is_the_policy_half(half: float) -> None:
+def test_at_the_threshold_half_it_is_the_rule_half(half: float) -> None:
     y, folds, costs = scored(3)
     rules = Thresholds(half=half)
     rows, *_ = decisions("mine", ("smote", "forest"), folds, y, rules, costs)
-    (policy,) = [row for row in rows if row["policy"] == "half"]
+    (rule,) = [row for row in rows if row["rule"] == "half"]
     found = sweep(("smote", "forest"), folds, y, at=points(rules), costs=costs)
     (mine,) = found[found["threshold"] == half].to_dict("records")
-    assert [mine[name] for name in CONFUSION] == [policy[name] for name in CONFUSION]
-    assert round(mine["expected_cost"], 6) == round(policy["expected_cost"], 6)
+    assert [mine[name] for name in CONFUSION] == [rule[name] for name in CONFUSION]
+    assert round(mine["expected_cost"], 6) == round(rule["expected_cost"], 6)
     table = pd.DataFrame(rows, columns=DECISIONS)
-    assert found["threshold"].iloc[page_data.position(found, policy)] == half
-    (tuned,) = table[table["policy"] == "tuned"].to_dict("records")
+    assert found["threshold"].iloc[page_data.position(found, rule)] == half
+    (tuned,) = table[table["rule"] == "tuned"].to_dict("records")
     near = found.iloc[page_data.position(found, tuned)]
     assert abs(near["fp"] + near["tp"] - tuned["fp"] - tuned["tp"]) <= 20

@@ -1,4 +1,4 @@
-"""Threshold policies, held against trying every threshold."""
+"""Threshold rules, held against trying every threshold."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sklearn.metrics import (
 from counterpoise.core.config import Thresholds
 from counterpoise.evaluation import corrections, thresholds
 from counterpoise.evaluation.costs import CostMatrix
-from counterpoise.evaluation.decisions import POLICIES, decide
+from counterpoise.evaluation.decisions import RULES, decide
 from counterpoise.evaluation.fold_scores import FoldScores
 from counterpoise.evaluation.thresholds import Confusion
 
@@ -88,8 +88,8 @@ def test_a_score_equal_to_the_threshold_is_predicted_positive() -> None:
     rows, scores = np.arange(2), np.array([0.5, 0.4])
     fold = FoldScores(rows, scores, rows, scores, corrections.log_odds(scores))
     y, costs = np.array([1, 0], np.int8), matrix_of(2, 1, 1, 0, 0)
-    for policy in POLICIES:
-        assert decide(policy, Thresholds(), y, fold, costs)[0].tolist() == [True, False], policy
+    for rule in RULES:
+        assert decide(rule, Thresholds(), y, fold, costs)[0].tolist() == [True, False], rule
 
 
 def test_what_is_not_defined_is_missing_and_never_0() -> None:
@@ -152,7 +152,7 @@ def test_the_empirical_threshold_costs_least_of_all_and_calls_as_few_rows_positi
 
 
 @given(data=scored(), random=st.randoms(use_true_random=False))
-def test_the_expected_policy_decides_every_row_as_its_own_costs_say(data: Any, random: Any) -> None:
+def test_the_expected_rule_decides_every_row_as_its_own_costs_say(data: Any, random: Any) -> None:
     """Held against writing out the expected cost of both decisions."""
     _, p = data
     costs = CostMatrix(

@@ -132,12 +132,8 @@ def test_plots_show_lays_every_strategy_over_the_others(project: Project) -> Non
     for name, content in contents.items():
         assert strategies(rows(content, "workspace")) == set(PARAMS["strategies"]), name
     confusion = rows(contents["data/plots/digits/confusion.csv"], "workspace")
-    policies = {
-        (row["cell"].partition("/")[0], row["cell"].partition(", ")[2]) for row in confusion
-    }
-    assert policies == {
-        (s, policy) for s in PARAMS["strategies"] for policy in PARAMS["thresholds"]
-    }
+    rules = {(row["cell"].partition("/")[0], row["cell"].partition(", ")[2]) for row in confusion}
+    assert rules == {(s, rule) for s in PARAMS["strategies"] for rule in PARAMS["thresholds"]}
     one = answer(project, "plots", "show", "data/plots/digits/confusion.csv")["data"]
     assert set(one) == {"data/plots/digits/confusion.csv"}
 

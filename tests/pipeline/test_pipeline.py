@@ -238,7 +238,7 @@ def test_a_changed_threshold_retrains_nothing(project: Project) -> None:
     }
     assert outcome.fits == {}
     decisions = pd.read_csv(project.folder / "reports" / "decisions.csv")
-    assert set(decisions.loc[decisions["policy"] == "half", "threshold"]) == {0.4}
+    assert set(decisions.loc[decisions["rule"] == "half", "threshold"]) == {0.4}
 
 
 def test_a_changed_cost_refits_the_models_that_count_costs_alone(project: Project) -> None:

@@ -100,7 +100,7 @@ def test_the_stages_write_the_numbers_of_the_lecture(
     for name in ("fetch", "split", "audit", "resample", "train", "evaluate"):
         stage(name, "mammography")
     decisions: pd.DataFrame = files.read_csv(paths.evaluation("mammography") / "decisions.csv")
-    half = decisions[decisions["policy"] == "half"].set_index("strategy")
+    half = decisions[decisions["rule"] == "half"].set_index("strategy")
     assert half.loc["none", ["tn", "fp", "fn", "tp"]].tolist() == [2178, 6, 32, 21]
     assert half.loc["random_over", ["tn", "fp", "fn", "tp"]].tolist() == [1996, 188, 8, 45]
     assert half.loc["random_over", "specificity"] == pytest.approx(0.913919, abs=1e-6)

@@ -71,9 +71,9 @@ def shares(cells: Cells) -> pd.DataFrame:
 def thresholds(cells: Cells) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"strategy": s, "model": m, "policy": policy, "threshold": value, "tn": 1}
+            {"strategy": s, "model": m, "rule": rule, "threshold": value, "tn": 1}
             for s, m in cells
-            for policy, value in (("half", 0.5), ("tuned", 0.31), ("cost", np.nan), ("cost", 0.09))
+            for rule, value in (("half", 0.5), ("tuned", 0.31), ("cost", np.nan), ("cost", 0.09))
         ]
     )
 
@@ -117,11 +117,11 @@ def decided(cells: Cells) -> pd.DataFrame:
             {
                 "strategy": s,
                 "model": m,
-                "policy": policy,
+                "rule": rule,
                 "expected_cost": 0.05 + 0.003 * k + 0.01 * j + (k % 9 == 8) * 0.5,
             }
             for k, (s, m) in enumerate(cells)
-            for j, policy in enumerate(("half", "tuned", "cost"))
+            for j, rule in enumerate(("half", "tuned", "cost"))
         ]
     )
 

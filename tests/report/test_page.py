@@ -213,7 +213,7 @@ def test_the_tables_have_the_columns_of_the_contract_and_every_cell(place: Path)
     assert refused["average_precision"].isna().all() and refused["fit_seconds"].isna().all()
     decisions = files.read_csv(place / "reports" / "decisions.csv")
     assert list(decisions.columns) == DECISIONS
-    assert len(decisions) == 10 * 3, "ten cells with a result, three policies"
+    assert len(decisions) == 10 * 3, "ten cells with a result, three rules"
     assert (
         decisions[["tn", "fp", "fn", "tp"]].sum(axis=1) == np.repeat([240, 1797], [12, 18])
     ).all()
@@ -567,7 +567,7 @@ def test_at_the_threshold_half_the_table_of_thresholds_holds_the_decisions(
     tables, facts = loaded(evaluated, name)
     columns = ["strategy", "model", "tn", "fp", "fn", "tp", "expected_cost"]
     swept, decisions = tables["thresholds"], tables["decisions"]
-    half = decisions[(decisions["policy"] == "half") & decisions["tn"].notna()]
+    half = decisions[(decisions["rule"] == "half") & decisions["tn"].notna()]
     at_half = swept[swept["threshold"] == facts["thresholds"]["half"]]
     pd.testing.assert_frame_equal(
         at_half[columns].reset_index(drop=True),
@@ -592,7 +592,7 @@ def test_a_page_holds_the_counts_of_all_thresholds_as_whole_numbers(evaluated: P
         assert np.array(cell["cost"]) / held["scale"] == pytest.approx(
             mine["expected_cost"].to_numpy(), abs=1e-9
         )
-        assert [policy for policy, *_ in cell["policies"]] == ["half", "tuned", "cost"]
+        assert [rule for rule, *_ in cell["rules"]] == ["half", "tuned", "cost"]
     gains = {(cell["strategy"], cell["model"]): cell["gain"] for cell in held["cells"]}
     board = tables["leaderboard"].set_index(["strategy", "model"])
     assert gains["none", "random_forest"] == 0
@@ -797,7 +797,7 @@ def test_every_figure_is_a_png_and_the_same_svg_each_time(evaluated: Path) -> No
     board, decisions, curves, counts = (
         tables[name] for name in ("leaderboard", "decisions", "curves", "counts")
     )
-    half = decisions[decisions["policy"] == "half"]
+    half = decisions[decisions["rule"] == "half"]
     drawings: dict[str, Callable[[], Any]] = {
         "grid": lambda: charts.confusion_grid(half, title="all"),
         "precision_recall": lambda: charts.curves_overlay(
@@ -915,12 +915,12 @@ def test_the_plots_hold_the_curve_and_the_decisions_of_the_best_model_of_each_st
     confusion = files.read_csv(place / "data/plots/digits/confusion.csv")
     assert list(confusion.columns) == ["actual", "predicted", "count", "cell"]
     cells = {
-        f"{strategy}/{model}, {policy}": (strategy, model, policy)
+        f"{strategy}/{model}, {rule}": (strategy, model, rule)
         for strategy, model in best.items()
-        for policy in ("half", "tuned", "cost")
+        for rule in ("half", "tuned", "cost")
     }
     assert set(confusion["cell"]) == set(cells)
-    counted = decisions.set_index(["strategy", "model", "policy"])
+    counted = decisions.set_index(["strategy", "model", "rule"])
     for cell, key in cells.items():
         found, row = (
             confusion[confusion["cell"] == cell].set_index(["actual", "predicted"])["count"],

@@ -282,13 +282,13 @@ def test_at_the_threshold_half_the_slider_shows_the_decisions_of_every_cell(
     page: Page, tables: dict[str, pd.DataFrame]
 ) -> None:
     decisions = tables["decisions"]
-    half = decisions[(decisions["policy"] == "half") & decisions["tn"].notna()]
+    half = decisions[(decisions["rule"] == "half") & decisions["tn"].notna()]
     assert len(half) == 7
     for row in half.to_dict("records"):
         is_at(page, "strategy").select_option(row["strategy"])
         is_at(page, "model").select_option(row["model"])
         is_at(page, "slider").fill("0")
-        page.locator("#try [data-policy=half]").click()
+        page.locator("#try [data-rule=half]").click()
         assert is_at(page, "threshold").inner_text() == "0.5"
         assert is_at(page, "name").inner_text() == f"{row['strategy']} with {row['model']}"
         expected = expected_at(row)
@@ -330,7 +330,7 @@ def test_the_slider_goes_through_all_thresholds_with_the_keyboard_and_says_where
     keep(page, "slider")
 
 
-def test_the_buttons_go_to_the_threshold_that_decides_most_like_the_policy(
+def test_the_buttons_go_to_the_threshold_that_decides_most_like_the_rule(
     page: Page, tables: dict[str, pd.DataFrame]
 ) -> None:
     is_at(page, "strategy").select_option("none")
@@ -338,7 +338,7 @@ def test_the_buttons_go_to_the_threshold_that_decides_most_like_the_policy(
     for row in tables["decisions"].to_dict("records"):
         if (row["strategy"], row["model"]) != ("none", "logistic_regression"):
             continue
-        button = page.locator(f"#try [data-policy={row['policy']}]")
+        button = page.locator(f"#try [data-rule={row['rule']}]")
         button.click()
         assert button.get_attribute("aria-pressed") == "true"
         assert number(row["threshold"]) in button.inner_text()
@@ -538,8 +538,8 @@ def test_labels_that_look_like_html_stay_labels_in_the_json_of_a_page_too(
         strategy = is_at(page, "strategy")
         strategy.select_option(HOSTILE)
         is_at(page, "model").select_option("xgboost")
-        page.locator("#try [data-policy=half]").click()
-        decisions = tables["decisions"].set_index(["strategy", "model", "policy"])
+        page.locator("#try [data-rule=half]").click()
+        decisions = tables["decisions"].set_index(["strategy", "model", "rule"])
         row = decisions.loc[("random_over", "xgboost", "half")].to_dict()
         assert shown_at(page) == expected_at(row)
         bar = page.get_by_role("group", name="Filter the rows below").first

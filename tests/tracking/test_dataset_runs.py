@@ -222,8 +222,8 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
             complete.client.download_artifacts(run.info.run_id, "confusion_matrix.json")
         ).read_text()
     )
-    assert set(matrix["policies"]) == {"half", "tuned", "cost"}
-    assert sum(matrix["policies"]["half"][count] for count in ("tn", "fp", "fn", "tp")) == 1797
+    assert set(matrix["rules"]) == {"half", "tuned", "cost"}
+    assert sum(matrix["rules"]["half"][count] for count in ("tn", "fp", "fn", "tp")) == 1797
     curve = pd.read_csv(complete.client.download_artifacts(run.info.run_id, "precision_recall.csv"))
     assert list(curve.columns) == ["recall", "precision"]
 
@@ -335,9 +335,7 @@ def test_metrics_are_the_numbers_of_the_results(complete: Place) -> None:
         .set_index(["strategy", "model"])
         .loc[("random_under", "xgboost")]
     )
-    decisions = pd.read_csv(evaluations / "decisions.csv").set_index(
-        ["strategy", "model", "policy"]
-    )
+    decisions = pd.read_csv(evaluations / "decisions.csv").set_index(["strategy", "model", "rule"])
     run = complete.run("random_under/xgboost")
     metrics = run.data.metrics
     for name in (
@@ -423,7 +421,7 @@ def test_an_undefined_number_is_no_metric_and_has_its_reason(complete: Place) ->
     with contextlib.chdir(complete.folder):
         everything = items.results("digits", Params.model_validate(PARAMS))
     decisions = everything.tables["decisions"].astype({"reason": object})
-    decisions.loc[decisions["policy"] == "tuned", ["precision", "reason"]] = [
+    decisions.loc[decisions["rule"] == "tuned", ["precision", "reason"]] = [
         float("nan"),
         "not defined: precision",
     ]

@@ -74,8 +74,8 @@
   const choose = () => {
     cell = results.cells.find((one) => one.strategy === strategy.value && one.model === model.value);
     at("name").textContent = cell.strategy + " with " + cell.model;
-    at("jumps").replaceChildren(...cell.policies.map(([policy, k, mean]) => {
-      const button = page.html("button", { type: "button", value: k, "data-policy": policy }, policy.replace(/_/g, " "));
+    at("jumps").replaceChildren(...cell.rules.map(([rule, k, mean]) => {
+      const button = page.html("button", { type: "button", value: k, "data-rule": rule }, rule.replace(/_/g, " "));
       button.append(" ", page.html("small", {}, page.number(mean)));
       button.addEventListener("click", () => {
         slider.value = k;
@@ -102,5 +102,5 @@
   model.addEventListener("change", choose);
   slider.addEventListener("input", show);
   choose();
-  at("jumps").querySelector("button")?.click(); // the first policy is the fixed threshold
+  at("jumps").querySelector("button")?.click(); // the first rule is the fixed threshold
 })();
