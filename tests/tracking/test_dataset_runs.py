@@ -871,7 +871,7 @@ def test_the_error_without_results_names_what_to_run(
         assert published() == 1
         output = capsys.readouterr().err
         assert (
-            "There are no results of digits to publish." in output
+            "The record of the results of digits is damaged" in output
             and "`dvc repro track@digits`" in output
         )
     manifest.path("digits").unlink()
