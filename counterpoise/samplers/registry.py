@@ -498,7 +498,7 @@ def _nominal(sampler: Any, encoder: Encoder, X: Matrix, y: Labels, rows: Index |
     indicators, as every other sampler does.
     """
     alone = type(sampler).__name__ == "SMOTE"
-    nominal = smote.nominal(sampler if alone else sampler.smote or _plain_smote(sampler), encoder)
+    nominal = _for_categories(sampler if alone else sampler.smote or _plain_smote(sampler), encoder)
     if alone and len(encoder.numeric):
         return _added(smote.new_rows, nominal, EncodedRows(encoder, X, rows), y)
     codes = encoder.transform(X, rows=rows)
@@ -510,6 +510,20 @@ def _nominal(sampler: Any, encoder: Encoder, X: Matrix, y: Labels, rows: Index |
         new = kept >= len(y)
         raw = Raw(kept[~new], Z[kept[new]], labels[kept[new]])
     return Resampled(raw.rows, encoder.inverse_transform(raw.made), raw.made_y)
+
+
+def _for_categories(sampler: Any, encoder: Encoder) -> Any:
+    """The variant of SMOTE for a table with categories, SMOTEN where no feature is a number."""
+    from imblearn.over_sampling import SMOTEN, SMOTENC
+
+    shared = {
+        name: getattr(sampler, name)
+        for name in ("sampling_strategy", "random_state", "k_neighbors")
+    }
+    if len(encoder.numeric):
+        codes = [at for at, is_code in enumerate(encoder.is_category) if is_code]
+        return SMOTENC(categorical_features=codes, **shared)
+    return SMOTEN(**shared)
 
 
 def _plain_smote(combined: Any) -> Any:

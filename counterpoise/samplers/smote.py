@@ -69,32 +69,6 @@ class EncodedRows:
         return np.ascontiguousarray(self.encoder.transform(self.X, rows=self.positions(some)))
 
 
-def nominal(sampler: Any, encoder: Encoder) -> Any:
-    """The variant of SMOTE for a table with categories.
-
-    Parameters
-    ----------
-    sampler : SMOTE of imbalanced-learn
-    encoder : Encoder
-        Fitted, with categories as codes.
-
-    Returns
-    -------
-    SMOTENC or SMOTEN
-        The latter where no feature is a number; with the parameters of `sampler`.
-    """
-    from imblearn.over_sampling import SMOTEN, SMOTENC
-
-    shared = {
-        name: getattr(sampler, name)
-        for name in ("sampling_strategy", "random_state", "k_neighbors")
-    }
-    if len(encoder.numeric):
-        codes = [at for at, is_code in enumerate(encoder.is_category) if is_code]
-        return SMOTENC(categorical_features=codes, **shared)
-    return SMOTEN(**shared)
-
-
 def new_rows(sampler: Any, encoded: EncodedRows, y: Labels) -> tuple[Matrix, Labels]:
     """The rows that a sampler adds.
 

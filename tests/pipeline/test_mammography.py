@@ -60,7 +60,7 @@ def test_the_page_says_how_many_rows_are_alike_and_shows_results_as_is_and_group
 ) -> None:
     text = (project.folder / "reports" / "mammography.html").read_text()
     assert "7,849 of 11,183 rows are distinct, 7,848 by their features alone" in text
-    assert "the most frequent features stand 3,329 times, with 7 positives among them" in text
+    assert "the most frequent features occur 3,329 times, with 7 positives among them" in text
     table = text.partition('<table id="as-is-and-grouped"')[2].partition("</table>")[0]
     folder = project.folder / "data" / "evaluations" / "mammography"
     as_is, grouped = (files.read_csv(folder / f"{name}.csv") for name in ("leaderboard", "grouped"))

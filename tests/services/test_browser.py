@@ -497,7 +497,7 @@ def test_without_javascript_everything_is_there_but_the_controls(
         assert not any(
             control.is_visible() for control in page.locator("input, select, button").all()
         )
-        assert page.get_by_text("The slider takes JavaScript.").is_visible()
+        assert page.get_by_text("The slider needs JavaScript.").is_visible()
 
 
 def test_the_page_of_all_datasets_sorts_and_filters_too(
