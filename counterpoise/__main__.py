@@ -8,6 +8,7 @@ import sys
 from counterpoise.core.errors import guarded
 
 COMMANDS = {
+    "add": "add a table of your own to params.yaml",
     "check": "find every mistake in params.yaml without touching a result",
     "same": "compare two folders of reports, measured values apart",
     "promote": "make a dataset's best combination its champion",

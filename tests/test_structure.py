@@ -287,7 +287,7 @@ def test_the_commented_entries_of_params_are_valid() -> None:
     )
     params = config.parse(yaml12.load(f"seed: 1\ndatasets:\n{mine}{opened}"))
     assert {"mine", "creditcard", "higgs"} <= set(params.datasets)
-    assert params.datasets["mine"].positive == "yes"
+    assert params.datasets["mine"].positive == ("yes",)
     assert set(params.strategies) >= set(SAMPLERS) - {"kmeans_smote"}
 
 

@@ -24,8 +24,9 @@ from benchmarks.fraud_simulator.simulator import TABLE, Sizes, simulate
 from benchmarks.published import fitted, work
 from counterpoise.core.config import NONE, Dataset, Model, Prequential, Strategy
 from counterpoise.core.errors import guarded
-from counterpoise.data import column_types, prequential, splitters
+from counterpoise.data import prequential, splitters
 from counterpoise.data.folds import Fold, Parts
+from counterpoise.data.reading.table import typed
 from counterpoise.data.tables import Table
 from counterpoise.engine.fit import FitJob
 from counterpoise.engine.resampling import resample
@@ -267,7 +268,7 @@ def main() -> int:
     )
     asked = parser.parse_args().only or names
     rows = [row for row in ROWS if row.name in asked]
-    table = narrowed(column_types.typed(simulate(Sizes()), ENTRY, NAME)[0], (TUNED, TESTED))
+    table = narrowed(typed(simulate(Sizes()), ENTRY, NAME).table, (TUNED, TESTED))
     taken = chosen(rows, table)
     ours = tested(taken, table, TESTED)
     print(

@@ -320,14 +320,19 @@ def _encoder_state(encoder: Encoder) -> dict[str, Any]:
         learned |= {"mean": encoder.mean_.tolist(), "deviation": encoder.deviation_.tolist()}
     if encoder.scale == "power" and hasattr(encoder.power_, "lambdas_"):
         learned["lambdas"] = encoder.power_.lambdas_.tolist()
+    if encoder.kept_:
+        learned["kept"] = {str(k): codes.tolist() for k, codes in encoder.kept_.items()}
     return {**encoder.get_params(), "learned": learned}
 
 
 def _encoder(content: dict[str, Any]) -> Encoder:
     """The inverse of `_encoder_state`."""
     params = {**content, "cardinalities": tuple(content["cardinalities"])}
-    learned = {n: np.array(values, np.float64) for n, values in params.pop("learned").items()}
+    content = params.pop("learned")
+    kept = content.pop("kept", {})
+    learned = {name: np.array(values, np.float64) for name, values in content.items()}
     encoder = Encoder(**params)
+    encoder.kept_ = {int(k): np.array(codes, np.int64) for k, codes in kept.items()}
     encoder.fill_ = learned["fill"]
     if "mean" in learned:
         encoder.mean_, encoder.deviation_ = learned["mean"], learned["deviation"]

@@ -208,7 +208,12 @@ def _paragraphs(lines: list[str]) -> str:
 
 def _kinds(made: Candidate) -> str:
     kinds = [column.kind for column in made.champion.schema.columns]
-    names = {"number": "numbers", "category": "categories", "boolean": "booleans"}
+    names = {
+        "number": "numbers",
+        "category": "categories",
+        "boolean": "booleans",
+        "datetime": "dates",
+    }
     return ", ".join(f"{kinds.count(kind)} {text}" for kind, text in names.items() if kind in kinds)
 
 

@@ -19,7 +19,7 @@ from counterpoise.champion.schema import ScoringNotes
 from counterpoise.core.errors import TableError
 from counterpoise.core.types import Index
 from counterpoise.data.folds import TEST, Parts
-from counterpoise.data.tables import Table, frame_of
+from counterpoise.data.tables import Table
 from counterpoise.evaluation.fold_scores import FoldScores
 from counterpoise.evaluation.summary import interval, number, signed
 
@@ -158,8 +158,9 @@ def _on_fresh_rows(
 
     `amounts` are dropped from the schema: scores do not need them, and the frame has none.
     """
-    frame = frame_of(table.X, table.features, table.categories)
-    X = replace(present.schema, amounts=()).rows(frame, "the present table", ScoringNotes()).X
+    schema = replace(present.schema, amounts=())
+    frame = schema.frame(table, np.arange(len(table)))
+    X = schema.rows(frame, "the present table", ScoringNotes()).X
     tested = np.unique(np.concatenate([fold.test for fold in evidence.folds]))
     fresh = tested[rows_beyond(digests(X, table.y), present.rows)[tested]]
     theirs = np.full(len(table), np.nan)

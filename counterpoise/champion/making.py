@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from counterpoise.champion.rules import Rule, RuleName
 from counterpoise.champion.schema import Schema, ScoringNotes
 from counterpoise.core.config import Params
 from counterpoise.core.errors import NotApplicable, ResultError
-from counterpoise.data.tables import COST, Table, frame_of
+from counterpoise.data.tables import Table
 from counterpoise.evaluation import levels
 from counterpoise.evaluation.calibrator import Calibrator
 from counterpoise.evaluation.costs import CostMatrix
@@ -45,6 +45,7 @@ def make(
     table: Table,
     evidence: Evidence,
     matrix: CostMatrix,
+    schema: dict[str, Any],
     rule: RuleName,
 ) -> Candidate:
     """Refit on all rows; fit the calibrator and choose the threshold on held-out scores.
@@ -61,6 +62,8 @@ def make(
         The combination's held-out scores.
     matrix : CostMatrix
         Misclassification costs of all n rows.
+    schema : dict
+        The fact `schema` of the fetched dataset.
     rule : {"half", "tuned", "cost"}
         The threshold rule.
 
@@ -95,7 +98,7 @@ def make(
     facts = {name: float(value) for name, value in trained.facts.items()}
     champion = Champion(
         replace(identity, params={**identity.params, "found": trained.params}, facts=facts),
-        Schema.of(table, params.dataset(dataset), chosen.amounts),
+        Schema.of(schema, chosen.amounts),
         model.model or cell[1],
         trained.encoder,
         trained.estimator,
@@ -129,9 +132,7 @@ def prove(champion: Champion, folder: Path, table: Table) -> None:
         When a score, probability or decision differs in any digit.
     """
     rows = np.linspace(0, len(table) - 1, min(len(table), MAX_PROOF_ROWS)).astype(np.int64)
-    frame = frame_of(table.X[rows], table.features, table.categories)
-    for name in champion.schema.amounts:
-        frame[name] = table.roles[COST + name][rows]
+    frame = champion.schema.frame(table, rows)
     fitted = champion.score(frame, "the table", ScoringNotes())
     saved = Champion.load(folder).score(frame, "the table", ScoringNotes())
     # scored without the schema, to check that it maps labels to the codes of the fit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,13 +18,21 @@ from counterpoise.champion.bundle import Champion
 from counterpoise.champion.schema import Schema, ScoringNotes
 from counterpoise.core import files
 from counterpoise.core.errors import ConfigurationError, TableError, did_you_mean
-from counterpoise.data.readers import MISSING, header, refuse_short
+from counterpoise.core.files import CHUNK_BYTES
+from counterpoise.data.reading.files import (
+    KINDS,
+    STRING,
+    Options,
+    kind_of,
+    read,
+    readable,
+    text_table,
+)
 
 OUT = ("probability", "decision")
 """The columns that are written, after those that are kept."""
 VALUES, LEAST, MOST = 2**20, 1_000, 2**15
 """Values in a batch (8 MiB as float64), and its fewest and most rows."""
-KINDS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
 
 @dataclass
@@ -38,14 +45,14 @@ class ScoringResult:
         Rows scored, and how many of them are called positive.
     left_out : list of str
         Columns of the input that are neither needed nor kept.
-    noted : ScoringNotes
+    notes : ScoringNotes
         Unseen labels.
     """
 
     rows: int = 0
     positive: int = 0
     left_out: list[str] = field(default_factory=list)
-    noted: ScoringNotes = field(default_factory=ScoringNotes)
+    notes: ScoringNotes = field(default_factory=ScoringNotes)
 
 
 def score_file(
@@ -82,7 +89,15 @@ def score_file(
     -----
     An error leaves the output as it was: it is replaced only when all rows are scored.
     """
-    kind, out = _kind(source), _kind(target)
+    kind, out = kind_of(source.name, str(source)), KINDS.get(target.suffix.lower())
+    if out not in _WRITERS:
+        raise ConfigurationError(
+            "Results are written as CSV or as Parquet.",
+            where=str(target),
+            expected="a file that ends in .csv or .parquet",
+            found=repr(target.suffix),
+            todo="name another output.",
+        )
     if not source.is_file():
         raise ConfigurationError(
             "There is no table at this path.",
@@ -99,18 +114,22 @@ def score_file(
             found="the same file",
             todo="name another output.",
         )
-    told = ScoringResult()
+    result = ScoringResult()
     with files.replacing(target) as file, _WRITERS[out](file, keep) as write:
-        for frame, kept in _READERS[kind](source, champion.schema, keep, told):
-            scored = champion.score(frame, str(source), told.noted, told.rows)
+        batches = _READERS.get(kind, _whole)(source, champion.schema, keep, result)
+        bar = tqdm(desc="score", unit="row", unit_scale=True, disable=None)
+        for frame, kept in batches:
+            scored = champion.score(frame, str(source), result.notes, result.rows)
             write(
                 kept.reset_index(drop=True).assign(
                     probability=scored.probability, decision=scored.decision.astype(np.int8)
                 )
             )
-            told.rows += len(frame)
-            told.positive += int(scored.decision.sum())
-        if not told.rows:
+            result.rows += len(frame)
+            bar.update(len(frame))
+            result.positive += int(scored.decision.sum())
+        bar.close()
+        if not result.rows:
             raise TableError(
                 "The table has no rows.",
                 where=str(source),
@@ -118,24 +137,11 @@ def score_file(
                 found="a header alone",
                 todo="check how the file was made.",
             )
-    return told
-
-
-def _kind(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix not in KINDS:
-        raise ConfigurationError(
-            "The ending of a file tells its kind.",
-            where=str(path),
-            expected=" or ".join(KINDS),
-            found=repr(suffix),
-            todo="rename the file.",
-        )
-    return KINDS[suffix]
+    return result
 
 
 def _columns(
-    found: Sequence[str], schema: Schema, keep: Sequence[str], where: str, told: ScoringResult
+    found: Sequence[str], schema: Schema, keep: Sequence[str], where: str, result: ScoringResult
 ) -> None:
     """Check the names of columns against the schema and `keep`; record those that are left out."""
     others = schema.check(found, where)
@@ -161,7 +167,7 @@ def _columns(
                 found=repr(name),
                 todo="rename one of them, or name it once.",
             )
-    told.left_out = [name for name in others if name not in keep]
+    result.left_out = [name for name in others if name not in keep]
 
 
 def _batch(columns: int) -> int:
@@ -172,119 +178,46 @@ Batch = tuple[pd.DataFrame, pd.DataFrame]
 """Rows with at least the needed columns, and the same rows with the kept columns only."""
 
 
-def _csv(source: Path, schema: Schema, keep: Sequence[str], told: ScoringResult) -> Iterator[Batch]:
-    """Read a CSV as the dataset's own was read, except that labels stay texts.
-
-    An inferred type of a label would depend on the batch.
-    """
+def _text(
+    source: Path, schema: Schema, keep: Sequence[str], result: ScoringResult
+) -> Iterator[Batch]:
+    """Read a text table of any layout; its values are texts, as in the dataset's own."""
     where = str(source)
-    try:
-        names = header(source)
-        if not names:
-            raise TableError(
-                "The file is empty.",
-                where=where,
-                expected="a csv table",
-                found="no header",
-                todo="check how the file was made or copied.",
+    options = Options(columns=schema.names)
+    with readable("text", where), text_table(source, options, where) as (_, names, batches):
+        _columns(names, schema, keep, where, result)
+        for batch in batches:
+            frame = pd.DataFrame(
+                {name: pd.Series(batch.column(name), dtype=STRING) for name in names}, copy=False
             )
-        _columns(names, schema, keep, where, told)
-        numbers = {*schema.names} - {*schema.texts, *keep}
-        with (
-            source.open("rb") as file,
-            tqdm(
-                total=source.stat().st_size, desc="score", unit="B", unit_scale=True, disable=None
-            ) as bar,
-            warnings.catch_warnings(),
-        ):
-            # pandas only warns of a line with too many fields, and drops the surplus
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            chunks = pd.read_csv(
-                file,
-                chunksize=_batch(len(names)),
-                names=_unlike(names),
-                header=0,
-                skipinitialspace=True,
-                low_memory=False,
-                index_col=False,
-                encoding="utf-8-sig",
-                keep_default_na=False,
-                # all other columns as texts: a customer number 007 must not become 7
-                dtype={name: str for name in _unlike(names) if name not in numbers},
-                na_values=dict.fromkeys(schema.names, MISSING),
-            )
-            # pandas fills a short line with missing values, so an empty last field may come of one;
-            # one pass over the whole file settles it for all batches
-            checked = False
-            for chunk in chunks:
-                if not checked and _short(chunk):
-                    refuse_short(source, len(names))
-                    checked = True
-                yield chunk, chunk[list(keep)]
-                bar.update(file.tell() - bar.n)
-    except (ValueError, LookupError, csv.Error, pd.errors.ParserWarning) as error:
-        raise TableError(
-            "The file cannot be read as csv.",
-            where=where,
-            expected="UTF-8 text, comma-separated, the same number of fields in every line",
-            found=" ".join(str(error).split())[:300],
-            todo="check the file.",
-        ) from None
+            yield frame, frame[list(keep)]
 
 
-def _unlike(names: Sequence[str]) -> list[str]:
-    """Make names unique, since pandas refuses duplicates; duplicate columns are never read.
-
-    The null character keeps the new name from being that of another column.
-    """
-    seen: dict[str, int] = {}
-    result = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        result.append(name if seen[name] == 1 else f"{name}\0{seen[name]}")
-    return result
-
-
-def _short(chunk: pd.DataFrame) -> bool:
-    """Whether some line may have too few fields: its last field is empty."""
-    last = chunk.iloc[:, -1]
-    return bool((last.isna() | (last == "")).any())
+def _whole(
+    source: Path, schema: Schema, keep: Sequence[str], result: ScoringResult
+) -> Iterator[Batch]:
+    """Read a file of a kind that is not read in batches."""
+    frame = read(source, kind_of(source.name, str(source)), Options(), str(source)).frame
+    _columns(list(map(str, frame.columns)), schema, keep, str(source), result)
+    yield frame, frame[list(keep)]
 
 
 def _parquet(
-    source: Path, schema: Schema, keep: Sequence[str], told: ScoringResult
+    source: Path, schema: Schema, keep: Sequence[str], result: ScoringResult
 ) -> Iterator[Batch]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        # with pre_buffer, the whole file would be in memory
-        with pq.ParquetFile(source, pre_buffer=False, buffer_size=files.CHUNK_BYTES) as file:
-            _columns(file.schema_arrow.names, schema, keep, str(source), told)
-            wanted = [*dict.fromkeys([*schema.names, *keep])]
-            batches = file.iter_batches(_batch(len(wanted)), columns=wanted)
-            with tqdm(
-                total=file.metadata.num_rows,
-                desc="score",
-                unit="row",
-                unit_scale=True,
-                disable=None,
-            ) as bar:
-                for batch in batches:
-                    # kept columns keep their Arrow type: pandas' type would depend on the batch
-                    yield (
-                        batch.to_pandas(),
-                        batch.select(list(keep)).to_pandas(types_mapper=pd.ArrowDtype),
-                    )
-                    bar.update(batch.num_rows)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise TableError(
-            "The file cannot be read as parquet.",
-            where=str(source),
-            expected="a parquet table",
-            found=" ".join(str(error).split())[:300],
-            todo="check the file.",
-        ) from None
+    # with pre_buffer, the whole file would be in memory
+    with (
+        readable("parquet", str(source)),
+        pq.ParquetFile(source, pre_buffer=False, buffer_size=CHUNK_BYTES) as file,
+    ):
+        _columns(file.schema_arrow.names, schema, keep, str(source), result)
+        wanted = [*dict.fromkeys([*schema.names, *keep])]
+        for batch in file.iter_batches(_batch(len(wanted)), columns=wanted):
+            # kept columns keep their Arrow type: pandas' type would depend on the batch
+            kept = batch.select(list(keep)).to_pandas(types_mapper=pd.ArrowDtype)
+            yield batch.to_pandas(), kept
 
 
 class _Write(Protocol):
@@ -328,5 +261,5 @@ def _to_parquet(file: IO[bytes], keep: Sequence[str]) -> Iterator[_Write]:
             writer.close()
 
 
-_READERS = {"csv": _csv, "parquet": _parquet}
-_WRITERS = {"csv": _to_csv, "parquet": _to_parquet}
+_READERS = {"text": _text, "parquet": _parquet}
+_WRITERS = {"text": _to_csv, "parquet": _to_parquet}

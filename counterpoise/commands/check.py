@@ -1,30 +1,38 @@
-"""Find every mistake in params.yaml without touching a result.
+"""Find every mistake in params.yaml and its tables without touching a result.
 
 DVC deletes a stage's outputs before it runs the stage. A mistake that only the stage finds
 therefore costs a `dvc checkout`. This command looks first: at the structure of params.yaml, at
 every sampler and model with its parameters, and at every table that is on this machine, including
-its split. It downloads nothing.
+its split. It downloads nothing. It shows how each column of your own tables is read.
 
-The stage `check` runs the same checks at the start of `dvc repro`.
+The exit status is 0 without a mistake and 1 with one. The stage `check` runs the same checks at the
+start of `dvc repro`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from typing import Any
 
 from counterpoise.core import config, paths
 from counterpoise.core.config import AUTO, NONE, Params
 from counterpoise.core.errors import CounterpoiseError
 
+MAX_COLUMNS = 60
+"""Columns of a table that are shown."""
 
-def passes(params: Params) -> bool:
+
+def passes(params: Params, *, as_json: bool = False) -> bool:
     """Print every mistake in the parameters to standard error, or a summary to standard output.
 
     Parameters
     ----------
     params : Params
         Parameters of the right structure.
+    as_json : bool
+        Whether to print JSON to standard output instead.
 
     Returns
     -------
@@ -32,24 +40,23 @@ def passes(params: Params) -> bool:
         Whether there is no mistake. A missing baseline or device is a warning, not a mistake.
     """
     from counterpoise.commands import validation
-    from counterpoise.engine import devices
 
-    mistakes = list(validation.problems(params))
-    for mistake in mistakes:
+    readings: dict[str, dict[str, Any]] = {}
+    errors = list(validation.problems(params, readings))
+    warnings = list(_warnings(params))
+    if as_json:
+        print(json.dumps(_content(errors, warnings, readings), indent=2, ensure_ascii=False))
+        return not errors
+    for name, facts in readings.items():
+        print(_reading(name, facts, whole=params.datasets[name].source is None))
+    for mistake in errors:
         print(f"\nerror: {mistake}", file=sys.stderr)
-    if mistakes:
-        errors = "1 error" if len(mistakes) == 1 else f"{len(mistakes)} errors"
-        print(f"\n{errors} found; no results were changed.", file=sys.stderr)
+    if errors:
+        count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+        print(f"\n{count} found; no results were changed.", file=sys.stderr)
         return False
-    if NONE not in params.strategies:
-        print(
-            f"warning: there is no strategy {NONE!r}, so there is no baseline to compare the others"
-            " with"
-        )
-    for lacking in validation.missing_devices(params):
-        print(f"\nwarning: {lacking}\nOn this machine, its fits fail.\n", file=sys.stderr)
-    if any(model.device == AUTO for model in params.models.values()):
-        print(f"device: {AUTO} is {devices.resolved(AUTO)} on this machine")
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     print(
         f"{paths.PARAMS}: OK, {len(params.datasets)} datasets x {len(params.cells)} combinations of"
         f" {len(params.strategies)} strategies and {len(params.models)} models"
@@ -57,19 +64,111 @@ def passes(params: Params) -> bool:
     return True
 
 
-def refuse(error: CounterpoiseError) -> int:
+def _warnings(params: Params) -> list[str]:
+    from counterpoise.commands import validation
+    from counterpoise.engine import devices
+
+    found = []
+    if NONE not in params.strategies:
+        found.append(f"there is no strategy {NONE!r}, so there is no baseline to compare with")
+    found += [
+        f"{lacking}\nFitted on this machine, its combinations fail."
+        for lacking in validation.missing_devices(params)
+    ]
+    if any(model.device == AUTO for model in params.models.values()):
+        found.append(f"device: {AUTO} is {devices.resolved(AUTO)} on this machine")
+    return found
+
+
+def _content(
+    errors: list[CounterpoiseError], warnings: list[str], readings: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    parts = ("what", "where", "expected", "found", "todo")
+    shown = ("layout", "rows", "positives", "columns", "labels", "notices", "missing_file")
+    return {
+        "errors": [{part: getattr(error, part) for part in parts} for error in errors],
+        "warnings": warnings,
+        "datasets": {
+            name: {key: facts[key] for key in shown if key in facts}
+            for name, facts in readings.items()
+        },
+    }
+
+
+def _reading(name: str, facts: dict[str, Any], *, whole: bool) -> str:
+    """How a table was read, with a line for each column where it is the user's own."""
+    if "missing_file" in facts:
+        return (
+            f"{name}: {facts['missing_file']} is not on this machine yet, so its table was not"
+            " looked at"
+        )
+    lines = [
+        f"{name}: {facts['layout']}; {facts['rows']:,} rows, {facts['positives']:,} positive"
+        f" ({facts['target']} = {facts['positive']}), {facts['features']} features"
+    ]
+    if whole:
+        lines += column_lines(facts["columns"])
+    lines += [f"  note: {notice}" for notice in facts["notices"]]
+    return "\n".join(lines)
+
+
+def column_lines(columns: list[dict[str, Any]]) -> list[str]:
+    """A table of how columns are read, as text.
+
+    Parameters
+    ----------
+    columns : list of dict
+        The fact `columns` of a table.
+
+    Returns
+    -------
+    list of str
+        A header and one line for each column, at most `MAX_COLUMNS`.
+    """
+    rows = [("column", "read as", "notation", "missing", "distinct", "example")]
+    for one in columns[:MAX_COLUMNS]:
+        if "distinct" not in one:
+            rows.append((one["name"], one["read_as"], "", "", "", ""))
+            continue
+        codes = ", ".join(map(repr, one["codes"]))
+        missing = f"{one['missing']:,}" + (f" ({codes})" if codes else "")
+        rows.append(
+            (
+                one["name"],
+                one["read_as"],
+                one["notation"],
+                missing if one["missing"] else "",
+                f"{one['distinct']:,}",
+                one["example"],
+            )
+        )
+    widths = [max(len(str(row[k])) for row in rows) for k in range(6)]
+    lines = [
+        "  " + "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    more = len(columns) - MAX_COLUMNS
+    return [line.rstrip() for line in lines] + ([f"  and {more} more columns"] if more > 0 else [])
+
+
+def refuse(error: CounterpoiseError, *, as_json: bool = False) -> int:
     """Print the mistake for which params.yaml cannot be read as a whole.
 
     Parameters
     ----------
     error : CounterpoiseError
+    as_json : bool
+        Whether to print JSON to standard output instead.
 
     Returns
     -------
     int
         The exit status, 1.
     """
-    print(f"\nerror: {error}\n\nNo results were changed.", file=sys.stderr)
+    if as_json:
+        print(json.dumps(_content([error], [], {}), indent=2, ensure_ascii=False))
+    else:
+        print(f"\nerror: {error}\n\nNo results were changed.", file=sys.stderr)
     return 1
 
 
@@ -86,8 +185,9 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.parse_args()
+    parser.add_argument("--json", action="store_true", help="print errors and readings as JSON")
+    arguments = parser.parse_args()
     try:
-        return 0 if passes(config.load()) else 1
+        return 0 if passes(config.load(), as_json=arguments.json) else 1
     except CounterpoiseError as error:
-        return refuse(error)
+        return refuse(error, as_json=arguments.json)

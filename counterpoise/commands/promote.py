@@ -67,7 +67,7 @@ def identity_of(made: RunManifest, cell: tuple[str, str], table: str, split: str
     return Identity(
         made.dataset,
         str(entry.target),
-        str(entry.positive),
+        ", ".join(map(str, entry.positive)),
         strategy,
         model,
         used,
@@ -136,6 +136,7 @@ def promote(
         files.read_csv(folder / "decisions.csv"),
     )
     cell = chosen(board, name, strategy, model)
+    facts = files.read_json(paths.facts(name))
     shown = CardFacts.of(board, decisions, files.read_json(folder / "dataset.json"), cell, rule)
     table = tables.read(paths.table(name))
     evidence = Evidence.read(name, cell, table, float(shown.board["average_precision"]))
@@ -151,7 +152,7 @@ def promote(
         print(outcome.message)
         if not (outcome.wins or replace):
             return f"{name}: the champion stays; nothing is registered"
-        champion = make(made.params, identity, table, evidence, matrix, rule)
+        champion = make(made.params, identity, table, evidence, matrix, facts["schema"], rule)
         with tempfile.TemporaryDirectory(prefix="counterpoise-") as place:
             bundle = Path(place) / "bundle"
             champion.champion.save(bundle)
@@ -212,15 +213,13 @@ def example(champion: Champion, table: Table) -> pd.DataFrame:
         At most `EXAMPLE_ROWS` rows under the column names of the champion's schema; categories are
         texts.
     """
-    from counterpoise.data.tables import COST, frame_of
+    import numpy as np
 
-    frame = frame_of(table.X[:EXAMPLE_ROWS], table.features, table.categories)
+    frame = champion.schema.frame(table, np.arange(min(EXAMPLE_ROWS, len(table))))
     # the model's signature in MLflow has strings where the table has categories
     for name in champion.schema.texts:
         frame[name] = frame[name].astype(object)
-    for name in champion.schema.amounts:
-        frame[name] = table.roles[COST + name][:EXAMPLE_ROWS]
-    return frame[list(champion.schema.names)]
+    return frame
 
 
 def metrics(shown: CardFacts, rule: RuleName, outcome: ContestResult) -> dict[str, float]:

@@ -70,7 +70,7 @@ def main() -> int:
     result = score_file(champion, arguments.input, arguments.output, arguments.keep)
     if result.left_out:
         print(f"left out: {', '.join(result.left_out)}", file=sys.stderr)
-    for message in result.noted.told:
+    for message in result.notes.messages:
         print(f"warning: {message}", file=sys.stderr)
     print(
         f"{arguments.output}: {result.rows:,} rows scored by {champion.identity.cell} of"

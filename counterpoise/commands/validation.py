@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from counterpoise.core import config, paths
 from counterpoise.core.config import Params
-from counterpoise.core.errors import ConfigurationError, CounterpoiseError, DeviceError
+from counterpoise.core.errors import ConfigurationError, CounterpoiseError, DeviceError, TableErrors
 from counterpoise.data import sources, splitters
 from counterpoise.data.checks import all_checks
 from counterpoise.data.datasets import fetch
@@ -17,14 +18,15 @@ from counterpoise.models import registry as models
 from counterpoise.samplers import registry as samplers
 
 
-def problems(params: Params) -> Iterator[CounterpoiseError]:
+def problems(params: Params, readings: dict[str, dict[str, Any]]) -> Iterator[CounterpoiseError]:
     """Find the mistakes in parameters of the right structure.
-
-    A dataset whose bytes are not on this machine is named on standard output; its table is skipped.
 
     Parameters
     ----------
     params : Params
+    readings : dict of str to dict
+        Gets the facts of each table that was read, by dataset; {} where the bytes are not on this
+        machine, so that the table was skipped.
 
     Yields
     ------
@@ -46,10 +48,7 @@ def problems(params: Params) -> Iterator[CounterpoiseError]:
     if all((model.model or key) in models.MODELS for key, model in params.models.items()):
         yield from _budgets(params)
     for name in params.datasets:
-        try:
-            _dataset(params, name)
-        except CounterpoiseError as error:
-            yield error
+        yield from dataset_problems(params, name, readings)
 
 
 def _budgets(params: Params) -> Iterator[ConfigurationError]:
@@ -97,7 +96,32 @@ def missing_devices(params: Params) -> Iterator[DeviceError]:
             yield lacking
 
 
-def _dataset(params: Params, name: str) -> None:
+def dataset_problems(
+    params: Params, name: str, readings: dict[str, dict[str, Any]]
+) -> Iterator[CounterpoiseError]:
+    """Find the mistakes of one dataset's entry, and of its table where its bytes are here.
+
+    Parameters
+    ----------
+    params : Params
+    name : str
+        The dataset's key.
+    readings : dict of str to dict
+        As in `problems`.
+
+    Yields
+    ------
+    CounterpoiseError
+    """
+    try:
+        _dataset(params, name, readings)
+    except TableErrors as several:
+        yield from several.errors
+    except CounterpoiseError as error:
+        yield error
+
+
+def _dataset(params: Params, name: str, readings: dict[str, dict[str, Any]]) -> None:
     """Check one dataset's entry, and its table and split where the bytes are on this machine.
 
     Raises
@@ -112,8 +136,8 @@ def _dataset(params: Params, name: str) -> None:
             "A dataset's `path` names no file.",
             where=f"{where}.path",
             expected=(
-                "a .csv or .parquet file of your own, or the dataset's card where `source` names"
-                " the origin of the bytes"
+                "a table of your own, or the dataset's card where `source` names the origin of the"
+                " bytes"
             ),
             found=entry.path,
             todo="correct the path; a colleague's file comes with `dvc pull`.",
@@ -132,9 +156,9 @@ def _dataset(params: Params, name: str) -> None:
     if isinstance(scheme, config.Prequential) and scheme.leave_known_out and entry.group is None:
         raise splitters.needs("prequential", "group", name)
     try:
-        table, _ = fetch(name, entry, download=False)
+        table, readings[name] = fetch(name, entry, download=False)
     except sources.NotHere as missing:
-        print(f"{name}: {missing} is not on this machine yet, so its table was not checked")
+        readings[name] = {"missing_file": str(missing)}
         return
     parts = splitters.split(table, params.split_of(name), params.seed, name)
     costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")

@@ -4,6 +4,7 @@
      |-- ConfigurationError   the settings ask for something that does not exist or is invalid
      |-- SourceError          a dataset's bytes cannot be obtained, or have another checksum
      |-- TableError           the bytes are no table that can be learned from
+     |    +-- TableErrors     several mistakes of one table
      |-- SplitError           the table cannot be split by its scheme
      |-- ResultError          a result of an earlier stage is missing or does not fit
      |-- StorageError         a result cannot be written, or a store cannot be reached
@@ -21,7 +22,7 @@ import difflib
 import errno
 import functools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from counterpoise import INTERRUPTED
@@ -84,6 +85,41 @@ class SourceError(CounterpoiseError):
 
 class TableError(CounterpoiseError):
     """The bytes are no table that can be learned from."""
+
+
+class TableErrors(TableError):
+    """Several mistakes of one table.
+
+    Parameters
+    ----------
+    errors : sequence of TableError
+
+    Attributes
+    ----------
+    errors : tuple of TableError
+    """
+
+    def __init__(self, errors: Sequence[TableError]) -> None:
+        super().__init__(f"The table has {len(errors)} mistakes.")
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n\n".join([self.what, *map(str, self.errors)])
+
+    @staticmethod
+    def raise_from(errors: Sequence[TableError]) -> None:
+        """Raise the errors, a single one as it is; do nothing where there is none.
+
+        Parameters
+        ----------
+        errors : sequence of TableError
+
+        Raises
+        ------
+        TableError
+        """
+        if errors:
+            raise errors[0] if len(errors) == 1 else TableErrors(errors)
 
 
 class SplitError(CounterpoiseError):

@@ -8,11 +8,13 @@ params.yaml has.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 
 class InvalidYaml(Exception):
@@ -67,17 +69,56 @@ def load(text: str) -> Any:
         raise InvalidYaml(f"a value does not fit its type: {error}") from None
 
 
+def line_of(text: str, place: Sequence[object]) -> int | None:
+    """The line of a key of a document.
+
+    Parameters
+    ----------
+    text : str
+        A valid document.
+    place : sequence
+        Keys of mappings and positions in lists from the document down, such as
+        ("datasets", "mine", "drop", 0).
+
+    Returns
+    -------
+    int or None
+        From 1; that of the last key that the document has, None where it lacks the first.
+
+    Examples
+    --------
+    >>> line_of("a: 1\\nb:\\n  c: 2\\n", ("b", "c"))
+    3
+    """
+    node = YAML().compose(text)
+    line = None
+    for key in place:
+        if isinstance(node, MappingNode):
+            found = [pair for pair in node.value if str(pair[0].value) == str(key)]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
 def _place(error: YAMLError) -> str | None:
     mark = getattr(error, "problem_mark", None)
     return f"line {mark.line + 1}, column {mark.column + 1}" if mark else None
 
 
-def dump(content: Any) -> str:
+def dump(content: Any, *, short: bool = False) -> str:
     """Write mappings, lists and scalars as one document, in their order.
 
     Parameters
     ----------
     content : object
+    short : bool
+        Whether lists and mappings of scalars stand in one line.
 
     Returns
     -------
@@ -86,7 +127,49 @@ def dump(content: Any) -> str:
         around no others.
     """
     yaml = YAML()
-    yaml.default_flow_style = False
+    yaml.default_flow_style = None if short else False
+    yaml.width = 120 if short else yaml.width
     stream = io.StringIO()
     yaml.dump(content, stream)
     return stream.getvalue()
+
+
+def with_entry(text: str, section: str, key: str, entry: Any) -> str:
+    """Add an entry to a section of a document, whose other lines stay as they are.
+
+    Parameters
+    ----------
+    text : str
+        A valid document.
+    section : str
+        A key of the document with a mapping in block style.
+    key : str
+        The new key.
+    entry : object
+
+    Returns
+    -------
+    str
+        The document with the entry at the end of the section.
+
+    Examples
+    --------
+    >>> print(with_entry("a: # one\n  b: 1\nc: 2\n", "a", "d", {"e": [1]}), end="")
+    a: # one
+      b: 1
+      d:
+        e: [1]
+    c: 2
+    """
+    node = YAML().compose(text)
+    value = next(pair[1] for pair in node.value if pair[0].value == section)
+    last = value.value[-1]
+    indent = last[0].start_mark.column
+    lines = text.splitlines(keepends=True)
+    at = last[1].end_mark.line + (last[1].end_mark.column > 0)
+    while at > 0 and not lines[at - 1].strip():
+        at -= 1
+    entry_lines = dump({key: entry}, short=True).splitlines(keepends=True)
+    block = "".join(" " * indent + line for line in entry_lines)
+    before = "".join(lines[:at])
+    return before + ("" if before.endswith("\n") else "\n") + block + "".join(lines[at:])

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from counterpoise.core.config import Dataset
 from counterpoise.core.errors import TableError
-from counterpoise.data import column_types, readers, sources, tables
+from counterpoise.data import sources
+from counterpoise.data.reading import files, table
+from counterpoise.data.reading.files import Options, RawTable
+from counterpoise.data.reading.layout import Given
+from counterpoise.data.reading.table import Reading
 
 
-def fetch(
-    name: str, entry: Dataset, *, download: bool = True
-) -> tuple[tables.Table, dict[str, Any]]:
+def fetch(name: str, entry: Dataset, *, download: bool = True) -> Reading:
     """Obtain a dataset's bytes and make the typed table of them.
 
     Parameters
@@ -27,9 +28,7 @@ def fetch(
 
     Returns
     -------
-    table : Table
-    facts : dict
-        See `column_types.typed`.
+    Reading
 
     Raises
     ------
@@ -41,44 +40,95 @@ def fetch(
         When they are no table that can be learned from.
     """
     where = entry.path if entry.source is None else f"the table of datasets.{name}"
-    return column_types.typed(_raw(name, entry, download), entry, where)
+    raw = read_raw(name, entry, download=download)
+    reading = table.typed(raw.frame, entry, where)
+    return reading._replace(facts={**reading.facts, "layout": raw.described})
 
 
-def _raw(name: str, entry: Dataset, download: bool) -> pd.DataFrame:
+def read_raw(name: str, entry: Dataset, *, download: bool = True) -> RawTable:
+    """Read a dataset's file or files as they are.
+
+    Parameters
+    ----------
+    name, entry, download
+        As in `fetch`.
+
+    Returns
+    -------
+    RawTable
+
+    Raises
+    ------
+    NotHere, SourceError, TableError
+        As in `fetch`.
+    """
     source = entry.source
+    options = options_of(entry)
     if source is None:
-        return readers.read(Path(entry.path), _kind(entry.path), where=entry.path)
+        return read_file(entry.path, options)
     if source.bundled is not None:
-        return readers.digits()
+        return RawTable(files.digits(), "bundled with scikit-learn")
+    kind = "text" if source.format == "csv" else source.format
     pieces = []
     for file in source.files:
         place = sources.unpacked(sources.locate(file, name, download=download), file)
         # an unpacked file is read in place, so that a large one is not held in memory as bytes
         plain = isinstance(place, Path) and not sources.gzipped(place)
         content = place if plain and isinstance(place, Path) else sources.read_bytes(place)
-        pieces.append(
-            readers.read(
-                content, source.format, where=file.name, columns=source.columns, cut=source.cut
-            )
-        )
-    return pd.concat(pieces, ignore_index=True) if len(pieces) > 1 else pieces[0]
+        pieces.append(files.read(content, kind, options, file.name))
+    frames = [piece.frame for piece in pieces]
+    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    return RawTable(frame, pieces[0].described)
 
 
-def _kind(path: str) -> str:
-    suffix = Path(path).suffix.lower()
-    kinds = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
-    if suffix not in kinds or not Path(path).is_file():
+def read_file(path: str, options: Options) -> RawTable:
+    """Read a table of the user's own.
+
+    Parameters
+    ----------
+    path : str
+    options : Options
+
+    Returns
+    -------
+    RawTable
+
+    Raises
+    ------
+    TableError
+        When there is no such file, or it is no table.
+    """
+    place = Path(path)
+    if not place.is_file():
         raise TableError(
             "There is no table at this path.",
             where=path,
-            expected="a .csv or .parquet file",
-            found=(
-                "a folder"
-                if Path(path).is_dir()
-                else f"a file ending in {suffix!r}"
-                if Path(path).exists()
-                else "no such file"
-            ),
-            todo="correct `path` in params.yaml; a colleague's file comes with `dvc pull`.",
+            expected="a file",
+            found="a folder" if place.is_dir() else "no such file",
+            todo="correct the path; a colleague's file comes with `dvc pull`.",
         )
-    return kinds[suffix]
+    return files.read(place, files.kind_of(path, path), options, path)
+
+
+def options_of(entry: Dataset) -> Options:
+    """What a dataset's entry says of its file.
+
+    Parameters
+    ----------
+    entry : Dataset
+
+    Returns
+    -------
+    Options
+    """
+    source = entry.source
+    names = entry.names or (() if source is None else source.columns or ())
+    header = entry.header if entry.header is not None else (False if names else None)
+    expected = (entry.target, *entry.drop, *entry.categorical, *entry.columns)
+    return Options(
+        Given(entry.encoding, entry.separator, header, tuple(map(str, names))),
+        sheet=entry.sheet,
+        database=entry.database,
+        cut=source is not None and source.cut,
+        columns=() if names or header is False else tuple(map(str, expected)),
+    )

@@ -20,6 +20,10 @@ GATHERED_ROWS = 2**16
 """Number of rows that are read at a time to fit an encoder."""
 
 
+MAX_INDICATORS = 50
+"""Indicators of one category: the most frequent labels have their own, all others one together."""
+
+
 class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Impute, scale and encode features, each only where the model or sampler needs it.
 
@@ -35,8 +39,9 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     cardinalities : tuple of int, length p
         For each feature the number of its categories, 0 for a number.
     categories : {"indicators", "codes"}
-        One column for each label, all 0 where the value is missing. Or one column of codes, for a
-        model or sampler that handles categories itself.
+        One column for each label, all 0 where the value is missing; of a category with more than
+        `MAX_INDICATORS` labels, one for each of the most frequent and one for all others. Or one
+        column of codes, for a model or sampler that handles categories itself.
     impute : bool
         Replace a missing number by the median. A model that takes missing values does not need it.
     scale : bool or "power"
@@ -53,6 +58,9 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         For each number, then for each category, the value that replaces a missing one.
     mean_, deviation_ : ndarray of shape (numbers,)
         Mean and standard deviation of each number; the latter is 1 for a constant.
+    kept_ : dict of int to ndarray of int64
+        For each category with many labels, by its position, the codes that have an indicator of
+        their own, the most frequent first.
     power_ : PowerTransformer
         With `scale="power"`, where there are numbers.
     """
@@ -109,12 +117,21 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             filled = np.empty((len(X) if rows is None else len(rows), numbers), X.dtype, order="F")
             self._fill_numbers(filled, X, rows)
             self._fit_scale(self.power_.fit_transform(filled), 0)
-        if self.impute_categories:
-            for first, columns in _gathered(X, self.categorical, rows):
-                for at, column in enumerate(columns, numbers + first):
-                    known = column[~np.isnan(column)].astype(np.int64)
-                    self.fill_[at] = np.bincount(known, minlength=1).argmax()
+        self.kept_ = {}
+        for first, columns in _gathered(X, self.categorical, rows):
+            for at, column in enumerate(columns, first):
+                k = int(self.categorical[at])
+                known = column[~np.isnan(column)].astype(np.int64)
+                counts = np.bincount(known, minlength=self.cardinalities[k])
+                if self.impute_categories:
+                    self.fill_[numbers + at] = counts.argmax()
+                if self.cardinalities[k] > MAX_INDICATORS:
+                    self.kept_[k] = np.argsort(-counts, kind="stable")[: MAX_INDICATORS - 1]
         return self
+
+    def _widths(self) -> list[int]:
+        """The number of indicators of each category."""
+        return [min(self.cardinalities[k], MAX_INDICATORS) for k in self.categorical]
 
     def _fit_scale(self, numbers: Matrix, first: int) -> None:
         """Mean and deviation of some numbers, the first of which has the position `first`."""
@@ -166,15 +183,19 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if self.categories == "codes":
                 Z[:, at] = column
             else:
-                stop = start + self.cardinalities[k]
-                self._indicate(Z[:, start:stop], column)
+                stop = start + min(self.cardinalities[k], MAX_INDICATORS)
+                self._indicate(Z[:, start:stop], column, int(k))
                 start = stop
         return Z
 
-    def _indicate(self, Z: Matrix, codes: Matrix) -> None:
-        """Write the indicators of one category into `Z`."""
-        for code in range(Z.shape[1]):
-            Z[:, code] = (codes == code) * Z.dtype.type(self.indicator)
+    def _indicate(self, Z: Matrix, codes: Matrix, k: int) -> None:
+        """Write the indicators of one category into `Z`; the last one may stand for the others."""
+        own = self.kept_.get(k, np.arange(Z.shape[1]))
+        for at, code in enumerate(own):
+            Z[:, at] = (codes == code) * Z.dtype.type(self.indicator)
+        if k in self.kept_:
+            others = ~np.isnan(codes) & ~np.isin(codes, own)
+            Z[:, len(own)] = others * Z.dtype.type(self.indicator)
 
     def indicators_of(self, codes: Matrix) -> Matrix:
         """Replace codes of categories by indicators.
@@ -189,11 +210,11 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n, columns)
         """
         start = len(self.numeric)
-        Z = np.empty((len(codes), start + sum(self.cardinalities)), codes.dtype, order="F")
+        Z = np.empty((len(codes), start + sum(self._widths())), codes.dtype, order="F")
         Z[:, :start] = codes[:, :start]
         for at, k in enumerate(self.categorical, start):
-            stop = start + self.cardinalities[k]
-            self._indicate(Z[:, start:stop], codes[:, at])
+            stop = start + min(self.cardinalities[k], MAX_INDICATORS)
+            self._indicate(Z[:, start:stop], codes[:, at], int(k))
             start = stop
         return Z
 
@@ -207,7 +228,8 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n, p)
-            A category is the rounded code, or the label with the largest indicator.
+            A category is the rounded code, or the label with the largest indicator; the indicator
+            of all other labels leads back to the first of them.
         """
         X = np.empty((len(Z), len(self.cardinalities)), Z.dtype)
         at = len(self.numeric)
@@ -219,9 +241,15 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             numbers = self.power_.inverse_transform(numbers)
         X[:, self.numeric] = numbers
         for k in self.categorical:
-            width = 1 if self.categories == "codes" else self.cardinalities[k]
+            is_code = self.categories == "codes"
+            width = 1 if is_code else min(self.cardinalities[k], MAX_INDICATORS)
             some = Z[:, at : at + width]
-            X[:, k] = np.rint(some[:, 0]) if self.categories == "codes" else some.argmax(axis=1)
+            code = np.rint(some[:, 0]) if is_code else some.argmax(axis=1)
+            if not is_code and k in self.kept_:
+                # the indicator of all other labels leads back to one of them
+                rest = np.setdiff1d(np.arange(self.cardinalities[k]), self.kept_[k])
+                code = np.append(self.kept_[k], rest[0])[code]
+            X[:, k] = code
             at += width
         return X
 
@@ -258,7 +286,7 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         if self.categories == "codes":
             return [False] * len(self.numeric) + [True] * len(self.categorical)
-        return [False] * (len(self.numeric) + sum(self.cardinalities))
+        return [False] * (len(self.numeric) + sum(self._widths()))
 
 
 def _gathered(X: Matrix, columns: Index, rows: Index | None) -> Iterator[tuple[int, Matrix]]:

@@ -28,6 +28,12 @@ COST = "cost:"
 """The prefix of the role of a column that a cost is computed from; the column's name follows."""
 
 
+DATE = "date:"
+"""The prefix of the role of a column of dates that features are made of: its moments, as
+nanoseconds since 1970.
+"""
+
+
 @dataclass(frozen=True)
 class Table:
     """One dataset in memory.
@@ -43,8 +49,8 @@ class Table:
     categories : dict of str to tuple of str
         The labels of each categorical feature, sorted; a boolean is a category of two labels.
     roles : dict of str to ndarray of shape (n,)
-        `time`, `group` and `weight`, where the dataset declares them, and a column for each that
-        its costs name. A column of costs may be a feature as well.
+        `time` and `group`, where the dataset declares them, a column for each that its costs name,
+        and one for each date that features are made of. A column of costs may be a feature as well.
     """
 
     features: tuple[str, ...]

@@ -17,6 +17,11 @@ TITLES = {
     "nearly_constant": "Nearly constant columns",
     "sentinel": "A number that may mean missing",
     "time_order": "Tested on the past",
+    "groups": "Groups in training and test rows",
+    "validation": "Validation rows of one class",
+    "many_labels": "Very many labels",
+    "late_date": "Dates after the row's time",
+    "flags": "Values that are always positive",
     "label_noise": "Labels in doubt",
 }
 """Title of a finding, by the kind of check."""

@@ -756,6 +756,7 @@ def split_sentence(split: Mapping[str, Any], folds: int) -> str:
 
 
 FACTS = {
+    "layout": "file",
     "rows": "rows",
     "positives": "positive rows",
     "prevalence": "prevalence",
@@ -797,6 +798,10 @@ def fact_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         "grouped_folds",
         "grouped_by",
         "axes",
+        "columns",
+        "labels",
+        "notices",
+        "schema",
     }
     names = [
         *(name for name in FACTS if name in facts),

@@ -51,7 +51,7 @@ class Served:
             scored = self.champion.score(model_input, WHERE, notes)
         except CounterpoiseError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
-        for message in notes.told:
+        for message in notes.messages:
             logging.getLogger("counterpoise").warning("%s", message)
         return pd.DataFrame(
             {"probability": scored.probability, "decision": scored.decision.astype("int64")}

@@ -24,8 +24,9 @@ from counterpoise.core import config, paths, yaml12
 from counterpoise.core.config import Prequential
 from counterpoise.core.errors import ConfigurationError, SplitError, TableError
 from counterpoise.core.paths import REPOSITORY
-from counterpoise.data import column_types, splitters, tables
 from counterpoise.data import folds as splits
+from counterpoise.data import splitters, tables
+from counterpoise.data.reading.table import typed
 from counterpoise.data.tables import Table
 from tests.conftest import Stage
 
@@ -482,7 +483,7 @@ def test_no_payment_has_no_card_precision() -> None:
 
 
 def test_the_benchmark_runs_on_a_small_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = column_types.typed(simulator.simulate(SMALL), benchmark.ENTRY, "here")[0]
+    table = typed(simulator.simulate(SMALL), benchmark.ENTRY, "here").table
     rows = [
         row
         for row in benchmark.ROWS

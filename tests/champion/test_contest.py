@@ -26,7 +26,7 @@ from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.making import prove
 from counterpoise.champion.refit import Seeds, refit, split_validation
 from counterpoise.champion.rules import Rule
-from counterpoise.champion.schema import Column, Schema, ScoringNotes
+from counterpoise.champion.schema import Schema, ScoringNotes
 from counterpoise.champion.selection import chosen
 from counterpoise.commands import promote
 from counterpoise.core import config, files, paths
@@ -35,6 +35,7 @@ from counterpoise.core.errors import NotApplicable, ResultError, TableError, gua
 from counterpoise.core.seeds import seed_for
 from counterpoise.data import folds as splits
 from counterpoise.data import tables
+from counterpoise.data.reading.columns import Column
 from counterpoise.data.tables import COST, Table
 from counterpoise.evaluation import corrections, costs, levels
 from counterpoise.evaluation.calibrator import Calibrator, recalibrated
@@ -43,7 +44,15 @@ from counterpoise.evaluation.fold_scores import fold_scores, recalibrate
 from counterpoise.models.registry import MODELS
 from counterpoise.tracking import manifest, registry, store
 from tests.conftest import TABLES, mixed_table, numeric_table
-from tests.helpers.champions import ENTRY, PARAMS, REFUSED, outside, raw_rows, small, standing_in
+from tests.helpers.champions import (
+    PARAMS,
+    REFUSED,
+    outside,
+    raw_rows,
+    schema_of,
+    small,
+    standing_in,
+)
 from tests.helpers.computed import computed
 
 with warnings.catch_warnings():
@@ -235,7 +244,7 @@ def test_a_label_is_known_however_it_is_written() -> None:
     ]
     assert [number.code_of(t) for t in ("1", "01", "1.0", "10", "2", "3", "1_0", "x")] == [
         0,
-        0,
+        -1,
         0,
         1,
         2,
@@ -247,7 +256,7 @@ def test_a_label_is_known_however_it_is_written() -> None:
 
 
 def test_rows_of_any_type_give_the_numbers_of_the_typed_table() -> None:
-    schema = Schema.of(table := mixed_table(), ENTRY)
+    schema = schema_of(table := mixed_table())
     frame = tables.frame_of(table.X, table.features, table.categories)
     texts = frame.astype(object).where(frame.notna(), None)
     for rows in (frame, texts, texts[texts.columns[::-1]], frame.convert_dtypes()):
@@ -273,7 +282,7 @@ def test_rows_of_any_type_give_the_numbers_of_the_typed_table() -> None:
     ],
 )
 def test_the_error_names_column_and_row_of_a_wrong_value(value: Any, message: str) -> None:
-    schema = Schema.of(table := mixed_table(), ENTRY)
+    schema = schema_of(table := mixed_table())
     frame = tables.frame_of(table.X, table.features, table.categories).astype({"income": object})
     frame.loc[4, "income"] = value
     with pytest.raises(TableError, match=message) as caught:
@@ -292,12 +301,12 @@ def test_a_list_in_place_of_a_label_is_an_error() -> None:
         }
     )
     with pytest.raises(TableError, match="holds lists") as caught:
-        Schema.of(mixed_table(), ENTRY).rows(frame, "the request", ScoringNotes())
+        schema_of(mixed_table()).rows(frame, "the request", ScoringNotes())
     assert caught.value.where == "the request, column 'region', row 2"
 
 
 def test_unseen_labels_are_missing_and_counted_over_batches() -> None:
-    schema, notes = Schema.of(mixed_table(), ENTRY), ScoringNotes()
+    schema, notes = schema_of(mixed_table()), ScoringNotes()
     frame = pd.DataFrame(
         {
             "age": [1.0] * 4,
@@ -311,7 +320,7 @@ def test_unseen_labels_are_missing_and_counted_over_batches() -> None:
         X = schema.rows(frame, "here", notes).X
     np.testing.assert_array_equal(np.isnan(X[:, 1]), [True, False, True, True])
     assert notes.unseen == {"region": (4, "mars"), "active": (2, "maybe")}
-    assert "'mars'" in notes.told[0]
+    assert "'mars'" in notes.messages[0]
 
 
 # --------------------------------------------------------------- an evaluated cell and its champion
@@ -377,7 +386,7 @@ def test_the_same_procedure_on_a_folds_rows_scores_a_raw_csv_as_the_stages_did(
         base,
         identity=dataclasses.replace(base.identity, model=model),
         kind=params.models[model].model or model,
-        schema=Schema.of(table, params.dataset("mine")),
+        schema=Schema.of(files.read_json(paths.facts("mine"))["schema"]),
         encoder=made.trained.encoder,
         estimator=made.trained.estimator,
         calibrator=right,
@@ -516,8 +525,7 @@ def test_a_champion_of_another_table_is_compared_on_rows_that_are_new_to_it(plac
     old = np.arange(300)
     theirs = dataclasses.replace(table, X=table.X[old], y=table.y[old], roles={})
     champion = dataclasses.replace(
-        present_of(shown, theirs, table="other"),
-        schema=Schema.of(table, config.load().dataset("mine")),
+        present_of(shown, theirs, table="other"), schema=schema_of(table)
     )
     found = contest.judge("mine", "k", shown, table, champion, 1)
     assert "500 tested rows" in found.message

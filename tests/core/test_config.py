@@ -63,7 +63,8 @@ LOWER_CASE = (
 )
 SCHEMES = "the schemes are: grouped, holdout, prequential, stratified_kfold, temporal"
 DATASET = (
-    "path, target, positive, source, drop, categorical, time, group, weight, sentinels,"
+    "path, target, positive, negative, source, drop, categorical, time, group, columns, names,"
+    " separator, encoding, header, sheet, database, sentinels,"
     " data_checks, distributed, split, thresholds, costs"
 )
 ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
@@ -176,8 +177,9 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
         ),
         (
             "datasets.mine.positive",
-            [1],
-            "datasets.mine.positive: must be one label: a text, a number, true or false, found [1]",
+            [[1]],
+            "datasets.mine.positive.0: must be one label: a text, a number, true or false, found"
+            " [1]",
         ),
         ("datasets.mine.target", 1.5, f"datasets.mine.target: {QUOTES}, found 1.5"),
         ("datasets.mine.drop", ["a", False], f"datasets.mine.drop.1: {QUOTES}, found False"),
@@ -534,7 +536,7 @@ def test_a_label_is_read_as_dvc_reads_it(tmp_path: Path, written: str, read: str
     found = (
         from_text(tmp_path, text.replace("positive: 1\n", f"positive: {written}\n"))
         .datasets["mine"]
-        .positive
+        .positive[0]
     )
     assert (type(found), found) == (type(read), read)
 
@@ -619,4 +621,4 @@ def test_a_derived_seed_is_the_same_on_every_machine_and_another_for_every_name(
 def test_the_committed_parameters_are_valid() -> None:
     params = config.load(REPOSITORY / "params.yaml")
     assert config.NONE in params.strategies
-    assert params.datasets["mammography"].positive == "'1'"
+    assert params.datasets["mammography"].positive == ("'1'",)

@@ -140,4 +140,4 @@ def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(
     content["datasets"] = {"orders": content.pop("datasets.orders")}
     found = config.parse(content)
     assert found == requested
-    assert type(found.datasets["orders"].positive) is type(positive)
+    assert type(found.datasets["orders"].positive[0]) is type(positive)

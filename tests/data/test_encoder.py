@@ -98,3 +98,20 @@ def test_some_rows_of_a_table_are_encoded_as_if_they_were_alone() -> None:
     np.testing.assert_array_equal(
         among.transform(table.X, rows=rows), alone.transform(table.X[rows])
     )
+
+
+def test_many_labels_become_few_columns_and_lead_back_to_labels() -> None:
+    random = np.random.default_rng(0)
+    codes = np.minimum(random.geometric(0.02, 4000) - 1, 199).astype(float)
+    codes[::50] = np.nan
+    encoder = Encoder((200,)).fit(codes[:, None])
+    encoded = encoder.transform(codes[:, None])
+    assert encoded.shape == (4000, 50)
+    known = ~np.isnan(codes)
+    np.testing.assert_array_equal(encoded.sum(axis=1), known)
+    frequent = np.isin(codes, encoder.kept_[0])
+    np.testing.assert_array_equal(encoded[:, -1] == 1, known & ~frequent)
+    back = encoder.inverse_transform(encoded)[:, 0]
+    np.testing.assert_array_equal(back[frequent], codes[frequent])
+    # a label that was not there is one of the others
+    assert encoder.transform(np.array([[199.0]])).sum() == 1

@@ -233,7 +233,7 @@ def test_check_tells_before_any_work_and_touches_nothing(
     assert captured.err.count("warning: The device cuda") == 2
     assert "params.yaml: models.fast.device" in captured.err
     assert "The device cuda:1 is not there" in captured.err
-    assert "device: auto is cpu on this machine" in captured.out
+    assert "device: auto is cpu on this machine" in captured.err
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()} == before
 
 

@@ -117,7 +117,7 @@ def test_imports_are_found_wherever_they_stand() -> None:
 import counterpoise.core.files
 from counterpoise.core import paths
 from counterpoise.data import tables as t, folds
-import numpy.random, counterpoise.data.column_types as c
+import numpy.random, counterpoise.data.splitters as c
 
 def later():
     from counterpoise.engine.fit import fit
@@ -130,7 +130,7 @@ def later():
         "counterpoise.data",
         "counterpoise.data.tables",
         "counterpoise.data.folds",
-        "counterpoise.data.column_types",
+        "counterpoise.data.splitters",
         "counterpoise.engine.fit",
         "counterpoise.engine.fit.fit",
     }

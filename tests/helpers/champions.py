@@ -17,6 +17,7 @@ from counterpoise.champion.bundle import Champion, Identity, digests
 from counterpoise.champion.rules import Rule
 from counterpoise.champion.schema import Schema
 from counterpoise.core.config import Dataset
+from counterpoise.data.reading.columns import Column
 from counterpoise.data.tables import Table
 from counterpoise.engine.fit import FitJob, train
 from counterpoise.evaluation.calibrator import Calibrator
@@ -63,6 +64,21 @@ PARAMS: dict[str, Any] = {
 }
 REFUSED = ("none", "refused")
 """liblinear knows no elastic net, so that this cell has no result."""
+
+
+def schema_of(table: Table, amounts: Collection[str] = ()) -> Schema:
+    """The schema of a table that was made without a file."""
+
+    def column(name: str) -> Column:
+        labels = table.categories.get(name, ())
+        if not labels:
+            return Column(name, "number")
+        is_boolean = {label.lower() for label in labels} <= {"true", "false"}
+        return Column(name, "boolean" if is_boolean else "category", labels)
+
+    return Schema(
+        tuple(map(column, table.features)), tuple(Column(name, "number") for name in amounts)
+    )
 
 
 def raw_rows(rows: int = 800) -> pd.DataFrame:
@@ -123,7 +139,7 @@ def champion_of(
     )
     return Champion(
         identity,
-        Schema.of(table, ENTRY, amounts),
+        schema_of(table, amounts),
         kind,
         trained.encoder,
         trained.estimator,

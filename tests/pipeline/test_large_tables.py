@@ -25,9 +25,10 @@ from counterpoise.core.errors import CounterpoiseError
 from counterpoise.core.outcome import OK
 from counterpoise.data import encoder as encoding
 from counterpoise.data import folds as splits
-from counterpoise.data import readers, splitters, tables
+from counterpoise.data import splitters, tables
 from counterpoise.data.encoder import Encoded
 from counterpoise.data.folds import Parts
+from counterpoise.data.reading import files as raw
 from counterpoise.data.row_groups import as_bytes, as_numbers, row_group_ids
 from counterpoise.data.tables import Table
 from counterpoise.engine import limits, resampling
@@ -59,47 +60,28 @@ def test_no_stage_holds_many_copies_of_the_table(tmp_path: Path) -> None:
     assert {stage: tables for stage, tables in held.items() if tables > MOST[stage]} == {}, held
 
 
-MIXED = pd.DataFrame(
-    {
-        "whole": np.arange(4000) % 9,
-        "number": np.linspace(0, 1, 4000),
-        "text at the end": ["1"] * 3500 + ["x"] * 500,
-        "number, then text": ["True"] * 3000 + ["5"] * 1000,
-        "flag": np.arange(4000) % 2 == 0,
-        "flag with gaps": [True, None, False, True] * 1000,
-        "empty, then numbers": [np.nan] * 2000 + [1.5] * 2000,
-        "empty, then text": [None] * 2000 + ["q"] * 2000,
-        "whole, then empty": [1] * 3000 + [None] * 1000,
-        "text": ["a", "b", None, "NA "] * 1000,
-        "end": np.arange(4000) % 5,
-    }
-)
-
-
-def test_a_csv_in_batches_is_the_same_as_in_one_piece(
+def test_a_text_table_in_batches_is_the_same_as_in_one_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "mixed.csv"
-    MIXED.to_csv(path, index=False)
-    whole = readers.read(path, "csv", where="mixed.csv")
-    monkeypatch.setattr(readers, "LARGE", 1)
-    monkeypatch.setattr(readers, "BATCH", 700)
-    pd.testing.assert_frame_equal(readers.read(path, "csv", where="mixed.csv"), whole)
+    frame = pd.DataFrame({"whole": np.arange(4000), "text": ["a", "b, c", None, "NA "] * 1000})
+    frame.to_csv(path, index=False)
+    whole = raw.read(path, "text", raw.Options(), "mixed.csv").frame
+    monkeypatch.setattr(raw, "BATCH_ROWS", 700)
+    pd.testing.assert_frame_equal(raw.read(path, "text", raw.Options(), "mixed.csv").frame, whole)
 
 
 @pytest.mark.parametrize("line", ["1,2,3\n", "1\n"])
-def test_a_bad_line_of_a_csv_in_batches_is_told_as_in_one_piece(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("rows", [700, 1_000_000])
+def test_a_bad_line_is_named_whatever_batch_it_is_in(
+    line: str, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, messages = tmp_path / "bad.csv", []
+    path = tmp_path / "bad.csv"
     path.write_text("a,b\n" + "1,2\n" * 2000 + line)
-    for size in (readers.LARGE, 1):
-        monkeypatch.setattr(readers, "LARGE", size)
-        monkeypatch.setattr(readers, "BATCH", 700)
-        with pytest.raises(CounterpoiseError, match="line 2002") as error:
-            readers.read(path, "csv", where="bad.csv")
-        messages.append(str(error.value))
-    assert messages[0] == messages[1]
+    monkeypatch.setattr(raw, "BATCH_ROWS", rows)
+    with pytest.raises(CounterpoiseError) as error:
+        raw.read(path, "text", raw.Options(), "bad.csv")
+    assert error.value.where == "bad.csv, line 2,002"
 
 
 def named(table: Table) -> Table:

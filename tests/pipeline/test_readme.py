@@ -18,8 +18,9 @@ import pytest
 
 from counterpoise.core import config, files, yaml12
 from counterpoise.core.paths import REPOSITORY
-from counterpoise.data import readers
+from counterpoise.data.reading import files as raw
 from tests.helpers.project import Project
+from tests.pipeline.test_pipeline import own_table
 
 README = (REPOSITORY / "README.md").read_text()
 COMMANDS = [
@@ -52,8 +53,8 @@ def test_no_command_stands_in_the_readme_untested() -> None:
         RUN,
         TESTS,
         "mlflow ui --backend-store-uri sqlite:///mlflow.db",
-        "dvc repro",
-        "python -m counterpoise check",
+        "python -m counterpoise add data/mine.csv --target churned",
+        "dvc repro track@mine",
         "COUNTERPOISE_MIRROR=/path/to/files dvc repro",
         # tests/services/test_remotes.py, test_team.py and tests/pipeline/test_merge.py
         "export COUNTERPOISE_STORE=/srv/counterpoise-store",
@@ -148,14 +149,14 @@ def test_the_ui_opens_on_the_runs(fresh: Project) -> None:
 
 
 def test_the_champion_of_the_first_command_scores_a_file(fresh: Project) -> None:
-    readers.digits().to_csv(fresh.folder / "new.csv", index=False)
+    raw.digits().to_csv(fresh.folder / "new.csv", index=False)
     for command in COMMANDS:
         if command.startswith(("python -m counterpoise promote", "python -m counterpoise score")):
             outcome = fresh.run(*shlex.split(command))
             assert outcome.status == 0, outcome.text
     scored = files.read_csv(fresh.folder / "scored.csv")
     assert list(scored.columns) == ["probability", "decision"]
-    assert (scored["decision"] == (readers.digits()["digit"] == 8)).mean() > 0.95
+    assert (scored["decision"] == (raw.digits()["digit"] == 8)).mean() > 0.95
 
 
 def test_check_passes_on_what_is_committed(fresh: Project) -> None:
@@ -200,10 +201,12 @@ def test_the_committed_results_come_from_the_committed_parameters() -> None:
         assert hashlib.md5((REPOSITORY / path).read_bytes()).hexdigest() == md5, path
 
 
-def test_the_readmes_eight_lines_are_a_valid_dataset() -> None:
-    text = re.search(r"```yaml\n(datasets:\n.*?)```", README, re.DOTALL)
-    assert text is not None
-    lines = [line for line in text[1].splitlines() if line.strip()]
-    assert len(lines) - 2 <= 8, "eight lines suffice"
-    entry = yaml12.load(text[1])["datasets"]["mine"]
-    assert config.Dataset.model_validate(entry).positive == "yes"
+def test_a_table_of_ones_own_takes_two_commands(fresh: Project) -> None:
+    add = next(command for command in COMMANDS if " add " in command)
+    own_table(400).to_csv(fresh.folder / "data" / "mine.csv", index=False)
+    outcome = fresh.run(sys.executable, *shlex.split(add)[1:], "--yes")
+    assert outcome.status == 0, outcome.text
+    entry = yaml12.load((fresh.folder / "params.yaml").read_text())["datasets"]["mine"]
+    assert (entry["target"], entry["positive"]) == ("churned", "yes")
+    outcome = fresh.dvc("repro", "audit@mine")
+    assert outcome.status == 0, outcome.text

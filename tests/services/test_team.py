@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from counterpoise.data import readers
+from counterpoise.data.reading import files as raw
 from tests.helpers.project import Outcome, Project
 from tests.helpers.servers import Sshd, sshd
 from tests.helpers.shared_results import STORE, fitted
@@ -355,7 +355,7 @@ def test_a_champion_that_one_promotes_is_used_by_the_other(
     ), promoted.text
     again = bob.command("promote", "digits", MLFLOW_TRACKING_URI=team.bob)
     assert again.status == 0 and "is the champion already" in again.text, again.text
-    readers.digits().to_csv(tmp_path / "new.csv", index=False)
+    raw.digits().to_csv(tmp_path / "new.csv", index=False)
     scored = bob.command(
         "score",
         "digits",
@@ -366,7 +366,7 @@ def test_a_champion_that_one_promotes_is_used_by_the_other(
     assert scored.status == 0, scored.text
     found = pd.read_csv(tmp_path / "scored.csv")
     assert list(found.columns) == ["probability", "decision"] and len(found) == 1797
-    eights = readers.digits()["digit"] == 8
+    eights = raw.digits()["digit"] == 8
     assert found.loc[eights, "probability"].mean() > 5 * found.loc[~eights, "probability"].mean()
     team.admin.hold_complete()
 

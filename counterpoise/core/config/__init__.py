@@ -8,7 +8,7 @@ check` asks both.
 from __future__ import annotations
 
 from counterpoise.core.config.costs import Cost, CostOf, Costs, Thresholds
-from counterpoise.core.config.datasets import Dataset, File, Rows, Source
+from counterpoise.core.config.datasets import ColumnOptions, Dataset, File, Rows, Source
 from counterpoise.core.config.loading import load, parse
 from counterpoise.core.config.models import AUTO, CPU, CUDA, Choices, Model, Range, Search
 from counterpoise.core.config.params import Params
@@ -30,6 +30,7 @@ __all__ = [
     "NONE",
     "AnySplit",
     "Choices",
+    "ColumnOptions",
     "Cost",
     "CostOf",
     "Costs",

@@ -63,10 +63,10 @@ def load(path: Path | None = None) -> Params:
                 " it)."
             ),
         ) from None
-    return parse(content, str(path))
+    return parse(content, str(path), text)
 
 
-def parse(content: Any, where: str = "params.yaml") -> Params:
+def parse(content: Any, where: str = "params.yaml", text: str = "") -> Params:
     """Check the content of params.yaml.
 
     Parameters
@@ -75,6 +75,8 @@ def parse(content: Any, where: str = "params.yaml") -> Params:
         The parsed YAML.
     where : str
         The name of the file in messages.
+    text : str
+        The text that it was parsed from, for the lines of mistakes.
 
     Returns
     -------
@@ -102,7 +104,7 @@ def parse(content: Any, where: str = "params.yaml") -> Params:
             + ("an error." if len(problems) == 1 else f"{len(problems)} errors."),
             where=where,
             found="\n".join(
-                f"{'' if k == 0 else ' ' * 12}{_message(problem)}"
+                f"{'' if k == 0 else ' ' * 12}{_line(problem, text)}{_message(problem)}"
                 for k, problem in enumerate(problems)
             ),
             todo=(
@@ -110,6 +112,15 @@ def parse(content: Any, where: str = "params.yaml") -> Params:
                 " looks for more errors, without touching any result."
             ),
         ) from None
+
+
+def _line(problem: Any, text: str) -> str:
+    """The line of a mistake, where it can be told."""
+    place = problem["loc"]
+    if not place and "name" in problem.get("ctx", {}):
+        place = ("datasets", problem["ctx"]["name"], problem["type"])
+    number = yaml12.line_of(text, place) if text and place else None
+    return "" if number is None else f"line {number}, "
 
 
 def _renamings(problems: list[Any]) -> str:
@@ -156,6 +167,11 @@ def _message(problem: Any) -> str:
         "costs",
         "trials",
         "range",
+        "group",
+        "weight",
+        "names",
+        "labels",
+        "options",
     }:
         return f"{place}: {message}" if place else message
     found = repr(problem["input"])

@@ -12,7 +12,7 @@ from counterpoise.core import paths
 from counterpoise.core.config.costs import Costs, Thresholds
 from counterpoise.core.config.datasets import Dataset
 from counterpoise.core.config.models import Model
-from counterpoise.core.config.splits import AnySplit, Split
+from counterpoise.core.config.splits import AnySplit, Split, StratifiedKFold
 from counterpoise.core.config.strategies import Strategy
 from counterpoise.core.config.values import Key, Strict, Whole
 from counterpoise.core.errors import unknown
@@ -74,6 +74,23 @@ class Params(Strict):
                 " the longer one; found {found}",
                 {"found": ", ".join(f"{key} {n}" for key, n in trials.items())},
             )
+        return self
+
+    @model_validator(mode="after")
+    def _groups_are_kept_together(self) -> Params:
+        """Rows of one group on both sides of a split make results look far better than they are."""
+        for name, entry in self.datasets.items():
+            split = entry.split or self.split
+            apart = split.scheme == "holdout" or (
+                isinstance(split, StratifiedKFold) and not split.grouped
+            )
+            if entry.group is not None and apart:
+                raise PydanticCustomError(
+                    "group",
+                    "datasets.{name}.group: the split {scheme} does not keep groups together; give"
+                    " the dataset `split: {{scheme: grouped}}`, or list the column under `drop`",
+                    {"name": name, "scheme": split.scheme},
+                )
         return self
 
     @model_validator(mode="after")

@@ -25,8 +25,11 @@ from counterpoise.data.checks.duplicates import (
 from counterpoise.data.checks.finding import SEVERITIES, Finding
 from counterpoise.data.checks.identifiers import identifiers
 from counterpoise.data.checks.label_noise import noise
-from counterpoise.data.checks.leakage import leaks
+from counterpoise.data.checks.late_dates import late_dates
+from counterpoise.data.checks.leakage import flags, leaks
+from counterpoise.data.checks.many_labels import many_labels
 from counterpoise.data.checks.sentinels import sentinels
+from counterpoise.data.checks.split_parts import train_test_groups, validation_parts
 from counterpoise.data.checks.time_order import time_order
 from counterpoise.data.folds import Parts
 from counterpoise.data.tables import Table
@@ -105,6 +108,11 @@ def find(
         *constants(columns),
         *sentinels(columns),
         *time_order(table, parts, scheme),
+        *train_test_groups(table, parts),
+        *validation_parts(table, parts),
+        *many_labels(columns),
+        *late_dates(table),
+        *flags(columns, table.y, seed),
     ]
     unchecked = {}
     if labels:

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from counterpoise.core.types import Index, Labels
 from counterpoise.data.checks.columns import Column
-from counterpoise.data.checks.finding import MAX_NAMED_COLUMNS, MIN_CLASS_ROWS, Finding, has, listed
+from counterpoise.data.checks.finding import (
+    MAX_NAMED_COLUMNS,
+    MIN_CLASS_ROWS,
+    Finding,
+    has,
+    listed,
+    quoted,
+)
 
 LEAK_ROC_AUC = 0.995
 """From this ROC AUC of a single feature on, leakage is suspected."""
@@ -87,6 +94,66 @@ def leaks(columns: Sequence[Column], y: Labels, seed: int) -> Iterator[Finding]:
             "Ask whether the value is known at the moment of the prediction; if it is made from the"
             " label, or written down after the event, list it under `drop`.",
         )
+
+
+MIN_FLAG_ROWS = 10
+"""Rows of a flag in each half of the table, below which its purity is chance."""
+
+PURE_SHARE = 0.95
+"""From this share of positives on, a flag is always positive but for mistakes."""
+
+SERIOUS_FLAG_SHARE = 0.5
+WARNING_FLAG_SHARE = 0.1
+"""Shares of the positives that several flags have to mark together."""
+
+
+def flags(columns: Sequence[Column], y: Labels, seed: int) -> Iterator[Finding]:
+    """Find several features with a value that is nearly always positive.
+
+    A leak may be spread over flags, each of which marks a part of the positives.
+
+    Parameters
+    ----------
+    columns, y, seed
+        As in `leaks`.
+
+    Yields
+    ------
+    Finding
+        At most one, where two flags or more mark a tenth of the positives.
+    """
+    half, marked, names = _halves(y, seed), np.zeros(len(y), bool), []
+    if y.mean() > PURE_SHARE / 2:
+        return
+    for column in columns:
+        size = len(column.values)
+        if not 1 < size <= (size if column.category else MAX_CATEGORY_VALUES):
+            continue
+        pure = np.ones(size, bool)
+        for side in (0, 1):
+            here = (column.codes >= 0) & (half == side)
+            rows = np.bincount(column.codes[here], minlength=size)
+            positive = np.bincount(column.codes[here], weights=y[here], minlength=size)
+            pure &= (rows >= MIN_FLAG_ROWS) & (positive >= PURE_SHARE * rows)
+        if pure.any():
+            hit = (column.codes >= 0) & pure[column.codes]
+            marked |= hit
+            names.append(column.name)
+    share = float((marked & (y == 1)).sum() / max(1, y.sum()))
+    if len(names) < 2 or share < WARNING_FLAG_SHARE:
+        return
+    yield Finding(
+        "flags",
+        "serious" if share >= SERIOUS_FLAG_SHARE else "warning",
+        int((marked & (y == 1)).sum()),
+        int(y.sum()),
+        tuple(names),
+        (),
+        f"{len(names)} features have a value that is nearly always positive, and together mark"
+        f" {100 * share:.0f} % of the positives: {quoted(names)}.",
+        "Ask whether these values are known at the moment of the prediction; if they are set after"
+        " the event, list the columns under `drop`.",
+    )
 
 
 def _alone(column: Column, y: Labels, half: Index) -> Iterator[tuple[float, float, str]]:

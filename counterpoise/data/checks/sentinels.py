@@ -33,7 +33,8 @@ def sentinels(columns: Sequence[Column]) -> Iterator[Finding]:
     held: dict[float, list[int]] = {}
     for k, column in enumerate(columns):
         if not column.category:
-            for value in suspicious(column.values, column.counts):
+            found = suspicious(column.values, column.counts)
+            for value in found or spikes(column.values, column.counts):
                 held.setdefault(value, []).append(k)
     for value, places in sorted(held.items()):
         hit = np.zeros(len(columns[0].codes), bool)
@@ -54,6 +55,47 @@ def sentinels(columns: Sequence[Column]) -> Iterator[Finding]:
             " may stand for a missing one.",
             f"If it does, add {value:g} to `sentinels`, so that it is treated as missing.",
         )
+
+
+MIN_DISTINCT = 30
+"""A column with fewer distinct values has no spikes: each of its values stands in many rows."""
+
+MIN_SPACINGS = 5
+"""So many times the usual spacing at its end of the column does a spike lie apart from the rest."""
+
+MIN_DEVIATIONS = {0: 1.0, -1: 2.0}
+"""So many standard deviations of the rest does a least and a greatest value lie apart."""
+
+
+def spikes(values: NDArray[np.float64], counts: Index) -> list[float]:
+    """Find a frequent 0 below all other values, or a frequent greatest value, that stands apart.
+
+    It stands in far more rows than the values beside it, and farther from them than these are from
+    one another: a body mass of 0 where the next one is 18.2, or an age of 118 after 88.
+
+    Parameters
+    ----------
+    values, counts : ndarray of shape (k,)
+        As in `suspicious`.
+
+    Returns
+    -------
+    list of float
+        Ascending.
+    """
+    if len(values) < MIN_DISTINCT:
+        return []
+    found = []
+    for at, inner in ((0, slice(1, 11)), (-1, slice(-11, -1))):
+        beside, rows = values[inner], counts[inner]
+        gap = abs(values[at] - (beside[0] if at == 0 else beside[-1]))
+        spacing = np.median(np.diff(beside))
+        rest = np.repeat(np.delete(values, at), np.delete(counts, at))
+        apart = gap > max(MIN_SPACINGS * spacing, MIN_DEVIATIONS[at] * rest.std())
+        frequent = counts[at] >= MIN_ROWS and counts[at] > 3 * np.median(rows)
+        if (values[at] == 0 or at == -1) and frequent and apart:
+            found.append(float(values[at]))
+    return found
 
 
 def suspicious(values: NDArray[np.float64], counts: Index) -> list[float]:

@@ -1,0 +1,1 @@
+"""From a file as it comes to columns with a meaning."""

@@ -1,0 +1,336 @@
+"""The layout of a text table: encoding, separator, quotes, lines to skip, header.
+
+It is found by clevercsv and chardet from the beginning of the file, is shown to the user, and each
+part of it can be given instead. Where a part can be told in two ways, the file is refused.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from counterpoise.core.errors import TableError
+from counterpoise.data.reading.notation import PLAIN
+
+SEPARATORS = (",", ";", "\t", "|")
+NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "blanks"}
+HEAD_BYTES = 2**18
+"""Bytes at the beginning of a file that its layout is found from."""
+HEAD_LINES = 200
+"""Lines at the beginning of a file that its layout is found from."""
+MAX_LINE_BYTES = 2**24
+"""A file whose first line is longer is no table of text."""
+MIN_CONFIDENCE = 0.5
+"""An encoding that chardet is less sure of is not taken."""
+CHUNK_BYTES = 2**20
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""The byte order marks, and the encodings that they tell."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a text table is laid out.
+
+    Attributes
+    ----------
+    encoding : str
+    separator : str
+        One character; a blank stands for any number of blanks.
+    quote : str
+        The quotation mark, "" for none.
+    skip : int
+        Lines before the header or, without one, before the first row.
+    header : bool
+        Whether the first line after these has the names of the columns.
+    """
+
+    encoding: str = "utf-8"
+    separator: str = ","
+    quote: str = '"'
+    skip: int = 0
+    header: bool = True
+
+    def __str__(self) -> str:
+        parts = [NAMES.get(self.separator, repr(self.separator)) + "-separated", self.encoding]
+        if self.skip:
+            parts.append(f"{self.skip} line{'s' * (self.skip > 1)} above the header skipped")
+        if not self.header:
+            parts.append("no header")
+        return ", ".join(parts)
+
+    def lines(self, stream: IO[bytes]) -> Iterable[list[str]]:
+        """Split a file into the fields of each line.
+
+        Parameters
+        ----------
+        stream : binary file
+            At its beginning.
+
+        Yields
+        ------
+        list of str
+            The header is the first, where there is one. An empty line gives an empty list.
+
+        Raises
+        ------
+        UnicodeDecodeError, csv.Error
+        """
+        text = io.TextIOWrapper(stream, encoding=self.encoding, newline="")
+        for _ in range(self.skip):
+            text.readline()
+        source: Iterable[str] = text
+        separator = self.separator
+        if separator == " ":
+            source = (re.sub(r"[ \t]+", " ", line.strip(" \t")) for line in text)
+        try:
+            yield from csv.reader(
+                source,
+                delimiter=separator,
+                quotechar=self.quote or None,
+                quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
+                skipinitialspace=separator != "\t",
+                strict=False,
+            )
+        finally:
+            with contextlib.suppress(ValueError):  # the stream may be closed already
+                text.detach()
+
+
+@dataclass(frozen=True)
+class Given:
+    """The parts of a layout that the user gives; None for those to be found."""
+
+    encoding: str | None = None
+    separator: str | None = None
+    header: bool | None = None
+    names: Sequence[str] = ()
+
+
+def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] = ()) -> Layout:
+    """Find the layout of a text table.
+
+    Parameters
+    ----------
+    stream : binary file
+        At its beginning; it is set back.
+    given : Given
+    where : str
+        The name of the table in messages.
+    columns : sequence of str
+        Columns that the table should have, such as the target: they tell a header from values.
+
+    Returns
+    -------
+    Layout
+
+    Raises
+    ------
+    TableError
+        When the file is no table of text, or its layout can be told in two ways.
+    """
+    head = stream.read(HEAD_BYTES)
+    encoding = given.encoding or _encoding(head, stream, where)
+    stream.seek(0)
+    text = _decode(head, encoding, where)
+    lines = text.splitlines()
+    if len(head) == HEAD_BYTES and len(lines) > 1:
+        lines = lines[:-1]  # cut in the middle
+    lines = lines[:HEAD_LINES]
+    skip, separator = 0, given.separator
+    excel = re.fullmatch(r"(?i)sep=(.)", lines[0].strip("\ufeff")) if lines else None
+    if excel:
+        skip, separator = 1, separator or excel[1]
+    while skip < len(lines) and (
+        not lines[skip].strip() or re.match(r"#|%|//", lines[skip].lstrip())
+    ):
+        skip += 1
+    body = lines[skip:]
+    if not body:
+        raise TableError(
+            "The table has no rows." if lines else "The file is empty.",
+            where=where,
+            expected="one row for every example",
+            found="comments alone" if lines else "0 bytes",
+            todo="check how the file was made.",
+        )
+    if separator is None:
+        separator = _separator(body, where)
+    quote = "'" if _single_quoted(body, separator) else '"'
+    layout = Layout(encoding, separator, quote)
+    fields = list(layout.lines(io.BytesIO("\n".join(body).encode(encoding))))
+    titles = _titles(fields)
+    header = given.header
+    if header is None:
+        header = not given.names and _has_header(fields[titles:], columns, where)
+    return Layout(encoding, separator, quote, skip + titles, header)
+
+
+def _encoding(head: bytes, stream: IO[bytes], where: str) -> str:
+    for mark, name in MARKS.items():
+        if head.startswith(mark):
+            return name
+    if b"\x00" in head:
+        zeros = [head[k::2].count(0) for k in (0, 1)]
+        if max(zeros) > 0.3 * len(head) / 2 and min(zeros) * 10 < max(zeros):
+            return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+        raise TableError(
+            "The file is no text.",
+            where=where,
+            expected="a table of text",
+            found=f"a zero byte at position {head.index(0):,}",
+            todo="save it as CSV, Parquet or Excel with the ending that belongs to it.",
+        )
+    wrong = _first_wrong(head, stream)
+    if wrong is None:
+        return "utf-8"
+    position, around = wrong
+    if _is_western(around):
+        return "cp1252"
+    import chardet
+
+    found = chardet.detect(around)
+    if found["encoding"] is None or found["confidence"] < MIN_CONFIDENCE:
+        raise TableError(
+            "The encoding of the file cannot be told.",
+            where=where,
+            expected="UTF-8, or the encoding under `encoding`",
+            found=f"bytes that are not UTF-8 from position {position:,} on",
+            todo="save it as UTF-8, or add `encoding`, such as `encoding: cp1252`.",
+        )
+    return codecs.lookup(found["encoding"]).name
+
+
+def _is_western(around: bytes) -> bool:
+    """Whether bytes are text in cp1252, whose letters beyond ASCII stand alone among others."""
+    try:
+        text = around.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    words = [word for word in re.findall(r"[^\W\d_]+", text) if not word.isascii()]
+    letters = sum(map(len, words))
+    beyond = sum(not letter.isascii() for word in words for letter in word)
+    return letters > 0 and beyond <= 0.5 * letters and not re.search("[\x80-\x9f]", text)
+
+
+def _first_wrong(head: bytes, stream: IO[bytes]) -> tuple[int, bytes] | None:
+    """The position of the first byte that is not UTF-8, and the bytes that follow it."""
+    decoder, position = codecs.getincrementaldecoder("utf-8")(), 0
+    chunk = head
+    while chunk:
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            start = max(error.start, 0)
+            line = chunk.rfind(b"\n", 0, start) + 1
+            return position + start, chunk[line:] + stream.read(CHUNK_BYTES)
+        position += len(chunk)
+        chunk = stream.read(CHUNK_BYTES)
+    return None
+
+
+def _decode(head: bytes, encoding: str, where: str) -> str:
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        text = decoder.decode(head)
+    except (LookupError, UnicodeDecodeError, UnicodeError) as error:
+        raise TableError(
+            "The file is not in this encoding.",
+            where=where,
+            expected=f"text in the encoding {encoding}",
+            found=str(error),
+            todo="correct `encoding`, or leave it out to have it found.",
+        ) from None
+    return text.removeprefix("\ufeff")
+
+
+def _separator(lines: Sequence[str], where: str) -> str:
+    """The separator of fields, by clevercsv; refused where two are equally regular."""
+    import clevercsv
+
+    widths = {one: _widths(lines, one) for one in SEPARATORS}
+    regular = [one for one in SEPARATORS if len(set(widths[one])) == 1 and widths[one][0] > 1]
+    if len(regular) == 1:
+        return regular[0]
+    if len(regular) > 1 and len(lines) > 1:
+        raise TableError(
+            "The separator of fields cannot be told.",
+            where=where,
+            expected="one character between fields",
+            found=" and ".join(
+                f"{widths[one][0]} fields a line by {NAMES[one]}" for one in regular
+            ),
+            todo="add `separator`, such as `separator: ';'`.",
+        )
+    if not any(max(width) > 1 for width in widths.values()):
+        blanks = [len(line.split()) for line in lines if line.strip()]
+        return " " if len(set(blanks)) == 1 and blanks[0] > 1 else ","
+    dialect = clevercsv.Sniffer().sniff("\n".join(lines), delimiters="".join(SEPARATORS))
+    found = None if dialect is None else dialect.delimiter
+    if found in SEPARATORS:
+        return str(found)
+    return max(SEPARATORS, key=lambda one: Counter(widths[one]).most_common(1)[0][0])
+
+
+def _widths(lines: Sequence[str], separator: str) -> list[int]:
+    rows = csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
+    return [len(row) for row in rows if row]
+
+
+def _single_quoted(lines: Sequence[str], separator: str) -> bool:
+    """Whether fields are in single quotes, as Weka and MySQL write them."""
+    whole = re.compile(rf"(?:^|{re.escape(separator)})\s*'[^']*'\s*(?={re.escape(separator)}|$)")
+    hits = sum(bool(whole.search(line)) for line in lines[1:])
+    return hits > 0.5 * max(1, len(lines) - 1) and not any('"' in line for line in lines)
+
+
+def _titles(fields: Sequence[Sequence[str]]) -> int:
+    """The number of lines above the table, which have one field where the others have several."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in fields]
+    widths = [len(row) for row in fields if row]
+    usual = Counter(widths).most_common(1)[0][0] if widths else 0
+    count = 0
+    # two columns may be an index without a name and another one
+    while count < len(fields) - 1 and (
+        len(fields[count]) < min(usual, 2) or (usual > 2 and filled[count] <= 1)
+    ):
+        count += 1
+    return count
+
+
+def _has_header(fields: Sequence[Sequence[str]], columns: Sequence[str], where: str) -> bool:
+    """Whether the first line has names; refused where it rather holds values.
+
+    A name is seldom a number. So a first line in which half of the fields are numbers, or one
+    without the columns that the table should have and with some number, holds values.
+    """
+    first = [cell.strip() for cell in fields[0]] if fields else []
+    numbers = [cell for cell in first if PLAIN.fullmatch(cell)]
+    named = [cell for cell in first if cell]
+    lacking = [name for name in columns if name not in first]
+    values = len(numbers) * 2 >= max(1, len(named)) or (numbers and lacking)
+    if values and numbers:
+        raise TableError(
+            "The first line holds values, no names of columns.",
+            where=where,
+            expected="a first line with names",
+            found=", ".join(first[:8]) + (", ..." if len(first) > 8 else ""),
+            todo=(
+                "add a line of names to the file, or give them under `columns: [...]`; `header:"
+                " false` numbers the columns column_1, column_2 and so on; `header: true` says that"
+                " these are names."
+            ),
+        )
+    return True

@@ -1,0 +1,182 @@
+"""`counterpoise add`: from a file as it is to an entry of params.yaml that passes the check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from counterpoise import __main__ as cli
+from counterpoise.commands import add
+from counterpoise.core import config, yaml12
+from counterpoise.core.errors import TableError
+from counterpoise.data import datasets
+
+PARAMS = """\
+# kept
+seed: 1
+datasets: # these as well
+  digits: # bundled
+    path: data/cards/digits.md
+    source: {bundled: digits}
+    target: digit
+    positive: 8
+  # the last of them
+strategies: {none: {}, smote: {}}
+models: {xgboost: {}}
+split: {scheme: stratified_kfold}
+thresholds: {}
+costs: {}
+"""
+
+
+@pytest.fixture
+def here(workplace: Path) -> Path:
+    Path("params.yaml").write_text(PARAMS)
+    Path("data/cards").mkdir(parents=True)
+    Path("data/cards/digits.md").write_text("digits")
+    return workplace
+
+
+def visits(rows: int = 400) -> str:
+    """Patients who come several times, dates, amounts in local notation, and codes."""
+    random = np.random.default_rng(0)
+    lines = ["visit_id;patient;amount;first_seen;pressure;ill"]
+    for k in range(rows):
+        day = f"{k % 28 + 1:02d}.{k % 12 + 1:02d}.2021"
+        amount = f"{random.normal(100, 20):.2f}".replace(".", ",")
+        pressure = "?" if k % 3 else str(random.integers(60, 120))
+        lines.append(
+            f"V{k};P{k // 5:03d};{amount};{day};{pressure};{'yes' if k % 7 == 0 else 'no'}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["counterpoise", "add", *arguments])
+    return cli.main()
+
+
+def test_a_file_becomes_an_entry_in_one_command_and_passes_the_check(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data/visits.csv").write_text(visits())
+    assert run(monkeypatch, "data/visits.csv", "--target", "ill", "--yes") == 0
+    shown = capsys.readouterr().out
+    for words in ("semicolon-separated", "decimal comma", "'?' is read as missing", "%d.%m.%Y"):
+        assert words in shown
+    entry = yaml12.load(Path("params.yaml").read_text())["datasets"]["visits"]
+    assert entry == {
+        "path": "data/visits.csv",
+        "target": "ill",
+        "positive": "yes",
+        "group": "patient",
+        "split": {"scheme": "grouped"},
+        "drop": ["visit_id"],
+        "columns": {"first_seen": {"encode": ["days", "month", "weekday"]}},
+    }
+    params = config.load()
+    reading = datasets.fetch("visits", params.dataset("visits"))
+    assert reading.table.features == (
+        "amount",
+        "first_seen:days",
+        "first_seen:month",
+        "first_seen:weekday",
+        "pressure",
+    )
+    monkeypatch.setattr("sys.argv", ["counterpoise", "check"])
+    assert cli.main() == 0
+
+
+def test_the_other_lines_of_params_stay_as_they_are(here: Path, monkeypatch: Any) -> None:
+    Path("data/visits.csv").write_text(visits())
+    assert run(monkeypatch, "data/visits.csv", "--yes") == 0
+    text = Path("params.yaml").read_text()
+    added = text.index("  visits:")
+    end = text.index("strategies:")
+    before = PARAMS.index("strategies:")
+    assert text[:added] + PARAMS[added:before] + text[end:] == PARAMS
+    assert yaml12.load(text)["datasets"]["digits"]["positive"] == 8
+
+
+def test_nothing_is_written_unless_the_user_says_so(
+    here: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data/visits.csv").write_text(visits())
+    assert run(monkeypatch, "data/visits.csv") == 1
+    assert "add --yes" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for answer, status in (("n", 1), ("y", 0)):
+        monkeypatch.setattr("sys.stdin.readline", lambda answer=answer: answer, raising=False)
+        assert run(monkeypatch, "data/visits.csv") == status
+    assert "visits" in yaml12.load(Path("params.yaml").read_text())["datasets"]
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "words"),
+    [
+        ("a,y\n1,0\n2,1\n", ["--target", "Y"], ["no column 'Y'"]),
+        ("a,y\n1,0\n2,0\n", ["--target", "y"], ["one label alone"]),
+        ("a,b\n1,x\n2,y\n3,z\n", [], ["cannot be guessed", "--target"]),
+        ("1,2,0\n3,4,1\n", [], ["The first line holds values"]),
+        (
+            "a,y\n" + "".join(f"{k},{k}\n" for k in range(50)),
+            ["--target", "y"],
+            ["very many values"],
+        ),
+        (
+            "a,b,y\n" + "".join(f"{k},{k % 9 + 1};{k},{k % 2}\n" for k in range(50)),
+            [],
+            ["identifier"],
+        ),
+    ],
+)
+def test_what_cannot_be_proposed_is_said_and_nothing_is_written(
+    content: str,
+    arguments: list[str],
+    words: list[str],
+    here: Path,
+    monkeypatch: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("data/mine.csv").write_text(content)
+    status = run(monkeypatch, "data/mine.csv", "--yes", *arguments)
+    output = capsys.readouterr()
+    if words == ["identifier"]:  # dropped, since each text occurs once
+        assert status == 0
+        return
+    assert status == 1
+    for word in words:
+        assert word in output.err
+    assert Path("params.yaml").read_text() == PARAMS
+
+
+def test_a_name_that_is_taken_and_a_folder_without_params_are_errors(
+    here: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data/mine.csv").write_text("a,y\n1,0\n2,1\n3,0\n")
+    assert run(monkeypatch, "data/mine.csv", "--name", "digits", "--yes") == 1
+    assert "has a dataset 'digits' already" in capsys.readouterr().err
+    Path("params.yaml").unlink()
+    assert run(monkeypatch, "data/mine.csv", "--yes") == 1
+    assert "no params.yaml" in capsys.readouterr().err
+
+
+def test_what_the_user_gives_is_taken() -> None:
+    with pytest.raises(TableError):
+        add.propose("no.csv", "no", None, {})
+
+
+def test_options_of_the_file_and_roles_are_written(here: Path, monkeypatch: Any) -> None:
+    Path("data/mine.csv").write_text("1,5,2020-01-01,low,a\n2,6,2020-01-02,4,b\n" * 30)
+    names = ["--columns", "x", "z", "at", "level", "y"]
+    more = ["--positive", "a", "--target", "y", "--time", "at", "--missing", "low"]
+    assert run(monkeypatch, "data/mine.csv", "--yes", *names, *more) == 0
+    entry = config.load().dataset("mine")
+    assert entry.names == ("x", "z", "at", "level", "y")
+    assert (entry.time, entry.positive) == ("at", ("a",))
+    assert entry.split is not None
+    assert entry.split.scheme == "temporal"
+    assert datasets.fetch("mine", entry).table.features == ("x", "z", "level")
