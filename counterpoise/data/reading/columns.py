@@ -211,22 +211,7 @@ class Column:
         if _is_number(values):
             numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         elif is_text(values):
-            texts = self._known(texts_of(values))
-            if self.notation == Notation():
-                plain = pc.match_substring_regex(texts, _WHOLLY_PLAIN)
-                wrong = pc.invert(pc.fill_null(plain, True))
-                if pc.any(wrong).as_py():
-                    raise self._wrong(texts, wrong.to_numpy(zero_copy_only=False))
-                numbers = pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False)
-            else:
-                encoded = texts.dictionary_encode()
-                distinct = encoded.dictionary.to_pylist()
-                read = np.append(notation.parse(distinct, self.notation), np.nan)
-                places = _places(encoded)
-                numbers = read[places]
-                wrong = np.isnan(numbers) & (places >= 0)
-                if wrong.any():
-                    raise self._wrong(texts, wrong)
+            numbers = self._parsed(self._known(texts_of(values)))
         elif values.isna().all():
             return np.full(len(values), np.nan)
         else:
@@ -248,6 +233,24 @@ class Column:
                 row=row,
             )
         return np.where(np.isin(numbers, self.sentinels), np.nan, numbers)
+
+    def _parsed(self, texts: pa.StringArray) -> NDArray[np.float64]:
+        """Texts as numbers: at once where all are plain, else by their distinct ones."""
+        if self.notation == Notation():
+            plain = pc.match_substring_regex(texts, _WHOLLY_PLAIN)
+            if pc.all(pc.fill_null(plain, True)).as_py():
+                numbers: NDArray[np.float64] = pc.cast(texts, pa.float64()).to_numpy(
+                    zero_copy_only=False
+                )
+                return numbers
+        encoded = texts.dictionary_encode()
+        distinct = encoded.dictionary.to_pylist()
+        read = np.append(notation.parse(distinct, self.notation), np.nan)
+        places = _places(encoded)
+        wrong = np.isnan(read[places]) & (places >= 0)
+        if wrong.any():
+            raise self._wrong(texts, wrong)
+        return read[places]
 
     def _wrong(self, texts: pa.StringArray, wrong: NDArray[np.bool_]) -> Problem:
         row = int(np.flatnonzero(wrong)[0])

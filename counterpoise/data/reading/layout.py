@@ -145,6 +145,8 @@ def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] =
     encoding = given.encoding or _encoding(head, stream, where)
     stream.seek(0)
     text = _decode(head, encoding, where)
+    if "\x00" in text:
+        raise _no_text(where, text.index("\x00"))
     lines = text.splitlines()
     if len(head) == HEAD_BYTES and len(lines) > 1:
         lines = lines[:-1]  # cut in the middle
@@ -186,13 +188,7 @@ def _encoding(head: bytes, stream: IO[bytes], where: str) -> str:
         zeros = [head[k::2].count(0) for k in (0, 1)]
         if max(zeros) > 0.3 * len(head) / 2 and min(zeros) * 10 < max(zeros):
             return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-        raise TableError(
-            "The file is no text.",
-            where=where,
-            expected="a table of text",
-            found=f"a zero byte at position {head.index(0):,}",
-            todo="save it as CSV, Parquet or Excel with the ending that belongs to it.",
-        )
+        raise _no_text(where, head.index(0))
     wrong = _first_wrong(head, stream)
     if wrong is None:
         return "utf-8"
@@ -211,6 +207,16 @@ def _encoding(head: bytes, stream: IO[bytes], where: str) -> str:
             todo="save it as UTF-8, or add `encoding`, such as `encoding: cp1252`.",
         )
     return codecs.lookup(found["encoding"]).name
+
+
+def _no_text(where: str, position: int) -> TableError:
+    return TableError(
+        "The file is no text.",
+        where=where,
+        expected="a table of text",
+        found=f"a zero byte at position {position:,}",
+        todo="save it as CSV, Parquet or Excel with the ending that belongs to it.",
+    )
 
 
 def _is_western(around: bytes) -> bool:

@@ -196,6 +196,9 @@ def parse(texts: Iterable[str], notation: Notation) -> Floats:
     body = re.compile(_body(notation.decimal, notation.thousands))
     values = []
     for text in texts:
+        if PLAIN.fullmatch(text) and notation == Notation():
+            values.append(float(text))
+            continue
         part = _split(text)
         right = (
             part is not None

@@ -456,7 +456,7 @@ def _facts(
         rows
         for one in decisions.values()
         for text, rows in one.codes.items()
-        if text in {canonical(str(value)) for value in one.column.sentinels}
+        if canonical(text) in {canonical(str(value)) for value in one.column.sentinels}
     )
     return {
         "rows": len(table),

@@ -197,6 +197,16 @@ def test_numbers_that_mean_missing_are_those_of_their_columns() -> None:
     assert zero.X[3, 2] == 0
 
 
+def test_parentheses_among_plain_numbers_are_negative() -> None:
+    texts = ["(12.50)" if k == 3 else f"{k}.5" for k in range(60)]
+    assert typed(rows_of(texts)).table.X[3, 0] == -12.5
+
+
+def test_a_sentinel_is_counted_however_it_is_written() -> None:
+    facts = typed("a,y\n-999.0,0\n5,1\n-999,0\n7,0\n", sentinels=[-999]).facts
+    assert (facts["sentinels_replaced"], facts["missing_values"]) == (2, 2)
+
+
 def test_labels_of_counts_stay_labels_and_numbers_with_mistakes_are_refused() -> None:
     counts = [["0", "1", "2", "3+"][k % 4] for k in range(80)]
     assert typed(rows_of(counts)).table.categories["x0"] == ("0", "1", "2", "3+")
