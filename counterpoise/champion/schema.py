@@ -272,7 +272,7 @@ class Schema:
             try:
                 values = column.read(frame[column.name])
             except Problem as problem:
-                errors.append(_error(problem, column.name, where, first))
+                errors.append(problem.error(column.name, where, first=first, most=200))
             else:
                 X[:, at:stop] = values.X
                 if values.unknown:
@@ -283,7 +283,7 @@ class Schema:
             try:
                 amounts[column.name] = _amount(column, frame[column.name])
             except Problem as problem:
-                errors.append(_error(problem, column.name, where, first))
+                errors.append(problem.error(column.name, where, first=first, most=200))
         TableErrors.raise_from(errors)
         return Rows(X, amounts)
 
@@ -299,14 +299,3 @@ def _amount(column: Column, values: pd.Series) -> Matrix:
             row=int(np.argmax(np.isnan(numbers))),
         )
     return numbers
-
-
-def _error(problem: Problem, name: str, where: str, first: int) -> TableError:
-    row = "" if problem.row is None else f", row {first + problem.row + 1:,}"
-    return TableError(
-        problem.what,
-        where=f"{where}, column {name!r}{row}",
-        expected=problem.expected,
-        found=problem.found[:200],
-        todo=problem.todo,
-    )

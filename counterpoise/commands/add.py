@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
 from counterpoise.commands.check import column_lines
 from counterpoise.core import files as written
@@ -26,7 +25,15 @@ from counterpoise.core import paths, yaml12
 from counterpoise.core.config import ColumnOptions, Dataset
 from counterpoise.core.errors import ConfigurationError, TableError, TableErrors, did_you_mean
 from counterpoise.data import datasets
-from counterpoise.data.reading.columns import MANY_LABELS, Decision, Problem, decide, texts_of
+from counterpoise.data.reading.columns import (
+    MANY_LABELS,
+    Decision,
+    NamesRows,
+    Problem,
+    counts_of,
+    decide,
+    texts_of,
+)
 
 ID_NAMES = re.compile(
     r"(?i:(^|[_\W])(id|uuid|guid|key|index|no|nr|number|code)$|^(id|uuid|guid)([_\W]|$))|I[dD]$"
@@ -107,7 +114,7 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
             continue
         decision = _decided(column, frame[column], columns)
         if isinstance(decision, Problem):
-            if "identifier" in decision.what or "free text" in decision.what:
+            if isinstance(decision, NamesRows):
                 _identifier(column, frame[column], entry, given, drop, reasons)
             continue
         if decision.column.kind == "datetime":
@@ -159,8 +166,7 @@ def _target(frame: pd.DataFrame, target: str | None, path: str, reasons: list[st
 
 
 def _positive(values: pd.Series, target: str, path: str, reasons: list[str]) -> Any:
-    texts = texts_of(values).drop_null()
-    counted = {one["values"]: one["counts"] for one in pc.value_counts(texts).to_pylist()}
+    counted = counts_of(texts_of(values))
     if len(counted) < 2:
         raise TableError(
             "The target has one label alone.",
@@ -226,7 +232,7 @@ def _identifier(
     drop: list[str],
     reasons: list[str],
 ) -> None:
-    distinct = len(pc.unique(texts_of(values).drop_null()))
+    distinct = len(counts_of(texts_of(values)))
     if (
         len(values) >= MIN_GROUP_ROWS * distinct
         and "group" not in entry

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from counterpoise.core.config import ColumnOptions
+from counterpoise.core.errors import TableError
 from counterpoise.core.types import Matrix
 from counterpoise.data.reading import dates, notation
 from counterpoise.data.reading.notation import PLAIN, Ambiguous, Notation
@@ -91,6 +92,37 @@ class Problem(Exception):
     ) -> None:
         super().__init__(what)
         self.what, self.expected, self.found, self.todo, self.row = what, expected, found, todo, row
+
+    def error(
+        self, name: str, where: str, *, first: int = 0, most: int | None = None
+    ) -> TableError:
+        """Make the error for a column of a table.
+
+        Parameters
+        ----------
+        name, where : str
+            The column and the table.
+        first : int
+            Rows of the same table in earlier batches.
+        most : int, optional
+            Characters of what was found that are shown; all by default.
+
+        Returns
+        -------
+        TableError
+        """
+        row = "" if self.row is None else f", row {first + self.row + 1:,}"
+        return TableError(
+            self.what,
+            where=f"{where}, column {name!r}{row}",
+            expected=self.expected,
+            found=self.found[:most],
+            todo=self.todo,
+        )
+
+
+class NamesRows(Problem):
+    """A text column of identifiers or of free text: nearly every row has its own."""
 
 
 class Values(NamedTuple):
@@ -249,15 +281,18 @@ class Column:
         places = _places(encoded)
         wrong = np.isnan(read[places]) & (places >= 0)
         if wrong.any():
-            raise self._wrong(texts, wrong)
+            how = f" ({self.notation})" if str(self.notation) else ""
+            expected = f"numbers{how}, an empty field where one is missing"
+            raise self._wrong("numbers", expected, texts, wrong)
         return read[places]
 
-    def _wrong(self, texts: pa.StringArray, wrong: NDArray[np.bool_]) -> Problem:
+    def _wrong(
+        self, kind: str, expected: str, texts: pa.StringArray, wrong: NDArray[np.bool_]
+    ) -> Problem:
         row = int(np.flatnonzero(wrong)[0])
-        how = str(self.notation)
         return Problem(
-            "A column of numbers holds something else.",
-            expected=f"numbers{f' ({how})' if how else ''}, an empty field where one is missing",
+            f"A column of {kind} holds something else.",
+            expected=expected,
             found=f"{texts[row].as_py()!r}" + _and_more(int(wrong.sum())),
             todo="correct the values; no row was left out.",
             row=row,
@@ -306,14 +341,8 @@ class Column:
         read = dates.parse(texts.to_pandas(), self.date_format or dates.ISO)
         wrong = np.isnat(read) & ~np.asarray(texts.is_null())
         if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise Problem(
-                "A column of dates holds something else.",
-                expected=f"dates in the format {self.date_format or dates.ISO}",
-                found=f"{texts[row].as_py()!r}" + _and_more(int(wrong.sum())),
-                todo="correct the values; no row was left out.",
-                row=row,
-            )
+            expected = f"dates in the format {self.date_format or dates.ISO}"
+            raise self._wrong("dates", expected, texts, wrong)
         return read
 
     def _codes(self, values: pd.Series) -> Values:
@@ -450,6 +479,21 @@ def texts_of(values: pd.Series) -> pa.StringArray:
         found = found.combine_chunks()
     trimmed = pc.utf8_trim_whitespace(found)
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+
+
+def counts_of(texts: pa.StringArray) -> dict[str, int]:
+    """How often each text occurs.
+
+    Parameters
+    ----------
+    texts : pyarrow.StringArray of length n
+
+    Returns
+    -------
+    dict of str to int
+        In the order of the first rows; missing ones apart.
+    """
+    return {one["values"]: one["counts"] for one in pc.value_counts(texts.drop_null()).to_pylist()}
 
 
 def _text(value: Any) -> str:
@@ -604,13 +648,7 @@ def decide(
     if isinstance(values.dtype, pd.CategoricalDtype) and kind is None:
         kind = "category"
     texts = texts_of(values)
-    counts = Counter(
-        {
-            one["values"]: one["counts"]
-            for one in pc.value_counts(texts).to_pylist()
-            if one["values"]
-        }
-    )
+    counts = counts_of(texts)
     texts_meant = [s for s in sentinels if isinstance(s, str)]
     declared = {canonical(str(s).strip()) for s in [*texts_meant, *(options.missing or ())]}
     automatic = options.missing is None
@@ -649,7 +687,7 @@ def decide(
     many = len(labels) > MANY_LABELS
     if kind is None and many and len(labels) > len(values) / 2:
         words = np.mean([len(t.split()) for t in labels[:1000]])
-        raise Problem(
+        raise NamesRows(
             "A column of free text is no feature as it stands."
             if words > 3
             else "A text column looks like an identifier, not like a feature.",

@@ -14,7 +14,7 @@ from counterpoise.core.config import Dataset
 from counterpoise.core.config.values import Label
 from counterpoise.core.errors import TableError, did_you_mean
 from counterpoise.core.types import Labels
-from counterpoise.data.reading.columns import NUMBER_CODES, canonical, texts_of
+from counterpoise.data.reading.columns import NUMBER_CODES, canonical, counts_of, texts_of
 from counterpoise.data.reading.notation import PLAIN
 
 RARE_SHARE = 0.01
@@ -74,8 +74,7 @@ def read(values: pd.Series, entry: Dataset, where: str) -> Target:
             found=f"{texts.null_count:,} rows without one, the first is row {first + 1:,}",
             todo="remove these rows: without a label they can neither train nor test.",
         )
-    counted = {one["values"]: one["counts"] for one in pc.value_counts(texts).to_pylist()}
-    counts = dict(sorted(counted.items(), key=lambda one: (-one[1], one[0])))
+    counts = dict(sorted(counts_of(texts).items(), key=lambda one: (-one[1], one[0])))
     positive = tuple(text for text in counts if any(_equal(text, one) for one in entry.positive))
     lacking = [one for one in entry.positive if not any(_equal(text, one) for text in counts)]
     if not positive or len(positive) == len(counts) or lacking:

@@ -21,6 +21,7 @@ SPACES = " \u00a0\u2009\u202f"
 """Blanks that separate thousands: plain, no-break, thin and narrow no-break."""
 SIGNS = {",": ",", ".": r"\.", " ": f"[{SPACES}]", "'": "['\u2019]"}
 """The regular expression of each decimal and thousands sign."""
+SIGN_NAMES = {",": "comma", ".": "point", " ": "blank", "'": "apostrophe"}
 DECIMALS = (".", ",")
 THOUSANDS = ("", ",", ".", " ", "'")
 _CURRENCIES = (
@@ -71,8 +72,7 @@ class Notation:
         if self.decimal == ",":
             parts.append("decimal comma")
         if self.thousands:
-            names = {",": "comma", ".": "point", " ": "blank", "'": "apostrophe"}
-            parts.append(f"thousands {names[self.thousands]}")
+            parts.append(f"thousands {SIGN_NAMES[self.thousands]}")
         return ", ".join(parts)
 
 
@@ -87,20 +87,6 @@ class Ambiguous:
     """
 
     reason: str
-
-
-def is_plain(texts: pd.Series) -> pd.Series:
-    """Mark the texts that are numbers in plain notation.
-
-    Parameters
-    ----------
-    texts : Series of str, length n
-
-    Returns
-    -------
-    Series of bool, length n
-    """
-    return texts.str.fullmatch(PLAIN).astype(bool)
 
 
 def infer(texts: Sequence[str]) -> Notation | Ambiguous | None:
@@ -157,8 +143,8 @@ def infer(texts: Sequence[str]) -> Notation | Ambiguous | None:
             if one != other
         )
         return Ambiguous(
-            f"{example!r} is a number with a decimal {_sign(readings[0])} or one with thousands"
-            f" separated by {_sign(others[0], thousands=True)}"
+            f"{example!r} is a number with a decimal {SIGN_NAMES[readings[0].decimal]} or one with"
+            f" thousands separated by {_named(others[0].thousands)}"
         )
     return readings[0]
 
@@ -322,8 +308,5 @@ def _number(part: _Number, notation: Notation) -> float:
     return float(body + part.power)
 
 
-def _sign(notation: Notation, *, thousands: bool = False) -> str:
-    names = {",": "comma", ".": "point", " ": "blank", "'": "apostrophe", "": "nothing"}
-    if thousands:
-        return f"a {names[notation.thousands]}" if notation.thousands else "nothing"
-    return names[notation.decimal]
+def _named(sign: str) -> str:
+    return f"a {SIGN_NAMES[sign]}" if sign else "nothing"

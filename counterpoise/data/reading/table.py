@@ -89,7 +89,7 @@ def typed(raw: pd.DataFrame, entry: Dataset, where: str) -> Reading:
     try:
         target = labels.read(raw[target_name], entry, where)
     except Problem as problem:
-        errors.append(_error(problem, [target_name], where))
+        errors.append(problem.error(target_name, where))
     except TableError as error:
         errors.append(error)
     decisions, problems = _decisions(raw, names, entry)
@@ -100,14 +100,14 @@ def typed(raw: pd.DataFrame, entry: Dataset, where: str) -> Reading:
         try:
             role_values[role] = _role(raw[name], role, name, entry)
         except Problem as problem:
-            errors.append(_error(problem, [name], where))
+            errors.append(problem.error(name, where))
     costs: list[Column] = []
     for name in entry.costs.columns_of() if entry.costs is not None else ():
         try:
             column, role_values[COST + name] = _amount(raw[name], name, entry)
             costs.append(column)
         except Problem as problem:
-            errors.append(_error(problem, [name], f"{where}, named by `costs`"))
+            errors.append(problem.error(name, f"{where}, named by `costs`"))
     TableErrors.raise_from(errors)
     assert target is not None
     columns = tuple(decisions[name].column for name in names)
@@ -265,7 +265,7 @@ def _grouped(problems: list[tuple[str, Problem]], where: str) -> list[TableError
         names = [name for name, _ in group]
         first = group[0][1]
         if len(group) == 1:
-            errors.append(_error(first, names, where))
+            errors.append(first.error(names[0], where))
             continue
         found = "\n            ".join(f"{name!r}: {one.found}" for name, one in group[:10])
         more = f"\n            and {len(group) - 10} more columns" if len(group) > 10 else ""
@@ -279,17 +279,6 @@ def _grouped(problems: list[tuple[str, Problem]], where: str) -> list[TableError
             )
         )
     return errors
-
-
-def _error(problem: Problem, names: list[str], where: str) -> TableError:
-    row = "" if problem.row is None else f", row {problem.row + 1:,}"
-    return TableError(
-        problem.what,
-        where=f"{where}, column {names[0]!r}{row}",
-        expected=problem.expected,
-        found=problem.found,
-        todo=problem.todo,
-    )
 
 
 def _role(values: pd.Series, role: str, name: str, entry: Dataset) -> NDArray[np.generic]:
