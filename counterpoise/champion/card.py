@@ -290,15 +290,15 @@ def _decided(shown: CardFacts) -> str:
 
 def _against_baseline(board: dict[str, Any]) -> str:
     """The comparison with the baseline, in one sentence."""
-    if missing(board.get("delta_plain")):
+    if missing(board.get("difference")):
         return (
             ""
             if board["level"] != "none"
             else "It is the baseline: only its threshold takes the imbalance into account."
         )
-    low, high = board["delta_plain_low"], board["delta_plain_high"]
+    low, high = board["difference_low"], board["difference_high"]
     return (
-        f"Difference from the baseline {board['plain_model']}: {signed(board['delta_plain'])} in"
+        f"Difference from the baseline {board['plain_model']}: {signed(board['difference'])} in"
         f" average precision ({interval(low, high, signed)}); verdict: {board['verdict']}."
     )
 

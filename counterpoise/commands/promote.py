@@ -135,9 +135,10 @@ def promote(
         files.read_csv(folder / "leaderboard.csv"),
         files.read_csv(folder / "decisions.csv"),
     )
-    cell = chosen(board, name, strategy, model)
+    about = files.read_json(folder / "dataset.json")
+    cell = chosen(board, about, strategy, model)
     facts = files.read_json(paths.facts(name))
-    shown = CardFacts.of(board, decisions, files.read_json(folder / "dataset.json"), cell, rule)
+    shown = CardFacts.of(board, decisions, about, cell, rule)
     table = tables.read(paths.table(name))
     evidence = Evidence.read(name, cell, table, float(shown.board["average_precision"]))
     identity = identity_of(made, cell, evidence.table, evidence.split)

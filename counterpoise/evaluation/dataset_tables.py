@@ -7,7 +7,7 @@ or threshold never requires a new fit.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,9 @@ from counterpoise.core.outcome import OK
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Labels, Vector
 from counterpoise.data import folds as splits
-from counterpoise.data import tables
+from counterpoise.data import splitters, tables
 from counterpoise.data.folds import Fold, Parts
+from counterpoise.data.tables import Table
 from counterpoise.engine import parallel, resampling
 from counterpoise.engine.cell_store import CellStore
 from counterpoise.evaluation import (
@@ -32,9 +33,12 @@ from counterpoise.evaluation import (
     calibration,
     corrections,
     costs,
+    independent,
     levels,
     metrics,
 )
+from counterpoise.evaluation import differences as differing
+from counterpoise.evaluation.answers import answers
 from counterpoise.evaluation.columns import (
     COUNTED,
     COUNTS,
@@ -47,17 +51,26 @@ from counterpoise.evaluation.columns import (
     TRIALS,
 )
 from counterpoise.evaluation.costs import CostMatrix
-from counterpoise.evaluation.decisions import RULES, Called, decisions, differences
+from counterpoise.evaluation.decisions import RULES, Called, decisions, measures
+from counterpoise.evaluation.differences import Design, Measure
 from counterpoise.evaluation.fold_scores import FoldScores, fold_scores, pooled, recalibrate
-from counterpoise.evaluation.leaderboard import CellProperties, compared, leaderboard
+from counterpoise.evaluation.leaderboard import (
+    CellProperties,
+    Measured,
+    leaderboard,
+    mean_of_folds,
+    pairs_of,
+)
 from counterpoise.evaluation.metrics import METRICS
 from counterpoise.evaluation.projection import Projection, project
-from counterpoise.evaluation.significance import draws_for
 from counterpoise.evaluation.threshold_sweep import points, sweep
 from counterpoise.evaluation.thresholds import Confusion
 
 GRID = np.linspace(0, 1, 101)
 """x values of the mean curves."""
+
+PLACEBO = "placebo"
+"""Level of a placebo."""
 
 CURVES = ["strategy", "model", "curve", "x", "y"]
 ROWS = "rows"
@@ -510,10 +523,80 @@ def in_parallel(tasks: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]
     return dict(zip(tasks, results, strict=True))
 
 
+def families(
+    grid: Mapping[Cell, CellProperties], scores: Collection[Cell], same: Collection[Cell]
+) -> list[dict[Cell, Cell]]:
+    """Comparisons whose intervals hold together: the remedies, and apart from them the placebos.
+
+    Parameters
+    ----------
+    grid : mapping of (strategy, model) to CellProperties
+        Every combination.
+    scores : collection of (strategy, model)
+        The combinations that have scores.
+    same : collection of (strategy, model)
+        Combinations with the scores of an earlier one.
+
+    Returns
+    -------
+    list of dict of (strategy, model) to (strategy, model)
+        Each combination with its baseline.
+    """
+    pairs = pairs_of(grid, scores, same)
+    return [
+        {cell: base for cell, base in pairs.items() if (grid[cell].level == PLACEBO) == placebo}
+        for placebo in (False, True)
+    ]
+
+
+def of_metrics(cells: Sequence[Cell], measured: Measured) -> list[Measure]:
+    """The metrics of the leaderboard, ready to be compared.
+
+    Parameters
+    ----------
+    cells : sequence of (strategy, model)
+    measured : Measured
+        Of these combinations.
+
+    Returns
+    -------
+    list of Measure
+    """
+    values = mean_of_folds(measured.folds)
+    return [
+        Measure(name, "", cells, values[:, m], measured.folds[:, :, m], measured.draws[:, :, m])
+        for m, name in enumerate(METRICS)
+    ]
+
+
+def with_differences(decided: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Add the differences in F1 and cost to the table of decisions.
+
+    Parameters
+    ----------
+    decided : DataFrame
+        Rows of `decisions`.
+    table : DataFrame of `DIFFERENCES`
+
+    Returns
+    -------
+    DataFrame of `DECISIONS`
+        Missing where there is nothing to compare.
+    """
+    key = ["strategy", "model", "rule"]
+    for measure, prefix in (("f1", "f1"), ("expected_cost", "cost")):
+        mine = table[table["measure"] == measure]
+        names = {f"difference{end}": f"{prefix}_difference{end}" for end in ("", "_low", "_high")}
+        mine = mine[[*key, *names]].rename(columns=names)
+        decided = decided.drop(columns=list(names.values()), errors="ignore")
+        decided = decided.merge(mine, on=key, how="left", validate="one_to_one")
+    return decided[DECISIONS]
+
+
 def grouped(
     dataset: str,
     params: Params,
-    y: Labels,
+    table: Table,
     parts: Parts,
     facts: dict[str, Any],
     stored: dict[str, Any],
@@ -524,7 +607,7 @@ def grouped(
 
     Parameters
     ----------
-    dataset, params, y, facts, stored, store
+    dataset, params, table, facts, stored, store
         See `evaluate`.
     parts : Parts
         The grouped folds.
@@ -538,24 +621,46 @@ def grouped(
     """
     if not len(parts):
         return pd.DataFrame(columns=GROUPED)
-    grid = cell_properties(params, stored)
+    grid, y = cell_properties(params, stored), table.y
     tasks = {
         cell: partial(recalibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()
     }
     right: dict[Cell, list[FoldScores]] = in_parallel(tasks, len(y))
-    seed, draws = (
-        seed_for(params.seed, dataset, "bootstrap", "grouped"),
-        draws_for(len(compared(grid, scores))),
-    )
-    measured = cached.measure(store, list(right.values()), parts, y, seed, draws)
+    seed = seed_for(params.seed, dataset, "bootstrap", "grouped")
+    units = splitters.groups_of(table)
+    measured = cached.measure(store, list(right.values()), parts, y, seed, units)
     calibration = cached.calibrations(store, right, y, alone=not small(len(y)))
-    return leaderboard(dataset, grid, right, calibration, measured, facts)[GROUPED]
+    same = differing.same_scores(scores)
+    design = Design(1, *independent.positives(parts, y, units), params.worth_of(dataset), seed)
+    # the leaderboard of grouped folds shows the first of them alone, average precision
+    compared = differing.table(
+        of_metrics(list(scores), measured)[:1], families(grid, scores, same), design
+    )
+    return leaderboard(dataset, grid, right, calibration, measured, compared, same, facts)[GROUPED]
+
+
+class Results(NamedTuple):
+    """Results of a dataset's evaluation that depend on its scores.
+
+    Attributes
+    ----------
+    tables : dict of str to DataFrame
+        By name; `counterpoise.evaluation.columns` lists their columns.
+    rows : Projection
+        The projection of the training rows.
+    facts : dict
+        What the comparison is based on: positives, repeats, units; and the answers.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    rows: Projection
+    facts: dict[str, Any]
 
 
 def evaluate(
     dataset: str,
     params: Params,
-    y: Labels,
+    table: Table,
     parts: Parts,
     matrix: CostMatrix,
     facts: dict[str, Any],
@@ -563,7 +668,7 @@ def evaluate(
     scores: dict[Cell, list[FoldScores]],
     picture: Callable[[], Projection],
     store: CellStore,
-) -> tuple[dict[str, pd.DataFrame], Projection]:
+) -> Results:
     """Compute the tables of a dataset's evaluation and the projection of its rows.
 
     Parameters
@@ -572,8 +677,8 @@ def evaluate(
         Key of the dataset.
     params : Params
         The configuration.
-    y : ndarray of shape (n,)
-        Labels of the table's rows.
+    table : Table
+        The dataset, with its features: duplicates are one unit of the bootstrap.
     parts : Parts
         The folds of the comparison.
     matrix : CostMatrix
@@ -591,12 +696,9 @@ def evaluate(
 
     Returns
     -------
-    tables : dict of str to DataFrame
-        Tables by name; `counterpoise.evaluation.columns` lists their columns.
-    rows : Projection
-        The projection of the training rows.
+    Results
     """
-    grid = cell_properties(params, stored)
+    grid, y = cell_properties(params, stored), table.y
     # the folds of the first repeat
     once = sum(repeat == parts.names[0][0] for repeat, _ in parts.names)
     rules = params.thresholds_of(dataset)
@@ -607,8 +709,9 @@ def evaluate(
     of_cells: dict[Cell, OfCell] = {cell: results[cell] for cell in scores}
     rows: Projection = results[ROWS]
     right = {cell: one.right for cell, one in of_cells.items()}
-    seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
-    measured = cached.measure(store, list(right.values()), parts, y, seed, draws_for(len(pairs)))
+    seed, scheme = seed_for(params.seed, dataset, "bootstrap"), params.split_of(dataset)
+    units = independent.units_of(table, scheme)
+    measured = cached.measure(store, list(right.values()), parts, y, seed, units)
     decided = pd.DataFrame(
         [row for one in of_cells.values() for row in one.decided], columns=DECISIONS
     )
@@ -624,13 +727,30 @@ def evaluate(
         frames = [one.tables[title] for one in of_cells.values()]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
+    repeats = len({repeat for repeat, _ in parts.names})
+    smallest, positives = independent.positives(parts, y, units)
+    design = Design(repeats, smallest, positives, params.worth_of(dataset), seed)
+    every = [
+        *of_metrics(list(scores), measured),
+        *measures(decided, called, parts, y, matrix, seed, partial(cached.redrawn, store), units),
+    ]
+    same = differing.same_scores(scores)
+    compared = differing.table(every, families(grid, scores, same), design)
     calibration = cached.calibrations(store, right, y, alone=not small(len(y)))
-    board = leaderboard(dataset, grid, right, calibration, measured, facts)
-    return {
+    board = leaderboard(dataset, grid, right, calibration, measured, compared, same, facts)
+    levels_of = {cell: one.level for cell, one in grid.items() if one.level != PLACEBO}
+    about = {
+        "repeats": repeats,
+        "fits": len(parts),
+        "positives_in_smallest_part": smallest,
+        "independent_positives": positives,
+        "redrawn": independent.kind_of(table.roles, scheme, units),
+        "answers": answers(every, compared, levels_of, design),
+    }
+    tables = {
         "leaderboard": board.assign(**training_rows(board["strategy"], pd.DataFrame(counts))),
-        "decisions": differences(
-            decided, called, pairs, parts, y, matrix, seed, partial(cached.redrawn, store)
-        ),
+        "decisions": with_differences(decided, compared),
+        "differences": compared,
         "thresholds": of_each("thresholds", SWEEP),
         "folds": by_fold(
             list(scores),
@@ -643,7 +763,8 @@ def evaluate(
         "reliability": of_each("reliability", RELIABILITY),
         "histograms": of_each("histograms", HISTOGRAM),
         ROWS: rows.points,
-    }, rows
+    }
+    return Results(tables, rows, about)
 
 
 class Evaluation(NamedTuple):
@@ -692,7 +813,7 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         If a column makes misclassification costs invalid (`costs.matrix`).
     """
     whole = splits.read(paths.split(name))
-    table = tables.read(paths.table(name), features=False)
+    table = tables.read(paths.table(name))
     matrix = costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
     parts, grouped_parts = whole.compared, whole.grouped
     facts = files.read_json(paths.facts(name))
@@ -713,13 +834,13 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
                     stored_scores, grouped_parts, str(path)
                 )
     draw = partial(rows_of, name, params, next(iter(parts)))
-    results, picture = evaluate(
-        name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores, draw, store
+    results, picture, compared = evaluate(
+        name, params, table, parts, matrix, facts, of_parts(stored, parts), scores, draw, store
     )
     results["grouped"] = grouped(
         name,
         params,
-        table.y,
+        table,
         grouped_parts,
         facts,
         of_parts(stored, grouped_parts),
@@ -748,10 +869,12 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         "costs_without_a_model": costs.reference(table.y[tested], matrix.of(tested)),
         "draws": bootstrap.DRAWS,
         "level": bootstrap.LEVEL,
+        "goal": params.goal_of(name),
+        "worth": params.worth_of(name).model_dump(),
         "grouped_folds": len(grouped_parts),
         "grouped_by": "group" if "group" in table.roles else "rows",
         "axes": list(picture.shares),
         "defects": files.read_json(paths.audit(name)),
         "devices": devices,
     }
-    return Evaluation(results, facts | about, stored, len(scores))
+    return Evaluation(results, facts | compared | about, stored, len(scores))

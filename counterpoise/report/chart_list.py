@@ -180,7 +180,7 @@ def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tu
                     prevalence=float(facts["prevalence"]),
                 ),
             )
-    if board["delta_plain"].notna().any():
+    if board["difference"].notna().any():
         yield (
             "forest",
             partial(charts.forest, board, title=f"{name}: difference from the baseline"),

@@ -122,10 +122,11 @@ def reading(lines: list[dict[str, Any]], folds: int, by: str = "rows") -> list[s
     if judged:
         same = sum(line["verdict"] == line[f"verdict{AS_IS}"] for line in judged)
         better = [
-            sum(line[name] == "win" for line in judged) for name in (f"verdict{AS_IS}", "verdict")
+            sum(line[name] == "better" for line in judged)
+            for name in (f"verdict{AS_IS}", "verdict")
         ]
         turned = sum(
-            {line["verdict"], line[f"verdict{AS_IS}"]} == {"win", "loss"} for line in judged
+            {line["verdict"], line[f"verdict{AS_IS}"]} == {"better", "worse"} for line in judged
         )
         sentences.append(
             f"Of {len(judged)} verdicts on remedies, {same} are the same both ways. {better[0]}"

@@ -23,8 +23,19 @@ from markupsafe import Markup, escape
 from counterpoise.core.config import NONE
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 from counterpoise.evaluation import summary
+from counterpoise.evaluation.advice import advice, p_value
 from counterpoise.evaluation.columns import CONFUSION
-from counterpoise.evaluation.summary import MINUS, Best, interval, missing, number, side, signed
+from counterpoise.evaluation.reading import reading
+from counterpoise.evaluation.summary import (
+    MINUS,
+    Best,
+    Side,
+    interval,
+    missing,
+    number,
+    side,
+    signed,
+)
 from counterpoise.report import data_checks_section, duplicates_section, page_data
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -115,13 +126,13 @@ def environment() -> jinja2.Environment:
         "chosen": chosen,
         "breakable": breakable,
         "coded": coded,
+        "p_value": p_value,
         "row_class": row_class,
     }
     result.globals |= {
         "interval": interval,
         "signed_interval": signed_interval,
         "SIDES": SIDES,
-        "VERDICT_LABELS": summary.VERDICT_LABELS,
         "STATUSES": STATUSES,
         "CORRECTIONS": CORRECTIONS,
         "NONE": NONE,
@@ -802,6 +813,7 @@ def fact_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         "labels",
         "notices",
         "schema",
+        "answers",
     }
     names = [
         *(name for name in FACTS if name in facts),
@@ -827,13 +839,34 @@ def _text(name: str, value: Any) -> str:
     return str(value)
 
 
-def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
+def advised_side(board: pd.DataFrame, facts: Mapping[str, Any]) -> Side | None:
+    """Position of the advised combination relative to its baseline.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+    facts : mapping
+        Facts of the dataset.
+
+    Returns
+    -------
+    {"above", "holds", "below"} or None
+        None where nothing is compared.
+    """
+    if not summary.remedies(board)["verdict"].notna().any():
+        return None
+    answer = facts["answers"].get(facts["goal"], {})
+    return side(answer.get("against_baseline", {}).get("verdict")) or "holds"
+
+
+def card(board: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Summary of one dataset for the page of all datasets.
 
     Parameters
     ----------
-    board, decisions : DataFrame
-        Leaderboard and table of decisions of the dataset.
+    board : DataFrame
+        Leaderboard of the dataset.
     facts : mapping
         Facts of the dataset.
 
@@ -842,7 +875,7 @@ def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any])
     dict
         Variables of the template.
     """
-    remedy, advised = summary.best(summary.remedies(board)), summary.advised(board)
+    remedy = summary.best(summary.remedies(board))
     return {
         "dataset": facts["dataset"],
         "rows": facts["rows"],
@@ -851,8 +884,8 @@ def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any])
         "statuses": summary.statuses(board),
         "top": summary.best(board),
         "remedy": remedy,
-        "side": advised.side if advised else None,
-        "reading": summary.reading(board, decisions, dict(facts))[0],
+        "side": advised_side(board, facts),
+        "reading": advice(facts),
         "severity_counts": data_checks_section.severity_counts(facts["defects"]),
     }
 
@@ -931,7 +964,6 @@ def of_dataset(
     reasons = (
         counts[counts["status"] != OK].groupby("strategy", sort=False)["reason"].first().to_dict()
     )
-    remedy = summary.advised(board)
     cells = ranked(board)
     levels = {(row["strategy"], row["model"]): row["level"] for row in cells}
     return (
@@ -942,8 +974,8 @@ def of_dataset(
             facts=facts,
             fact_lines=fact_lines(facts),
             split=split_sentence(facts["split"], int(facts["folds"])),
-            reading=summary.reading(board, decisions, dict(facts)),
-            side=remedy.side if remedy else None,
+            reading=reading(board, decisions, tables["differences"], dict(facts)),
+            side=advised_side(board, facts),
             statuses=summary.statuses(board),
             cells=cells,
             corrections=[kind for kind in CORRECTIONS if (board["correction"] == kind).any()],
@@ -982,7 +1014,6 @@ def of_dataset(
 
 def of_all(
     boards: Mapping[str, pd.DataFrame],
-    decisions: Sequence[pd.DataFrame],
     facts: Sequence[Mapping[str, Any]],
     measured: Mapping[str, Any],
     ranks: Mapping[str, Any] | None = None,
@@ -993,8 +1024,6 @@ def of_all(
     ----------
     boards : mapping of str to DataFrame
         Leaderboard of each dataset.
-    decisions : sequence of DataFrame
-        Tables of decisions, in the same order.
     facts : sequence of mapping
         Facts of the datasets, in the same order.
     measured : mapping
@@ -1013,7 +1042,7 @@ def of_all(
         .get_template("index.html.j2")
         .render(
             title="Counterpoise",
-            cards=[card(*one) for one in zip(boards.values(), decisions, facts, strict=True)],
+            cards=[card(*one) for one in zip(boards.values(), facts, strict=True)],
             datasets=list(boards),
             best_of=best_of(boards),
             ranks=ranks,

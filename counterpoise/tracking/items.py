@@ -20,10 +20,11 @@ from counterpoise.core import files, paths
 from counterpoise.core.config import CPU, NONE, Params
 from counterpoise.core.outcome import OK
 from counterpoise.evaluation import measurements
+from counterpoise.evaluation.advice import advice
 from counterpoise.evaluation.columns import COUNTED
 from counterpoise.evaluation.measurements import Measured
 from counterpoise.evaluation.search_trials import best_trials
-from counterpoise.evaluation.summary import advice, missing
+from counterpoise.evaluation.summary import missing
 from counterpoise.report import confusion_image
 from counterpoise.tracking.runs import COMPARISON
 
@@ -329,16 +330,7 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-RENAMED = {"delta_low": "delta_average_precision_low", "delta_high": "delta_average_precision_high"}
-NO_METRIC = {
-    "rows",
-    "folds",
-    "trials",
-    "training_rows",
-    "training_rows_before",
-    "p_value",
-    "p_adjusted",
-}
+NO_METRIC = {"rows", "folds", "trials", "training_rows", "training_rows_before", "p_adjusted"}
 """Numbers of the leaderboard that make no metric: those that are not results, are among the class
 counts, or depend on the other combinations."""
 
@@ -348,7 +340,7 @@ def _numbers(cell: CellResults) -> Iterator[Metric]:
     # prevalence last: MLflow compares runs by the first metric by default, and it is equal for all
     for column, value in sorted(cell.board.items(), key=lambda item: item[0] == "prevalence"):
         if column not in NO_METRIC and _is_number(value):
-            yield Metric(RENAMED.get(column, column), float(value))
+            yield Metric(column, float(value))
     for row in cell.tables["decisions"].to_dict("records"):
         for name, number in row.items():
             if _is_number(number):
@@ -487,8 +479,7 @@ def _data_checks(content: dict[str, Any]) -> Iterator[Item]:
 
 
 AVERAGE_PRECISION = ("average_precision", "average_precision")
-DELTA = ("delta_average_precision", "delta")
-DELTA_PLAIN = ("delta_plain", "delta_plain")
+DIFFERENCE = ("difference", "difference")
 """Columns of the leaderboard: that of the number, and the prefix of those of its interval."""
 
 LEGEND = (
@@ -511,20 +502,15 @@ def _cell_note(cell: CellResults) -> str:
         f"{head}: average precision {_with_interval(board, *AVERAGE_PRECISION)}, in brackets the"
         f" {level} interval."
     ]
-    if board["level"] != NONE and not missing(board["delta_plain"]):
+    if board["level"] != NONE and not missing(board["difference"]):
         plain = (
             "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
         )
         lines.append(
             f"Difference from the baseline, {plain}:"
-            f" {_with_interval(board, *DELTA_PLAIN, sign='+')}."
+            f" {_with_interval(board, *DIFFERENCE, sign='+')}."
             " The verdict, which depends on how many remedies are compared, is in the run"
             f" `{COMPARISON}`."
-        )
-    if board["plain_model"] != cell.model and not missing(board["delta_average_precision"]):
-        lines.append(
-            f"Difference from `{NONE}` with the same model:"
-            f" {_with_interval(board, *DELTA, sign='+')}."
         )
     table = [
         "| threshold | precision | recall | F1 | false positives | false negatives |",
@@ -549,7 +535,7 @@ def _comparison_note(all_of_it: Results) -> str:
         return head
     rows = [
         f"| {row['strategy']} | {row['model']} | {_with_interval(row, *AVERAGE_PRECISION)} |"
-        f" {_with_interval(row, *DELTA_PLAIN, sign='+')} |"
+        f" {_with_interval(row, *DIFFERENCE, sign='+')} |"
         f" {'' if missing(row['verdict']) else row['verdict']} |"
         for row in done.head(5).to_dict("records")
     ]
@@ -558,7 +544,8 @@ def _comparison_note(all_of_it: Results) -> str:
         "|---|---|---|---|---|",
         *rows,
     ]
-    advice_text = f"{advice(board)}\n\n" if board["verdict"].notna().any() else ""
+    facts = all_of_it.facts
+    advice_text = f"{advice(facts)}\n\n" if board["verdict"].notna().any() else ""
     return f"{head}\n\n{advice_text}The highest average precisions:\n\n" + "\n".join(table)
 
 

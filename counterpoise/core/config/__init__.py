@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from counterpoise.core.config.costs import Cost, CostOf, Costs, Thresholds
 from counterpoise.core.config.datasets import ColumnOptions, Dataset, File, Rows, Source
+from counterpoise.core.config.goals import Goal, Worth
 from counterpoise.core.config.loading import load, parse
 from counterpoise.core.config.models import AUTO, CPU, CUDA, Choices, Model, Range, Search
 from counterpoise.core.config.params import Params
@@ -36,6 +37,7 @@ __all__ = [
     "Costs",
     "Dataset",
     "File",
+    "Goal",
     "Grouped",
     "Holdout",
     "Label",
@@ -50,6 +52,7 @@ __all__ = [
     "StratifiedKFold",
     "Temporal",
     "Thresholds",
+    "Worth",
     "load",
     "parse",
 ]

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from counterpoise.core.config.costs import Costs, Thresholds
+from counterpoise.core.config.goals import Goal, Worth
 from counterpoise.core.config.splits import Split
 from counterpoise.core.config.values import Boolean, Column, Label, Strict, one_of
 
@@ -211,7 +212,7 @@ class Dataset(Strict):
     distributed : bool
         Whether to fit one XGBoost over rows that lie in parts on the workers of a Dask cluster,
         where one is named.
-    split, thresholds, costs : optional
+    split, thresholds, costs, goal, worth : optional
         Replace the top-level entry of the same name as a whole.
     """
 
@@ -239,6 +240,8 @@ class Dataset(Strict):
     split: Split | None = None
     thresholds: Thresholds | None = None
     costs: Costs | None = None
+    goal: Goal | None = None
+    worth: Worth | None = None
 
     @model_validator(mode="before")
     @classmethod

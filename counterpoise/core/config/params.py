@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from counterpoise.core import paths
 from counterpoise.core.config.costs import Costs, Thresholds
 from counterpoise.core.config.datasets import Dataset
+from counterpoise.core.config.goals import Goal, Worth
 from counterpoise.core.config.models import Model
 from counterpoise.core.config.splits import AnySplit, Split, StratifiedKFold
 from counterpoise.core.config.strategies import Strategy
@@ -33,6 +34,8 @@ class Params(Strict):
     split: Split
     thresholds: Thresholds
     costs: Costs
+    goal: Goal
+    worth: Worth
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Params:
@@ -230,6 +233,44 @@ class Params(Strict):
             When there is no such dataset.
         """
         return self.dataset(dataset).costs or self.costs
+
+    def goal_of(self, dataset: str) -> Goal:
+        """The question that is asked of a dataset: its own, else the top-level one.
+
+        Parameters
+        ----------
+        dataset : str
+            Its key.
+
+        Returns
+        -------
+        {"ranking", "probabilities", "cost"}
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such dataset.
+        """
+        return self.dataset(dataset).goal or self.goal
+
+    def worth_of(self, dataset: str) -> Worth:
+        """The smallest differences worth having on a dataset: its own, else the top-level ones.
+
+        Parameters
+        ----------
+        dataset : str
+            Its key.
+
+        Returns
+        -------
+        Worth
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such dataset.
+        """
+        return self.dataset(dataset).worth or self.worth
 
 
 def _entry(kind: str, section: str, name: str, entries: dict[str, T]) -> T:
