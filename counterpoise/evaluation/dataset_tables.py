@@ -55,6 +55,7 @@ from counterpoise.evaluation.projection import Projection, project
 from counterpoise.evaluation.significance import draws_for
 from counterpoise.evaluation.threshold_sweep import points, sweep
 from counterpoise.evaluation.thresholds import Confusion
+from counterpoise.models.combinations import cells
 
 GRID = np.linspace(0, 1, 101)
 """x values of the mean curves."""
@@ -147,7 +148,7 @@ def cell_properties(params: Params, stored: dict[str, Any]) -> dict[Cell, CellPr
     """
     baseline_models, searched = levels.plain_of(params.models), levels.searched(params)
     result = {}
-    for strategy, model in params.cells:
+    for strategy, model in cells(params):
         status = stored[strategy]["models"][model]
         cell = strategy, params.strategies[strategy], model, params.models[model]
         result[strategy, model] = CellProperties(
@@ -156,7 +157,7 @@ def cell_properties(params: Params, stored: dict[str, Any]) -> dict[Cell, CellPr
             status["notes"],
             levels.level(*cell),
             levels.correction(*cell),
-            baseline_models[model],
+            model if cell[1].seed is not None else baseline_models[model],
             searched[model],
         )
     return result
@@ -289,7 +290,9 @@ def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
     """
     table, here = tables.read(paths.table(dataset)), {}
     # only one fold: all folds of all strategies would not fit into memory
-    for name in params.strategies:
+    for name, entry in params.strategies.items():
+        if entry.seed is not None:  # a placebo has other training rows
+            continue
         rows = resampling.read_rows(paths.resampled(dataset, name), table, fold[:2]).get(fold[:2])
         if rows is not None:
             here[name] = rows
@@ -701,16 +704,17 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         for strategy in params.strategies
     }
     scores, scores_grouped = {}, {}
-    for strategy, model in params.cells:
+    for strategy, model in cells(params):
         if stored[strategy]["models"][model]["status"] == OK:
             path = paths.scores(name, strategy) / f"{model}.parquet"
             stored_scores = files.read_parquet(path)
-            scores[strategy, model] = fold_scores(stored_scores, parts, str(path))
+            seed = params.strategies[strategy].seed
+            scores[strategy, model] = fold_scores(stored_scores, parts.of(seed), str(path))
             if all(
                 fold in fitted(stored[strategy]["models"][model]) for fold in grouped_parts.names
             ):
                 scores_grouped[strategy, model] = fold_scores(
-                    stored_scores, grouped_parts, str(path)
+                    stored_scores, grouped_parts.of(seed), str(path)
                 )
     draw = partial(rows_of, name, params, next(iter(parts)))
     results, picture = evaluate(
@@ -736,7 +740,7 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
     tested = np.unique(np.concatenate([fold.test for fold in parts]))
     devices = {
         f"{strategy}/{model}": device
-        for strategy, model in params.cells
+        for strategy, model in cells(params)
         if (device := stored[strategy]["models"][model].get("device", CPU)) != CPU
     }
     about = {

@@ -206,6 +206,7 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
     from counterpoise.core.config import NONE
     from counterpoise.engine.fingerprint import code_digest
     from counterpoise.evaluation.levels import plain_of
+    from counterpoise.models.combinations import cells
 
     with paths.table(dataset).open("rb") as table:
         data = hashlib.file_digest(table, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
@@ -220,10 +221,10 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
         "seed": params.seed,
         "code": code_digest("counterpoise.evaluation.dataset_tables"),
     }
-    plain, keys = plain_of(params.models), {}
-    for strategy, model in params.cells:
+    plain, combinations, keys = plain_of(params.models), cells(params), {}
+    for strategy, model in combinations:
         compared = [
-            (NONE, name) for name in (model, plain[model]) if name and (NONE, name) in params.cells
+            (NONE, name) for name in (model, plain[model]) if name and (NONE, name) in combinations
         ]
         own = {
             "fits": [
