@@ -63,11 +63,11 @@ EXTRA = [
     "notes",
 ]
 """`correction` says how the probabilities were recalibrated. `level` says whether a combination
-remedies by data, algorithm or both. `delta_plain` is the difference from the baseline: strategy
-none with `plain_model`, the same model without weights. Its `verdict` (win for better, tie for
-inconclusive, loss for worse) follows from `p_adjusted`. Columns with `_t` hold the results of
-Nadeau and Bengio's test (see `counterpoise.evaluation.significance`). `training_rows` is the number
-of rows after resampling, as a mean over folds."""
+remedies by data, algorithm or both, or is a placebo. `delta_plain` is the difference from the
+baseline: strategy none with `plain_model`, the same model without weights. Its `verdict` (win for
+better, tie for inconclusive, loss for worse) follows from `p_adjusted`. Columns with `_t` hold the
+results of Nadeau and Bengio's test (see `counterpoise.evaluation.significance`). `training_rows` is
+the number of rows after resampling, as a mean over folds."""
 
 DECISIONS = [
     "dataset",

@@ -49,7 +49,7 @@ from counterpoise.evaluation.columns import (
 from counterpoise.evaluation.costs import CostMatrix
 from counterpoise.evaluation.decisions import RULES, Called, decisions, differences
 from counterpoise.evaluation.fold_scores import FoldScores, fold_scores, pooled, recalibrate
-from counterpoise.evaluation.leaderboard import CellProperties, compared, leaderboard
+from counterpoise.evaluation.leaderboard import CellProperties, compared, comparisons, leaderboard
 from counterpoise.evaluation.metrics import METRICS
 from counterpoise.evaluation.projection import Projection, project
 from counterpoise.evaluation.significance import draws_for
@@ -62,6 +62,10 @@ GRID = np.linspace(0, 1, 101)
 
 CURVES = ["strategy", "model", "curve", "x", "y"]
 ROWS = "rows"
+
+OTHER_ROWS = "has other validation rows, so other training rows, and other seeds"
+OTHER_SEEDS = "has other seeds alone, since the split fixes the validation rows"
+"""What a placebo has that the baseline has not, depending on the split."""
 
 AT_ONCE = 16
 """Approximate number of float64 vectors, one value per row of the table, that one combination uses
@@ -548,7 +552,7 @@ def grouped(
     right: dict[Cell, list[FoldScores]] = in_parallel(tasks, len(y))
     seed, draws = (
         seed_for(params.seed, dataset, "bootstrap", "grouped"),
-        draws_for(len(compared(grid, scores))),
+        draws_for(comparisons(grid, scores)),
     )
     measured = cached.measure(store, list(right.values()), parts, y, seed, draws)
     calibration = cached.calibrations(store, right, y, alone=not small(len(y)))
@@ -611,7 +615,8 @@ def evaluate(
     rows: Projection = results[ROWS]
     right = {cell: one.right for cell, one in of_cells.items()}
     seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
-    measured = cached.measure(store, list(right.values()), parts, y, seed, draws_for(len(pairs)))
+    draws = draws_for(comparisons(grid, scores))
+    measured = cached.measure(store, list(right.values()), parts, y, seed, draws)
     decided = pd.DataFrame(
         [row for one in of_cells.values() for row in one.decided], columns=DECISIONS
     )
@@ -753,6 +758,11 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         "draws": bootstrap.DRAWS,
         "level": bootstrap.LEVEL,
         "grouped_folds": len(grouped_parts),
+        "placebos": {
+            key: OTHER_ROWS if entry.seed in whole.placebos else OTHER_SEEDS
+            for key, entry in params.strategies.items()
+            if entry.seed is not None
+        },
         "grouped_by": "group" if "group" in table.roles else "rows",
         "axes": list(picture.shares),
         "defects": files.read_json(paths.audit(name)),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.types import Cell, Labels, Vector
 from counterpoise.data.folds import Parts
 from counterpoise.evaluation import bootstrap, calibration, corrections, metrics, significance
@@ -244,8 +244,12 @@ def leaderboard(
             for name in ("level", "correction", "plain_model", "trials")
         }
         rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(properties.notes)})
-    # Holm's correction covers all comparisons of the dataset, so verdicts need every row first
-    for row, adjusted in zip(rows, holm([row.get("p_value", np.nan) for row in rows]), strict=True):
+    # Holm's correction covers all comparisons of the dataset, so verdicts need every row first; a
+    # placebo is none of them
+    p_values = [np.nan if row["level"] == PLACEBO else row.get("p_value", np.nan) for row in rows]
+    for row, adjusted in zip(rows, holm(p_values), strict=True):
+        if row["level"] == PLACEBO:
+            adjusted = row.get("p_value", np.nan)
         value, low, high = (
             float(row.get(f"delta_plain{end}", np.nan)) for end in ("", "_low", "_high")
         )
@@ -278,6 +282,21 @@ def compared(grid: Mapping[Cell, CellProperties], scores: Collection[Cell]) -> d
         for cell, baseline in pairs.items()
         if cell != baseline and cell in scores and baseline in scores
     }
+
+
+def comparisons(grid: Mapping[Cell, CellProperties], scores: Collection[Cell]) -> int:
+    """Number of remedies that are compared, without placebos.
+
+    Parameters
+    ----------
+    grid, scores
+        See `compared`.
+
+    Returns
+    -------
+    int
+    """
+    return sum(grid[cell].level != PLACEBO for cell in compared(grid, scores))
 
 
 Difference = tuple[float, tuple[float, float], Vector, Vector]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 
 Side = Literal["above", "holds", "below"]
@@ -110,9 +110,10 @@ def best(board: pd.DataFrame) -> Best | None:
     Returns
     -------
     Best or None
-        The first of equal ones; None where no row has a result.
+        The first of equal ones, never a placebo; None where no row has a result.
     """
-    scored = board[(board["status"] == OK) & board["average_precision"].notna()]
+    real = (board["status"] == OK) & (board["level"] != PLACEBO)
+    scored = board[real & board["average_precision"].notna()]
     if scored.empty:
         return None
     row = scored.iloc[int(scored["average_precision"].to_numpy().argmax())]
@@ -155,9 +156,9 @@ def remedies(board: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows whose level is not none.
+        The rows whose level is neither none nor placebo.
     """
-    return board[board["level"] != NONE]
+    return board[~board["level"].isin([NONE, PLACEBO])]
 
 
 def baselines(board: pd.DataFrame) -> pd.DataFrame:
@@ -581,7 +582,9 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         "best_remedy_delta_low": remedy and remedy.low,
         "best_remedy_delta_high": remedy and remedy.high,
     }
-    for rule, mine in decisions.groupby("rule", sort=False):
+    placebos = board.loc[board["level"] == PLACEBO, "strategy"]
+    decided = decisions[~decisions["strategy"].isin(placebos)]
+    for rule, mine in decided.groupby("rule", sort=False):
         if rule == "cost":
             result["lowest_expected_cost"] = mine["expected_cost"].min()
         else:

@@ -204,6 +204,7 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
         Keys `dataset`, `params`, `data_md5`, `requirements`, `keys` and `comparison`.
     """
     from counterpoise.core.config import NONE
+    from counterpoise.data import folds as splits
     from counterpoise.engine.fingerprint import code_digest
     from counterpoise.evaluation.levels import plain_of
     from counterpoise.models.combinations import cells
@@ -213,7 +214,8 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
     shared = {
         "dataset": dataset,
         "table": data,
-        "split": files.sha256(paths.split(dataset)),
+        # without the placebos' parts, which the keys of their fits have
+        "split": splits.read(paths.split(dataset)).digest,
         "settings": [
             params.costs_of(dataset).model_dump(),
             params.thresholds_of(dataset).model_dump(),
