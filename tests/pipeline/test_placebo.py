@@ -35,7 +35,7 @@ PARAMS: dict[str, Any] = {
 }
 PLACEBO = {"sampler": "none", "seed": 1}
 REMEDIES = 4
-"""Two models with random oversampling, one of them weighted, and weights alone."""
+"""Random oversampling with three models, and weights alone."""
 
 
 @pytest.fixture(scope="module")
