@@ -1,8 +1,8 @@
 """Fits on many tables drawn from one large population, kept for any rule to be judged on.
 
-The population is the simulated card payments of `benchmarks.fraud_simulator`. Each table is a random
-sample of it, with a fixed number of frauds, and is split, resampled and fitted by the project's own
-code: five folds twice, new partition, validation rows and seeds in each repeat. Per learner the
+The population is the simulated card payments of `benchmarks.fraud_simulator`. Each table is a
+random sample of it, with a fixed number of frauds, and is split, resampled and fitted by the project
+itself: five folds twice, new partition, validation rows and seeds in each repeat. Per learner the
 baseline is fitted four times (with other validation rows and seeds: one baseline and three remedies
 that change nothing) and random undersampling twice.
 
@@ -65,7 +65,7 @@ class Population(NamedTuple):
 
     X: Matrix
     y: Labels
-    held_out_X: Matrix
+    held_out_x: Matrix
     held_out_y: Labels
 
 
@@ -175,9 +175,9 @@ def judge_later(whole: Population, learner: str, number: int, further: bool, pat
         if further:
             for name in ("none", "random_under"):
                 values = []
-                for k, fold in enumerate(folds(y, number, REPEATS, FURTHER // FOLDS)):
+                for fold in folds(y, number, REPEATS, FURTHER // FOLDS):
                     trained, _ = fitted(X, y, learner, Version(name, 0), fold, number)
-                    values.append(on_parts(whole.held_out_y, trained.score(whole.held_out_X)))
+                    values.append(on_parts(whole.held_out_y, trained.score(whole.held_out_x)))
                 true[f"true_{name}"] = np.array(values)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part.npz")

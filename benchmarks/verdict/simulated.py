@@ -15,9 +15,7 @@ import numpy as np
 from scipy import integrate, optimize, stats
 
 from benchmarks.verdict.rules import Table
-from counterpoise.core.types import Vector
 from counterpoise.data.folds import TEST, TRAIN, Parts
-from counterpoise.evaluation import bootstrap
 from counterpoise.evaluation.metrics import Ranking
 
 FOLDS = 5

@@ -52,7 +52,7 @@ class Identity:
         A hash of everything that determines the combination's results
         (`counterpoise.tracking.manifest`).
     data_md5, table, split : str
-        DVC's md5 of the table, and the SHA-256 of the files of table and split.
+        DVC's md5 of the table, and the SHA-256 of the table's file and of the split's parts.
     seed : int
         The seed of params.yaml.
     commit : str

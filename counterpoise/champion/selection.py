@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.errors import ConfigurationError, ResultError, unknown
 from counterpoise.core.outcome import OK
 from counterpoise.core.types import Cell
@@ -43,7 +44,8 @@ def chosen(
     ResultError
         When no combination has a result, or the named one has none.
     ConfigurationError
-        When only one of the two names is present, or there is no such combination.
+        When only one of the two names is present, there is no such combination, or it is a
+        placebo.
     """
     dataset = facts["dataset"]
     if not (board["status"] == OK).any():
@@ -87,6 +89,14 @@ def _named(board: pd.DataFrame, dataset: str, strategy: str | None, model: str |
             todo="name one of these.",
         )
     row = mine.iloc[0]
+    if row["level"] == PLACEBO:
+        raise ConfigurationError(
+            "A placebo cannot be promoted: it is the baseline once more, fitted on other rows.",
+            where="the command line",
+            expected="a remedy or the baseline",
+            found=f"{strategy}/{model}",
+            todo=f"name {NONE}/{model} instead.",
+        )
     if row["status"] != OK:
         raise ResultError(
             f"The combination {strategy}/{model} of {dataset} has no result.",

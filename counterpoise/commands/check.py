@@ -40,6 +40,7 @@ def passes(params: Params, *, as_json: bool = False) -> bool:
         Whether there is no mistake. A missing baseline or device is a warning, not a mistake.
     """
     from counterpoise.commands import validation
+    from counterpoise.models.combinations import cells
 
     readings: dict[str, dict[str, Any]] = {}
     errors = list(validation.problems(params, readings))
@@ -58,8 +59,8 @@ def passes(params: Params, *, as_json: bool = False) -> bool:
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print(
-        f"{paths.PARAMS}: OK, {len(params.datasets)} datasets x {len(params.cells)} combinations of"
-        f" {len(params.strategies)} strategies and {len(params.models)} models"
+        f"{paths.PARAMS}: OK, {len(params.datasets)} datasets x {len(cells(params))} combinations"
+        f" of {len(params.strategies)} strategies and {len(params.models)} models"
     )
     return True
 

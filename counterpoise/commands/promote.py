@@ -50,7 +50,7 @@ def identity_of(made: RunManifest, cell: tuple[str, str], table: str, split: str
     cell : tuple of str
         The keys of the strategy and the model.
     table, split : str
-        SHA-256 of the files of the table and the split.
+        SHA-256 of the table's file and of the split's parts.
 
     Returns
     -------

@@ -160,7 +160,7 @@ def _dataset(params: Params, name: str, readings: dict[str, dict[str, Any]]) -> 
     except sources.NotHere as missing:
         readings[name] = {"missing_file": str(missing)}
         return
-    parts = splitters.split(table, params.split_of(name), params.seed, name)
+    parts = splitters.split(table, params.split_of(name), params.seed, name, params.placebos)
     costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
     if entry.data_checks == "fail":
         report = all_checks.find(

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core import files, paths
-from counterpoise.core.config import CPU, Params, Thresholds
+from counterpoise.core.config import CPU, PLACEBO, Params, Thresholds
 from counterpoise.core.outcome import OK
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Labels, Vector
@@ -65,15 +65,17 @@ from counterpoise.evaluation.metrics import METRICS
 from counterpoise.evaluation.projection import Projection, project
 from counterpoise.evaluation.threshold_sweep import points, sweep
 from counterpoise.evaluation.thresholds import Confusion
+from counterpoise.models.combinations import cells
 
 GRID = np.linspace(0, 1, 101)
 """x values of the mean curves."""
 
-PLACEBO = "placebo"
-"""Level of a placebo."""
-
 CURVES = ["strategy", "model", "curve", "x", "y"]
 ROWS = "rows"
+
+OTHER_ROWS = "has other validation rows, so other training rows, and other seeds"
+OTHER_SEEDS = "has other seeds alone, since the split fixes the validation rows"
+"""What a placebo has that the baseline has not, depending on the split."""
 
 AT_ONCE = 16
 """Approximate number of float64 vectors, one value per row of the table, that one combination uses
@@ -160,7 +162,7 @@ def cell_properties(params: Params, stored: dict[str, Any]) -> dict[Cell, CellPr
     """
     baseline_models, searched = levels.plain_of(params.models), levels.searched(params)
     result = {}
-    for strategy, model in params.cells:
+    for strategy, model in cells(params):
         status = stored[strategy]["models"][model]
         cell = strategy, params.strategies[strategy], model, params.models[model]
         result[strategy, model] = CellProperties(
@@ -169,7 +171,7 @@ def cell_properties(params: Params, stored: dict[str, Any]) -> dict[Cell, CellPr
             status["notes"],
             levels.level(*cell),
             levels.correction(*cell),
-            baseline_models[model],
+            model if cell[1].seed is not None else baseline_models[model],
             searched[model],
         )
     return result
@@ -302,7 +304,9 @@ def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
     """
     table, here = tables.read(paths.table(dataset)), {}
     # only one fold: all folds of all strategies would not fit into memory
-    for name in params.strategies:
+    for name, entry in params.strategies.items():
+        if entry.seed is not None:  # a placebo has other training rows
+            continue
         rows = resampling.read_rows(paths.resampled(dataset, name), table, fold[:2]).get(fold[:2])
         if rows is not None:
             here[name] = rows
@@ -822,16 +826,17 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         for strategy in params.strategies
     }
     scores, scores_grouped = {}, {}
-    for strategy, model in params.cells:
+    for strategy, model in cells(params):
         if stored[strategy]["models"][model]["status"] == OK:
             path = paths.scores(name, strategy) / f"{model}.parquet"
             stored_scores = files.read_parquet(path)
-            scores[strategy, model] = fold_scores(stored_scores, parts, str(path))
+            seed = params.strategies[strategy].seed
+            scores[strategy, model] = fold_scores(stored_scores, parts.of(seed), str(path))
             if all(
                 fold in fitted(stored[strategy]["models"][model]) for fold in grouped_parts.names
             ):
                 scores_grouped[strategy, model] = fold_scores(
-                    stored_scores, grouped_parts, str(path)
+                    stored_scores, grouped_parts.of(seed), str(path)
                 )
     draw = partial(rows_of, name, params, next(iter(parts)))
     results, picture, compared = evaluate(
@@ -857,7 +862,7 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
     tested = np.unique(np.concatenate([fold.test for fold in parts]))
     devices = {
         f"{strategy}/{model}": device
-        for strategy, model in params.cells
+        for strategy, model in cells(params)
         if (device := stored[strategy]["models"][model].get("device", CPU)) != CPU
     }
     about = {
@@ -872,6 +877,11 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         "goal": params.goal_of(name),
         "worth": params.worth_of(name).model_dump(),
         "grouped_folds": len(grouped_parts),
+        "placebos": {
+            key: OTHER_ROWS if entry.seed in whole.placebos else OTHER_SEEDS
+            for key, entry in params.strategies.items()
+            if entry.seed is not None
+        },
         "grouped_by": "group" if "group" in table.roles else "rows",
         "axes": list(picture.shares),
         "defects": files.read_json(paths.audit(name)),

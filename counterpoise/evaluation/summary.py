@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 
 Side = Literal["above", "holds", "below"]
@@ -25,9 +25,6 @@ SIDES: dict[str, Side] = {
     "too few positives": "holds",
 }
 """Position by verdict."""
-
-PLACEBO = "placebo"
-"""Level of a placebo: never ranked, advised or counted."""
 
 MINUS = "\u2212"
 
@@ -116,7 +113,7 @@ def best(board: pd.DataFrame) -> Best | None:
     Returns
     -------
     Best or None
-        The first of equal ones; None where no row has a result.
+        The first of equal ones, never a placebo; None where no row has a result.
     """
     scored = board[
         (board["status"] == OK) & board["average_precision"].notna() & (board["level"] != PLACEBO)
@@ -350,7 +347,9 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         "best_remedy_difference_low": remedy and remedy.low,
         "best_remedy_difference_high": remedy and remedy.high,
     }
-    for rule, mine in decisions.groupby("rule", sort=False):
+    placebos = board.loc[board["level"] == PLACEBO, "strategy"]
+    decided = decisions[~decisions["strategy"].isin(placebos)]
+    for rule, mine in decided.groupby("rule", sort=False):
         if rule == "cost":
             result["lowest_expected_cost"] = mine["expected_cost"].min()
         else:

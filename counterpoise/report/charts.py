@@ -37,7 +37,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from counterpoise.core import files
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.outcome import OK
 
 Curve = Literal["precision_recall", "roc"]
@@ -428,7 +428,7 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
     -------
     Figure
     """
-    board = leaderboard[~leaderboard["level"].isin([NONE, "placebo"])]
+    board = leaderboard[leaderboard["level"] != NONE]
     if board["difference"].isna().all():
         known = (leaderboard["level"] == NONE).any()
         return _nothing(title, None if known else "There is no baseline to compare with.")
@@ -489,8 +489,9 @@ LEVELS = {
     "data": ("o", "level of the data"),
     "algorithm": ("s", "level of the algorithm"),
     "hybrid": ("D", "hybrid"),
+    PLACEBO: ("x", "placebo: no remedy"),
 }
-"""Marker and label of each level of remedies."""
+"""Marker and label of each level that is compared with the baseline."""
 
 Block = tuple[str, list[tuple[str, dict[str, Any]]]]
 """A heading, and the remedies below it: name and row of the leaderboard."""
@@ -528,7 +529,9 @@ def remedy_name(entry: Mapping[str, Any]) -> str:
         The strategy, the model, or both for a hybrid.
     """
     strategy, model = str(entry["strategy"]), str(entry["model"])
-    return {"data": strategy, "algorithm": model}.get(entry["level"], f"{strategy} + {model}")
+    return {"data": strategy, PLACEBO: strategy, "algorithm": model}.get(
+        entry["level"], f"{strategy} + {model}"
+    )
 
 
 def _height(block: Block) -> int:

@@ -20,7 +20,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 from counterpoise.evaluation import summary
 from counterpoise.evaluation.advice import advice, p_value
@@ -296,7 +296,7 @@ def row_class(cell: Mapping[str, Any]) -> str:
 
     Returns
     -------
-    {"none", "data", "algorithm", "hybrid"}
+    {"none", "data", "algorithm", "hybrid", "placebo"}
     """
     return "none" if cell["level"] == NONE else str(cell["level"])
 
@@ -425,7 +425,7 @@ def on_probabilities(board: pd.DataFrame) -> list[str]:
     list of str
         Sentences; empty where nothing can be compared.
     """
-    rows = records(board[board["status"] == OK])
+    rows = records(board[(board["status"] == OK) & (board["level"] != PLACEBO)])
     baselines = {
         row["model"]: row for row in rows if row["level"] == NONE and row["strategy"] == NONE
     }
@@ -645,7 +645,8 @@ def cost_sentences(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[st
         f"Without a model, the mean cost of a decision is {no_row} when no row is called positive"
         f" and {every_row} when every row is. Perfect knowledge would cost {oracle}."
     )
-    known_costs = decisions[decisions["expected_cost"].notna()]
+    real = ~decisions["strategy"].isin(facts["placebos"])
+    known_costs = decisions[real & decisions["expected_cost"].notna()]
     if not known_costs.empty:
         row = known_costs.iloc[int(known_costs["expected_cost"].to_numpy(dtype="float64").argmin())]
         cheap, idle = (
@@ -782,6 +783,7 @@ FACTS = {
     "draws": "draws of the intervals",
     "level": "level of the intervals",
     "folds": "test parts",
+    "placebos": "placebos",
 }
 """Labels of facts of a dataset, in the order of a page. Other facts follow under their own names.
 """
@@ -905,6 +907,7 @@ def best_of(boards: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     list of dict of strategy, baseline, cells
         One line per strategy; `baseline` marks the baseline.
     """
+    boards = {name: board[board["level"] != PLACEBO] for name, board in boards.items()}
     strategies = list(
         dict.fromkeys(name for board in boards.values() for name in board["strategy"])
     )

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from counterpoise.core import files, paths
-from counterpoise.core.config import CPU, NONE, Params
+from counterpoise.core.config import CPU, NONE, PLACEBO, Params
 from counterpoise.core.outcome import OK
 from counterpoise.evaluation import measurements
 from counterpoise.evaluation.advice import advice
@@ -537,7 +537,7 @@ def _comparison_note(all_of_it: Results) -> str:
         f"| {row['strategy']} | {row['model']} | {_with_interval(row, *AVERAGE_PRECISION)} |"
         f" {_with_interval(row, *DIFFERENCE, sign='+')} |"
         f" {'' if missing(row['verdict']) else row['verdict']} |"
-        for row in done.head(5).to_dict("records")
+        for row in done[done["level"] != PLACEBO].head(5).to_dict("records")
     ]
     table = [
         "| strategy | model | average precision | difference from the baseline | verdict |",

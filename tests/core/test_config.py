@@ -94,7 +94,7 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
             1,
             (
                 "strategies.smote: unknown key 'rato' (did you mean 'ratio'?); "
-                "the keys here are: sampler, ratio, scale, params"
+                "the keys here are: sampler, ratio, scale, params, seed"
             ),
         ),
         (
@@ -579,14 +579,80 @@ def test_a_dataset_overrides_split_thresholds_and_costs_as_a_whole() -> None:
     assert params.thresholds_of("mine").tuned == "mcc"
 
 
-def test_the_grid_follows_the_order_of_params_and_the_strategies_of_each_model() -> None:
-    params = config.parse(changed("models.xgboost.strategies", ["smote"]))
-    assert params.cells == (
-        ("none", "random_forest"),
-        ("smote", "xgboost"),
-        ("smote", "random_forest"),
-    )
-    assert params.models_of("none") == ["random_forest"]
+PLACEBO = {"sampler": "none", "seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("strategies", "message"),
+    [
+        (
+            {"none": {"seed": 1}},
+            (
+                "strategies.none: the baseline takes no seed; a placebo has a key of its own:"
+                " placebo: {sampler: none, seed: 1}"
+            ),
+        ),
+        (
+            {"none": PLACEBO},
+            (
+                "strategies.none: the baseline takes no seed; a placebo has a key of its own:"
+                " placebo: {sampler: none, seed: 1}"
+            ),
+        ),
+        (
+            {"again": {"sampler": "none"}},
+            (
+                "strategies.again: `sampler: none` makes a placebo, which needs a seed: again:"
+                " {sampler: none, seed: 1}"
+            ),
+        ),
+        (
+            {"smote": {"seed": 1}},
+            (
+                "strategies.smote: a seed makes a placebo, the baseline once more: smote: {sampler:"
+                " none, seed: 1}; found the sampler 'smote'"
+            ),
+        ),
+        (
+            {"again": {"sampler": "smote", "seed": 1}},
+            (
+                "strategies.again: a seed makes a placebo, the baseline once more: again: {sampler:"
+                " none, seed: 1}; found the sampler 'smote'"
+            ),
+        ),
+        (
+            {"again": {**PLACEBO, "ratio": 0.5, "params": {"k_neighbors": 3}}},
+            (
+                "strategies.again: a placebo takes `sampler: none` and `seed` alone; found params,"
+                " ratio"
+            ),
+        ),
+        (
+            {"again": {**PLACEBO, "scale": True}},
+            "strategies.again: a placebo takes `sampler: none` and `seed` alone; found scale",
+        ),
+        (
+            {"one": PLACEBO, "two": PLACEBO},
+            ("strategies.two: each placebo needs a seed of its own; 1 is that of one too"),
+        ),
+        (
+            {"again": {**PLACEBO, "seed": 0}},
+            "strategies.again.seed: Input should be greater than or equal to 1, found 0",
+        ),
+        (
+            {"again": {**PLACEBO, "seed": True}},
+            "strategies.again.seed: must be a number, found True",
+        ),
+    ],
+)
+def test_a_placebo_that_is_none_is_an_error(strategies: dict[str, Any], message: str) -> None:
+    assert found_in(changed("strategies", {"none": {}, **strategies})) == [message]
+
+
+def test_placebos_with_different_seeds_stand_beside_the_baseline() -> None:
+    entries = {"none": {}, "one": PLACEBO, "smote": {}, "two": {**PLACEBO, "seed": 7}}
+    assert config.parse(changed("strategies", entries)).placebos == (1, 7)
+    assert config.parse(SMALLEST).placebos == ()
 
 
 def test_the_error_for_an_unknown_dataset_or_strategy_lists_the_known_ones() -> None:

@@ -51,6 +51,13 @@ def test_a_cell_remedies_by_data_by_algorithm_by_both_or_not_at_all(
     assert levels.level(strategy, Strategy(), key, Model.model_validate(entry)) == level
 
 
+@pytest.mark.parametrize("model", ["xgboost", "xgboost_weighted"])
+def test_a_placebo_is_neither_a_baseline_nor_a_remedy_with_any_model(model: str) -> None:
+    cell = "again", Strategy(sampler="none", seed=1), model, Model()
+    assert levels.level(*cell) == "placebo"
+    assert levels.correction(*cell) == levels.correction("none", Strategy(), model, Model())
+
+
 def test_the_baseline_is_the_most_similar_model_without_the_remedy() -> None:
     entries = models_of(
         shallow={"model": "xgboost", "params": {"max_depth": 2}},

@@ -32,6 +32,7 @@ from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import datasets, sources
 from counterpoise.evaluation import ranks as over_datasets
 from counterpoise.evaluation.ranks import ALONE, BEST, MINIMUM, Ranked, compared
+from counterpoise.models.combinations import models_of
 from counterpoise.report import charts, page, ranks_chart, ranks_section
 from stages import check
 from tests.conftest import Publisher
@@ -542,7 +543,7 @@ def test_the_collection_has_enough_datasets_and_as_many_tries_for_each_remedy() 
     plain = [model for model, entry in PARAMS.models.items() if entry.strategies == "all"]
     weighted = [model for model, entry in PARAMS.models.items() if entry.strategies != "all"]
     assert len(plain) == len(weighted) == 4
-    assert {strategy: len(PARAMS.models_of(strategy)) for strategy in PARAMS.strategies} == {
+    assert {strategy: len(models_of(PARAMS, strategy)) for strategy in PARAMS.strategies} == {
         **dict.fromkeys(PARAMS.strategies, 4),
         "none": 8,
     }

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -30,7 +31,10 @@ from counterpoise.core import config, files, paths, revision, yaml12
 from counterpoise.core.config import Params
 from counterpoise.core.errors import ConfigurationError, guarded
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.data import folds as splits
+from counterpoise.data.folds import Parts
 from counterpoise.evaluation import measurements
+from counterpoise.models import combinations
 from counterpoise.tracking import items, manifest, publisher, runs, sqlite_index, store, turn
 from counterpoise.tracking.runs import RunRecord, plan
 from stages import track
@@ -797,11 +801,20 @@ def test_a_key_changes_with_the_fits_of_its_cell_and_of_its_baseline(
     assert {name for name in ALL if after[name] != before[name]} == cells
 
 
-@pytest.mark.parametrize("file", ["tables/digits/table.parquet", "splits/digits.parquet"])
-def test_every_key_changes_with_the_table_and_the_split(place: Place, file: str) -> None:
+def test_every_key_changes_with_the_table(place: Place) -> None:
     before = keys_of(PARAMS)
-    with (Path("data") / file).open("ab") as content:
+    with paths.table("digits").open("ab") as content:
         content.write(b"more")
+    assert all(keys_of(PARAMS)[name] != before[name] for name in ALL)
+
+
+def test_every_key_changes_with_the_split_and_none_with_a_placebos_part_of_it(place: Place) -> None:
+    before, parts = keys_of(PARAMS), splits.read(paths.split("digits"))
+    codes = parts.codes.copy()
+    codes[0, 0] = splits.UNUSED
+    splits.write(paths.split("digits"), replace(parts, placebos={1: codes}))
+    assert keys_of(PARAMS) == before
+    splits.write(paths.split("digits"), replace(parts, codes=codes))
     assert all(keys_of(PARAMS)[name] != before[name] for name in ALL)
 
 
@@ -836,9 +849,9 @@ def test_a_manifest_gives_back_the_parameters_that_it_was_made_of(place: Place) 
     ):
         params = config.parse(content)
         for dataset in params.datasets:
-            for path in (paths.table(dataset), paths.split(dataset)):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
+            paths.table(dataset).parent.mkdir(parents=True, exist_ok=True)
+            paths.table(dataset).touch()
+            splits.write(paths.split(dataset), Parts(np.ones((1, 1), np.uint8), ((0, 0),)))
             paths.evaluation(dataset).mkdir(parents=True, exist_ok=True)
             fits = {
                 s: {"models": {key: {"key": ""} for key in params.models}}
@@ -848,7 +861,7 @@ def test_a_manifest_gives_back_the_parameters_that_it_was_made_of(place: Place) 
             alone = params.model_copy(update={"datasets": {dataset: params.dataset(dataset)}})
             found = manifest.read(dataset).params
             assert found == alone and list(found.models) == list(alone.models)
-            assert found.cells == alone.cells
+            assert combinations.cells(found) == combinations.cells(alone)
 
 
 def test_runs_show_the_parameters_that_made_the_results_not_those_written_since(

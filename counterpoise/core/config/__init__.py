@@ -21,7 +21,7 @@ from counterpoise.core.config.splits import (
     StratifiedKFold,
     Temporal,
 )
-from counterpoise.core.config.strategies import NONE, Strategy
+from counterpoise.core.config.strategies import NONE, PLACEBO, Strategy
 from counterpoise.core.config.values import Label
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "CPU",
     "CUDA",
     "NONE",
+    "PLACEBO",
     "AnySplit",
     "Choices",
     "ColumnOptions",

@@ -168,6 +168,7 @@ def _message(problem: Any) -> str:
         "trials",
         "range",
         "group",
+        "placebo",
         "weight",
         "names",
         "labels",
