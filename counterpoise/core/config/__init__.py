@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from counterpoise.core.config.costs import Cost, CostOf, Costs, Thresholds
 from counterpoise.core.config.datasets import ColumnOptions, Dataset, File, Rows, Source
-from counterpoise.core.config.loading import load, parse
+from counterpoise.core.config.loading import load, parse, read
 from counterpoise.core.config.models import AUTO, CPU, CUDA, Choices, Model, Range, Search
 from counterpoise.core.config.params import Params
 from counterpoise.core.config.splits import (
@@ -52,4 +52,5 @@ __all__ = [
     "Thresholds",
     "load",
     "parse",
+    "read",
 ]

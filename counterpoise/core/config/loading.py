@@ -31,6 +31,29 @@ def load(path: Path | None = None) -> Params:
         When the file is missing, is not UTF-8 or not YAML, or holds a mistake. The message names
         every wrong key, what was found and what is allowed.
     """
+    content, text = read(path)
+    return parse(content, str(paths.PARAMS if path is None else path), text)
+
+
+def read(path: Path | None = None) -> tuple[Any, str]:
+    """Read params.yaml as YAML.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The file; by default params.yaml in the working directory.
+
+    Returns
+    -------
+    content : object
+        What the YAML holds, not yet checked.
+    text : str
+
+    Raises
+    ------
+    ConfigurationError
+        When the file is missing, is not UTF-8 or not YAML.
+    """
     path = paths.PARAMS if path is None else path
     try:
         text = path.read_text(encoding="utf-8")
@@ -51,7 +74,7 @@ def load(path: Path | None = None) -> Params:
             todo="save it as UTF-8.",
         ) from None
     try:
-        content = yaml12.load(text)
+        return yaml12.load(text), text
     except yaml12.InvalidYaml as error:
         raise ConfigurationError(
             "params.yaml is not valid YAML.",
@@ -63,7 +86,6 @@ def load(path: Path | None = None) -> Params:
                 " it)."
             ),
         ) from None
-    return parse(content, str(path), text)
 
 
 def parse(content: Any, where: str = "params.yaml", text: str = "") -> Params:
@@ -115,7 +137,7 @@ def parse(content: Any, where: str = "params.yaml", text: str = "") -> Params:
 
 
 def _line(problem: Any, text: str) -> str:
-    """The line of a mistake, where it can be told."""
+    """The line of a mistake, where the text has it."""
     place = problem["loc"]
     if not place and "name" in problem.get("ctx", {}):
         place = ("datasets", problem["ctx"]["name"], problem["type"])
@@ -172,6 +194,8 @@ def _message(problem: Any) -> str:
         "names",
         "labels",
         "options",
+        "column",
+        "strategies",
     }:
         return f"{place}: {message}" if place else message
     found = repr(problem["input"])
