@@ -116,7 +116,7 @@ def test_an_archive_of_several_files_or_a_broken_one_is_refused(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["mine.sav", "mine", "mine.parquet.gz", "mine.json"])
 def test_an_unknown_ending_is_refused_with_those_that_are_known(name: str) -> None:
-    with pytest.raises(TableError, match="cannot be told from its ending") as caught:
+    with pytest.raises(TableError, match="The ending of a file stands for no known kind") as caught:
         files.kind_of(name, name)
     assert ".parquet" in str(caught.value.expected)
 

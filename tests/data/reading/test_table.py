@@ -132,7 +132,7 @@ def test_numbers_in_any_notation_are_numbers_whatever_share_is_missing(
 def test_two_readings_are_refused_until_the_user_says_which() -> None:
     texts = [f"{k + 1},{k + 100}" for k in range(200)]
     error = refused(rows_of(texts))
-    assert error.what == "The notation of a column of numbers cannot be told."
+    assert error.what == "A column of numbers can be read in two ways."
     assert "'1,100' is a number with a decimal comma or one with thousands" in str(error.found)
     point = typed(rows_of(texts), columns={"x0": {"decimal": ","}}).table.X[0, 0]
     thousands = typed(rows_of(texts), columns={"x0": {"thousands": ","}}).table.X[0, 0]
@@ -259,7 +259,7 @@ def test_dates_have_one_outcome_wherever_they_come_from(frame: Any) -> None:
 
 def test_day_and_month_are_refused_until_the_user_says_which() -> None:
     texts = [f"{k % 12 + 1:02d}/{(k * 5) % 12 + 1:02d}/2022" for k in range(100)]
-    assert "cannot be told" in refused(rows_of(texts)).what
+    assert "can be read in two ways" in refused(rows_of(texts)).what
     options = {"format": "%m/%d/%Y", "encode": ["month"]}
     assert typed(rows_of(texts), columns={"x0": options}).table.X[1, 0] == 2
 
