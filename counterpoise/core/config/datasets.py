@@ -122,6 +122,10 @@ class Source(Strict):
     def _one_source(self) -> Source:
         if bool(self.files) == bool(self.bundled):
             raise PydanticCustomError("source", "a source needs either files or bundled")
+        if self.bundled and (self.format != "csv" or self.columns or self.cut):
+            raise PydanticCustomError(
+                "source", "format, columns and cut are for files: take them out beside bundled"
+            )
         return self
 
 
