@@ -169,7 +169,7 @@ def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] =
             todo="check how the file was made.",
         )
     if separator is None:
-        separator = _separator(body, where)
+        separator = _separator(body, where, len(given.names))
     quote = "'" if _single_quoted(body, separator) else '"'
     layout = Layout(encoding, separator, quote)
     fields = list(layout.lines(io.BytesIO("\n".join(body).encode(encoding))))
@@ -262,12 +262,16 @@ def _decode(head: bytes, encoding: str, where: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _separator(lines: Sequence[str], where: str) -> str:
-    """The separator of fields, by clevercsv; refused where two are equally regular."""
+def _separator(lines: Sequence[str], where: str, columns: int = 0) -> str:
+    """The separator of fields, by clevercsv; refused where two are equally regular.
+
+    `columns` is the number of columns, 0 where it is not given.
+    """
     import clevercsv
 
     widths = {one: _widths(lines, one) for one in SEPARATORS}
     regular = [one for one in SEPARATORS if len(set(widths[one])) == 1 and widths[one][0] > 1]
+    regular = [one for one in regular if widths[one][0] == columns] or regular
     if len(regular) == 1:
         return regular[0]
     if len(regular) > 1 and len(lines) > 1:

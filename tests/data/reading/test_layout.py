@@ -57,6 +57,7 @@ def test_what_can_be_told_in_two_ways_or_is_no_table_is_refused(
 
 def test_each_part_can_be_given() -> None:
     assert detect("a,b;c\n1,2;3\n", separator=";").separator == ";"
+    assert detect("1,5;2;3\n3,5;4;5\n", names=("a", "b", "c")).separator == ";"
     assert not detect("1,2\n3,4\n", header=False).header
     assert detect("1,2\n3,4\n", header=True).header
     assert not detect("1,2\n3,4\n", names=("a", "b")).header
