@@ -1,7 +1,7 @@
 """Fits on many tables drawn from one large population, kept for any rule to be judged on.
 
 The population is the simulated card payments of `benchmarks.fraud_simulator`. Each table is a
-random sample of it, with a fixed number of frauds, and is split, resampled and fitted by the project
+random sample of it with a fixed number of frauds, and is split, resampled and fitted by the project
 itself: five folds twice, new partition, validation rows and seeds in each repeat. Per learner the
 baseline is fitted four times (with other validation rows and seeds: one baseline and three remedies
 that change nothing) and random undersampling twice.

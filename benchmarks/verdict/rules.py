@@ -1,4 +1,4 @@
-"""Rules for a verdict, applied to the same tables: the project's own and those it is measured on."""
+"""Rules for a verdict, applied to the same tables: the project's own and those it replaces."""
 
 from __future__ import annotations
 

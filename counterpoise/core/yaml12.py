@@ -90,7 +90,7 @@ def line_of(text: str, place: Sequence[object]) -> int | None:
     >>> line_of("a: 1\\nb:\\n  c: 2\\n", ("b", "c"))
     3
     """
-    node = YAML().compose(text)
+    node = _composed(text)
     line = None
     for key in place:
         if isinstance(node, MappingNode):
@@ -104,6 +104,13 @@ def line_of(text: str, place: Sequence[object]) -> int | None:
         else:
             break
     return line
+
+
+def _composed(text: str) -> Any:
+    """The nodes of a document, from the parser that `load` uses: the library's other one, in
+    Python, refuses tabs within a text.
+    """
+    return YAML(typ="safe").compose(text)
 
 
 def _place(error: YAMLError) -> str | None:
@@ -142,7 +149,7 @@ def with_entry(text: str, section: str, key: str, entry: Any) -> str:
     text : str
         A valid document.
     section : str
-        A key of the document with a mapping in block style.
+        A key of the document with a mapping in block style, or with nothing.
     key : str
         The new key.
     entry : object
@@ -161,12 +168,16 @@ def with_entry(text: str, section: str, key: str, entry: Any) -> str:
         e: [1]
     c: 2
     """
-    node = YAML().compose(text)
-    value = next(pair[1] for pair in node.value if pair[0].value == section)
-    last = value.value[-1]
-    indent = last[0].start_mark.column
+    node = _composed(text)
+    name, value = next(pair for pair in node.value if pair[0].value == section)
     lines = text.splitlines(keepends=True)
-    at = last[1].end_mark.line + (last[1].end_mark.column > 0)
+    if isinstance(value, MappingNode) and value.value:
+        last = value.value[-1]
+        indent = last[0].start_mark.column
+        at = last[1].end_mark.line + (last[1].end_mark.column > 0)
+    else:
+        indent, at = name.start_mark.column + 2, name.end_mark.line + 1
+        lines[at - 1] = lines[at - 1].replace(" {}", "", 1)
     while at > 0 and not lines[at - 1].strip():
         at -= 1
     entry_lines = dump({key: entry}, short=True).splitlines(keepends=True)

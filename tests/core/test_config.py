@@ -271,6 +271,14 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
         ),
         (
             "models.xgboost",
+            {"strategies": []},
+            (
+                "models.xgboost.strategies: an empty list combines the model with nothing: take the"
+                " model out"
+            ),
+        ),
+        (
+            "models.xgboost",
             {"costs": "weight"},
             "models.xgboost.costs: Input should be 'weights' or 'metacost', found 'weight'",
         ),
@@ -282,7 +290,7 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
         (
             "models.xgboost",
             {"search": {"trials": 0, "space": {"max_depth": [1]}}},
-            "models.xgboost.search.trials: Input should be greater than or equal to 1, found 0",
+            "models.xgboost.search.trials: Input should be greater than or equal to 2, found 0",
         ),
         (
             "models.xgboost",
@@ -389,6 +397,66 @@ def test_a_mistake_names_the_key_what_was_found_and_what_is_allowed(
     place: str, value: Any, message: str
 ) -> None:
     assert found_in(changed(place, value)) == [message]
+
+
+@pytest.mark.parametrize(
+    ("entry", "one", "other", "column"),
+    [
+        ({"drop": ["y"]}, "target", "drop", "y"),
+        ({"time": "y"}, "target", "time", "y"),
+        ({"time": "a", "group": "a"}, "time", "group", "a"),
+        ({"time": "a", "drop": ["a"]}, "time", "drop", "a"),
+        ({"categorical": ["y"]}, "target", "categorical", "y"),
+        ({"drop": ["a"], "categorical": ["a"]}, "drop", "categorical", "a"),
+        ({"columns": {"y": {"missing": []}}}, "target", "columns", "y"),
+        ({"drop": [1], "columns": {"1": {"decimal": ","}}}, "drop", "columns", "1"),
+        ({"group": "a", "columns": {"a": {"type": "number"}}}, "group", "columns", "a"),
+        ({"time": "a", "columns": {"a": {"encode": ["days"]}}}, "time", "columns.a.encode", "a"),
+        ({"sentinels": {"y": [0]}}, "target", "sentinels", "y"),
+        ({"time": "a", "sentinels": {"a": [0]}}, "time", "sentinels", "a"),
+        (
+            {"categorical": ["a"], "columns": {"a": {"type": "number"}}},
+            "categorical",
+            "columns",
+            "a",
+        ),
+    ],
+)
+def test_a_key_that_would_have_no_effect_on_a_column_is_an_error(
+    entry: dict[str, Any], one: str, other: str, column: str
+) -> None:
+    content = {**SMALLEST["datasets"]["mine"], "split": {"scheme": "grouped"}, **entry}
+    assert found_in(changed("datasets.mine", content)) == [
+        f"datasets.mine: the column {column!r} is under {one} and under {other}, where it has no"
+        " effect: take it out of one of them"
+    ]
+
+
+def test_a_dropped_column_of_costs_is_read_and_a_category_has_missing_values_of_its_own() -> None:
+    content = SMALLEST["datasets"]["mine"] | {
+        "drop": ["a"],
+        "costs": {"false_negative": "a"},
+        "columns": {"a": {"decimal": ","}, "b": {"missing": ["-"]}, "t": {"format": "%d/%m/%Y"}},
+        "sentinels": {"a": [-1]},
+        "categorical": ["b"],
+        "time": "t",
+    }
+    assert config.parse(changed("datasets.mine", content)).datasets["mine"].drop == ("a",)
+
+
+def test_names_of_columns_are_given_once() -> None:
+    source = {"files": [{**ADDRESSES, "sha256": "0" * 64}], "columns": ["a", "y"]}
+    content = SMALLEST["datasets"]["mine"] | {"source": source, "columns": ["a", "y"]}
+    assert found_in(changed("datasets.mine", content)) == [
+        "datasets.mine: columns and source.columns both list the names of the columns: give one"
+    ]
+
+
+def test_a_group_with_a_split_that_does_not_keep_it_together_says_how_to_write_one_that_does() -> (
+    None
+):
+    (message,) = found_in(changed("datasets.mine.group", "patient"))
+    assert "give the dataset `split: {scheme: grouped}`, or list" in message
 
 
 def test_the_ends_of_a_range_have_the_type_that_is_drawn() -> None:

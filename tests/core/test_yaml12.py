@@ -141,3 +141,16 @@ def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(
     found = config.parse(content)
     assert found == requested
     assert type(found.datasets["orders"].positive[0]) is type(positive)
+
+
+def test_a_tab_within_a_text_hides_no_line() -> None:
+    text = "a: x\ty\nb:\n  c: 2\n"
+    assert yaml12.load(text)["a"] == "x\ty"
+    assert yaml12.line_of(text, ("b", "c")) == 3
+
+
+@pytest.mark.parametrize("section", ["", " {}", " {} # none yet", " # none yet"])
+def test_an_entry_is_added_to_a_section_without_one(section: str) -> None:
+    text = yaml12.with_entry(f"a:{section}\nb: 1\n", "a", "new", {"x": [1]})
+    assert yaml12.load(text) == {"a": {"new": {"x": [1]}}, "b": 1}
+    assert ("# none yet" in text) == ("# none yet" in section)

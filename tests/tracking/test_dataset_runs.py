@@ -758,7 +758,6 @@ def changed(section: str, **entries: Any) -> dict[str, Any]:
         ({**PARAMS, "seed": 4}, ALL),
         (changed("thresholds", tuned="mcc"), ALL),
         (changed("costs", false_negative=11), ALL),
-        (changed("models", random_forest={"strategies": []}), set()),
         (
             changed(
                 "models",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from counterpoise.core.config.costs import Cost, CostOf, Costs, Thresholds
 from counterpoise.core.config.datasets import ColumnOptions, Dataset, File, Rows, Source
 from counterpoise.core.config.goals import Goal, Worth
-from counterpoise.core.config.loading import load, parse
+from counterpoise.core.config.loading import InvalidParams, load, parse, read
 from counterpoise.core.config.models import AUTO, CPU, CUDA, Choices, Model, Range, Search
 from counterpoise.core.config.params import Params
 from counterpoise.core.config.splits import (
@@ -41,6 +41,7 @@ __all__ = [
     "Goal",
     "Grouped",
     "Holdout",
+    "InvalidParams",
     "Label",
     "Model",
     "Params",
@@ -56,4 +57,5 @@ __all__ = [
     "Worth",
     "load",
     "parse",
+    "read",
 ]

@@ -105,8 +105,8 @@ class Params(Strict):
                 raise PydanticCustomError(
                     "group",
                     "datasets.{name}.group: the split {scheme} does not keep groups together; give"
-                    " the dataset `split: {{scheme: grouped}}`, or list the column under `drop`",
-                    {"name": name, "scheme": split.scheme},
+                    " the dataset `split: {grouped}`, or list the column under `drop` instead",
+                    {"name": name, "scheme": split.scheme, "grouped": "{scheme: grouped}"},
                 )
         return self
 

@@ -616,6 +616,45 @@ def decide(
     Problem
         When the column cannot be read as it is, or can be read in two ways.
     """
+    decision = _decide(name, values, options, sentinels, categorical=categorical)
+    _refuse_unused(decision, values, options)
+    return decision
+
+
+def _refuse_unused(decision: Decision, values: pd.Series, options: ColumnOptions) -> None:
+    """Refuse options that are for another kind of column, or for texts where the file has none."""
+    kind, typed = decision.column.kind, not is_text(values)
+    if decision.shown_as == "empty":
+        return
+    unused = []
+    if kind != "number" or typed:
+        unused += [part for part in ("decimal", "thousands") if getattr(options, part) is not None]
+    if kind != "datetime" or typed:
+        unused += ["format"] * (options.format is not None)
+    if kind != "datetime":
+        unused += ["encode"] * bool(options.encode)
+    if typed and kind == "datetime":
+        unused += ["missing"] * bool(options.missing)
+    if unused:
+        shown = "date" if kind == "datetime" else kind
+        raise Problem(
+            f"An option of a column has no effect: {', '.join(unused)}.",
+            expected=f"options for a column of the kind {shown}"
+            + (f", which the file holds as {values.dtype}" if typed else ""),
+            found=", ".join(f"{part}: {getattr(options, part)!r}" for part in unused)
+            + f", and values such as {decision.example!r}",
+            todo="take it out, or correct `type`, for the column under `columns`.",
+        )
+
+
+def _decide(
+    name: str,
+    values: pd.Series,
+    options: ColumnOptions,
+    sentinels: Sequence[float | str],
+    *,
+    categorical: bool,
+) -> Decision:
     numbers = tuple(float(s) for s in sentinels if isinstance(s, (int, float)))
     kind: Kind | None = "category" if categorical else options.type
     if types.is_complex_dtype(values):
@@ -633,6 +672,9 @@ def decide(
             todo="write them as numbers of days or seconds, or list it under `drop`.",
         )
     if _is_number(values) and kind in (None, "number"):
+        declared_texts = [str(s).strip() for s in (*sentinels, *(options.missing or ()))]
+        others = (float(text) for text in declared_texts if PLAIN.fullmatch(text))
+        numbers = tuple(dict.fromkeys((*numbers, *others)))
         column = Column(name, "number", sentinels=numbers)
         known = column.read(values).X[:, 0]
         all_numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -792,7 +834,9 @@ def _asked_notation(distinct: list[str], options: ColumnOptions) -> Notation:
 
 def _two_ways(found: Ambiguous | None, of: str, todo: str) -> Problem:
     return Problem(
-        f"The notation of a column of {of} cannot be told.",
+        f"A column of {of} can be read in two ways."
+        if found is not None
+        else f"A column that is declared to hold {of} holds something else.",
         expected=f"{of} in one notation that can be read in one way only",
         found=found.reason if found is not None else f"texts that are no {of}",
         todo=todo,

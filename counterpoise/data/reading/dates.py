@@ -1,7 +1,7 @@
 """Notations of dates and times in text.
 
 As for numbers, the notation is that of a whole column and is decided by its distinct texts. Where
-day and month can be told in two ways, there is none, and the user has to say which.
+day and month can be read in two ways, there is none, and the user has to say which.
 """
 
 from __future__ import annotations

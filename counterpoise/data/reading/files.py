@@ -114,7 +114,7 @@ def kind_of(name: str, where: str) -> str:
             suffix = ".csv" if suffix not in KINDS else f"{suffix}{path.suffix.lower()}"
     if suffix not in KINDS:
         raise TableError(
-            "The kind of a file cannot be told from its ending.",
+            "The ending of a file stands for no known kind.",
             where=where,
             expected="an ending of: "
             + ", ".join(sorted(KINDS))
@@ -153,6 +153,7 @@ def read(source: Source, kind: str, options: Options, where: str) -> RawTable:
     OSError
         When the file cannot be read.
     """
+    refuse_unused(kind, options, where)
     size = source.stat().st_size if isinstance(source, Path) else len(source)
     if size == 0:
         raise _no_table("The file is empty.", where, "0 bytes")
@@ -174,6 +175,52 @@ def read(source: Source, kind: str, options: Options, where: str) -> RawTable:
     if not len(frame):
         raise _no_table("The table has no rows.", where, "a header alone")
     return RawTable(frame, described)
+
+
+OPTIONS_OF = {
+    "text": ("separator", "encoding", "header", "columns", "cut"),
+    "excel": ("sheet", "header", "columns"),
+    "sql": ("database",),
+}
+"""The keys of a dataset's entry that have an effect on each kind of file."""
+
+
+def refuse_unused(kind: str, options: Options, where: str) -> None:
+    """Refuse options that are for another kind of file, since they would have no effect.
+
+    Parameters
+    ----------
+    kind : str
+        As `kind_of` gives it, or another name of a table that takes no option.
+    options : Options
+    where : str
+        The name of the table in messages.
+
+    Raises
+    ------
+    TableError
+    """
+    given = {
+        "separator": options.given.separator,
+        "encoding": options.given.encoding,
+        "columns": options.given.names or None,
+        # names alone imply that there is no header
+        "header": None if options.given.names else options.given.header,
+        "sheet": options.sheet,
+        "database": options.database,
+        "cut": options.cut or None,
+    }
+    allowed = OPTIONS_OF.get(kind, ())
+    unused = [key for key, value in given.items() if value is not None and key not in allowed]
+    if unused:
+        kinds = [one for one, keys in OPTIONS_OF.items() if unused[0] in keys]
+        raise TableError(
+            f"`{unused[0]}` has no effect on this file.",
+            where=where,
+            expected=f"no `{unused[0]}`, which is for " + " and ".join(kinds),
+            found=", ".join(f"{key}: {given[key]!r}" for key in unused) + f", and a file of {kind}",
+            todo="take it out of the dataset's entry.",
+        )
 
 
 def _without_rows(names: Sequence[str]) -> pa.Table:

@@ -1,7 +1,7 @@
 """The layout of a text table: encoding, separator, quotes, lines to skip, header.
 
 It is found by clevercsv and chardet from the beginning of the file, is shown to the user, and each
-part of it can be given instead. Where a part can be told in two ways, the file is refused.
+part of it can be given instead. Where a part is ambiguous, the file is refused.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] =
     Raises
     ------
     TableError
-        When the file is no table of text, or its layout can be told in two ways.
+        When the file is no table of text, or its layout is ambiguous.
     """
     head = stream.read(HEAD_BYTES)
     encoding = given.encoding or _encoding(head, stream, where)
@@ -169,7 +169,7 @@ def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] =
             todo="check how the file was made.",
         )
     if separator is None:
-        separator = _separator(body, where)
+        separator = _separator(body, where, len(given.names))
     quote = "'" if _single_quoted(body, separator) else '"'
     layout = Layout(encoding, separator, quote)
     fields = list(layout.lines(io.BytesIO("\n".join(body).encode(encoding))))
@@ -200,7 +200,7 @@ def _encoding(head: bytes, stream: IO[bytes], where: str) -> str:
     found = chardet.detect(around)
     if found["encoding"] is None or found["confidence"] < MIN_CONFIDENCE:
         raise TableError(
-            "The encoding of the file cannot be told.",
+            "The encoding of the file is unclear.",
             where=where,
             expected="UTF-8, or the encoding under `encoding`",
             found=f"bytes that are not UTF-8 from position {position:,} on",
@@ -262,17 +262,21 @@ def _decode(head: bytes, encoding: str, where: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _separator(lines: Sequence[str], where: str) -> str:
-    """The separator of fields, by clevercsv; refused where two are equally regular."""
+def _separator(lines: Sequence[str], where: str, columns: int = 0) -> str:
+    """The separator of fields, by clevercsv; refused where two are equally regular.
+
+    `columns` is the number of columns, 0 where it is not given.
+    """
     import clevercsv
 
     widths = {one: _widths(lines, one) for one in SEPARATORS}
     regular = [one for one in SEPARATORS if len(set(widths[one])) == 1 and widths[one][0] > 1]
+    regular = [one for one in regular if widths[one][0] == columns] or regular
     if len(regular) == 1:
         return regular[0]
     if len(regular) > 1 and len(lines) > 1:
         raise TableError(
-            "The separator of fields cannot be told.",
+            "The separator of fields is ambiguous.",
             where=where,
             expected="one character between fields",
             found=" and ".join(

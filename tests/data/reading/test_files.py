@@ -116,7 +116,7 @@ def test_an_archive_of_several_files_or_a_broken_one_is_refused(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["mine.sav", "mine", "mine.parquet.gz", "mine.json"])
 def test_an_unknown_ending_is_refused_with_those_that_are_known(name: str) -> None:
-    with pytest.raises(TableError, match="cannot be told from its ending") as caught:
+    with pytest.raises(TableError, match="The ending of a file stands for no known kind") as caught:
         files.kind_of(name, name)
     assert ".parquet" in str(caught.value.expected)
 
@@ -224,3 +224,29 @@ def test_an_npz_of_another_layout_is_refused(content: bytes) -> None:
 )
 def test_a_binary_file_is_no_table(content: bytes) -> None:
     assert refused(content).todo
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "key"),
+    [
+        ("parquet", {"given": Given(separator=";")}, "separator"),
+        ("parquet", {"given": Given(encoding="utf-8")}, "encoding"),
+        ("parquet", {"given": Given(names=("a", "b"), header=False)}, "columns"),
+        ("feather", {"given": Given(header=True)}, "header"),
+        ("npz", {"cut": True}, "cut"),
+        ("excel", {"given": Given(separator=";")}, "separator"),
+        ("excel", {"database": "sqlite:///a.db"}, "database"),
+        ("text", {"sheet": "one"}, "sheet"),
+        ("sql", {"sheet": "one"}, "sheet"),
+    ],
+)
+def test_an_option_for_another_kind_of_file_is_refused(
+    kind: str, options: dict[str, Any], key: str
+) -> None:
+    error = refused(TEXT, kind, **options)
+    assert error.what == f"`{key}` has no effect on this file."
+
+
+def test_the_digits_of_a_library_take_no_options() -> None:
+    with pytest.raises(TableError, match="`encoding` has no effect"):
+        files.refuse_unused("a library", Options(Given(encoding="utf-8")), "digits")

@@ -1,4 +1,4 @@
-"""The layout of a text table: found, given, or refused where it can be told in two ways."""
+"""The layout of a text table: found, given, or refused where it is ambiguous."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_layout_is_found(content: bytes | str, expected: Layout) -> None:
     ("content", "what"),
     [
         ("74.5,-1.3,basic,0\n19.3,2,basic,1\n", "The first line holds values"),
-        ("a,b;c\n1,2;3\n", "The separator of fields cannot be told"),
+        ("a,b;c\n1,2;3\n", "The separator of fields is ambiguous"),
         (b"a,b\n1,\x00\n", "The file is no text"),
         ("a,b\n1,\x00\n".encode("utf-16"), "The file is no text"),
         ("\n\n# nothing\n", "The table has no rows"),
@@ -57,6 +57,7 @@ def test_what_can_be_told_in_two_ways_or_is_no_table_is_refused(
 
 def test_each_part_can_be_given() -> None:
     assert detect("a,b;c\n1,2;3\n", separator=";").separator == ";"
+    assert detect("1,5;2;3\n3,5;4;5\n", names=("a", "b", "c")).separator == ";"
     assert not detect("1,2\n3,4\n", header=False).header
     assert detect("1,2\n3,4\n", header=True).header
     assert not detect("1,2\n3,4\n", names=("a", "b")).header
