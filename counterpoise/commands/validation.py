@@ -162,9 +162,11 @@ def _dataset(params: Params, name: str, readings: dict[str, dict[str, Any]]) -> 
         return
     parts = splitters.split(table, params.split_of(name), params.seed, name)
     costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
-    if entry.data_checks == "fail":
+    stops = entry.data_checks == "fail"
+    if stops or entry.source is None:
         report = all_checks.find(
-            table, parts.compared, params.split_of(name).scheme, params.seed, name, labels=False
+            table, parts.compared, scheme.scheme, params.seed, name, labels=False
         )
-        if report.serious:
+        readings[name]["findings"] = report.findings
+        if stops and report.serious:
             raise all_checks.refusal(name, report)
