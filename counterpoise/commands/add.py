@@ -24,7 +24,7 @@ from counterpoise.core import files as written
 from counterpoise.core import paths, yaml12
 from counterpoise.core.config import ColumnOptions, Dataset
 from counterpoise.core.errors import ConfigurationError, TableError, TableErrors, did_you_mean
-from counterpoise.data import datasets
+from counterpoise.data import datasets, sources
 from counterpoise.data.reading.columns import (
     MANY_LABELS,
     Decision,
@@ -300,7 +300,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", type=Path, help="CSV, Parquet, Feather, Excel, or a .sql query")
+    parser.add_argument("file", help="CSV, Parquet, Feather, Excel, or a .sql query")
     parser.add_argument("--name", help="the dataset's key (by default the file's name)")
     parser.add_argument("--target", help="the column to predict")
     parser.add_argument("--positive", nargs="+", help="the label that matters, or several")
@@ -332,7 +332,7 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
     int
         The exit status.
     """
-    name = arguments.name or _name(arguments.file)
+    name = arguments.name or _name(Path(arguments.file))
     known = None
     if paths.PARAMS.is_file():
         known = yaml12.load(paths.PARAMS.read_text(encoding="utf-8"))
@@ -352,6 +352,7 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
             found=repr(name),
             todo="give another --name, or edit the entry.",
         )
+    sources.refuse_address(str(arguments.file), "the argument FILE")
     proposal = propose(str(arguments.file), name, arguments.target, _given(arguments))
     print(f"{name}: " + "\n  ".join(proposal.reasons) + "\n")
     entry = Dataset.model_validate(proposal.entry)

@@ -131,6 +131,7 @@ def _dataset(params: Params, name: str, readings: dict[str, dict[str, Any]]) -> 
     """
     entry = params.dataset(name)
     where = f"{paths.PARAMS}: datasets.{name}"
+    sources.refuse_address(entry.path, f"{where}.path")
     if not Path(entry.path).is_file():
         raise ConfigurationError(
             "A dataset's `path` names no file.",

@@ -70,7 +70,12 @@ def finding_rows(content: Mapping[str, Any]) -> list[FindingRow]:
     findings = [
         FindingRow(
             f["severity"],
-            *(f[part] for part in ("code", "title", "sentence", "why", "todo", "docs")),
+            f["code"],
+            f["title"],
+            f["sentence"],
+            f["why"],
+            f["todo"],
+            f["docs"],
             tuple(f["rows"]),
             0 < len(f["rows"]) < f["count"],
         )

@@ -148,7 +148,8 @@ def _compared(table: Table, groups: Index, seed: int) -> Compared:
         # positives first: they are few, and every finding is about them or about rows in general
         rows = np.argsort(random.random(len(rows)) - table.y, kind="stable")[:size]
         rows.sort()
-    hashes, chances = [], []
+    hashes: list[NDArray[np.uint64]] = []
+    chances: list[float] = []
     factors = random.integers(0, 2**63, len(table.features), dtype=np.uint64)
     for k, name in enumerate(table.features):
         values = table.X[rows, k]
@@ -158,7 +159,7 @@ def _compared(table: Table, groups: Index, seed: int) -> Compared:
         chances.append(float(((counts / len(rows)) ** 2).sum()))
         values = np.where(np.isnan(values), np.nan, values) + 0.0  # one NaN, and no -0
         hashes.append(pd.util.hash_array(values) * (factors[k] | np.uint64(1)))
-    whole = np.sum(hashes, axis=0, dtype=np.uint64)
+    whole: NDArray[np.uint64] = np.sum(hashes, axis=0, dtype=np.uint64)
     logs = np.log(chances)
     found = []
     for left_out in (None, *range(len(hashes))):
@@ -193,4 +194,5 @@ def _rounded(values: Vector) -> Vector:
     spread = min(spread, robust) if robust > 0 else spread
     if not 0 < spread < np.inf:
         return values
-    return np.round(values / 10.0 ** (np.floor(np.log10(spread)) - 2))
+    unit = 10.0 ** (np.floor(np.log10(spread)) - 2)
+    return np.asarray(np.round(values / unit))
