@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from counterpoise.commands.check import column_lines
 from counterpoise.core import files as written
@@ -279,7 +280,30 @@ def write(proposal: Proposal, path: Path | None = None) -> None:
     """
     path = paths.PARAMS if path is None else path
     text = path.read_text(encoding="utf-8")
-    written.write_text(path, yaml12.with_entry(text, "datasets", proposal.name, proposal.entry))
+    entry = quoted(proposal.entry)
+    written.write_text(path, yaml12.with_entry(text, "datasets", proposal.name, entry))
+
+
+def quoted(content: Any) -> Any:
+    """Put quotes around texts that libyaml, which DVC reads with, takes for syntax in one line.
+
+    Parameters
+    ----------
+    content : object
+        Mappings, lists and scalars.
+
+    Returns
+    -------
+    object
+        The same, for `yaml12.with_entry`, which leaves `Churn?` and `12:30` without quotes.
+    """
+    if isinstance(content, dict):
+        return {quoted(key): quoted(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [quoted(value) for value in content]
+    if isinstance(content, str) and re.search("[:?\x85\u2028\u2029\ufeff]", content):
+        return DoubleQuotedScalarString(content)
+    return content
 
 
 def _name(path: Path) -> str:
@@ -357,7 +381,7 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
     print(f"{name}: " + "\n  ".join(proposal.reasons) + "\n")
     entry = Dataset.model_validate(proposal.entry)
     problems = _look(name, entry)
-    print("\n" + yaml12.dump({name: proposal.entry}, short=True))
+    print("\n" + yaml12.dump({name: quoted(proposal.entry)}, short=True))
     if problems:
         for error in problems:
             print(f"error: {error}\n", file=sys.stderr)

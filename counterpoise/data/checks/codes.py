@@ -72,7 +72,8 @@ CHECKS: dict[str, Check] = {
         "CP201",
         "Empty columns",
         "An empty column has no information and costs time in every fit.",
-        "List it under `drop`, or find out why it was not filled.",
+        "List it under `drop`, or find out why it was not filled: a formula of an Excel file is"
+        " empty until a spreadsheet program has saved its value.",
     ),
     "constant": Check(
         "CP202",
