@@ -598,3 +598,11 @@ def test_a_frame_in_any_notation_comes_back_or_its_column_is_named(
     known = np.array([np.nan if v is None else v for v in values])
     np.testing.assert_allclose(read.X[:, 0], known, rtol=1e-12)
     assert set(read.categories["region"]) == set(labels[:rows])
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_very_long_text_is_shown_in_part(columns: int) -> None:
+    cells = ["x" * 100_000, *map(str, range(19))]
+    error = refused(rows_of(*[cells] * columns))
+    assert error.what.startswith("A column of numbers holds text")
+    assert len(str(error.found)) < 600 * columns
