@@ -18,13 +18,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from counterpoise.commands.check import column_lines
 from counterpoise.core import files as written
 from counterpoise.core import paths, yaml12
 from counterpoise.core.config import ColumnOptions, Dataset
 from counterpoise.core.errors import ConfigurationError, TableError, TableErrors, did_you_mean
-from counterpoise.data import datasets
+from counterpoise.data import datasets, sources
 from counterpoise.data.reading.columns import (
     MANY_LABELS,
     Decision,
@@ -279,7 +280,30 @@ def write(proposal: Proposal, path: Path | None = None) -> None:
     """
     path = paths.PARAMS if path is None else path
     text = path.read_text(encoding="utf-8")
-    written.write_text(path, yaml12.with_entry(text, "datasets", proposal.name, proposal.entry))
+    entry = quoted(proposal.entry)
+    written.write_text(path, yaml12.with_entry(text, "datasets", proposal.name, entry))
+
+
+def quoted(content: Any) -> Any:
+    """Put quotes around texts that libyaml, which DVC reads with, takes for syntax in one line.
+
+    Parameters
+    ----------
+    content : object
+        Mappings, lists and scalars.
+
+    Returns
+    -------
+    object
+        The same, for `yaml12.with_entry`, which leaves `Churn?` and `12:30` without quotes.
+    """
+    if isinstance(content, dict):
+        return {quoted(key): quoted(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [quoted(value) for value in content]
+    if isinstance(content, str) and re.search("[:?\x85\u2028\u2029\ufeff]", content):
+        return DoubleQuotedScalarString(content)
+    return content
 
 
 def _name(path: Path) -> str:
@@ -300,7 +324,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", type=Path, help="CSV, Parquet, Feather, Excel, or a .sql query")
+    parser.add_argument("file", help="CSV, Parquet, Feather, Excel, or a .sql query")
     parser.add_argument("--name", help="the dataset's key (by default the file's name)")
     parser.add_argument("--target", help="the column to predict")
     parser.add_argument("--positive", nargs="+", help="the label that matters, or several")
@@ -332,7 +356,7 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
     int
         The exit status.
     """
-    name = arguments.name or _name(arguments.file)
+    name = arguments.name or _name(Path(arguments.file))
     known = None
     if paths.PARAMS.is_file():
         known = yaml12.load(paths.PARAMS.read_text(encoding="utf-8"))
@@ -352,11 +376,12 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
             found=repr(name),
             todo="give another --name, or edit the entry.",
         )
+    sources.refuse_address(str(arguments.file), "the argument FILE")
     proposal = propose(str(arguments.file), name, arguments.target, _given(arguments))
     print(f"{name}: " + "\n  ".join(proposal.reasons) + "\n")
     entry = Dataset.model_validate(proposal.entry)
     problems = _look(name, entry)
-    print("\n" + yaml12.dump({name: proposal.entry}, short=True))
+    print("\n" + yaml12.dump({name: quoted(proposal.entry)}, short=True))
     if problems:
         for error in problems:
             print(f"error: {error}\n", file=sys.stderr)

@@ -3,7 +3,8 @@
 DVC deletes a stage's outputs before it runs the stage. A mistake that only the stage finds
 therefore costs a `dvc checkout`. This command looks first: at the structure of params.yaml, at
 every sampler and model with its parameters, and at every table that is on this machine, including
-its split. It downloads nothing. It shows how each column of your own tables is read.
+its split. It downloads nothing. It shows how each column of your own tables is read, and what the
+data checks find in them, apart from labels in doubt, for which a model has to be fitted.
 
 The exit status is 0 without a mistake and 1 with one. The stage `check` runs the same checks at the
 start of `dvc repro`.
@@ -16,6 +17,8 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
+from textwrap import indent
 from typing import Any
 
 from counterpoise.core import config, paths, yaml12
@@ -121,6 +124,7 @@ def _content(
         "warnings": warnings,
         "datasets": {
             name: {key: facts[key] for key in shown if key in facts}
+            | {key: [asdict(one) for one in facts[key]] for key in ("findings",) if key in facts}
             for name, facts in readings.items()
         },
     }
@@ -140,6 +144,7 @@ def _reading(name: str, facts: dict[str, Any], *, whole: bool) -> str:
     if whole:
         lines += column_lines(facts["columns"])
     lines += [f"  note: {notice}" for notice in facts["notices"]]
+    lines += [indent(str(finding), "  ") for finding in facts.get("findings", ())]
     return "\n".join(lines)
 
 

@@ -16,6 +16,7 @@ from counterpoise.data.tables import Table
 from counterpoise.engine import devices
 from counterpoise.evaluation import costs, levels
 from counterpoise.models import registry as models
+from counterpoise.models.combinations import cells
 from counterpoise.samplers import registry as samplers
 
 STAND_IN = "_"
@@ -241,8 +242,10 @@ def _without_effect(key: str, strategy: Strategy) -> Iterator[ConfigurationError
 
 def _combined_with_nothing(params: Params) -> Iterator[ConfigurationError]:
     """Find strategies without a model, and searches for the ratio of strategies that have none."""
+    combinations = cells(params)
+    combined = {strategy for strategy, _ in combinations}
     for key in params.strategies:
-        if not params.models_of(key):
+        if key not in combined:
             yield ConfigurationError(
                 "No model is combined with a strategy.",
                 where=f"{paths.PARAMS}: strategies.{key}",
@@ -256,7 +259,7 @@ def _combined_with_nothing(params: Params) -> Iterator[ConfigurationError]:
         kinds = [
             samplers.kind_of(name, one)
             for name, one in params.strategies.items()
-            if (name, key) in params.cells
+            if (name, key) in combinations
         ]
         if not any(kind is not None and kind.has_ratio for kind in kinds):
             yield ConfigurationError(
@@ -361,7 +364,7 @@ def dataset_problems(
         yield error
         return
     if has_split and not lacking:
-        yield from _split_problems(params, name, table)
+        yield from _split_problems(params, name, table, readings[name])
     if entry.costs is not None or "costs" not in broken:
         try:
             costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
@@ -370,6 +373,7 @@ def dataset_problems(
 
 
 def _check_path(where: str, path: str) -> None:
+    sources.refuse_address(path, where)
     if not Path(path).is_file():
         raise ConfigurationError(
             "A dataset's `path` names no file.",
@@ -399,17 +403,25 @@ def _lacking_roles(params: Params, name: str) -> Iterator[CounterpoiseError]:
         yield splitters.needs("prequential", "group", name)
 
 
-def _split_problems(params: Params, name: str, table: Table) -> Iterator[CounterpoiseError]:
-    """Find why a table cannot be split, or what its data checks refuse."""
+def _split_problems(
+    params: Params, name: str, table: Table, reading: dict[str, Any]
+) -> Iterator[CounterpoiseError]:
+    """Find why a table cannot be split, or what its data checks refuse.
+
+    The findings of a table of the user's own are added to its reading.
+    """
     scheme = params.split_of(name)
     try:
         parts = splitters.split(table, scheme, params.seed, name, params.placebos)
     except CounterpoiseError as error:
         yield error
         return
-    if params.dataset(name).data_checks == "fail":
+    entry = params.dataset(name)
+    stops = entry.data_checks == "fail"
+    if stops or entry.source is None:
         report = all_checks.find(
             table, parts.compared, scheme.scheme, params.seed, name, labels=False
         )
-        if report.serious:
+        reading["findings"] = report.findings
+        if stops and report.serious:
             yield all_checks.refusal(name, report)

@@ -60,8 +60,8 @@ EXTRA = [
 the same model without weights. Its interval holds for all comparisons together, and the
 `verdict` follows from it (`counterpoise.evaluation.significance`). `correction` says how the
 probabilities were recalibrated. `level` says whether a combination remedies by data, algorithm or
-both, or is a placebo. `same_as` names the combination with the same scores, which is not compared again.
-`training_rows` is the number of rows after resampling, as a mean over folds."""
+both, or is a placebo. `same_as` names the combination with the same scores, which is not compared
+again. `training_rows` is the number of rows after resampling, as a mean over folds."""
 
 DIFFERENCES = [
     "strategy",

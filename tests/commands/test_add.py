@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from counterpoise import __main__ as cli
 from counterpoise.commands import add
@@ -180,3 +182,37 @@ def test_options_of_the_file_and_roles_are_written(here: Path, monkeypatch: Any)
     assert entry.split is not None
     assert entry.split.scheme == "temporal"
     assert datasets.fetch("mine", entry).table.features == ("x", "z", "level")
+
+
+@pytest.mark.parametrize("address", ["s3://ada:hushhush@bucket/x.csv", "hf://datasets/me/it/x.csv"])
+def test_an_address_is_refused_with_the_way_out_and_its_password_is_not_shown(
+    address: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, address, "--target", "ill", "--yes") == 1
+    entry = {"path": address, "target": "ill", "positive": "yes"}
+    Path("params.yaml").write_text(yaml12.with_entry(PARAMS, "datasets", "x", add.quoted(entry)))
+    monkeypatch.setattr("sys.argv", ["counterpoise", "check"])
+    assert cli.main() == 1
+    text = "".join(capsys.readouterr())
+    assert text.count("A table's path is an address.") == 2
+    assert "params.yaml: datasets.x.path" in text
+    assert "dvc import-url" in text and "`source`" in text
+    assert "hushhush" not in text
+
+
+@given(st.text(st.characters(exclude_categories=["C"]) | st.sampled_from("?:-[]{},\x85\u2028")))
+@example("Churn?")
+@example("12:30")
+def test_any_label_or_name_comes_back_from_the_written_entry(text: str) -> None:
+    entry = {"positive": [text, "x"], "target": text, "columns": {text: {"format": text}}}
+    written = yaml12.with_entry("datasets:\n  a: {x: 1}\n", "datasets", "b", add.quoted(entry))
+    assert yaml12.load(written)["datasets"] == {"a": {"x": 1}, "b": entry}
+
+
+def test_a_target_with_a_question_mark_is_written_and_read(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{k * 1.5},{'9:30' if k % 7 == 0 else '10:00'}" for k in range(70)]
+    Path("data/calls.csv").write_text("\n".join(["length,Churn?", *rows, ""]))
+    assert run(monkeypatch, "data/calls.csv", "--target", "Churn?", "--yes") == 0
+    assert config.load().dataset("calls").positive == ("9:30",)

@@ -76,6 +76,10 @@ NOTATION_ADVICE = (
 )
 
 
+MAX_FOUND = 500
+"""Characters of what was found that an error shows: a field may be a text of many pages."""
+
+
 class Problem(Exception):
     """A column that cannot be read as it is, with the way out.
 
@@ -93,9 +97,7 @@ class Problem(Exception):
         super().__init__(what)
         self.what, self.expected, self.found, self.todo, self.row = what, expected, found, todo, row
 
-    def error(
-        self, name: str, where: str, *, first: int = 0, most: int | None = None
-    ) -> TableError:
+    def error(self, name: str, where: str, *, first: int = 0, most: int = MAX_FOUND) -> TableError:
         """Make the error for a column of a table.
 
         Parameters
@@ -104,8 +106,8 @@ class Problem(Exception):
             The column and the table.
         first : int
             Rows of the same table in earlier batches.
-        most : int, optional
-            Characters of what was found that are shown; all by default.
+        most : int
+            Characters of what was found that are shown.
 
         Returns
         -------

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import bz2
 import csv
+import errno
 import gzip
 import io
 import itertools
 import lzma
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -150,8 +152,6 @@ def read(source: Source, kind: str, options: Options, where: str) -> RawTable:
         When the file is no table of this kind, holds no rows, or names a column twice.
     LibraryError
         When the library for this kind is not installed.
-    OSError
-        When the file cannot be read.
     """
     refuse_unused(kind, options, where)
     size = source.stat().st_size if isinstance(source, Path) else len(source)
@@ -258,14 +258,23 @@ def readable(kind: str, where: str) -> Iterator[None]:
         ValueError,
         LookupError,
         EOFError,
+        NotImplementedError,
         OSError,
         csv.Error,
         zipfile.BadZipFile,
+        zlib.error,
         lzma.LZMAError,
         pa.ArrowException,
     ) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+        # a broken archive sends its reader to places before the file
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise TableError(
+                "The file cannot be read.",
+                where=where,
+                expected="a file that this user may read",
+                found=error.strerror,
+                todo="check its permissions, and that its disk is there.",
+            ) from None
         raise TableError(
             f"The file cannot be read as {kind}.",
             where=where,
@@ -510,7 +519,8 @@ def _refuse_nested(schema: pa.Schema, where: str) -> None:
         )
 
 
-def _excel(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, str]:
+def _sheet(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, str]:
+    """The cells of the sheet that is meant, and its name."""
     with pd.ExcelFile(_buffer(source), engine="calamine") as book:
         names = list(map(str, book.sheet_names))
         if (options.sheet is None and len(names) > 1) or options.sheet not in (None, *names):
@@ -525,6 +535,16 @@ def _excel(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, 
             )
         sheet = options.sheet or names[0]
         cells = pd.read_excel(book, sheet_name=sheet, header=None, dtype=object, na_filter=False)
+    return cells, sheet
+
+
+def _excel(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, str]:
+    from python_calamine import CalamineError
+
+    try:
+        cells, sheet = _sheet(source, options, where)
+    except CalamineError as error:
+        raise ValueError(str(error)) from None
     filled = (cells.map(lambda v: str(v).strip() != "")).to_numpy(dtype=bool)
     rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
     if not len(rows):
@@ -604,8 +624,12 @@ def _sql(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, st
 
 def _npz(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, str]:
     """The layout of Zenodo record 61452: `data` (rows x features) and `label` (-1 or +1)."""
-    with np.load(_buffer(source), allow_pickle=False) as arrays:
-        data, label = arrays["data"], arrays["label"]
+    with opened(source, where) as stream:
+        if not zipfile.is_zipfile(stream):
+            raise ValueError("no archive of NumPy")  # which would advise to run what the file holds
+        stream.seek(0)
+        with np.load(stream, allow_pickle=False) as arrays:
+            data, label = arrays["data"], arrays["label"]
     frame = pd.DataFrame(data, columns=[f"x{k}" for k in range(data.shape[1])])
     return frame.assign(label=label), "NumPy"
 

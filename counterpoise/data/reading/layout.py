@@ -12,7 +12,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -25,8 +25,18 @@ HEAD_BYTES = 2**18
 """Bytes at the beginning of a file that its layout is found from."""
 HEAD_LINES = 200
 """Lines at the beginning of a file that its layout is found from."""
-MAX_LINE_BYTES = 2**24
-"""A file whose first line is longer is no table of text."""
+MAX_LINE = 2**24
+"""A file with a line of so many characters is no table of text."""
+LONG_LINE = f"a line of more than {MAX_LINE:,} characters"
+csv.field_size_limit(MAX_LINE)  # a line of very many columns is one field by another separator
+NO_TABLES = {
+    "version https://git-lfs": ("a pointer of Git LFS", "`git lfs pull` brings the file."),
+    "<!doctype html": ("a page of a website", "download the table itself; the page may ask why."),
+    "<html": ("a page of a website", "download the table itself; the page may ask why."),
+    "[{": ("JSON", "save it as CSV or Parquet (pandas.read_json)."),
+    '{"': ("JSON", "save it as CSV or Parquet (pandas.read_json)."),
+}
+"""How texts begin that are no tables, with what they are and what to do."""
 MIN_CONFIDENCE = 0.5
 """An encoding that chardet is less sure of is not taken."""
 CHUNK_BYTES = 2**20
@@ -91,10 +101,10 @@ class Layout:
         text = io.TextIOWrapper(stream, encoding=self.encoding, newline="")
         for _ in range(self.skip):
             text.readline()
-        source: Iterable[str] = text
+        source: Iterable[str] = _short_lines(text)
         separator = self.separator
         if separator == " ":
-            source = (re.sub(r"[ \t]+", " ", line.strip(" \t")) for line in text)
+            source = (re.sub(r"[ \t]+", " ", line.strip(" \t")) for line in source)
         try:
             yield from csv.reader(
                 source,
@@ -107,6 +117,13 @@ class Layout:
         finally:
             with contextlib.suppress(ValueError):  # the stream may be closed already
                 text.detach()
+
+
+def _short_lines(text: IO[str]) -> Iterator[str]:
+    while line := text.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise csv.Error(LONG_LINE)
+        yield line
 
 
 @dataclass(frozen=True)
@@ -142,13 +159,27 @@ def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] =
         When the file is no table of text, or its layout is ambiguous.
     """
     head = stream.read(HEAD_BYTES)
+    if not re.search(rb"[\r\n]", head):  # a header of very many columns
+        rest = stream.readline(MAX_LINE)
+        if len(rest) == MAX_LINE:
+            raise csv.Error(LONG_LINE)
+        head += rest + stream.read(HEAD_BYTES)
     encoding = given.encoding or _encoding(head, stream, where)
     stream.seek(0)
     text = _decode(head, encoding, where)
     if "\x00" in text:
         raise _no_text(where, text.index("\x00"))
+    for start, (found, todo) in NO_TABLES.items():
+        if text.lstrip()[: len(start)].lower() == start:
+            raise TableError(
+                "The file is no table.",
+                where=where,
+                expected="lines of fields",
+                found=found,
+                todo=todo,
+            )
     lines = text.splitlines()
-    if len(head) == HEAD_BYTES and len(lines) > 1:
+    if len(head) >= HEAD_BYTES and len(lines) > 1:
         lines = lines[:-1]  # cut in the middle
     lines = lines[:HEAD_LINES]
     skip, separator = 0, given.separator

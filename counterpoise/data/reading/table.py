@@ -15,6 +15,7 @@ from counterpoise.core.errors import TableError, TableErrors, did_you_mean
 from counterpoise.data.reading import labels
 from counterpoise.data.reading.columns import (
     LARGEST,
+    MAX_FOUND,
     Column,
     Decision,
     Problem,
@@ -268,7 +269,9 @@ def _grouped(problems: list[tuple[str, Problem]], where: str) -> list[TableError
         if len(group) == 1:
             errors.append(first.error(names[0], where))
             continue
-        found = "\n            ".join(f"{name!r}: {one.found}" for name, one in group[:10])
+        found = "\n            ".join(
+            f"{name!r}: {one.found[:MAX_FOUND]}" for name, one in group[:10]
+        )
         more = f"\n            and {len(group) - 10} more columns" if len(group) > 10 else ""
         errors.append(
             TableError(

@@ -646,3 +646,11 @@ def test_a_sentinel_that_is_in_no_row_is_a_note() -> None:
 def test_a_code_in_the_column_of_time_is_a_time_that_is_missing(times: list[str]) -> None:
     error = refused(rows_of(times, [str(k / 2) for k in range(40)]), time="x0")
     assert error.what == "The time is missing in some rows."
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_very_long_text_is_shown_in_part(columns: int) -> None:
+    cells = ["x" * 100_000, *map(str, range(19))]
+    error = refused(rows_of(*[cells] * columns))
+    assert error.what.startswith("A column of numbers holds text")
+    assert len(str(error.found)) < 600 * columns
