@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,8 @@ from counterpoise.data.reading.columns import (
 )
 
 ID_NAMES = re.compile(
-    r"(?i:(^|[_\W])(id|uuid|guid|key|index|no|nr|number|code)$|^(id|uuid|guid)([_\W]|$))|I[dD]$"
+    r"(?i:((^|[_\W])(id|uuid|guid|key|index|no|nr|number|code)|id_?num)[_\W]*$"
+    r"|^(id|uuid|guid)([_\W]|$))|I[dD]$"
 )
 """Names that identifiers usually have."""
 GROUP_NAMES = re.compile(
@@ -108,7 +110,9 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
     apart |= {str(given[role]) for role in ("time", "group") if role in given}
     drop = list(given.get("drop", ()))
     columns = dict(given.get("columns", {}))
-    dates: dict[str, int] = {}
+    dates: dict[str, str] = {}
+    # a first column without a name holds the row names of R or the index of pandas
+    row_names = "" if first.names or first.header is False else "column_1"
     for column in map(str, frame.columns):
         if column in apart:
             continue
@@ -118,11 +122,10 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
                 _identifier(column, frame[column], entry, given, drop, reasons)
             continue
         if decision.column.kind == "datetime":
-            dates[column] = decision.distinct
-        elif (
-            decision.distinct == len(frame)
-            and len(frame) > FEW_ROWS
-            and _counts_rows(column, frame[column], decision)
+            dates[column] = decision.column.date_format
+        elif len(frame) > FEW_ROWS and (
+            (column == row_names and decision.distinct == len(frame))
+            or _counts_rows(column, frame[column], decision)
         ):
             drop.append(column)
             reasons.append(f"{column!r} identifies rows: dropped")
@@ -198,20 +201,23 @@ def _decided(column: str, values: pd.Series, columns: dict[str, Any]) -> Decisio
 
 
 def _counts_rows(name: str, values: pd.Series, decision: Decision) -> bool:
-    """Whether a column of distinct values numbers the rows or is named as an identifier."""
-    if ID_NAMES.search(name):
-        return True
+    """Whether a column numbers the rows, or is named as an identifier that hardly repeats."""
+    named = ID_NAMES.search(name) is not None
     if decision.column.kind != "number":
-        return False
+        return named and decision.distinct == len(values)
     numbers = decision.column.read(values).X[:, 0]
-    steps = np.diff(numbers)
-    return bool(len(steps) and (steps == 1).all())
+    if named:
+        whole = bool((numbers[~np.isnan(numbers)] % 1 == 0).all())
+        return whole and decision.distinct * 2 > len(values)
+    return decision.distinct == len(values) and bool((np.diff(numbers) == 1).all())
 
 
 def _is_group(
     name: str, values: pd.Series, decision: Decision, given: dict[str, Any], entry: dict[str, Any]
 ) -> bool:
     if "group" in given or "group" in entry or not GROUP_NAMES.search(name):
+        return False
+    if texts_of(values).null_count:  # a group is needed in every row
         return False
     repeated = len(values) / max(decision.distinct, 1) >= MIN_GROUP_ROWS
     is_key = decision.column.kind == "category" or bool(ID_NAMES.search(name))
@@ -235,6 +241,7 @@ def _identifier(
     distinct = len(counts_of(texts_of(values)))
     if (
         len(values) >= MIN_GROUP_ROWS * distinct
+        and not texts_of(values).null_count
         and "group" not in entry
         and "group" not in given
         and GROUP_NAMES.search(name)
@@ -246,15 +253,19 @@ def _identifier(
 
 
 def _dates(
-    dates: dict[str, int],
+    dates: dict[str, str],
     entry: dict[str, Any],
     given: dict[str, Any],
     columns: dict[str, Any],
     reasons: list[str],
 ) -> None:
     """Make features of dates; none becomes the time by itself, since that changes the split."""
-    for name in dates:
+    for name, date_format in dates.items():
         if columns.get(name, {}).get("encode"):
+            continue
+        if date_format.startswith(("%H", "%I")):
+            columns[name] = {**columns.get(name, {}), "encode": ["hour"]}
+            reasons.append(f"{name!r} holds times of the day: the hour becomes a feature")
             continue
         columns[name] = {**columns.get(name, {}), "encode": ["days", "month", "weekday"]}
         reasons.append(
@@ -279,7 +290,26 @@ def write(proposal: Proposal, path: Path | None = None) -> None:
     """
     path = paths.PARAMS if path is None else path
     text = path.read_text(encoding="utf-8")
-    written.write_text(path, yaml12.with_entry(text, "datasets", proposal.name, proposal.entry))
+    before = yaml12.load(text)["datasets"] or {}
+    if before:
+        text = yaml12.with_entry(text, "datasets", proposal.name, proposal.entry)
+    else:
+        entry = indent(yaml12.dump({proposal.name: proposal.entry}, short=True), "  ")
+        empty = r"(?m)^datasets:[ \t]*(?:\{\s*\}|null|~)?(.*)$"
+        text = re.sub(empty, lambda match: f"datasets:{match[1]}\n{entry.rstrip()}", text, count=1)
+    try:
+        written_entry = yaml12.load(text)["datasets"] == {**before, proposal.name: proposal.entry}
+    except yaml12.InvalidYaml:
+        written_entry = False
+    if not written_entry:
+        raise ConfigurationError(
+            "The entry cannot be added to `datasets` as params.yaml has it.",
+            where=str(path),
+            expected="one line or more for each dataset, indented below `datasets:`",
+            found="several datasets in one line",
+            todo="write them below each other, then add the table again.",
+        )
+    written.write_text(path, text)
 
 
 def _name(path: Path) -> str:
@@ -304,6 +334,7 @@ def main() -> int:
     parser.add_argument("--name", help="the dataset's key (by default the file's name)")
     parser.add_argument("--target", help="the column to predict")
     parser.add_argument("--positive", nargs="+", help="the label that matters, or several")
+    parser.add_argument("--negative", nargs="+", help="all other labels, where one needs naming")
     parser.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="no features")
     parser.add_argument("--categorical", nargs="+", default=[], metavar="COLUMN")
     parser.add_argument("--time", help="the column to split by time")
@@ -312,6 +343,9 @@ def main() -> int:
     for part in FILE_PARTS:
         parser.add_argument(f"--{part}", help="of the file, where it is not found")
     parser.add_argument("--columns", nargs="+", metavar="NAME", help="names, without a header")
+    parser.add_argument(
+        "--no-header", action="store_true", help="number the columns: column_1, column_2 and so on"
+    )
     parser.add_argument("--yes", action="store_true", help="write without asking")
     arguments = parser.parse_args()
     return add(arguments, sys.stdin.readline if sys.stdin.isatty() else None)
@@ -336,7 +370,7 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
     known = None
     if paths.PARAMS.is_file():
         known = yaml12.load(paths.PARAMS.read_text(encoding="utf-8"))
-    if not isinstance(known, dict) or not isinstance(known.get("datasets"), dict):
+    if not isinstance(known, dict) or not isinstance(known.get("datasets", ""), dict | None):
         raise ConfigurationError(
             "There is no params.yaml with datasets here.",
             where=str(paths.PARAMS.resolve()),
@@ -344,7 +378,7 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
             found="no such file" if known is None else "no key `datasets`",
             todo="run from the folder that holds dvc.yaml and params.yaml.",
         )
-    if name in known["datasets"]:
+    if name in (known["datasets"] or {}):
         raise ConfigurationError(
             f"params.yaml has a dataset {name!r} already.",
             where=f"{paths.PARAMS}: datasets.{name}",
@@ -378,18 +412,18 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     found = {
         "positive": arguments.positive,
+        "negative": arguments.negative,
         "drop": arguments.drop,
         "categorical": arguments.categorical,
         "time": arguments.time,
         "group": arguments.group,
         "names": arguments.columns,
         "sentinels": arguments.missing,
-        **{
-            part: getattr(arguments, part)
-            for part in ("separator", "encoding", "sheet", "database")
-        },
+        **{part: getattr(arguments, part) for part in FILE_PARTS},
     }
     given = {key: value for key, value in found.items() if value}
+    if arguments.no_header:
+        given["header"] = False
     if len(given.get("positive", ())) == 1:
         given["positive"] = given["positive"][0]
     if "time" in given:
