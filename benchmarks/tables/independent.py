@@ -140,7 +140,7 @@ SPECS: dict[str, Spec] = {
         "Political Affiliation at Appointment|Province / Territory|Appointed on the advice of|"
         "reason",
         "Name|Term (yyyy.mm.dd)",
-        dict.fromkeys(("start_date", "end_date"), ("%Y-%m-%d %H:%M:%S", DATED)),
+        dict.fromkeys(("start_date", "end_date"), ("ISO8601", DATED)),
     ),
     "lymph_nodes": Spec(
         "censdead",
@@ -207,7 +207,7 @@ SPECS: dict[str, Spec] = {
         "row#|user_id",
         dict.fromkeys(("from_date", "to_date", "booking_created"), ("%m/%d/%y %H:%M", DATED)),
     ),
-    "voters": Spec("MOVED_AD", "Y", "", "VOTER_ID"),
+    "voters": Spec("MOVED_AD", "Y", "CAND1S|CAND2S|I3|CAND1_UND|CAND2_UND|Partition", "VOTER_ID"),
     "fundraising": Spec(
         "TARGET_B", "0", "", "Row Id|Row Id.", read=partial(csv, encoding="utf-8-sig")
     ),

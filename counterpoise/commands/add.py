@@ -35,6 +35,7 @@ from counterpoise.data.reading.columns import (
     decide,
     texts_of,
 )
+from counterpoise.data.reading.dates import ISO
 
 ID_NAMES = re.compile(
     r"(?i:((^|[_\W])(id|uuid|guid|key|index|no|nr|number|code)|id_?num)[_\W]*$"
@@ -267,10 +268,12 @@ def _dates(
             columns[name] = {**columns.get(name, {}), "encode": ["hour"]}
             reasons.append(f"{name!r} holds times of the day: the hour becomes a feature")
             continue
-        columns[name] = {**columns.get(name, {}), "encode": ["days", "month", "weekday"]}
+        is_month = date_format not in ("", ISO) and "%d" not in date_format
+        parts = ["days", "month"] if is_month else ["days", "month", "weekday"]
+        columns[name] = {**columns.get(name, {}), "encode": parts}
         reasons.append(
-            f"{name!r} holds dates: days since 1970, month and weekday become features; if rows are"
-            f" to be predicted from the past, `time: {name}` with `split: {{scheme: temporal}}`"
+            f"{name!r} holds dates: {', '.join(parts)} become features (days since 1970); if rows"
+            f" are to be predicted from the past, `time: {name}` with `split: {{scheme: temporal}}`"
         )
 
 

@@ -257,6 +257,13 @@ def test_a_time_of_the_day_becomes_its_hour(workplace: Path) -> None:
     assert add.propose("mine.csv", "mine", "y", {}).entry["columns"] == {"at": {"encode": ["hour"]}}
 
 
+def test_a_month_becomes_no_weekday(workplace: Path) -> None:
+    rows = [f"{k % 12 + 1:02d}/{2020 + k % 3},{k % 2}" for k in range(100)]
+    Path("mine.csv").write_text("at,y\n" + "\n".join(rows) + "\n")
+    entry = add.propose("mine.csv", "mine", "y", {}).entry
+    assert entry["columns"] == {"at": {"encode": ["days", "month"]}}
+
+
 def test_options_of_the_file_and_roles_are_written(here: Path, monkeypatch: Any) -> None:
     Path("data/mine.csv").write_text("1,5,2020-01-01,low,a\n2,6,2020-01-02,4,b\n" * 30)
     names = ["--columns", "x", "z", "at", "level", "y"]
