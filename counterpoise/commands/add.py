@@ -35,9 +35,11 @@ from counterpoise.data.reading.columns import (
     decide,
     texts_of,
 )
+from counterpoise.data.reading.dates import ISO
 
 ID_NAMES = re.compile(
-    r"(?i:(^|[_\W])(id|uuid|guid|key|index|no|nr|number|code)$|^(id|uuid|guid)([_\W]|$))|I[dD]$"
+    r"(?i:((^|[_\W])(id|uuid|guid|key|index|no|nr|number|code)|id_?num)[_\W]*$"
+    r"|^(id|uuid|guid)([_\W]|$))|I[dD]$"
 )
 """Names that identifiers usually have."""
 GROUP_NAMES = re.compile(
@@ -109,7 +111,9 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
     apart |= {str(given[role]) for role in ("time", "group") if role in given}
     drop = list(given.get("drop", ()))
     columns = dict(given.get("columns", {}))
-    dates: dict[str, int] = {}
+    dates: dict[str, str] = {}
+    # a first column without a name holds the row names of R or the index of pandas
+    row_names = "" if first.names or first.header is False else "column_1"
     for column in map(str, frame.columns):
         if column in apart:
             continue
@@ -119,11 +123,10 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
                 _identifier(column, frame[column], entry, given, drop, reasons)
             continue
         if decision.column.kind == "datetime":
-            dates[column] = decision.distinct
-        elif (
-            decision.distinct == len(frame)
-            and len(frame) > FEW_ROWS
-            and _counts_rows(column, frame[column], decision)
+            dates[column] = decision.column.date_format
+        elif len(frame) > FEW_ROWS and (
+            (column == row_names and decision.distinct == len(frame))
+            or _counts_rows(column, frame[column], decision)
         ):
             drop.append(column)
             reasons.append(f"{column!r} identifies rows: dropped")
@@ -199,20 +202,23 @@ def _decided(column: str, values: pd.Series, columns: dict[str, Any]) -> Decisio
 
 
 def _counts_rows(name: str, values: pd.Series, decision: Decision) -> bool:
-    """Whether a column of distinct values numbers the rows or is named as an identifier."""
-    if ID_NAMES.search(name):
-        return True
+    """Whether a column numbers the rows, or is named as an identifier that hardly repeats."""
+    named = ID_NAMES.search(name) is not None
     if decision.column.kind != "number":
-        return False
+        return named and decision.distinct == len(values)
     numbers = decision.column.read(values).X[:, 0]
-    steps = np.diff(numbers)
-    return bool(len(steps) and (steps == 1).all())
+    if named:
+        whole = bool((numbers[~np.isnan(numbers)] % 1 == 0).all())
+        return whole and decision.distinct * 2 > len(values)
+    return decision.distinct == len(values) and bool((np.diff(numbers) == 1).all())
 
 
 def _is_group(
     name: str, values: pd.Series, decision: Decision, given: dict[str, Any], entry: dict[str, Any]
 ) -> bool:
     if "group" in given or "group" in entry or not GROUP_NAMES.search(name):
+        return False
+    if texts_of(values).null_count:  # a group is needed in every row
         return False
     repeated = len(values) / max(decision.distinct, 1) >= MIN_GROUP_ROWS
     is_key = decision.column.kind == "category" or bool(ID_NAMES.search(name))
@@ -236,6 +242,7 @@ def _identifier(
     distinct = len(counts_of(texts_of(values)))
     if (
         len(values) >= MIN_GROUP_ROWS * distinct
+        and not texts_of(values).null_count
         and "group" not in entry
         and "group" not in given
         and GROUP_NAMES.search(name)
@@ -247,20 +254,26 @@ def _identifier(
 
 
 def _dates(
-    dates: dict[str, int],
+    dates: dict[str, str],
     entry: dict[str, Any],
     given: dict[str, Any],
     columns: dict[str, Any],
     reasons: list[str],
 ) -> None:
     """Make features of dates; none becomes the time by itself, since that changes the split."""
-    for name in dates:
+    for name, date_format in dates.items():
         if columns.get(name, {}).get("encode"):
             continue
-        columns[name] = {**columns.get(name, {}), "encode": ["days", "month", "weekday"]}
+        if date_format.startswith(("%H", "%I")):
+            columns[name] = {**columns.get(name, {}), "encode": ["hour"]}
+            reasons.append(f"{name!r} holds times of the day: the hour becomes a feature")
+            continue
+        is_month = date_format not in ("", ISO) and "%d" not in date_format
+        parts = ["days", "month"] if is_month else ["days", "month", "weekday"]
+        columns[name] = {**columns.get(name, {}), "encode": parts}
         reasons.append(
-            f"{name!r} holds dates: days since 1970, month and weekday become features; if rows are"
-            f" to be predicted from the past, `time: {name}` with `split: {{scheme: temporal}}`"
+            f"{name!r} holds dates: {', '.join(parts)} become features (days since 1970); if rows"
+            f" are to be predicted from the past, `time: {name}` with `split: {{scheme: temporal}}`"
         )
 
 
@@ -281,7 +294,21 @@ def write(proposal: Proposal, path: Path | None = None) -> None:
     path = paths.PARAMS if path is None else path
     text = path.read_text(encoding="utf-8")
     entry = quoted(proposal.entry)
-    written.write_text(path, yaml12.with_entry(text, "datasets", proposal.name, entry))
+    before = yaml12.load(text)["datasets"] or {}
+    text = yaml12.with_entry(text, "datasets", proposal.name, entry)
+    try:
+        written_entry = yaml12.load(text)["datasets"] == {**before, proposal.name: proposal.entry}
+    except yaml12.InvalidYaml:
+        written_entry = False
+    if not written_entry:
+        raise ConfigurationError(
+            "The entry cannot be added to `datasets` as params.yaml has it.",
+            where=str(path),
+            expected="one line or more for each dataset, indented below `datasets:`",
+            found="several datasets in one line",
+            todo="write them below each other, then add the table again.",
+        )
+    written.write_text(path, text)
 
 
 def quoted(content: Any) -> Any:
@@ -328,6 +355,7 @@ def main() -> int:
     parser.add_argument("--name", help="the dataset's key (by default the file's name)")
     parser.add_argument("--target", help="the column to predict")
     parser.add_argument("--positive", nargs="+", help="the label that matters, or several")
+    parser.add_argument("--negative", nargs="+", help="all other labels, where one needs naming")
     parser.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="no features")
     parser.add_argument("--categorical", nargs="+", default=[], metavar="COLUMN")
     parser.add_argument("--time", help="the column to split by time")
@@ -336,6 +364,9 @@ def main() -> int:
     for part in FILE_PARTS:
         parser.add_argument(f"--{part}", help="of the file, where it is not found")
     parser.add_argument("--columns", nargs="+", metavar="NAME", help="names, without a header")
+    parser.add_argument(
+        "--no-header", action="store_true", help="number the columns: column_1, column_2 and so on"
+    )
     parser.add_argument("--yes", action="store_true", help="write without asking")
     arguments = parser.parse_args()
     return add(arguments, sys.stdin.readline if sys.stdin.isatty() else None)
@@ -360,7 +391,7 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
     known = None
     if paths.PARAMS.is_file():
         known = yaml12.load(paths.PARAMS.read_text(encoding="utf-8"))
-    if not isinstance(known, dict) or not isinstance(known.get("datasets"), dict):
+    if not isinstance(known, dict) or not isinstance(known.get("datasets", ""), dict | None):
         raise ConfigurationError(
             "There is no params.yaml with datasets here.",
             where=str(paths.PARAMS.resolve()),
@@ -368,7 +399,7 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
             found="no such file" if known is None else "no key `datasets`",
             todo="run from the folder that holds dvc.yaml and params.yaml.",
         )
-    if name in known["datasets"]:
+    if name in (known["datasets"] or {}):
         raise ConfigurationError(
             f"params.yaml has a dataset {name!r} already.",
             where=f"{paths.PARAMS}: datasets.{name}",
@@ -403,18 +434,18 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     found = {
         "positive": arguments.positive,
+        "negative": arguments.negative,
         "drop": arguments.drop,
         "categorical": arguments.categorical,
         "time": arguments.time,
         "group": arguments.group,
         "names": arguments.columns,
         "sentinels": arguments.missing,
-        **{
-            part: getattr(arguments, part)
-            for part in ("separator", "encoding", "sheet", "database")
-        },
+        **{part: getattr(arguments, part) for part in FILE_PARTS},
     }
     given = {key: value for key, value in found.items() if value}
+    if arguments.no_header:
+        given["header"] = False
     if len(given.get("positive", ())) == 1:
         given["positive"] = given["positive"][0]
     if "time" in given:

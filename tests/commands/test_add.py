@@ -171,6 +171,101 @@ def test_what_the_user_gives_is_taken() -> None:
         add.propose("no.csv", "no", None, {})
 
 
+@pytest.mark.parametrize("empty", ["datasets: {}", "datasets:", "datasets: ~ # none yet"])
+def test_the_first_dataset_of_a_project_is_added(
+    empty: str, here: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, end = PARAMS.index("datasets:"), PARAMS.index("strategies:")
+    Path("params.yaml").write_text(f"{PARAMS[:start]}{empty}\n{PARAMS[end:]}")
+    Path("data/visits.csv").write_text(visits())
+    assert run(monkeypatch, "data/visits.csv", "--yes") == 0
+    text = Path("params.yaml").read_text()
+    assert list(config.load().datasets) == ["visits"]
+    assert text.startswith("# kept\nseed: 1\ndatasets:")
+    assert text.endswith(PARAMS[end:])
+    assert ("# none yet" in text) == ("# none yet" in empty)
+    assert run(monkeypatch, "data/visits.csv", "--name", "second", "--yes") == 0
+    assert list(config.load().datasets) == ["visits", "second"]
+
+
+def test_datasets_in_one_line_are_left_as_they_are(
+    here: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "{digits: {path: d.md, target: digit, positive: 8, source: {bundled: digits}}}"
+    start, end = PARAMS.index("datasets:"), PARAMS.index("strategies:")
+    text = f"{PARAMS[:start]}datasets: {entry}\n{PARAMS[end:]}"
+    Path("params.yaml").write_text(text)
+    Path("data/visits.csv").write_text(visits())
+    assert run(monkeypatch, "data/visits.csv", "--yes") == 1
+    assert "cannot be added to `datasets`" in capsys.readouterr().err
+    assert Path("params.yaml").read_text() == text
+
+
+def test_a_file_without_a_header_needs_no_names(here: Path, monkeypatch: Any) -> None:
+    Path("data/mine.csv").write_text("39, Private, <=50K\n50, ?, >50K\n38, Own, <=50K\n" * 20)
+    options = ["--no-header", "--target", "column_3", "--yes"]
+    assert run(monkeypatch, "data/mine.csv", *options) == 0
+    entry = config.load().dataset("mine")
+    assert entry.positive == (">50K",)
+    read = datasets.fetch("mine", entry)
+    assert len(read.table) == 60
+    assert read.table.categories == {"column_2": ("Own", "Private")}
+
+
+def test_all_other_labels_can_be_named(
+    here: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data/mine.csv").write_text("a,y\n" + "1,None\n2,Minor\n3,Major\n" * 20)
+    options = ["data/mine.csv", "--target", "y", "--positive", "Major", "--yes"]
+    assert run(monkeypatch, *options) == 1
+    assert "usually stand for a missing value" in capsys.readouterr().err
+    assert run(monkeypatch, *options, "--negative", "None", "Minor") == 0
+    assert datasets.fetch("mine", config.load().dataset("mine")).table.y.sum() == 20
+
+
+def test_what_numbers_the_rows_is_dropped_and_a_measurement_is_not(workplace: Path) -> None:
+    columns = {
+        "": [str(k + k // 9) for k in range(100)],  # row names of R, some rows left out
+        "Row Id.": [str(7919 * k % 1000) for k in range(100)],
+        "pidnum": [str(10_056 + 3 * k) for k in range(100)],
+        "user_id": [str(k % 70) for k in range(100)],
+        "aluminum": [str(1.5 + k / 7) for k in range(100)],
+        "store_id": [str(k % 9) for k in range(100)],
+        "score_index": [str(k / 3) for k in range(100)],
+        "y": ["yes" if k % 5 == 0 else "no" for k in range(100)],
+    }
+    lines = [",".join(columns), *map(",".join, zip(*columns.values(), strict=True))]
+    Path("mine.csv").write_text("\n".join(lines) + "\n")
+    entry = add.propose("mine.csv", "mine", "y", {}).entry
+    assert entry["drop"] == ["column_1", "Row Id.", "pidnum", "user_id"]
+    Path("mine.csv").write_text("\n".join(lines[1:]) + "\n")
+    entry = add.propose("mine.csv", "mine", "column_8", {"header": False}).entry
+    assert "drop" not in entry
+
+
+def test_no_group_is_proposed_that_is_missing_in_some_rows(workplace: Path) -> None:
+    rows = [f"{'' if k % 4 == 0 else f'Firm {k // 3}'},{k % 7},{k % 2}" for k in range(600)]
+    Path("mine.csv").write_text("company,x,y\n" + "\n".join(rows) + "\n")
+    proposal = add.propose("mine.csv", "mine", "y", {})
+    assert "group" not in proposal.entry
+    full = [row if row[0] != "," else "none" + row for row in rows]
+    Path("mine.csv").write_text("company,x,y\n" + "\n".join(full) + "\n")
+    assert add.propose("mine.csv", "mine", "y", {}).entry["group"] == "company"
+
+
+def test_a_time_of_the_day_becomes_its_hour(workplace: Path) -> None:
+    rows = [f"{k % 24}:{k % 60:02d},{k % 2}" for k in range(100)]
+    Path("mine.csv").write_text("at,y\n" + "\n".join(rows) + "\n")
+    assert add.propose("mine.csv", "mine", "y", {}).entry["columns"] == {"at": {"encode": ["hour"]}}
+
+
+def test_a_month_becomes_no_weekday(workplace: Path) -> None:
+    rows = [f"{k % 12 + 1:02d}/{2020 + k % 3},{k % 2}" for k in range(100)]
+    Path("mine.csv").write_text("at,y\n" + "\n".join(rows) + "\n")
+    entry = add.propose("mine.csv", "mine", "y", {}).entry
+    assert entry["columns"] == {"at": {"encode": ["days", "month"]}}
+
+
 def test_options_of_the_file_and_roles_are_written(here: Path, monkeypatch: Any) -> None:
     Path("data/mine.csv").write_text("1,5,2020-01-01,low,a\n2,6,2020-01-02,4,b\n" * 30)
     names = ["--columns", "x", "z", "at", "level", "y"]

@@ -459,6 +459,26 @@ def test_a_group_with_a_split_that_does_not_keep_it_together_says_how_to_write_o
     assert "give the dataset `split: {scheme: grouped}`, or list" in message
 
 
+def test_a_group_needs_a_split_that_keeps_it_together() -> None:
+    grouped = changed("datasets.mine.group", "patient")
+    (found,) = found_in(grouped)
+    assert found.startswith("datasets.mine.group: the split stratified_kfold does not keep groups")
+    for split in (
+        {"scheme": "grouped"},
+        {"scheme": "stratified_kfold", "grouped": True},
+        {"scheme": "temporal"},
+    ):
+        content = copy.deepcopy(grouped)
+        content["datasets"]["mine"] |= {"split": split, "time": "when"}
+        assert config.parse(content).dataset("mine").group == "patient"
+
+
+def test_a_weight_of_rows_is_refused() -> None:
+    (found,) = found_in(changed("datasets.mine.weight", "exposure"))
+    assert "weights of rows are not supported" in found
+    assert "`drop`" in found
+
+
 def test_the_ends_of_a_range_have_the_type_that_is_drawn() -> None:
     """One number with a point, the step's among them, and numbers of every kind are drawn."""
     for content, ends in (

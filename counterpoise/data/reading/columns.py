@@ -64,6 +64,8 @@ parts, weekday from 0 for Monday.
 _WHOLLY_PLAIN = f"^(?:{PLAIN.pattern})$"
 
 EPOCH = np.datetime64("1970-01-01", "ns")
+FIRST_YEAR, LAST_YEAR = np.datetime64("1678", "Y"), np.datetime64("2261", "Y")
+"""The years that are whole in nanoseconds since 1970."""
 
 
 DATE_FORMAT_ADVICE = (
@@ -335,17 +337,17 @@ class Column:
         Raises
         ------
         Problem
-            When a value is no date.
+            When a value is no date, or one that nanoseconds since 1970 do not reach.
         """
         if types.is_datetime64_any_dtype(values):
-            return in_utc(values)
+            return _in_nanoseconds(in_utc(values), values)
         texts = self._known(texts_of(values))
         read = dates.parse(texts.to_pandas(), self.date_format or dates.ISO)
         wrong = np.isnat(read) & ~np.asarray(texts.is_null())
         if wrong.any():
             expected = f"dates in the format {self.date_format or dates.ISO}"
             raise self._wrong("dates", expected, texts, wrong)
-        return read
+        return _in_nanoseconds(read, values)
 
     def _codes(self, values: pd.Series) -> Values:
         texts = self._known(texts_of(values))
@@ -513,9 +515,32 @@ def in_utc(values: pd.Series) -> NDArray[np.datetime64]:
 
     Returns
     -------
-    ndarray of shape (n,), datetime64[ns]
+    ndarray of shape (n,), datetime64
+        In the column's own unit.
     """
-    return pd.to_datetime(values, utc=True).dt.tz_convert(None).to_numpy(dtype="datetime64[ns]")
+    moments: NDArray[np.datetime64] = (
+        pd.to_datetime(values, utc=True).dt.tz_convert(None).to_numpy()
+    )
+    return moments
+
+
+def _in_nanoseconds(moments: NDArray[np.datetime64], values: pd.Series) -> NDArray[np.datetime64]:
+    """The same moments in nanoseconds, which NumPy would wrap around in silence beyond 2262."""
+    years = moments.astype("datetime64[Y]")
+    beyond = (years < FIRST_YEAR) | (years > LAST_YEAR)  # NaT is neither
+    if beyond.any():
+        row = int(np.flatnonzero(beyond)[0])
+        raise Problem(
+            "A date lies outside of the years that can be read.",
+            expected=f"dates from {FIRST_YEAR} to {LAST_YEAR}",
+            found=f"{str(values.iloc[row])!r}" + _and_more(int(beyond.sum())),
+            todo=(
+                "if it stands for a missing value, list it under `sentinels` or leave the field"
+                " empty; else correct it, or list the column under `drop`."
+            ),
+            row=row,
+        )
+    return moments.astype("datetime64[ns]")
 
 
 def date_parts(at: NDArray[np.datetime64], parts: Sequence[str]) -> Matrix:
@@ -768,9 +793,7 @@ def _by_notation(
         wanted = options.format or dates.infer(distinct)
         if not isinstance(wanted, str):
             raise _two_ways(wanted, "dates", DATE_FORMAT_ADVICE)
-        column = replace(base, kind="datetime", date_format=wanted)
-        column.moments(values)
-        return decided(column)
+        return decided(replace(base, kind="datetime", date_format=wanted))
     if kind == "number" or options.decimal is not None or options.thousands is not None:
         column = replace(base, notation=_asked_notation(distinct, options))
         column.read(values)
@@ -862,6 +885,8 @@ def _decision(
     distinct: int,
     shown_as: str | None = None,
 ) -> Decision:
+    if column.kind == "datetime":
+        column.moments(values)  # refuses what cannot be read
     known = values[values.notna()]
     example = "" if known.empty else str(known.iloc[0])
     if is_text(values):

@@ -82,14 +82,15 @@ def parse(texts: pd.Series, date_format: str) -> NDArray[np.datetime64]:
 
     Returns
     -------
-    ndarray of shape (n,), datetime64[ns]
+    ndarray of shape (n,), datetime64
         UTC where a text names an offset; NaT where it is no date in this format. A time without a
-        date is one of 1900-01-01.
+        date is one of 1900-01-01. The unit is one that holds all of them, as pandas chooses it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         read = pd.to_datetime(texts, format=date_format, errors="coerce", utc=True)
-    return read.dt.tz_convert(None).to_numpy(dtype="datetime64[ns]")
+    moments: NDArray[np.datetime64] = read.dt.tz_convert(None).to_numpy()
+    return moments
 
 
 def _nearly(texts: pd.Series) -> Ambiguous | None:

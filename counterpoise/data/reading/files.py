@@ -13,6 +13,7 @@ import gzip
 import io
 import itertools
 import lzma
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -389,6 +390,8 @@ def _names(lines: Iterator[list[str]], found: Layout, options: Options, where: s
             raise _fields(where, 1, len(names), len(header), found)
         return names
     names = [name.strip().strip("\ufeff") for name in header]
+    if all(re.fullmatch("'.+'", name) for name in names):  # above values without quotes
+        names = [name[1:-1] for name in names]
     if found.header and len(names) > 1 and not names[-1]:
         names[-1] = ""  # a separator at the end of each line
     return [name or f"column_{k}" for k, name in enumerate(names, 1)]

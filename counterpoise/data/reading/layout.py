@@ -40,6 +40,8 @@ NO_TABLES = {
 MIN_CONFIDENCE = 0.5
 """An encoding that chardet is less sure of is not taken."""
 CHUNK_BYTES = 2**20
+ORANGE_ROLES = {"", "class", "meta", "ignore", "weight", "c", "m", "i", "w"}
+"""What the third line of a table of Orange may have in a field."""
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -199,6 +201,7 @@ def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] =
             found="comments alone" if lines else "0 bytes",
             todo="check how the file was made.",
         )
+    _refuse_other_formats(body, where)
     if separator is None:
         separator = _separator(body, where, len(given.names))
     quote = "'" if _single_quoted(body, separator) else '"'
@@ -209,6 +212,29 @@ def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] =
     if header is None:
         header = not given.names and _has_header(fields[titles:], columns, where)
     return Layout(encoding, separator, quote, skip + titles, header)
+
+
+def _refuse_other_formats(lines: Sequence[str], where: str) -> None:
+    """Refuse formats of text that are no rows of fields below one line of names."""
+    roles = set(lines[2].split("\t")) if len(lines) > 3 else set()
+    if re.match(r"(?i)@(relation|attribute)\b", lines[0]):
+        found = "ARFF (Weka, KEEL), which has a header of @ lines"
+    elif re.fullmatch(r"[-+]?[0-9.]+(\s+[0-9]+:[-+.0-9eE]+)+\s*", lines[0]):
+        found = "LIBSVM's, which has fields such as 1:0.5"
+    elif roles & {"class", "meta"} and roles <= ORANGE_ROLES:
+        found = "Orange's, which has a line of types and one of roles below the names"
+    else:
+        return
+    raise TableError(
+        "The file is no table as it stands.",
+        where=where,
+        expected="at most one line of names, then one row for every example",
+        found=f"the format {found}",
+        todo=(
+            "save it as CSV (scipy.io.arff and sklearn.datasets.load_svmlight_file read the first"
+            " two formats), or delete the lines between the names and the rows."
+        ),
+    )
 
 
 def _encoding(head: bytes, stream: IO[bytes], where: str) -> str:
@@ -315,9 +341,19 @@ def _separator(lines: Sequence[str], where: str, columns: int = 0) -> str:
             ),
             todo="add `separator`, such as `separator: ';'`.",
         )
+    blanks = _widths([re.sub(r"[ \t]+", " ", line.strip()) for line in lines], " ")
+    if len(lines) > 1 and len(set(blanks)) == 1 and blanks[0] > 1:
+        return " "
     if not any(max(width) > 1 for width in widths.values()):
-        blanks = [len(line.split()) for line in lines if line.strip()]
-        return " " if len(set(blanks)) == 1 and blanks[0] > 1 else ","
+        if all(re.search(r"\S {2,}\S", line) for line in lines if line.strip()):
+            raise TableError(
+                "The separator of fields cannot be told.",
+                where=where,
+                expected="one character between fields",
+                found=f"fields of fixed width, which hold blanks: {lines[-1].strip()[:60]!r}",
+                todo="save it as CSV, for instance with pandas.read_fwf and to_csv.",
+            )
+        return ","
     dialect = clevercsv.Sniffer().sniff("\n".join(lines), delimiters="".join(SEPARATORS))
     found = None if dialect is None else dialect.delimiter
     if found in SEPARATORS:

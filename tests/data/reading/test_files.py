@@ -96,6 +96,17 @@ def test_a_column_without_a_name_gets_its_number() -> None:
     assert read(b",a\n0,1\n1,2\n").columns.tolist() == ["column_1", "a"]
 
 
+def test_names_in_single_quotes_above_values_without_them() -> None:
+    assert read(b"'a'\t'b c'\n1\tx\n2\ty\n").columns.tolist() == ["a", "b c"]
+    assert read(b"'a',b'\n1,x\n2,y\n").columns.tolist() == ["'a'", "b'"]
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"])
+def test_lines_may_end_as_on_any_system(ends: bytes) -> None:
+    content = ends.join([b"\xef\xbb\xbfa,b", b'1,"x"', b"2,y", b""])
+    assert read(content).to_dict("list") == {"a": ["1", "2"], "b": ["x", "y"]}
+
+
 def test_compressed_files_are_read_as_they_are(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "mine.csv.gz", "wb") as stream:
         stream.write(TEXT)

@@ -264,6 +264,29 @@ def test_day_and_month_are_refused_until_the_user_says_which() -> None:
     assert typed(rows_of(texts), columns={"x0": options}).table.X[1, 0] == 2
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0014-11-18", "2262-04-12", "1677-09-20"])
+@pytest.mark.parametrize("kind", ["text", "us", "object"])
+def test_a_date_beyond_nanoseconds_is_refused_and_not_wrapped_around(day: str, kind: str) -> None:
+    texts = [f"2022-{k % 12 + 1:02d}-{k % 28 + 1:02d}" for k in range(99)] + [day]
+    frame: Any = rows_of(texts)
+    if kind != "text":
+        moments = pd.Series(np.array(texts, dtype="datetime64[us]"))
+        x = moments if kind == "us" else moments.map(lambda at: at.to_pydatetime().date())
+        frame = pd.DataFrame({"x0": x.astype(object) if kind == "object" else x, "y": [0, 1] * 50})
+    encode = {"x0": {"encode": ["days"]}}
+    error = refused(frame, columns=encode)
+    assert error.what == "A date lies outside of the years that can be read."
+    assert error.where == "mine.csv, column 'x0', row 100"
+    assert day in str(error.found)
+    error = refused(frame, time="x0")
+    assert isinstance(error, TableErrors)
+    assert "A date lies outside" in error.errors[-1].what
+    if kind == "text":
+        read = typed(frame, columns=encode, sentinels={"x0": [day]})
+        assert np.isnan(read.table.X[-1, 0])
+        assert np.isfinite(read.table.X[:-1]).all()
+
+
 def test_a_time_may_have_any_format_and_a_wrong_one_is_refused() -> None:
     read = typed("a,t,y\n1,31/12/2020,0\n2,1/2/2020,1\n", time="t").table
     assert np.argsort(read.roles["time"]).tolist() == [1, 0]
