@@ -33,6 +33,7 @@ def detect(content: bytes | str, **given: object) -> Layout:
         ("a,b\n1,\u00e9\n".encode("utf-16"), Layout("utf-16")),
         ("a,b\n1,\u00e9\n2,ni\u00f1o\n".encode("cp1252"), Layout("cp1252")),
         ("a\n1\n2\n", Layout()),
+        ("the day,x,y\n1 May,1,2\n2 May,1,2,3\n", Layout()),
     ],
 )
 def test_the_layout_is_found(content: bytes | str, expected: Layout) -> None:
