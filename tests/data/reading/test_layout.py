@@ -24,7 +24,7 @@ def detect(content: bytes | str, **given: object) -> Layout:
         ("a\tb\n1\tx\n", Layout(separator="\t")),
         ("a|b\n1|x\n", Layout(separator="|")),
         ("a b\nx 1\ny 2\n", Layout(separator=" ")),
-        ('a\tb  name\n1  2 "x y, z"\n3\t4 "u v"\n', Layout(separator=" ")),
+        ('a\tb  name\n1  2 "x y z"\n3\t4 "u v"\n', Layout(separator=" ")),
         ("sep=;\na;b\n1;2\n", Layout(separator=";", skip=1)),
         ("# made in May\n\na,b\n1,2\n", Layout(skip=2)),
         ("Report of May\na,b\n1,2\n3,4\n", Layout(skip=1)),
