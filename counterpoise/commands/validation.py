@@ -27,6 +27,8 @@ STAND_INS: dict[str, Any] = {
     "strategies": {NONE: {}},
     "models": {"logistic_regression": {}},
     "split": {"scheme": "stratified_kfold"},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }

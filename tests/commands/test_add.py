@@ -29,6 +29,8 @@ datasets: # these as well
 strategies: {none: {}, smote: {}}
 models: {xgboost: {}}
 split: {scheme: stratified_kfold}
+goal: ranking
+worth: {}
 thresholds: {}
 costs: {}
 """

@@ -59,6 +59,8 @@ models:
   random_forest: {strategies: [smote, smoate]}
   xgbost: {}
 split: {scheme: stratified_kfold}
+goal: ranking
+worth: {}
 thresholds: {half: 3}
 costs: {false_negative: amount}
 """
@@ -92,6 +94,8 @@ GOOD: dict[str, Any] = {
     "strategies": {"none": {}, "smote": {}, "random_over": {}},
     "models": {"xgboost": {}, "mlp": {"strategies": ["none", "smote"]}},
     "split": {"scheme": "stratified_kfold"},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }

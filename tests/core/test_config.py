@@ -20,6 +20,8 @@ SMALLEST: dict[str, Any] = {
     "strategies": {"none": {}, "smote": {}},
     "models": {"xgboost": {}, "random_forest": {}},
     "split": {"scheme": "stratified_kfold"},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }
@@ -65,7 +67,7 @@ SCHEMES = "the schemes are: grouped, holdout, prequential, stratified_kfold, tem
 DATASET = (
     "path, target, positive, negative, source, drop, categorical, time, group, columns, names,"
     " separator, encoding, header, sheet, database, sentinels,"
-    " data_checks, distributed, split, thresholds, costs"
+    " data_checks, distributed, split, thresholds, costs, goal, worth"
 )
 ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
 
@@ -78,7 +80,7 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
             {},
             (
                 "unknown key 'startegies' (did you mean 'strategies'?); the keys here are: "
-                "seed, datasets, strategies, models, split, thresholds, costs"
+                "seed, datasets, strategies, models, split, thresholds, costs, goal, worth"
             ),
         ),
         (

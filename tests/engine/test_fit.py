@@ -574,6 +574,8 @@ CONTENT: dict[str, Any] = {
         "autoencoder": {"strategies": ["none"], "params": {"steps": 40}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {"false_negative": 10},
 }

@@ -37,6 +37,8 @@ CONTENT: dict[str, Any] = {
     "strategies": {"none": {}, "random_over": {}, "smote": {}},
     "models": MODELS,
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }

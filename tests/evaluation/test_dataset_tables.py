@@ -36,6 +36,8 @@ CONTENT: dict[str, Any] = {
     "strategies": {"none": {}, "smote": {}, "enn": {}},
     "models": {"xgboost": {}, "random_forest": {}},
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 2, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 10},
 }

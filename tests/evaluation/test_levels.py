@@ -152,6 +152,8 @@ def test_the_trials_of_each_model_are_counted() -> None:
             "random_forest": {},
         },
         "split": {"scheme": "holdout"},
+        "goal": "ranking",
+        "worth": {},
         "thresholds": {},
         "costs": {},
     }

@@ -13,6 +13,8 @@ CONTENT: dict[str, Any] = {
     "strategies": {"none": {}, "placebo": {"sampler": "none", "seed": 1}, "smote": {}},
     "models": {},
     "split": {"scheme": "holdout"},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }

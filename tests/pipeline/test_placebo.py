@@ -30,6 +30,8 @@ PARAMS: dict[str, Any] = {
         "xgboost_weighted": {"params": {"n_estimators": 10}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "grouped": True},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {"false_positive": 1, "false_negative": 5},
 }

@@ -51,6 +51,8 @@ PARAMS: dict[str, Any] = {
         "random_forest": {"params": {"n_estimators": 10}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 10, "true_positive": 0, "true_negative": 0},
 }

@@ -58,6 +58,8 @@ PARAMS: dict[str, Any] = {
         },
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 2, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 10},
 }  # adasyn cannot run: 600 neighbours are more than there are positives

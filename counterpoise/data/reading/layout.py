@@ -341,9 +341,10 @@ def _separator(lines: Sequence[str], where: str, columns: int = 0) -> str:
             ),
             todo="add `separator`, such as `separator: ';'`.",
         )
+    others = max(max(widths[one]) for one in SEPARATORS if one != "\t")
     blanks = _widths([re.sub(r"[ \t]+", " ", line.strip()) for line in lines], " ")
-    if len(lines) > 1 and len(set(blanks)) == 1 and blanks[0] > 1:
-        return " "
+    if others == 1 and len(lines) > 1 and len(set(blanks)) == 1 and blanks[0] > 1:
+        return " "  # tabs may be among them
     if not any(max(width) > 1 for width in widths.values()):
         if all(re.search(r"\S {2,}\S", line) for line in lines if line.strip()):
             raise TableError(

@@ -539,6 +539,8 @@ def params(**entry: Any) -> dict[str, Any]:
         "strategies": {"none": {}},
         "models": {"logistic_regression": {}},
         "split": {"scheme": "holdout"},
+        "goal": "ranking",
+        "worth": {},
         "thresholds": {},
         "costs": {},
     }

@@ -24,7 +24,7 @@ def detect(content: bytes | str, **given: object) -> Layout:
         ("a\tb\n1\tx\n", Layout(separator="\t")),
         ("a|b\n1|x\n", Layout(separator="|")),
         ("a b\nx 1\ny 2\n", Layout(separator=" ")),
-        ('a\tb  name\n1  2 "x y, z"\n3\t4 "u v"\n', Layout(separator=" ")),
+        ('a\tb  name\n1  2 "x y z"\n3\t4 "u v"\n', Layout(separator=" ")),
         ("sep=;\na;b\n1;2\n", Layout(separator=";", skip=1)),
         ("# made in May\n\na,b\n1,2\n", Layout(skip=2)),
         ("Report of May\na,b\n1,2\n3,4\n", Layout(skip=1)),
@@ -33,6 +33,7 @@ def detect(content: bytes | str, **given: object) -> Layout:
         ("a,b\n1,\u00e9\n".encode("utf-16"), Layout("utf-16")),
         ("a,b\n1,\u00e9\n2,ni\u00f1o\n".encode("cp1252"), Layout("cp1252")),
         ("a\n1\n2\n", Layout()),
+        ("the day,x,y\n1 May,1,2\n2 May,1,2,3\n", Layout()),
     ],
 )
 def test_the_layout_is_found(content: bytes | str, expected: Layout) -> None:
