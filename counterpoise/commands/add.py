@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from counterpoise.commands.check import column_lines
+from counterpoise.core import config, paths, yaml12
 from counterpoise.core import files as written
-from counterpoise.core import paths, yaml12
 from counterpoise.core.config import ColumnOptions, Dataset
 from counterpoise.core.errors import ConfigurationError, TableError, TableErrors, did_you_mean
 from counterpoise.data import datasets, sources
@@ -96,7 +97,7 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
         When the file cannot be read, or there is no such target.
     """
     reasons: list[str] = []
-    first = Dataset.model_validate({"path": path, "target": "?", "positive": "?", **given})
+    first = _valid({"path": path, "target": "", "positive": "?", **given}, name)
     expected = () if target is None or first.names else (target,)
     raw = datasets.read_file(path, replace(datasets.options_of(first), columns=expected))
     frame = raw.frame.rename(columns=str)
@@ -139,6 +140,14 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
         entry["columns"] = columns
     rest = {key: value for key, value in given.items() if key not in entry}
     return Proposal(name, {**entry, **rest}, reasons)
+
+
+def _valid(entry: dict[str, Any], name: str) -> Dataset:
+    try:
+        return Dataset.model_validate(entry)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        raise config.InvalidParams(problems, f"the entry of {name}", "") from None
 
 
 def _target(frame: pd.DataFrame, target: str | None, path: str, reasons: list[str]) -> str:
@@ -190,7 +199,9 @@ def _positive(values: pd.Series, target: str, path: str, reasons: list[str]) -> 
     rarest = min(counted, key=lambda label: (counted[label], label))
     shown = ", ".join(f"{label!r} {rows:,}" for label, rows in sorted(counted.items()))
     reasons.append(f"positive: {rarest!r}, the rarest label of {target!r} ({shown})")
-    return int(rarest) if re.fullmatch(r"-?[0-9]{1,15}", rarest) else rarest
+    # a code such as 012 is a text: YAML's number 12 would be another label
+    is_number = re.fullmatch(r"0|-?[1-9][0-9]{0,14}", rarest)
+    return int(rarest) if is_number else rarest
 
 
 def _decided(column: str, values: pd.Series, columns: dict[str, Any]) -> Decision | Problem:
@@ -289,26 +300,29 @@ def write(proposal: Proposal, path: Path | None = None) -> None:
     Raises
     ------
     ConfigurationError
-        When there is no params.yaml, or it has such a dataset.
+        When there is no params.yaml, its datasets stand in one line, or the entry has a text that
+        cannot be kept in it.
     """
     path = paths.PARAMS if path is None else path
-    text = path.read_text(encoding="utf-8")
-    entry = quoted(proposal.entry)
-    before = yaml12.load(text)["datasets"] or {}
-    text = yaml12.with_entry(text, "datasets", proposal.name, entry)
+    content, text = config.read(path)
+    extended = yaml12.with_entry(text, "datasets", proposal.name, quoted(proposal.entry))
+    expected = content | {
+        "datasets": {**(content["datasets"] or {}), proposal.name: proposal.entry}
+    }
     try:
-        written_entry = yaml12.load(text)["datasets"] == {**before, proposal.name: proposal.entry}
-    except yaml12.InvalidYaml:
-        written_entry = False
-    if not written_entry:
+        found: Any = yaml12.load(extended)
+        lost = found != expected or yaml12.changed_in_lock(found)
+    except yaml12.InvalidYaml as error:
+        lost = error
+    if lost:
         raise ConfigurationError(
-            "The entry cannot be added to `datasets` as params.yaml has it.",
-            where=str(path),
-            expected="one line or more for each dataset, indented below `datasets:`",
-            found="several datasets in one line",
-            todo="write them below each other, then add the table again.",
+            "The entry cannot be written into params.yaml.",
+            where=f"{path}: datasets",
+            expected="datasets in lines of their own, and texts that YAML and DVC keep",
+            found=str(lost) if lost is not True else "another content after it was written",
+            todo="write the entry by hand, or take control characters out of the table's names.",
         )
-    written.write_text(path, text)
+    written.write_text(path, extended)
 
 
 def quoted(content: Any) -> Any:
@@ -388,18 +402,17 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
         The exit status.
     """
     name = arguments.name or _name(Path(arguments.file))
-    known = None
-    if paths.PARAMS.is_file():
-        known = yaml12.load(paths.PARAMS.read_text(encoding="utf-8"))
-    if not isinstance(known, dict) or not isinstance(known.get("datasets", ""), dict | None):
+    known, _ = config.read()
+    section = known.get("datasets", "") if isinstance(known, dict) else ""
+    if not isinstance(section, dict | None):
         raise ConfigurationError(
             "There is no params.yaml with datasets here.",
             where=str(paths.PARAMS.resolve()),
             expected="the file that says which datasets, strategies and models to compare",
-            found="no such file" if known is None else "no key `datasets`",
+            found="no key `datasets`",
             todo="run from the folder that holds dvc.yaml and params.yaml.",
         )
-    if name in (known["datasets"] or {}):
+    if name in (section or {}):
         raise ConfigurationError(
             f"params.yaml has a dataset {name!r} already.",
             where=f"{paths.PARAMS}: datasets.{name}",
@@ -410,7 +423,7 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
     sources.refuse_address(str(arguments.file), "the argument FILE")
     proposal = propose(str(arguments.file), name, arguments.target, _given(arguments))
     print(f"{name}: " + "\n  ".join(proposal.reasons) + "\n")
-    entry = Dataset.model_validate(proposal.entry)
+    entry = _valid(proposal.entry, name)
     problems = _look(name, entry)
     print("\n" + yaml12.dump({name: quoted(proposal.entry)}, short=True))
     if problems:

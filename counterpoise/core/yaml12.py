@@ -8,6 +8,7 @@ params.yaml has.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, SequenceNode
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 
 class InvalidYaml(Exception):
@@ -137,8 +139,60 @@ def dump(content: Any, *, short: bool = False) -> str:
     yaml.default_flow_style = None if short else False
     yaml.width = 120 if short else yaml.width
     stream = io.StringIO()
-    yaml.dump(content, stream)
+    yaml.dump(_quoted(content) if short else content, stream)
     return stream.getvalue()
+
+
+def _quoted(content: Any) -> Any:
+    """The same with quotes around every text that the library writes wrongly into one line.
+
+    In `[1:30, ? a]` it puts none, and another content is read.
+    """
+    if isinstance(content, dict):
+        return {key: _quoted(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_quoted(value) for value in content]
+    if isinstance(content, str) and not re.fullmatch(r"[\w./ -]*", content):
+        return DoubleQuotedScalarString(content)
+    return content
+
+
+def changed_in_lock(content: Any) -> str | None:
+    """Find a text of params.yaml that DVC does not write into dvc.lock as it is.
+
+    Its library loses U+0085, and a blank beside the end of a line of a long text with tabs or
+    control characters. DVC would then see another value at every run.
+
+    Parameters
+    ----------
+    content : object
+        What params.yaml holds.
+
+    Returns
+    -------
+    str or None
+        The text, or what is wrong with what is written.
+    """
+    datasets = content.get("datasets") if isinstance(content, dict) else None
+    if isinstance(datasets, dict):  # each is one entry there
+        content = content | {f"datasets.{name}": entry for name, entry in datasets.items()}
+    lock = {"stages": {"": {"params": {"params.yaml": content}}}}
+    try:
+        return _first_difference(lock, load(dump(lock)))
+    except InvalidYaml as error:
+        return str(error)
+
+
+def _first_difference(one: Any, other: Any) -> str | None:
+    if isinstance(one, dict) and isinstance(other, dict):
+        pairs = zip((*one, *one.values()), (*other, *other.values()), strict=False)
+    elif isinstance(one, list) and isinstance(other, list):
+        pairs = zip(one, other, strict=False)
+    else:
+        return None if repr(one) == repr(other) else str(one)
+    return next(
+        (text for text in (_first_difference(*pair) for pair in pairs) if text is not None), None
+    )
 
 
 def with_entry(text: str, section: str, key: str, entry: Any) -> str:

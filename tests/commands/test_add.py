@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from counterpoise import __main__ as cli
 from counterpoise.commands import add
 from counterpoise.core import config, yaml12
-from counterpoise.core.errors import TableError
+from counterpoise.core.errors import CounterpoiseError, TableError
 from counterpoise.data import datasets
+from tests.helpers.texts import TEXTS
 
 PARAMS = """\
 # kept
@@ -313,3 +315,80 @@ def test_a_target_with_a_question_mark_is_written_and_read(
     Path("data/calls.csv").write_text("\n".join(["length,Churn?", *rows, ""]))
     assert run(monkeypatch, "data/calls.csv", "--target", "Churn?", "--yes") == 0
     assert config.load().dataset("calls").positive == ("9:30",)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(TEXTS, min_size=5, max_size=5, unique_by=str.strip), st.sets(st.integers(0, 3)))
+def test_labels_names_and_sentinels_of_any_text_come_back_from_params_yaml(
+    here: Path, texts: list[str], said: set[int]
+) -> None:
+    """What the command makes of a table is what every stage reads, or the command refuses it."""
+    rare, usual, one, other, code = texts
+    rows = [
+        [rare if k % 5 == 0 else usual, k % 7 + 0.5, "uv"[k % 2], code if k % 9 == 0 else k + 0.25]
+        for k in range(60)
+    ]
+    with Path("data/mine.csv").open("w", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["y", one, other, "n"], *rows])
+    Path("params.yaml").write_text(PARAMS)
+    keys = {"positive": rare, "drop": [other], "sentinels": [code], "categorical": [one]}
+    given_keys = {key: value for k, (key, value) in enumerate(keys.items()) if k in said}
+    try:
+        proposal = add.propose("data/mine.csv", "mine", "y", given_keys)
+        entry = config.Dataset.model_validate(proposal.entry)
+        expected = datasets.fetch("mine", entry).table
+        add.write(proposal)
+    except CounterpoiseError as error:
+        assert error.what
+        assert Path("params.yaml").read_text() == PARAMS
+        return
+    params = config.load()
+    assert params.dataset("mine") == entry
+    found = datasets.fetch("mine", params.dataset("mine")).table
+    assert found.y.tolist() == expected.y.tolist() == [int(k % 5 == 0) for k in range(60)]
+    assert found.features == expected.features
+    np.testing.assert_array_equal(found.X, expected.X)
+
+
+def test_a_code_with_leading_zeros_is_proposed_as_a_text(here: Path) -> None:
+    rows = "".join(f"{k / 2},{'012' if k % 5 == 0 else '7'}\n" for k in range(60))
+    Path("data/mine.csv").write_text("x,y\n" + rows)
+    assert add.propose("data/mine.csv", "mine", "y", {}).entry["positive"] == "012"
+
+
+@pytest.mark.parametrize(
+    ("datasets_of_params", "status"),
+    [("datasets:\n", 0), ("datasets: {}\n", 0), ("datasets: {d: {path: x}}\n", 1), ("", 1)],
+)
+def test_params_yaml_without_datasets_or_with_all_in_one_line(
+    datasets_of_params: str,
+    status: int,
+    here: Path,
+    monkeypatch: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    head, _, rest = PARAMS.partition("datasets:")
+    text = head + datasets_of_params + rest[rest.index("strategies:") :]
+    Path("params.yaml").write_text(text)
+    Path("data/mine.csv").write_text(
+        "x,y\n" + "".join(f"{k / 2},{k % 3 // 2}\n" for k in range(60))
+    )
+    assert run(monkeypatch, "data/mine.csv", "--yes", "--target", "y") == status
+    if status == 0:
+        assert config.load().dataset("mine").target == "y"
+    else:
+        assert Path("params.yaml").read_text() == text
+        assert "to do:" in capsys.readouterr().err
+
+
+def test_two_parts_for_one_column_and_a_broken_params_yaml_are_errors(
+    here: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data/mine.csv").write_text(
+        "x,y\n" + "".join(f"{k / 2},{k % 3 // 2}\n" for k in range(60))
+    )
+    assert run(monkeypatch, "data/mine.csv", "--yes", "--target", "y", "--drop", "y") == 1
+    assert "is under target and under drop" in capsys.readouterr().err
+    Path("params.yaml").write_text("a: [\n")
+    assert run(monkeypatch, "data/mine.csv", "--yes") == 1
+    assert "not valid YAML" in capsys.readouterr().err

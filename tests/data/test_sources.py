@@ -468,7 +468,13 @@ Write = Callable[[dict[str, Any]], None]
 
 
 def fetched(name: str, entry: dict[str, Any], stage: Stage, write_params: Write) -> tables.Table:
-    rest = {"split": {"scheme": "holdout"}, "thresholds": {}, "costs": {}, "goal": "ranking", "worth": {}}
+    rest = {
+        "split": {"scheme": "holdout"},
+        "thresholds": {},
+        "costs": {},
+        "goal": "ranking",
+        "worth": {},
+    }
     write_params(
         {
             "seed": 1,

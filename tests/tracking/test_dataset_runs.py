@@ -40,6 +40,7 @@ from counterpoise.tracking.runs import RunRecord, plan
 from stages import track
 from tests.helpers.computed import computed
 from tests.helpers.computed import ran as computed_stage
+from tests.helpers.texts import WORDS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what MLflow warns of while it is imported is not ours
@@ -798,6 +799,25 @@ def test_a_key_changes_with_the_fits_of_its_cell_and_of_its_baseline(
     fits[fitted[0]]["models"][fitted[1]]["key"] = "other"
     after = keys_of(PARAMS, fits)
     assert {name for name in ALL if after[name] != before[name]} == cells
+
+
+def test_any_text_is_read_back_from_the_store_and_one_that_is_cut_says_so(place: Place) -> None:
+    texts = [*WORDS, "x" * 6000, "y" * 8000, "z" * 8001]
+    content = [items.Param(f"p{k}", text) for k, text in enumerate(texts)]
+    tags = [items.Tag(f"t{k}", text) for k, text in enumerate(texts)]
+    made = publisher.Publisher(
+        store=store.chosen(os.environ), dataset="digits", wanted=["k"], made=0
+    )
+    with made.opened():
+        made.publish("texts", "k", [*content, *tags], 1)
+    (run,) = (run for run in place.runs() if run.info.run_name == "texts")
+    for k, text in enumerate(texts):
+        for name, most, kept in ((f"p{k}", 6000, run.data.params), (f"t{k}", 8000, run.data.tags)):
+            if len(text) <= most:
+                assert kept[name] == text
+            else:
+                assert kept[name].endswith(f"... (cut from {len(text):,} characters)")
+                assert (len(kept[name]), kept[name][:5000]) == (most, text[:5000])
 
 
 def test_every_key_changes_with_the_table(place: Place) -> None:

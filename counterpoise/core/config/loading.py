@@ -124,7 +124,7 @@ def read(path: Path | None = None) -> tuple[Any, str]:
             todo="save it as UTF-8.",
         ) from None
     try:
-        return yaml12.load(text), text
+        content = yaml12.load(text)
     except yaml12.InvalidYaml as error:
         raise ConfigurationError(
             "params.yaml is not valid YAML.",
@@ -136,6 +136,21 @@ def read(path: Path | None = None) -> tuple[Any, str]:
                 " it)."
             ),
         ) from None
+    # a plain text is written as it is; the others take some milliseconds to try
+    plain = text.isascii() and not {"\\", "\t"} & set(text)
+    lost = None if plain else yaml12.changed_in_lock(content)
+    if lost is not None:
+        raise ConfigurationError(
+            "DVC cannot keep a text of params.yaml.",
+            where=str(path),
+            expected="texts that DVC writes into dvc.lock as they are",
+            found=repr(lost if len(lost) <= 80 else lost[:77] + "..."),
+            todo=(
+                "take control characters and tabs out of it; rename the column or the label in the"
+                " table."
+            ),
+        )
+    return content, text
 
 
 def parse(content: Any, where: str = "params.yaml", text: str = "") -> Params:
