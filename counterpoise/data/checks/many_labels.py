@@ -36,6 +36,6 @@ def many_labels(columns: Sequence[Column]) -> Iterator[Finding]:
                 (column.name,),
                 (),
                 f"{quoted([column.name])} has {labels:,} labels, {each:.1f} rows each.",
-                f"List it under `drop` if it names single things. Models that take indicators see"
-                f" the {MAX_INDICATORS} most frequent labels, and one column for all others.",
+                "List it under `drop` if it names single things. Models see the share of positives"
+                " of each label, which so few rows estimate badly.",
             )
