@@ -127,6 +127,19 @@ def test_a_power_transform_is_kept_as_its_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(Champion.load(tmp_path).raw(table.X), champion.raw(table.X))
 
 
+def test_a_champion_knows_the_share_of_each_of_many_labels(tmp_path: Path) -> None:
+    table = numeric_table()
+    codes = np.arange(len(table)) % 60
+    labels = {"many": tuple(f"c{k:02}" for k in range(60))}
+    table = Table(("many", "x"), np.column_stack([codes, table.X[:, 0]]), table.y, labels)
+    champion = small("logistic_regression", table)
+    champion.save(tmp_path)
+    loaded = Champion.load(tmp_path)
+    X = np.vstack([table.X, [np.nan, 0.0]])
+    np.testing.assert_array_equal(loaded.raw(X), champion.raw(X))
+    assert len(set(loaded.raw(np.column_stack([np.arange(60), np.zeros(60)])))) > 3
+
+
 def test_an_archive_with_a_type_that_is_not_named_is_not_read(tmp_path: Path) -> None:
     small("logistic_regression", numeric_table()).save(tmp_path)
     archive = tmp_path / "estimator" / estimators.ARCHIVE

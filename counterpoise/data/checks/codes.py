@@ -104,8 +104,8 @@ CHECKS: dict[str, Check] = {
         "CP206",
         "Very many labels",
         "With few rows for each label a model learns little of most of them, or remembers rows.",
-        "List it under `drop` if it names single things. Models that take indicators see"
-        " the $indicators most frequent labels, and one column for all others.",
+        "List it under `drop` if it names single things. Models see the share of positives of each"
+        " label, which so few rows estimate badly.",
     ),
     "leak": Check(
         "CP301",

@@ -35,5 +35,4 @@ def many_labels(columns: Sequence[Column]) -> Iterator[Finding]:
                 len(column.codes),
                 f"{quoted([column.name])} has {labels:,} labels, {each:.1f} rows each.",
                 columns=(column.name,),
-                indicators=str(MAX_INDICATORS),
             )
