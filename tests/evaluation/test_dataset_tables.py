@@ -428,6 +428,34 @@ def test_the_mean_over_folds_leaves_out_what_is_not_defined() -> None:
     np.testing.assert_array_equal(boards.mean_of_folds(values), [2, np.nan])
 
 
+def test_a_placebo_with_the_scores_of_the_baseline_differs_by_0_and_the_facts_say_why(
+    place: Path, stage: Stage, write_params: WriteParams
+) -> None:
+    """Without validation rows its rows are the baseline's, and a model that draws nothing fits them
+    alike."""
+    strategies = {**CONTENT["strategies"], "placebo": {"sampler": "none", "seed": 1}}
+    scheme = {**CONTENT["split"], "validation": 0}
+    write_params({**CONTENT, "strategies": strategies, "split": scheme})
+    params = config.load()
+    splits.write(
+        paths.split("mine"), splitters.split(TABLE, params.split, 1, "mine", params.placebos)
+    )
+    for strategy in ("none", "placebo"):
+        store_cells(strategy, {"xgboost": informative(0.2), "random_forest": informative(0.1)})
+    store_cells("smote", {"xgboost": informative(0.3), "random_forest": informative(0.1)}, seed=1)
+    stage("resample", "mine")
+    stage("evaluate", "mine")
+    board = read("leaderboard").set_index(["strategy", "model"])
+    assert (board.loc["placebo", ["delta_plain", "delta_plain_low", "delta_plain_high"]] == 0).all(
+        axis=None
+    )
+    assert board.loc["placebo", "level"].tolist() == ["placebo"] * 2
+    facts = files.read_json(paths.evaluation("mine") / "dataset.json")
+    assert facts["placebos"] == {
+        "placebo": "has other seeds alone, since the split fixes the validation rows"
+    }
+
+
 def test_folds_that_keep_duplicates_together_have_a_leaderboard_of_their_own(
     place: Path, stage: Stage, write_params: WriteParams
 ) -> None:
