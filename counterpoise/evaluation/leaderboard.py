@@ -12,7 +12,14 @@ import pandas as pd
 from counterpoise.core.config import NONE
 from counterpoise.core.types import Cell, Labels, Vector
 from counterpoise.data.folds import Parts
-from counterpoise.evaluation import bootstrap, calibration, corrections, metrics, significance
+from counterpoise.evaluation import (
+    bootstrap,
+    calibration,
+    corrections,
+    metrics,
+    recalibration,
+    significance,
+)
 from counterpoise.evaluation.columns import CALIBRATION, EXTRA, LEADERBOARD
 from counterpoise.evaluation.corrections import Correction
 from counterpoise.evaluation.fold_scores import FoldScores, pooled
@@ -154,7 +161,8 @@ class CellProperties:
     status, reason : str
     notes : list of str
         As `train` wrote them.
-    level, correction : str
+    level : str
+    candidates : tuple of Correction
         See `counterpoise.evaluation.levels`.
     plain_model : str or None
         Model of the baseline, which has strategy none.
@@ -166,7 +174,7 @@ class CellProperties:
     reason: str
     notes: list[str]
     level: str
-    correction: Correction
+    candidates: tuple[Correction, ...]
     plain_model: str | None
     trials: int
 
@@ -232,17 +240,21 @@ def leaderboard(
                 )
         if at is not None:
             row |= calibrated[cell]
-            reasons += _not_recalibrated(scores[cell])
+            recalibrated = [f.recalibration for f in scores[cell] if f.recalibration is not None]
+            reasons += recalibration.reasons(recalibrated)
+            row["correction"], row["correction_folds"] = recalibration.usual(recalibrated)
+            raw, corrected = METRICS.index("log_loss"), METRICS.index("log_loss_corrected")
+            row["recalibration_gain"] = row["log_loss"] - row["log_loss_corrected"]
+            row["recalibration_gain_low"], row["recalibration_gain_high"] = bootstrap.interval(
+                draws[at, :, raw] - draws[at, :, corrected]
+            )
             if strategy != NONE and (NONE, model) in positions:
                 same, (low, high), *_ = against(measured, at, positions[NONE, model])
                 row |= {"delta_average_precision": same, "delta_low": low, "delta_high": high}
             if cell in pairs:
                 row |= _verdict_on(measured, at, positions[pairs[cell]])
         row["reason"] = "; ".join(filter(None, reasons))
-        row |= {
-            name: getattr(properties, name)
-            for name in ("level", "correction", "plain_model", "trials")
-        }
+        row |= {name: getattr(properties, name) for name in ("level", "plain_model", "trials")}
         rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(properties.notes)})
     # Holm's correction covers all comparisons of the dataset, so verdicts need every row first
     for row, adjusted in zip(rows, holm([row.get("p_value", np.nan) for row in rows]), strict=True):
@@ -350,10 +362,3 @@ def calibration_of(cell: list[FoldScores], y: Labels) -> dict[str, float]:
             for name, value in zip(CALIBRATION, statistics, strict=True)
         }
     return result
-
-
-def _not_recalibrated(cell: list[FoldScores]) -> list[str]:
-    reasons = [fold.reason for fold in cell if fold.reason]
-    if not reasons:
-        return []
-    return [f"no recalibrated probabilities in {len(reasons)} of {len(cell)} folds: {reasons[0]}"]
