@@ -81,7 +81,7 @@ class CardFacts:
             Facts of the dataset.
         cell : (str, str)
             Strategy and model; they have a row in both tables.
-        rule : {"half", "tuned", "cost"}
+        rule : {"half", "tuned", "cost", "cost_empirical"}
             The threshold rule.
 
         Returns
@@ -271,10 +271,8 @@ def _fitted(made: Candidate) -> str:
 
 def _corrected(made: Candidate) -> str:
     calibrator = made.champion.calibrator
-    return {
-        "none": (
-            "The probability is the model's own score: its rows and weights were not changed."
-        ),
+    text = {
+        "none": "The probability is the model's own score.",
         "exact": (
             "The probability is the score recalibrated by the formula for odds multiplied by"
             f" {calibrator.factor:.4g}."
@@ -292,6 +290,13 @@ def _corrected(made: Candidate) -> str:
             " which makes ties."
         ),
     }[calibrator.kind]
+    losses = ", ".join(f"{kind} {number(loss)}" for kind, loss in made.choice.losses.items())
+    if not losses:
+        return text
+    return (
+        f"{text} It was chosen by log loss on these scores, as the simplest within one standard"
+        f" error of the best: {losses}."
+    )
 
 
 def _threshold(made: Candidate) -> str:
@@ -336,7 +341,7 @@ def _of_kind(made: Candidate) -> list[str]:
             "- The model holds rows of the table themselves: whoever has the file has these rows."
         ]
     if kind in ("autoencoder", "isolation_forest"):
-        return ["- The score says how unusual a row is; its probability is a sigmoid of that."]
+        return ["- The score says how unusual a row is; its probability is that, recalibrated."]
     return []
 
 

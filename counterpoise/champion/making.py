@@ -14,11 +14,11 @@ from counterpoise.champion.refit import on_all_rows
 from counterpoise.champion.rules import Rule, RuleName
 from counterpoise.champion.schema import Schema, ScoringNotes
 from counterpoise.core.config import Params
-from counterpoise.core.errors import NotApplicable, ResultError
+from counterpoise.core.errors import ResultError
 from counterpoise.data.tables import Table
 from counterpoise.evaluation import levels
-from counterpoise.evaluation.calibrator import Calibrator
 from counterpoise.evaluation.costs import CostMatrix
+from counterpoise.evaluation.recalibration import Choice, choose
 
 
 class Candidate(NamedTuple):
@@ -31,12 +31,15 @@ class Candidate(NamedTuple):
         Rows of the table, and how many of them are validation rows for early stopping or a search.
     notes : tuple of str
         Warnings of the library.
+    choice : Choice
+        How the recalibration was chosen.
     """
 
     champion: Champion
     rows: int
     validation: int
     notes: tuple[str, ...]
+    choice: Choice
 
 
 def make(
@@ -48,7 +51,7 @@ def make(
     schema: dict[str, Any],
     rule: RuleName,
 ) -> Candidate:
-    """Refit on all rows; fit the calibrator and choose the threshold on held-out scores.
+    """Refit on all rows; choose recalibration and threshold on held-out scores.
 
     Parameters
     ----------
@@ -64,7 +67,7 @@ def make(
         Misclassification costs of all n rows.
     schema : dict
         The fact `schema` of the fetched dataset.
-    rule : {"half", "tuned", "cost"}
+    rule : {"half", "tuned", "cost", "cost_empirical"}
         The threshold rule.
 
     Returns
@@ -85,16 +88,15 @@ def make(
     )
     refitted, validation = on_all_rows(params, dataset, cell, table, matrix.cost_margins)
     trained = refitted.trained
-    kind = levels.correction(cell[0], strategy, cell[1], model)
-    try:
-        calibrator = Calibrator.fit(kind, y, scores, refitted.factor)
-    except NotApplicable as reason:
+    candidates = levels.candidates(cell[0], strategy, cell[1], model)
+    choice = choose(candidates, y, scores, refitted.factor)
+    if choice.calibrator is None:
         raise ResultError(
             "The champion's probabilities cannot be recalibrated.",
             where="the held-out scores of the combination",
-            found=str(reason),
+            found=choice.reason,
             todo="name another combination with --strategy and --model.",
-        ) from None
+        )
     facts = {name: float(value) for name, value in trained.facts.items()}
     champion = Champion(
         replace(identity, params={**identity.params, "found": trained.params}, facts=facts),
@@ -102,12 +104,12 @@ def make(
         model.model or cell[1],
         trained.encoder,
         trained.estimator,
-        calibrator,
+        choice.calibrator,
         chosen,
         evidence.frame,
         digests(table.X, table.y),
     )
-    return Candidate(champion, len(table), len(validation), refitted.notes)
+    return Candidate(champion, len(table), len(validation), refitted.notes, choice)
 
 
 MAX_PROOF_ROWS = 10_000

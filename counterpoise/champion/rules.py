@@ -15,7 +15,7 @@ from counterpoise.data.tables import COST, Table
 from counterpoise.evaluation import costs, thresholds
 from counterpoise.evaluation.costs import CostMatrix
 
-RuleName = Literal["half", "tuned", "cost"]
+RuleName = Literal["half", "tuned", "cost", "cost_empirical"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Rule:
 
     Attributes
     ----------
-    name : {"half", "tuned", "cost"}
+    name : {"half", "tuned", "cost", "cost_empirical"}
         The threshold rule's name in params.yaml.
     description : str
         The threshold rule in words.
@@ -53,7 +53,7 @@ class Rule:
 
         Parameters
         ----------
-        rule : {"half", "tuned", "cost"}
+        rule : {"half", "tuned", "cost", "cost_empirical"}
         settings : Thresholds
             The dataset's thresholds in params.yaml.
         cost_settings : Costs
@@ -82,7 +82,7 @@ class Rule:
                 " the row costs"
             )
             return cls(rule, description, None, cost_settings.model_dump())
-        if rule == "cost":
+        if rule in ("cost", "cost_empirical"):
             limit, description = (
                 thresholds.empirical(y, scores, matrix),
                 "the score that costs least on held-out rows",

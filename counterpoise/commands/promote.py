@@ -99,7 +99,7 @@ def promote(
         The registered models of the dataset.
     strategy, model : str or None
         The keys of the combination; both None for the one that the report recommends.
-    rule : {"half", "tuned", "cost"}
+    rule : {"half", "tuned", "cost", "cost_empirical"}
         The threshold rule.
     replace : bool
         Promote the combination even if it does not beat the present champion, or if the present
@@ -230,7 +230,7 @@ def metrics(shown: CardFacts, rule: RuleName, outcome: ContestResult) -> dict[st
     ----------
     shown : CardFacts
         The combination's rows of the leaderboard and of the decisions.
-    rule : {"half", "tuned", "cost"}
+    rule : {"half", "tuned", "cost", "cost_empirical"}
         The threshold rule, the prefix of the decision's metrics.
     outcome : ContestResult
         The comparison with the present champion.
@@ -351,7 +351,7 @@ def main() -> int:
     parser.add_argument("--model", help="with --strategy")
     parser.add_argument(
         "--rule",
-        choices=("half", "tuned", "cost"),
+        choices=("half", "tuned", "cost", "cost_empirical"),
         default="tuned",
         help="how the threshold is chosen (params.yaml: thresholds); default: tuned",
     )

@@ -147,31 +147,3 @@ class Calibrator:
         """
         values = self.log_odds(scores)
         return values if self.kind == "isotonic" else corrections.in_order_of(scores, values)
-
-
-def recalibrated(
-    kind: Correction, scores: Vector, y_validation: Labels, validation_scores: Vector, factor: float
-) -> tuple[Vector, str]:
-    """Recalibrate test rows with a recalibration fitted on the validation rows.
-
-    Parameters
-    ----------
-    kind : Correction
-        How to recalibrate.
-    scores : ndarray of shape (rows,)
-        The model's probabilities of the test rows.
-    y_validation, validation_scores, factor
-        See `Calibrator.fit`; the rows are the validation rows of the same fold.
-
-    Returns
-    -------
-    values : ndarray of shape (rows,)
-        Recalibrated log odds; NaN in every row where the recalibration is not possible.
-    reason : str
-        Why it is not possible; empty where it is.
-    """
-    try:
-        calibrator = Calibrator.fit(kind, y_validation, validation_scores, factor)
-    except NotApplicable as reason:
-        return np.full(len(scores), np.nan), str(reason)
-    return calibrator.ordered_log_odds(scores), ""

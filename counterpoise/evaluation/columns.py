@@ -40,12 +40,16 @@ EXTRA = [
     "log_loss_low",
     "log_loss_high",
     "correction",
+    "correction_folds",
     "brier_corrected",
     "brier_corrected_low",
     "brier_corrected_high",
     "log_loss_corrected",
     "log_loss_corrected_low",
     "log_loss_corrected_high",
+    "recalibration_gain",
+    "recalibration_gain_low",
+    "recalibration_gain_high",
     *(f"{name}{side}" for side in ("", "_corrected") for name in CALIBRATION),
     "level",
     "plain_model",
@@ -58,8 +62,9 @@ EXTRA = [
 ]
 """`difference` is that in average precision from the baseline: strategy none with `plain_model`,
 the same model without weights. Its interval holds for all comparisons together, and the
-`verdict` follows from it (`counterpoise.evaluation.significance`). `correction` says how the
-probabilities were recalibrated. `level` says whether a combination remedies by data, algorithm or
+`verdict` follows from it (`counterpoise.evaluation.significance`). `correction` is the
+recalibration chosen in most folds, `correction_folds` their number; `recalibration_gain` is raw
+minus recalibrated log loss. `level` says whether a combination remedies by data, algorithm or
 both, or is a placebo. `same_as` names the combination with the same scores, which is not compared
 again. `training_rows` is the number of rows after resampling, as a mean over folds."""
 
@@ -112,6 +117,24 @@ DECISIONS = [
     "reason",
 ]
 """The differences are from the baseline at the same threshold rule."""
+
+RECALIBRATION = [
+    "strategy",
+    "model",
+    "repeat",
+    "fold",
+    "chosen",
+    "positives",
+    "log_loss_none",
+    "log_loss_formula",
+    "log_loss_sigmoid",
+    "log_loss_isotonic",
+    "gain",
+    "reason",
+]
+"""The recalibration chosen in each fold: data/evaluations/<dataset>/recalibration.csv. `positives`
+and the log losses of the candidates are of the validation rows, `gain` is raw minus recalibrated
+log loss of the test rows."""
 
 GROUPED = [
     "strategy",

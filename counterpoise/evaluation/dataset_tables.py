@@ -46,6 +46,7 @@ from counterpoise.evaluation.columns import (
     GROUPED,
     HISTOGRAM,
     LEARNING,
+    RECALIBRATION,
     RELIABILITY,
     SWEEP,
     TRIALS,
@@ -145,6 +146,29 @@ def by_fold(
     return pd.DataFrame(rows, columns=["strategy", "model", "repeat", "fold", "metric", "value"])
 
 
+def recalibrations(cells: Mapping[Cell, list[FoldScores]], parts: Parts) -> pd.DataFrame:
+    """Recalibration chosen in each fold of every combination.
+
+    Parameters
+    ----------
+    cells : mapping of (strategy, model) to list of FoldScores
+        Recalibrated scores.
+    parts : Parts
+        The split.
+
+    Returns
+    -------
+    DataFrame of `RECALIBRATION`
+    """
+    rows = [
+        {"strategy": strategy, "model": model, "repeat": repeat, "fold": k, **of.row()}
+        for (strategy, model), folds in cells.items()
+        for (repeat, k), fold in zip(parts.names, folds, strict=True)
+        if (of := fold.recalibration) is not None
+    ]
+    return pd.DataFrame(rows, columns=RECALIBRATION)
+
+
 def cell_properties(params: Params, stored: dict[str, Any]) -> dict[Cell, CellProperties]:
     """Properties of every combination that do not depend on its scores.
 
@@ -170,7 +194,7 @@ def cell_properties(params: Params, stored: dict[str, Any]) -> dict[Cell, CellPr
             status["reason"],
             status["notes"],
             levels.level(*cell),
-            levels.correction(*cell),
+            levels.candidates(*cell),
             model if cell[1].seed is not None else baseline_models[model],
             searched[model],
         )
@@ -442,7 +466,7 @@ def recalibrated(
     """
     results = stored[cell[0]]
     return recalibrate(
-        mine, grid[cell].correction, y, results["counts"], results["models"][cell[1]]["folds"]
+        mine, grid[cell].candidates, y, results["counts"], results["models"][cell[1]]["folds"]
     )
 
 
@@ -763,6 +787,7 @@ def evaluate(
             {cell: one.limits for cell, one in of_cells.items()},
         ),
         "curves": of_each("curves", CURVES),
+        "recalibration": recalibrations(right, parts),
         "counts": pd.DataFrame(counts).astype(dict.fromkeys(COUNTED, "Int64"))[COUNTS],
         "reliability": of_each("reliability", RELIABILITY),
         "histograms": of_each("histograms", HISTOGRAM),

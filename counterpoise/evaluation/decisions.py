@@ -19,7 +19,10 @@ from counterpoise.evaluation.fold_scores import FoldScores
 from counterpoise.evaluation.metrics import Weights
 from counterpoise.evaluation.thresholds import Confusion
 
-RULES = tuple(Thresholds.model_fields)
+COST_EMPIRICAL = "cost_empirical"
+RULES = (*Thresholds.model_fields, COST_EMPIRICAL)
+"""Threshold rules. `cost` decides as params.yaml says; `cost_empirical` stands beside it in any
+case: the one threshold on the scores that costs least on the validation rows."""
 
 Decided = tuple[NDArray[np.bool_], float]
 """Which test rows are predicted positive, and the threshold (the mean, where each row has its own).
@@ -37,7 +40,7 @@ def decide(
 
     Parameters
     ----------
-    rule : {"half", "tuned", "cost"}
+    rule : {"half", "tuned", "cost", "cost_empirical"}
         The threshold rule.
     rules : Thresholds
         Settings of the rules.
@@ -61,7 +64,7 @@ def decide(
         limits = thresholds.cheapest(costs.of(fold.test).cost_margins)
         return fold.log_odds >= limits, float(corrections.probability(limits).mean())
     labels = y[fold.validation]
-    if rule == "cost":
+    if rule in ("cost", COST_EMPIRICAL):
         limit = thresholds.empirical(labels, fold.validation_scores, costs.of(fold.validation))
     else:
         limit = thresholds.tuned(labels, fold.validation_scores, rules.tuned)

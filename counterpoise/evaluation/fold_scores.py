@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +13,9 @@ from counterpoise.core.errors import ResultError
 from counterpoise.core.types import Index, Labels, Vector
 from counterpoise.data import folds as splits
 from counterpoise.data.folds import Parts
-from counterpoise.evaluation import corrections
-from counterpoise.evaluation.calibrator import recalibrated
+from counterpoise.evaluation import corrections, recalibration
 from counterpoise.evaluation.corrections import Correction
+from counterpoise.evaluation.recalibration import Recalibration
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class FoldScores:
         Recalibrated log odds of the test rows; NaN where recalibration was not possible.
     reason : str
         Why it was not possible; empty where it was.
+    recalibration : Recalibration or None
+        What was chosen, and what it achieved; None before `recalibrate`.
     """
 
     test: Index
@@ -39,6 +42,7 @@ class FoldScores:
     validation_scores: Vector
     log_odds: Vector
     reason: str = ""
+    recalibration: Recalibration | None = None
 
     @property
     def corrected(self) -> Vector:
@@ -103,19 +107,19 @@ def fold_scores(stored: pd.DataFrame, parts: Parts, where: str) -> list[FoldScor
 
 def recalibrate(
     cell: list[FoldScores],
-    kind: Correction,
+    candidates: Sequence[Correction],
     y: Labels,
     counts: list[dict[str, Any]],
     facts: list[dict[str, Any]],
 ) -> list[FoldScores]:
-    """Add recalibrated log odds to a combination's scores.
+    """Choose each fold's recalibration on its validation rows, and recalibrate its test rows.
 
     Parameters
     ----------
     cell : list of FoldScores
         Raw scores, one item per fold.
-    kind : Correction
-        How to recalibrate.
+    candidates : sequence of Correction
+        Recalibrations to choose from, simplest first.
     y : ndarray of shape (n,)
         Labels of the table's rows.
     counts : list of dict
@@ -127,20 +131,31 @@ def recalibrate(
     Returns
     -------
     list of FoldScores
-        Copies with `log_odds` and `reason`.
+        Copies with `log_odds`, `reason` and `recalibration`.
     """
     result = []
     for fold, count, fact in zip(cell, counts, facts, strict=True):
         positives = fact["positives_fitted"]
+        before = count["negatives_before"], count["positives_before"]
         factor = corrections.odds_factor(
-            (count["negatives_before"], count["positives_before"]),
-            (fact["rows_fitted"] - positives, positives),
-            fact.get("weight_ratio", 1.0),
+            before, (fact["rows_fitted"] - positives, positives), fact.get("weight_ratio", 1.0)
         )
-        log_odds, reason = recalibrated(
-            kind, fold.test_scores, y[fold.validation], fold.validation_scores, factor
+        labels = y[fold.validation]
+        choice = recalibration.choose(candidates, labels, fold.validation_scores, factor)
+        log_odds = np.full(len(fold.test), np.nan)
+        if choice.calibrator is not None:
+            log_odds = choice.calibrator.ordered_log_odds(fold.test_scores)
+        measured = Recalibration.of(
+            choice,
+            int(labels.sum()),
+            y[fold.test],
+            fold.test_scores,
+            log_odds,
+            before[1] / sum(before),
         )
-        result.append(replace(fold, log_odds=log_odds, reason=reason))
+        result.append(
+            replace(fold, log_odds=log_odds, reason=choice.reason, recalibration=measured)
+        )
     return result
 
 

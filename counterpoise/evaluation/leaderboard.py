@@ -12,7 +12,7 @@ import pandas as pd
 from counterpoise.core.config import NONE
 from counterpoise.core.types import Cell, Index, Labels, Vector
 from counterpoise.data.folds import Parts
-from counterpoise.evaluation import bootstrap, calibration, corrections, metrics
+from counterpoise.evaluation import bootstrap, calibration, corrections, metrics, recalibration
 from counterpoise.evaluation.columns import CALIBRATION, EXTRA, LEADERBOARD
 from counterpoise.evaluation.corrections import Correction
 from counterpoise.evaluation.fold_scores import FoldScores, pooled
@@ -128,7 +128,8 @@ class CellProperties:
     status, reason : str
     notes : list of str
         As `train` wrote them.
-    level, correction : str
+    level : str
+    candidates : tuple of Correction
         See `counterpoise.evaluation.levels`.
     plain_model : str or None
         Model of the baseline, which has strategy none.
@@ -140,7 +141,7 @@ class CellProperties:
     reason: str
     notes: list[str]
     level: str
-    correction: Correction
+    candidates: tuple[Correction, ...]
     plain_model: str | None
     trials: int
 
@@ -214,14 +215,18 @@ def leaderboard(
                 )
         if at is not None:
             row |= calibrated[cell]
-            reasons += _not_recalibrated(scores[cell])
+            recalibrated = [f.recalibration for f in scores[cell] if f.recalibration is not None]
+            reasons += recalibration.reasons(recalibrated)
+            row["correction"], row["correction_folds"] = recalibration.usual(recalibrated)
+            raw, corrected = METRICS.index("log_loss"), METRICS.index("log_loss_corrected")
+            row["recalibration_gain"] = row["log_loss"] - row["log_loss_corrected"]
+            row["recalibration_gain_low"], row["recalibration_gain_high"] = bootstrap.interval(
+                draws[at, :, raw] - draws[at, :, corrected]
+            )
             row |= {name: verdicts[cell][name] for name in VERDICT if cell in verdicts}
             row["same_as"] = "/".join(same.get(cell, ()))
         row["reason"] = "; ".join(filter(None, reasons))
-        row |= {
-            name: getattr(properties, name)
-            for name in ("level", "correction", "plain_model", "trials")
-        }
+        row |= {name: getattr(properties, name) for name in ("level", "plain_model", "trials")}
         rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(properties.notes)})
     return pd.DataFrame(rows, columns=[*LEADERBOARD, *EXTRA])
 
@@ -285,10 +290,3 @@ def calibration_of(cell: list[FoldScores], y: Labels) -> dict[str, float]:
             for name, value in zip(CALIBRATION, statistics, strict=True)
         }
     return result
-
-
-def _not_recalibrated(cell: list[FoldScores]) -> list[str]:
-    reasons = [fold.reason for fold in cell if fold.reason]
-    if not reasons:
-        return []
-    return [f"no recalibrated probabilities in {len(reasons)} of {len(cell)} folds: {reasons[0]}"]

@@ -1,4 +1,4 @@
-"""Properties of a combination: level of its remedy, baseline, and kind of recalibration."""
+"""Properties of a combination: level of its remedy, baseline, and possible recalibrations."""
 
 from __future__ import annotations
 
@@ -91,15 +91,15 @@ def _items(key: str, entry: Model) -> list[tuple[str, str]]:
     ]
 
 
-def correction(strategy: str, entry: Strategy, model: str, of_model: Model) -> Correction:
-    """How the probabilities of a combination are recalibrated.
+def candidates(
+    strategy: str, entry: Strategy, model: str, of_model: Model
+) -> tuple[Correction, ...]:
+    """Recalibrations that a combination's folds choose from, simplest first.
 
-    See `counterpoise.evaluation.corrections`. The formula is exact where the remedy only multiplies
-    the odds by a factor: rows drawn independently of their features, or class weights. It is
-    approximate where weights differ within a class or rows are synthetic. A sigmoid is fitted on
-    the validation rows where the formula does not hold: rows chosen by their features, a loss that
-    gives no probabilities, or scores that are no probabilities. An entry may also request a fitted
-    recalibration.
+    Raw scores are a candidate where the model gives probabilities. The formula is one where the
+    remedy multiplies the odds by a factor (`counterpoise.evaluation.corrections`): it is exact for
+    rows drawn independently of their features and for class weights, and approximate where weights
+    differ within a class or rows are synthetic. Sigmoid and isotonic are candidates in any case.
 
     Parameters
     ----------
@@ -108,28 +108,27 @@ def correction(strategy: str, entry: Strategy, model: str, of_model: Model) -> C
 
     Returns
     -------
-    Correction
-        The entry's `calibration` where it is set.
+    tuple of Correction
+        The entry's `calibration` alone where it is set.
     """
     if of_model.calibration is not None:
-        return of_model.calibration
+        return (of_model.calibration,)
     kind, params = MODELS[of_model.model or model], settings(model, of_model)
     space = of_model.search.space if of_model.search is not None else {}
     focal = loss_of(params) == "focal" or not {"loss", "loss_gamma"}.isdisjoint(space)
+    if not kind.probabilities or focal or of_model.costs == "metacost":
+        return "sigmoid", "isotonic"
     sampler = sampler_of(strategy, entry)
-    if (
-        not kind.probabilities
-        or focal
-        or of_model.costs == "metacost"
-        or (sampler is not None and sampler.shift is None)
-    ):
-        return "sigmoid"
+    if sampler is not None and sampler.shift is None:
+        return "none", "sigmoid", "isotonic"
     approximate = of_model.costs == "weights" or (
         sampler is not None and sampler.shift == "approximate"
     )
     if approximate or (sampler is not None and entry.params.get("shrinkage") is not None):
-        return "approximate"
-    return "exact" if sampler is not None or remedies(model, of_model) or RATIO in space else "none"
+        return "none", "approximate", "sigmoid", "isotonic"
+    if sampler is not None or remedies(model, of_model) or RATIO in space:
+        return "none", "exact", "sigmoid", "isotonic"
+    return "none", "sigmoid", "isotonic"
 
 
 def searched(params: Params) -> dict[str, int]:

@@ -349,9 +349,10 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
     }
     placebos = board.loc[board["level"] == PLACEBO, "strategy"]
     decided = decisions[~decisions["strategy"].isin(placebos)]
-    for rule, mine in decided.groupby("rule", sort=False):
-        if rule == "cost":
-            result["lowest_expected_cost"] = mine["expected_cost"].min()
+    for name, mine in decided.groupby("rule", sort=False):
+        rule = str(name)
+        if rule in ("cost", "cost_empirical"):
+            result[f"lowest_expected_{rule}"] = mine["expected_cost"].min()
         else:
             result[f"best_f1_{rule}"] = mine["f1"].max()
     all_gains = gains(board, decisions)

@@ -121,9 +121,9 @@ def reliability_points(reliability: pd.DataFrame, board: pd.DataFrame) -> pd.Dat
     Returns
     -------
     DataFrame
-        Raw points only where nothing is recalibrated (correction none).
+        Raw points only where no fold is recalibrated (correction none in all of them).
     """
-    raw = board[board["correction"] == NONE]
+    raw = board[(board["correction"] == NONE) & (board["correction_folds"] == board["folds"])]
     same = set(zip(raw["strategy"], raw["model"], strict=True))
     rows = zip(reliability["strategy"], reliability["model"], reliability["side"], strict=True)
     return reliability.loc[

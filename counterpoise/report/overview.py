@@ -48,7 +48,7 @@ def together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
         Column types do not depend on missing values: Int64 for counts, object for text, float64 for
         other numbers.
     """
-    integers = {"rows", "folds", "trials", "tn", "fp", "fn", "tp", "peak_bytes"}
+    integers = {"rows", "folds", "trials", "correction_folds", "tn", "fp", "fn", "tp", "peak_bytes"}
     kinds = {name: "Int64" if name in integers else "object" for name in columns}
     stacked = pd.concat([table[columns].astype(kinds) for table in tables], ignore_index=True)
     numbers = [name for name in columns if name not in integers | TEXTS]

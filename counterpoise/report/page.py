@@ -55,8 +55,8 @@ CORRECTIONS = {
     "none": (
         "as they are",
         (
-            "the training rows are unchanged and the model's scores are probabilities, so no"
-            " recalibration is needed; errors of the model itself remain."
+            "no recalibration has a log loss on the validation rows that is lower by more than one"
+            " standard error; errors of the model itself remain."
         ),
     ),
     "exact": (
@@ -78,9 +78,9 @@ CORRECTIONS = {
     "sigmoid": (
         "sigmoid",
         (
-            "no formula applies, so two numbers are fitted on the validation rows, which have the"
-            " natural prevalence (Platt). With few positives there they are uncertain, and they"
-            " correct no other shape of error. The order of the rows is kept."
+            "two numbers are fitted on the validation rows, which have the natural prevalence"
+            " (Platt). With few positives there they are uncertain, and they correct no other shape"
+            " of error. The order of the rows is kept."
         ),
     ),
     "isotonic": (
@@ -91,7 +91,7 @@ CORRECTIONS = {
         ),
     ),
 }
-"""How probabilities were recalibrated: a label, and the limits of the method."""
+"""Recalibrations that a fold may choose: a label, and the limits of the method."""
 COSTS = ("false_positive", "false_negative", "true_positive", "true_negative")
 """Kinds of decisions, in the order of the sentence about costs."""
 
@@ -591,7 +591,7 @@ def threshold_rule(rule: str, setting: Any) -> str:
 
     Parameters
     ----------
-    rule : {"half", "tuned", "cost"}
+    rule : {"half", "tuned", "cost", "cost_empirical"}
         Name of the rule.
     setting : float or str
         A threshold, a metric, or the kind of cost rule.
@@ -610,7 +610,7 @@ def threshold_rule(rule: str, setting: Any) -> str:
             " and b that of a false negative, each less the cost of the right decision. Costs may"
             " differ by row, and the threshold with them: the number below is the mean."
         )
-    if rule == "cost":
+    if rule in ("cost", "cost_empirical"):
         goal = "the one threshold on the scores that costs least on"
     else:
         goal = f"the threshold with the highest {MEASURES.get(rule, label(rule))} on"

@@ -38,9 +38,10 @@ from counterpoise.data import tables
 from counterpoise.data.reading.columns import Column
 from counterpoise.data.tables import COST, Table
 from counterpoise.evaluation import corrections, costs, levels
-from counterpoise.evaluation.calibrator import Calibrator, recalibrated
+from counterpoise.evaluation.calibrator import Calibrator
 from counterpoise.evaluation.decisions import decide
 from counterpoise.evaluation.fold_scores import fold_scores, recalibrate
+from counterpoise.evaluation.recalibration import choose
 from counterpoise.models.registry import MODELS
 from counterpoise.tracking import manifest, registry, store
 from tests.conftest import TABLES, mixed_table, numeric_table
@@ -188,8 +189,7 @@ def test_probabilities_are_put_right_as_evaluate_does_it(kind: corrections.Corre
         **{**json.loads(json.dumps(dataclasses.asdict(fitted))), "steps": fitted.steps}
     )
     new = np.concatenate([scores, np.linspace(0, 1, 50)])
-    expected, reason = recalibrated(kind, new, y, scores, 3.5)
-    assert reason == ""
+    expected = choose((kind,), y, scores, 3.5).calibrator.ordered_log_odds(new)
     found = corrections.probability(read.log_odds(new))
     np.testing.assert_allclose(found, corrections.probability(expected), rtol=1e-13, atol=1e-300)
     # whoever else is in the batch
@@ -221,7 +221,7 @@ def test_decisions_are_those_of_evaluate_at_the_same_threshold(rule: Any, how: A
     chosen = Rule.choose(
         rule, rules := Thresholds(half=0.4, tuned="mcc", cost=how), requested, y, scores, matrix
     )
-    log_odds, _ = recalibrated("none", scores, y, scores, 1.0)
+    log_odds = corrections.log_odds(scores)
     fold = recalibrated_fold(rows, scores, log_odds)
     expected, threshold = decide(rule, rules, y, fold, matrix)  # type: ignore[misc]
     np.testing.assert_array_equal(
@@ -383,17 +383,18 @@ def test_the_same_procedure_on_a_folds_rows_scores_a_raw_csv_as_the_stages_did(
     kept = fold_scores(
         files.read_parquet(paths.scores("mine", strategy) / f"{model}.parquet"), parts, "here"
     )
-    kind = levels.correction(strategy, params.strategies[strategy], model, params.models[model])
-    kept = recalibrate(kept, kind, table.y, stored["counts"], stored["models"][model]["folds"])
+    kinds = levels.candidates(strategy, params.strategies[strategy], model, params.models[model])
+    kept = recalibrate(kept, kinds, table.y, stored["counts"], stored["models"][model]["folds"])
     fold, expected = list(parts)[1], kept[1]
     seeds = Seeds(
         seed_for(5, "mine", strategy, "resample", 0, 1), seed_for(5, "mine", model, "fit", 0, 1)
     )
     cost_margins = costs.matrix(params.costs_of("mine"), table, "here").cost_margins
     made = refit(params, cell, table, fold.train, fold.validation, seeds, cost_margins)
-    right = Calibrator.fit(
-        kind, table.y[fold.validation], made.trained.score(table.X[fold.validation]), made.factor
-    )
+    right = choose(
+        kinds, table.y[fold.validation], made.trained.score(table.X[fold.validation]), made.factor
+    ).calibrator
+    assert right is not None
     base = small("logistic_regression", table)
     champion = dataclasses.replace(
         base,

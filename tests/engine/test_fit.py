@@ -627,7 +627,7 @@ def test_every_remedy_goes_through_the_stages_and_one_that_diverges_fails_alone(
     partly = board[board["expected_calibration_error_corrected"].isna()].drop(("none", "diverging"))
     assert partly["reason"].str.startswith("no recalibrated probabilities in ").all()
     decisions = evaluated["decisions"]
-    assert set(decisions["rule"]) == {"half", "tuned", "cost"}
+    assert set(decisions["rule"]) == {"half", "tuned", "cost", "cost_empirical"}
     expected = decisions[(decisions["rule"] == "cost") & (decisions["model"] == "mlp")]
     assert expected["threshold"].tolist() == pytest.approx([1 / 11] * 2)
 

@@ -19,8 +19,9 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from counterpoise.core.errors import NotApplicable
 from counterpoise.evaluation import corrections
-from counterpoise.evaluation.calibrator import Calibrator, recalibrated
-from counterpoise.evaluation.corrections import log_odds, odds_factor, probability
+from counterpoise.evaluation.calibrator import Calibrator
+from counterpoise.evaluation.corrections import Correction, log_odds, odds_factor, probability
+from counterpoise.evaluation.recalibration import choose
 
 EXTREME = [
     0.0,
@@ -71,6 +72,16 @@ def elkan(p: float, w: float) -> float:
     other = odds / (1 + odds)
     exact = Fraction(p)
     return float(other * (exact - exact * b) / (b - exact * b + other * exact - b * other))
+
+
+def recalibrated(
+    kind: Correction, scores: np.ndarray, y: np.ndarray, validation: np.ndarray, factor: float
+) -> tuple[np.ndarray, str]:
+    """Log odds by one kind of recalibration, fitted on validation rows, or the reason for none."""
+    choice = choose((kind,), y, validation, factor)
+    if choice.calibrator is None:
+        return np.full(len(scores), np.nan), choice.reason
+    return choice.calibrator.ordered_log_odds(scores), ""
 
 
 def shifted(p: np.ndarray, w: float) -> np.ndarray:

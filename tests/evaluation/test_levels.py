@@ -85,42 +85,49 @@ def test_the_baseline_is_the_most_similar_model_without_the_remedy() -> None:
     }
 
 
+FITTED = ("sigmoid", "isotonic")
+RAW, EXACT, APPROXIMATE = (
+    ("none", *formula, *FITTED) for formula in ((), ("exact",), ("approximate",))
+)
+
+
 @pytest.mark.parametrize(
-    ("strategy", "sampler", "key", "entry", "correction"),
+    ("strategy", "sampler", "key", "entry", "expected"),
     [
-        ("none", {}, "xgboost", {}, "none"),
-        ("none", {}, "xgboost_weighted", {}, "exact"),
-        ("random_over", {}, "xgboost", {}, "exact"),
-        ("random_under", {}, "xgboost_weighted", {}, "exact"),
-        ("random_over", {"params": {"shrinkage": 0.1}}, "xgboost", {}, "approximate"),
-        ("smote", {}, "xgboost", {}, "approximate"),
-        ("adasyn", {}, "xgboost_weighted", {}, "approximate"),
-        ("none", {}, "xgboost", {"costs": "weights"}, "approximate"),
+        ("none", {}, "xgboost", {}, RAW),
+        ("none", {}, "xgboost_weighted", {}, EXACT),
+        ("random_over", {}, "xgboost", {}, EXACT),
+        ("random_under", {}, "xgboost_weighted", {}, EXACT),
+        ("random_over", {"params": {"shrinkage": 0.1}}, "xgboost", {}, APPROXIMATE),
+        ("smote", {}, "xgboost", {}, APPROXIMATE),
+        ("adasyn", {}, "xgboost_weighted", {}, APPROXIMATE),
+        ("none", {}, "xgboost", {"costs": "weights"}, APPROXIMATE),
         *(
-            (name, {}, "xgboost", {}, "sigmoid")
+            (name, {}, "xgboost", {}, RAW)
             for name in ("near_miss_1", "enn", "tomek_links", "smote_enn")
         ),
-        ("none", {}, "xgboost_focal", {}, "sigmoid"),
-        ("none", {}, "xgboost_focal", {"params": {"loss_gamma": 0}}, "exact"),
-        ("none", {}, "mlp", {"params": {"loss": "balanced"}}, "exact"),
-        ("none", {}, "mlp", {"params": {"loss_gamma": 3}}, "none"),
-        ("none", {}, "mlp", {"search": {"trials": 2, "space": {"loss": ["focal"]}}}, "sigmoid"),
-        ("none", {}, "svm", {}, "sigmoid"),
-        ("none", {}, "nearest_neighbors", {"costs": "metacost"}, "sigmoid"),
-        ("none", {}, "easy_ensemble", {}, "sigmoid"),
-        ("none", {}, "autoencoder", {"calibration": "isotonic"}, "isotonic"),
-        ("random_over", {}, "xgboost", {"calibration": "isotonic"}, "isotonic"),
-        ("none", {}, "xgboost", {"calibration": "sigmoid"}, "sigmoid"),
+        ("none", {}, "xgboost_focal", {}, FITTED),
+        ("near_miss_1", {}, "xgboost_focal", {}, FITTED),
+        ("none", {}, "xgboost_focal", {"params": {"loss_gamma": 0}}, EXACT),
+        ("none", {}, "mlp", {"params": {"loss": "balanced"}}, EXACT),
+        ("none", {}, "mlp", {"params": {"loss_gamma": 3}}, RAW),
+        ("none", {}, "mlp", {"search": {"trials": 2, "space": {"loss": ["focal"]}}}, FITTED),
+        ("none", {}, "svm", {}, FITTED),
+        ("none", {}, "nearest_neighbors", {"costs": "metacost"}, FITTED),
+        ("none", {}, "easy_ensemble", {}, FITTED),
+        ("none", {}, "autoencoder", {"calibration": "isotonic"}, ("isotonic",)),
+        ("random_over", {}, "xgboost", {"calibration": "isotonic"}, ("isotonic",)),
+        ("none", {}, "xgboost", {"calibration": "sigmoid"}, ("sigmoid",)),
     ],
 )
-def test_probabilities_are_recalibrated_by_a_formula_where_one_applies(
-    strategy: str, sampler: dict[str, Any], key: str, entry: dict[str, Any], correction: str
+def test_raw_scores_and_the_formula_are_candidates_only_where_they_can_be_right(
+    strategy: str, sampler: dict[str, Any], key: str, entry: dict[str, Any], expected: Any
 ) -> None:
     one = Strategy.model_validate(sampler), key, Model.model_validate(entry)
-    assert levels.correction(strategy, *one) == correction
+    assert levels.candidates(strategy, *one) == expected
 
 
-def test_every_sampler_and_model_has_a_level_and_a_correction() -> None:
+def test_every_sampler_and_model_has_a_level_and_candidates() -> None:
     for strategy in ["none", *SAMPLERS]:
         for key in MODELS:
             assert levels.level(strategy, Strategy(), key, Model()) in {
@@ -129,11 +136,11 @@ def test_every_sampler_and_model_has_a_level_and_a_correction() -> None:
                 "algorithm",
                 "hybrid",
             }
-            assert levels.correction(strategy, Strategy(), key, Model()) in {
-                "none",
-                "exact",
-                "approximate",
-                "sigmoid",
+            assert levels.candidates(strategy, Strategy(), key, Model()) in {
+                FITTED,
+                RAW,
+                EXACT,
+                APPROXIMATE,
             }
     plain = levels.plain_of({key: Model() for key in MODELS})
     assert all(

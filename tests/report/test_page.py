@@ -596,7 +596,7 @@ def test_a_page_holds_the_counts_of_all_thresholds_as_whole_numbers(evaluated: P
         assert np.array(cell["cost"]) / held["scale"] == pytest.approx(
             mine["expected_cost"].to_numpy(), abs=1e-9
         )
-        assert [rule for rule, *_ in cell["rules"]] == ["half", "tuned", "cost"]
+        assert [rule for rule, *_ in cell["rules"]] == ["half", "tuned", "cost", "cost_empirical"]
     gains = {(cell["strategy"], cell["model"]): cell["gain"] for cell in held["cells"]}
     board = tables["leaderboard"].set_index(["strategy", "model"])
     assert gains["none", "random_forest"] == 0

@@ -227,7 +227,7 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
             complete.client.download_artifacts(run.info.run_id, "confusion_matrix.json")
         ).read_text()
     )
-    assert set(matrix["rules"]) == {"half", "tuned", "cost"}
+    assert set(matrix["rules"]) == {"half", "tuned", "cost", "cost_empirical"}
     assert sum(matrix["rules"]["half"][count] for count in ("tn", "fp", "fn", "tp")) == 1797
     curve = pd.read_csv(complete.client.download_artifacts(run.info.run_id, "precision_recall.csv"))
     assert list(curve.columns) == ["recall", "precision"]
