@@ -23,10 +23,11 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from tqdm import tqdm
 
+from benchmarks.verdict.rules import Table
 from counterpoise.core.config import Model, Strategy
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels, Matrix, Vector
-from counterpoise.data.folds import Fold
+from counterpoise.data.folds import TEST, TRAIN, Fold, Parts
 from counterpoise.engine.fit import FitJob, train
 from counterpoise.evaluation.metrics import Ranking
 from counterpoise.samplers import registry as samplers
@@ -183,6 +184,30 @@ def judge_later(whole: Population, learner: str, number: int, further: bool, pat
     unfinished = path.with_suffix(".part.npz")
     np.savez_compressed(unfinished, y=y, scores=scores, fold_of=fold_of, **true)
     unfinished.rename(path)
+
+
+def read(path: Path) -> tuple[Table, dict[str, float]]:
+    """Average precision of the fits on one table, and true values of strategies that have them."""
+    with np.load(path) as stored:
+        y, scores, fold_of = stored["y"], stored["scores"].astype(np.float64), stored["fold_of"]
+        true = {
+            name.removeprefix("true_"): float(stored[name].mean())
+            for name in stored.files
+            if name.startswith("true_")
+        }
+    codes = [
+        np.where(one[:, None] == np.arange(FOLDS), TEST, TRAIN).astype(np.uint8) for one in fold_of
+    ]
+    names = tuple((repeat, fold) for repeat in range(len(fold_of)) for fold in range(FOLDS))
+    parts = Parts(np.concatenate(codes, axis=1), names)
+    rankings = [
+        [
+            Ranking.of(fold.test, y[fold.test], version[fold.repeat, fold.test], len(y))
+            for version in scores
+        ]
+        for fold in parts
+    ]
+    return Table.of(rankings, parts, y, 1, len(fold_of)), true
 
 
 def run(

@@ -305,6 +305,8 @@ def write(proposal: Proposal, path: Path | None = None) -> None:
     """
     path = paths.PARAMS if path is None else path
     content, text = config.read(path)
+    if content["datasets"] is None:  # no entry fits below a null that is written out
+        text = re.sub(r"(?m)^(datasets:) +(?:~|null)(?=\s)", r"\1", text)
     extended = yaml12.with_entry(text, "datasets", proposal.name, quoted(proposal.entry))
     expected = content | {
         "datasets": {**(content["datasets"] or {}), proposal.name: proposal.entry}

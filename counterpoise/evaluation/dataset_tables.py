@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core import files, paths
-from counterpoise.core.config import CPU, PLACEBO, Params, Thresholds
+from counterpoise.core.config import CPU, NONE, PLACEBO, Params, Thresholds
 from counterpoise.core.outcome import OK
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Labels, Vector
@@ -577,6 +577,26 @@ def families(
     ]
 
 
+def same_as(
+    grid: Mapping[Cell, CellProperties], scores: Mapping[Cell, list[FoldScores]]
+) -> dict[Cell, Cell]:
+    """Combinations with the scores of another one: of a baseline, or else of the first remedy.
+
+    Parameters
+    ----------
+    grid : mapping of (strategy, model) to CellProperties
+    scores : mapping of (strategy, model) to list of FoldScores
+
+    Returns
+    -------
+    dict of (strategy, model) to (strategy, model)
+        Without placebos, which are compared even where chance changes nothing.
+    """
+    cells = [cell for cell in scores if grid[cell].level != PLACEBO]
+    cells.sort(key=lambda cell: grid[cell].level != NONE)
+    return differing.same_scores({cell: scores[cell] for cell in cells})
+
+
 def of_metrics(cells: Sequence[Cell], measured: Measured) -> list[Measure]:
     """The metrics of the leaderboard, ready to be compared.
 
@@ -658,7 +678,7 @@ def grouped(
     units = splitters.groups_of(table)
     measured = cached.measure(store, list(right.values()), parts, y, seed, units)
     calibration = cached.calibrations(store, right, y, alone=not small(len(y)))
-    same = differing.same_scores(scores)
+    same = same_as(grid, scores)
     design = Design(1, *independent.positives(parts, y, units), params.worth_of(dataset), seed)
     # the leaderboard of grouped folds shows the first of them alone, average precision
     compared = differing.table(
@@ -762,7 +782,7 @@ def evaluate(
         *of_metrics(list(scores), measured),
         *measures(decided, called, parts, y, matrix, seed, partial(cached.redrawn, store), units),
     ]
-    same = differing.same_scores(scores)
+    same = same_as(grid, scores)
     compared = differing.table(every, families(grid, scores, same), design)
     calibration = cached.calibrations(store, right, y, alone=not small(len(y)))
     board = leaderboard(dataset, grid, right, calibration, measured, compared, same, facts)

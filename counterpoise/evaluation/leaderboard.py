@@ -224,7 +224,7 @@ def leaderboard(
                 draws[at, :, raw] - draws[at, :, corrected]
             )
             row |= {name: verdicts[cell][name] for name in VERDICT if cell in verdicts}
-            row["same_as"] = "/".join(same.get(cell, ()))
+            row["same_as"] = "/".join(same[cell]) if cell in same else None
         row["reason"] = "; ".join(filter(None, reasons))
         row |= {name: getattr(properties, name) for name in ("level", "plain_model", "trials")}
         rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(properties.notes)})

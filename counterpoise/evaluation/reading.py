@@ -76,7 +76,7 @@ def _verdicts(board: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
         f" average precision: {counted(dict(verdicts))}. The {level} intervals hold for all of"
         " them together, and account for other test rows and for other training."
     ]
-    same = int((board["same_as"].fillna("") != "").sum())
+    same = int(board["same_as"].notna().sum())
     if same:
         sentences.append(
             f"{same} {'combination gives' if same == 1 else 'combinations give'} the same scores as"

@@ -9,10 +9,11 @@ bootstrap's variance of their mean:
     V_model = max(S^2 - V_row K (J - R) / (J - 1), 0)
     SE^2    = V_row + V_model / J
 
-The factor of V_row is what S^2 holds of it: rows differ from fold to fold within a repeat, and are
-the same from repeat to repeat. Nothing is counted twice. What all fits of a table share by chance
-(the rows it happens to have for training) shows in neither part; docs/verdict.md says how large it
-is.
+V_row is the variance of the draws times n / (n - 1), for n positives in a test part: n rows that
+are drawn from themselves vary too little. Its factor above is what S^2 holds of it: rows differ
+from fold to fold within a repeat, and are the same from repeat to repeat. Nothing is counted twice.
+What all fits of a table share by chance (the rows it happens to have for training) shows in neither
+part; docs/verdict.md says how large it is.
 
 The intervals of a dataset's comparisons hold together: their common half-width comes from the
 maximum over comparisons of the standardised difference (single-step max-T, Westfall and Young
@@ -24,6 +25,8 @@ References
 ----------
 W. Chen, B. D. Gallas and W. A. Yousef (2012). Classifier variability: accounting for training and
 testing. Pattern Recognition 45.
+
+J. N. K. Rao and C. F. J. Wu (1988). Resampling inference with complex survey data. JASA 83.
 
 X. Bouthillier et al. (2021). Accounting for variance in machine learning benchmarks. MLSys.
 
@@ -50,9 +53,10 @@ DRAWS = 20_000
 SMALLEST = 1 / (DRAWS + 1)
 """An adjusted p-value equal to this one is a bound: no draw was as large."""
 
-FEWEST_IN_A_PART, FEWEST = 5, 30
-"""Fewest independent positives of a verdict, in the smallest test part and in all: below them the
-simulation of docs/verdict.md finds more than the nominal share of wrong verdicts."""
+FEWEST_IN_A_PART, FEWEST = 2, 10
+"""Fewest independent positives of a verdict, in the smallest test part and in all. So few are the
+fewest of which the simulation shows that the level is kept (docs/verdict.md); of a single positive
+in a test part the bootstrap can draw nothing else."""
 
 MOST_REPEATS = 100
 """More repeats than these are not proposed."""
@@ -96,7 +100,9 @@ class Differences(NamedTuple):
         -------
         ndarray of shape (comparisons,)
         """
-        return np.asarray(np.sqrt(self.row_variance + self.model_variance / self.fits))
+        return np.asarray(
+            np.sqrt(self.row_variance + self.model_variance / np.maximum(self.fits, 1))
+        )
 
 
 def two_part(folds: Vector, draws: Vector, repeats: int, independent: int) -> Differences:
@@ -123,8 +129,8 @@ def two_part(folds: Vector, draws: Vector, repeats: int, independent: int) -> Di
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where(known, folds, 0).sum(axis=1) / fits
         spread = (np.where(known, folds - value[:, None], 0) ** 2).sum(axis=1) / (fits - 1)
-        rows = np.where(fits > 0, _variance(draws), np.nan)
         each = folds.shape[1] / repeats
+        rows = np.where(fits > 0, _variance(draws), np.nan) * _unbiased(independent / each)
         model = np.maximum(spread - rows * each * (fits - repeats) / (fits - 1), 0)
         model = np.where(fits > 1, model, 0)
         # where both parts count, SE^2 is a sum of S^2 / J and a rest of V_row, else V_row alone
@@ -133,6 +139,14 @@ def two_part(folds: Vector, draws: Vector, repeats: int, independent: int) -> Di
         weight = of_spread**2 / np.maximum(fits - 1, 1) + of_rows**2 / max(independent - 1, 1)
         freedom = np.where(weight > 0, (of_spread + of_rows) ** 2 / weight, np.inf)
     return Differences(value, rows, model, fits, np.asarray(freedom))
+
+
+def _unbiased(positives: float) -> float:
+    """Factor of the bootstrap's variance, given the mean number of positives in a test part.
+
+    n values that are drawn from themselves vary by (n - 1) / n of the variance (Rao and Wu 1988).
+    """
+    return positives / (positives - 1) if positives > 1 else 1.0
 
 
 def _variance(draws: Vector) -> Vector:
@@ -194,7 +208,7 @@ def simultaneous(
         return Intervals(low, high, adjusted)
     unit = stats.t.ppf((1 + level) / 2, freedom[compared])
     reached = np.abs(differences.value[compared]) / error[compared] / unit
-    model_error = np.sqrt((differences.model_variance / differences.fits)[compared])
+    model_error = np.sqrt(differences.model_variance[compared] / differences.fits[compared])
     parts = (
         _deviations(draws[compared], np.sqrt(differences.row_variance[compared])),
         _deviations(folds[compared], model_error),

@@ -330,9 +330,11 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-NO_METRIC = {"rows", "folds", "trials", "training_rows", "training_rows_before", "p_adjusted"}
-"""Numbers of the leaderboard that make no metric: those that are not results, are among the class
-counts, or depend on the other combinations."""
+NO_METRIC = {"rows", "folds", "trials", "training_rows", "training_rows_before", "p_adjusted"} | {
+    f"{prefix}difference_{end}" for prefix in ("", "f1_", "cost_") for end in ("low", "high")
+}
+"""Numbers of the results that make no metric: those that are none, are among the class counts, or
+depend on the other combinations, as intervals that hold together do."""
 
 
 def _numbers(cell: CellResults) -> Iterator[Metric]:
@@ -343,7 +345,7 @@ def _numbers(cell: CellResults) -> Iterator[Metric]:
             yield Metric(column, float(value))
     for row in cell.tables["decisions"].to_dict("records"):
         for name, number in row.items():
-            if _is_number(number):
+            if name not in NO_METRIC and _is_number(number):
                 yield Metric(f"{row['rule']}.{name}", float(number))
     for row in cell.tables["grouped"].to_dict("records"):
         for name, number in row.items():
@@ -478,10 +480,6 @@ def _data_checks(content: dict[str, Any]) -> Iterator[Item]:
     yield _json("defects.json", content)
 
 
-AVERAGE_PRECISION = ("average_precision", "average_precision")
-DIFFERENCE = ("difference", "difference")
-"""Columns of the leaderboard: that of the number, and the prefix of those of its interval."""
-
 LEGEND = (
     "Steps of `fold.*` are the test folds, repeat after repeat. `train.*` are mean counts of"
     " training rows. Seconds are sums over folds, `peak_bytes` is the largest of them."
@@ -499,7 +497,7 @@ def _cell_note(cell: CellResults) -> str:
         return f"{head}: no result.\n\n`{board['status']}`: {board['reason']}"
     level = f"{float(cell.facts.get('level', 0.95)):.0%}"
     lines = [
-        f"{head}: average precision {_with_interval(board, *AVERAGE_PRECISION)}, in brackets the"
+        f"{head}: average precision {_with_interval(board, 'average_precision')}, in brackets the"
         f" {level} interval."
     ]
     if board["level"] != NONE and not missing(board["difference"]):
@@ -507,9 +505,8 @@ def _cell_note(cell: CellResults) -> str:
             "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
         )
         lines.append(
-            f"Difference from the baseline, {plain}:"
-            f" {_with_interval(board, *DIFFERENCE, sign='+')}."
-            " The verdict, which depends on how many remedies are compared, is in the run"
+            f"Difference from the baseline, {plain}: {_shown(board['difference'], '+')}. Its"
+            " interval and the verdict, which depend on the other remedies, are in the run"
             f" `{COMPARISON}`."
         )
     table = [
@@ -534,8 +531,8 @@ def _comparison_note(all_of_it: Results) -> str:
     if done.empty:
         return head
     rows = [
-        f"| {row['strategy']} | {row['model']} | {_with_interval(row, *AVERAGE_PRECISION)} |"
-        f" {_with_interval(row, *DIFFERENCE, sign='+')} |"
+        f"| {row['strategy']} | {row['model']} | {_with_interval(row, 'average_precision')} |"
+        f" {_with_interval(row, 'difference', sign='+')} |"
         f" {'' if missing(row['verdict']) else row['verdict']} |"
         for row in done[done["level"] != PLACEBO].head(5).to_dict("records")
     ]
@@ -549,18 +546,16 @@ def _comparison_note(all_of_it: Results) -> str:
     return f"{head}\n\n{advice_text}The highest average precisions:\n\n" + "\n".join(table)
 
 
-def _with_interval(
-    row: dict[str, Any] | dict[Any, Any], name: str, bounds: str, sign: str = ""
-) -> str:
+def _with_interval(row: dict[str, Any] | dict[Any, Any], name: str, sign: str = "") -> str:
     if missing(row[name]):
         return ""
-    low, high = row[f"{bounds}_low"], row[f"{bounds}_high"]
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
     interval = "" if missing(low) or missing(high) else f" ({low:{sign}z.3f} to {high:{sign}z.3f})"
     return f"{row[name]:{sign}z.3f}{interval}"
 
 
-def _shown(value: Any) -> str:
-    return "not defined" if missing(value) else f"{float(value):.3f}"
+def _shown(value: Any, sign: str = "") -> str:
+    return "not defined" if missing(value) else f"{float(value):{sign}z.3f}"
 
 
 def _is_number(value: Any) -> bool:

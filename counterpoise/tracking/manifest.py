@@ -239,8 +239,12 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
         keys[f"{strategy}/{model}"] = files.digest(files.canonical(shared | own))
     folder = paths.evaluation(dataset)
     results = {one.name: files.sha256(one) for one in folder.iterdir() if one.name != NAME}
-    settings = params.model_dump(exclude={"datasets"}) | {
-        "datasets": {dataset: params.dataset(dataset).model_dump()}
+    settings = params.model_dump(exclude={"datasets", "strategies"}) | {
+        "datasets": {dataset: params.dataset(dataset).model_dump()},
+        # a placebo takes no other keys, not even with their defaults
+        "strategies": {
+            key: entry.model_dump(exclude_unset=True) for key, entry in params.strategies.items()
+        },
     }
     return {
         "dataset": dataset,

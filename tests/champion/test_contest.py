@@ -417,15 +417,17 @@ def test_the_cell_is_the_one_that_the_report_tells_to_use_or_one_that_is_named(p
     board = files.read_csv(paths.evaluation("mine") / "leaderboard.csv")
     plain = board[(board["level"] == "none") & (board["status"] == "ok")]
     best = plain.loc[plain["average_precision"].idxmax()]
-    assert chosen(board, "mine") == ("none", best["model"])
-    assert chosen(board, "mine", "random_over", "stepwise") == ("random_over", "stepwise")
-    won = board.copy()
-    row = won[(won["strategy"] == "random_over") & (won["model"] == "stepwise")].index[0]
-    won.loc[row, ["verdict", "average_precision"]] = ["win", 0.99]
-    assert chosen(won, "mine") == ("random_over", "stepwise")
-    # a winner that the baseline of another model exceeds
-    won.loc[row, "average_precision"] = 0.01
-    assert chosen(won, "mine") == ("none", best["model"])
+    facts = files.read_json(paths.evaluation("mine") / "dataset.json")
+    assert chosen(board, facts) == ("none", best["model"])
+    assert chosen(board, facts, "random_over", "stepwise") == ("random_over", "stepwise")
+    answers = facts["answers"] | {"cost": {"strategy": "random_over", "model": "stepwise"}}
+    assert chosen(board, facts | {"answers": answers}) == ("none", best["model"])
+    assert chosen(board, facts | {"answers": answers, "goal": "cost"}) == (
+        "random_over",
+        "stepwise",
+    )
+    with pytest.raises(ResultError, match="no combination answers the question"):
+        chosen(board, facts | {"answers": {}})
 
 
 def test_an_error_names_the_combination_that_cannot_be_promoted(place: Path) -> None:
@@ -632,7 +634,8 @@ def test_the_first_champion_is_registered_with_all_that_it_needs(
         "## Intended use",
         "## Limits",
         "160 rows stayed out of the fit",
-        "a sigmoid",
+        "The probability is the score recalibrated by",
+        "It was chosen by log loss on these scores",
         "XGBoost's own JSON",
         f"{row['average_precision']:.3f}",
     ):

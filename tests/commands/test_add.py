@@ -201,7 +201,7 @@ def test_datasets_in_one_line_are_left_as_they_are(
     Path("params.yaml").write_text(text)
     Path("data/visits.csv").write_text(visits())
     assert run(monkeypatch, "data/visits.csv", "--yes") == 1
-    assert "cannot be added to `datasets`" in capsys.readouterr().err
+    assert "datasets in lines of their own" in capsys.readouterr().err
     assert Path("params.yaml").read_text() == text
 
 

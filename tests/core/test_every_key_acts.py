@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from counterpoise.commands import validation
 from counterpoise.core import config
-from counterpoise.core.config import Costs, File, Model, Params, Strategy, Thresholds
+from counterpoise.core.config import Costs, File, Model, Params, Strategy, Thresholds, Worth
 from counterpoise.core.config.datasets import Dataset
 from counterpoise.core.errors import CounterpoiseError
 from counterpoise.data import datasets, sources, splitters
@@ -30,9 +30,9 @@ from counterpoise.data.tables import COST, Table
 from counterpoise.engine.fit import FitJob, fit
 from counterpoise.engine.run import DatasetFits
 from counterpoise.engine.search import search
-from counterpoise.evaluation import costs, decisions, levels
-from counterpoise.evaluation.calibrator import recalibrated
+from counterpoise.evaluation import advice, costs, decisions, differences, levels, recalibration
 from counterpoise.evaluation.fold_scores import FoldScores
+from counterpoise.models.combinations import cells
 from counterpoise.samplers import registry as samplers
 from tests.conftest import fit_keys, mixed_table, numeric_table
 from tests.core.test_config import SMALLEST
@@ -459,6 +459,18 @@ def of_params_of_samplers() -> Results:
     return resampled("smote"), resampled("smote", params={"k_neighbors": 2})
 
 
+@case("Strategy.seed")
+def of_placebos() -> Results:
+    found = []
+    for seed in (1, 2):
+        strategies = {"none": {}, "placebo": {"sampler": "none", "seed": seed}}
+        params = config.parse({**SMALLEST, "strategies": strategies})
+        scheme = params.split_of("mine")
+        parts = splitters.split(SPLIT_TABLE, scheme, 1, "mine", params.placebos)
+        found.append(parts.of(seed).codes.tolist())
+    return found[0], found[1]
+
+
 FEW_TREES: dict[str, Any] = {"model": "xgboost", "params": {"n_estimators": 5, "max_depth": 2}}
 
 
@@ -494,7 +506,7 @@ def of_strategies() -> Results:
         config.parse({**SMALLEST, "models": {"xgboost": {"strategies": names}}})
         for names in ("all", ["none"])
     )
-    return one.cells, other.cells
+    return cells(one), cells(other)
 
 
 @case("Model.scale")
@@ -515,12 +527,15 @@ def of_weighed_models() -> Results:
 @case("Model.calibration")
 def of_calibration() -> Results:
     random = np.random.default_rng(0)
-    y, scores = random.integers(0, 2, 80), random.random(80)
+    scores = random.random(80)
+    y = (random.random(80) < scores).astype(np.int8)
     found = []
     for calibration in (None, "isotonic"):
         entry = Model(calibration=calibration)
-        how = levels.correction("none", Strategy(), "xgboost", entry)
-        found.append(plain(recalibrated(how, scores, y, scores, 1.0)))
+        candidates = levels.candidates("none", Strategy(), "xgboost", entry)
+        calibrator = recalibration.choose(candidates, y, scores, 1.0).calibrator
+        assert calibrator is not None
+        found.append(plain(calibrator.log_odds(scores)))
     return found[0], found[1]
 
 
@@ -614,7 +629,55 @@ for part, value in (("column", "fee"), ("times", 2), ("plus", 1)):
     )
 
 
+# --------------------------------------------------------------------------- verdicts and goals
+
+
+def judged(worth: Worth, measure: str = "average_precision") -> Any:
+    """The row of a small difference with much chance."""
+    random, cells = np.random.default_rng(0), [("none", "xgboost"), ("smote", "xgboost")]
+    rule = "cost" if measure in ("f1", differences.COST) else ""
+    folds, draws = (0.5 + 0.05 * random.normal(size=(2, many)) for many in (10, 200))
+    one = differences.Measure(measure, rule, cells, folds.mean(axis=1), folds, draws)
+    design = differences.Design(2, 20, 100, worth, 1)
+    table = differences.table([one], [{cells[1]: cells[0]}], design)
+    return table.loc[0, ["verdict", "repeats_needed"]].tolist()
+
+
+for name in Worth.model_fields:
+    CASES[f"Worth.{name}"] = lambda name=name: (  # type: ignore[misc]
+        judged(Worth(**{name: 0}), name),
+        judged(Worth(**{name: 1}), name),
+    )
+
+
+@case("Dataset.worth")
+def of_worth() -> Results:
+    before, after = with_mine(), with_mine(worth={"average_precision": 1})
+    return judged(before.worth_of("mine")), judged(after.worth_of("mine"))
+
+
+def asked(params: Params) -> Any:
+    answers = {question: {"strategy": question, "model": "xgboost"} for question in advice.ASKED}
+    return advice.advised({"goal": params.goal_of("mine"), "answers": answers})
+
+
+@case("Dataset.goal")
+def of_goals() -> Results:
+    return asked(with_mine()), asked(with_mine(goal="cost"))
+
+
 # ------------------------------------------------------------------------------- the top level
+
+
+@case("Params.goal")
+def of_the_goal() -> Results:
+    return asked(config.parse(SMALLEST)), asked(config.parse({**SMALLEST, "goal": "cost"}))
+
+
+@case("Params.worth")
+def of_the_worth() -> Results:
+    other = config.parse({**SMALLEST, "worth": {"average_precision": 1}})
+    return judged(config.parse(SMALLEST).worth_of("mine")), judged(other.worth_of("mine"))
 
 
 @case("Params.seed")
@@ -637,7 +700,7 @@ def of_all_strategies() -> Results:
     one, other = (
         config.parse({**SMALLEST, "strategies": names}) for names in ({"none": {}}, {"enn": {}})
     )
-    return one.cells, other.cells
+    return cells(one), cells(other)
 
 
 @case("Params.models")
@@ -645,7 +708,7 @@ def of_all_models() -> Results:
     one, other = (
         config.parse({**SMALLEST, "models": names}) for names in ({"svm": {}}, {"mlp": {}})
     )
-    return one.cells, other.cells
+    return cells(one), cells(other)
 
 
 @case("Params.split")

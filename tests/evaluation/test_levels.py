@@ -55,7 +55,7 @@ def test_a_cell_remedies_by_data_by_algorithm_by_both_or_not_at_all(
 def test_a_placebo_is_neither_a_baseline_nor_a_remedy_with_any_model(model: str) -> None:
     cell = "again", Strategy(sampler="none", seed=1), model, Model()
     assert levels.level(*cell) == "placebo"
-    assert levels.correction(*cell) == levels.correction("none", Strategy(), model, Model())
+    assert levels.candidates(*cell) == levels.candidates("none", Strategy(), model, Model())
 
 
 def test_the_baseline_is_the_most_similar_model_without_the_remedy() -> None:

@@ -350,9 +350,9 @@ def test_the_reading_names_better_worse_and_inconclusive_remedies() -> None:
     found = compared(BEST, table)
     sentences = over_datasets.reading(found)
     against = [found.pair(str(name), "none") for name in table if name != "none"]
-    assert {pair.verdict for pair in against} >= {"win", "tie"}
+    assert {pair.verdict for pair in against} >= {"better", "inconclusive"}
     for pair in against:
-        side = {"win": "better", "loss": "worse", "tie": "inconclusive"}[str(pair.verdict)]
+        side = str(pair.verdict)
         assert re.search(rf"{side}: [^;]*\b{pair.first}\b", sentences[2])
 
 
@@ -398,7 +398,7 @@ def test_the_lines_of_the_diagram_join_remedies_not_shown_to_differ() -> None:
     for pair in found.pairs:
         ends = {average[pair.first], average[pair.second]}
         assert any(ends <= line for line in joined) == (
-            pair.verdict != "win" and pair.verdict != "loss"
+            pair.verdict != "better" and pair.verdict != "worse"
         )
 
 

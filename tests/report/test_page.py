@@ -216,9 +216,9 @@ def test_the_tables_have_the_columns_of_the_contract_and_every_cell(place: Path)
     assert refused["average_precision"].isna().all() and refused["fit_seconds"].isna().all()
     decisions = files.read_csv(place / "reports" / "decisions.csv")
     assert list(decisions.columns) == DECISIONS
-    assert len(decisions) == 10 * 3, "ten cells with a result, three rules"
+    assert len(decisions) == 10 * 4, "ten cells with a result, four rules"
     assert (
-        decisions[["tn", "fp", "fn", "tp"]].sum(axis=1) == np.repeat([240, 1797], [12, 18])
+        decisions[["tn", "fp", "fn", "tp"]].sum(axis=1) == np.repeat([240, 1797], [16, 24])
     ).all()
     text = (place / "reports" / "decisions.csv").read_text()
     assert not re.search(r"\d\.0,.*\d\.0,.*\d\.0,.*\d\.0,", text), "counts are whole numbers"
@@ -270,7 +270,7 @@ def test_metrics_json_is_sorted_rounded_and_has_no_nan(place: Path) -> None:
     assert set(numbers) == set(PARAMS["datasets"])
     for entry in numbers.values():
         flat = [value for value in entry.values() if not isinstance(value, dict)]
-        assert 10 <= len(flat) <= 20
+        assert 10 <= len(flat) <= 21
         assert all(isinstance(value, (int, float)) and value == round(value, 6) for value in flat)
         assert not [key for key in entry if "seconds" in key or "bytes" in key]
     board = files.read_csv(place / "data/evaluations/digits/leaderboard.csv")
@@ -297,7 +297,7 @@ def test_the_page_shows_every_cell_and_the_reason_of_those_without_a_result(plac
             assert row[3] == "not applicable" and "n_neighbors" in row[-1]
     scores = [float(row[3]) for row in rows if row[3] != "not applicable"]
     assert scores == sorted(scores, reverse=True)
-    assert len(cells_of(document, "numbers")) == 12, "four cells with a result at three thresholds"
+    assert len(cells_of(document, "numbers")) == 16, "four cells with a result at four thresholds"
     assert not re.search(r"\d\.\d{7,}", " ".join(text for row in rows for text in row)), (
         "no number with thirty digits"
     )
@@ -355,6 +355,7 @@ def test_the_pictures_of_a_page_and_all_matrices_lie_beside_it_as_files(reported
         "confusion_matrices_half",
         "confusion_matrices_tuned",
         "confusion_matrices_cost",
+        "confusion_matrices_cost_empirical",
     }
     assert all(
         content.startswith(b"\x89PNG") and len(content) > 5_000 for content in found.values()
@@ -602,7 +603,7 @@ def test_a_page_holds_the_counts_of_all_thresholds_as_whole_numbers(evaluated: P
     assert gains["none", "random_forest"] == 0
     assert (
         gains["random_over", "random_forest"]
-        == board.loc[("random_over", "random_forest"), "delta_plain"]
+        == board.loc[("random_over", "random_forest"), "difference"]
     )
 
 
@@ -616,7 +617,7 @@ def failed(board: pd.DataFrame) -> pd.DataFrame:
 
 def test_a_dataset_whose_every_cell_failed_has_a_page_and_plots(evaluated: Path) -> None:
     tables, facts = loaded(evaluated, "zeta")
-    board = failed(tables["leaderboard"])
+    board, facts = failed(tables["leaderboard"]), facts | {"answers": {}}
     none = {name: frame.iloc[:0] for name, frame in tables.items()} | {
         "leaderboard": board,
         "counts": tables["counts"],
@@ -641,7 +642,7 @@ def test_a_dataset_whose_every_cell_failed_has_a_page_and_plots(evaluated: Path)
     ]
     numbers = summary.numbers(board, none["decisions"], facts)
     assert numbers["cells_failed"] == 6 and "best_average_precision" not in numbers
-    page.of_all({"zeta": board}, [none["decisions"]], [facts], {})
+    page.of_all({"zeta": board}, [facts], {})
 
 
 def test_without_the_strategy_none_nothing_is_compared_with_it(evaluated: Path) -> None:
@@ -651,11 +652,11 @@ def test_without_the_strategy_none_nothing_is_compared_with_it(evaluated: Path) 
         for n, frame in tables.items()
     }
     tables["leaderboard"] = tables["leaderboard"].assign(
-        delta_plain=np.nan, delta_plain_low=np.nan, delta_plain_high=np.nan, verdict=None
+        difference=np.nan, difference_low=np.nan, difference_high=np.nan, verdict=None
     )
-    text = rendered(tables, facts)
+    text = rendered(tables, facts | {"answers": {}})
     assert (
-        "cannot be compared with the baseline" in text
+        "It is not compared with the baseline: there is no strategy" in text
         and "remedies were compared with the baseline" not in text
     )
 
@@ -704,9 +705,13 @@ def test_the_page_shows_raw_and_corrected_probabilities_of_every_cell_with_a_res
         ]
         assert (
             row[2]
-            == {"none": "as they are", "exact": "formula", "approximate": "formula, approximate"}[
-                mine["correction"]
-            ]
+            == {
+                "none": "as they are",
+                "exact": "formula",
+                "approximate": "formula, approximate",
+                "sigmoid": "sigmoid",
+                "isotonic": "steps",
+            }[mine["correction"]]
         )
     assert "predicted and observed probabilities" in text and "scores by class" in text, (
         "both pictures are drawn"
@@ -921,7 +926,7 @@ def test_the_plots_hold_the_curve_and_the_decisions_of_the_best_model_of_each_st
     cells = {
         f"{strategy}/{model}, {rule}": (strategy, model, rule)
         for strategy, model in best.items()
-        for rule in ("half", "tuned", "cost")
+        for rule in ("half", "tuned", "cost", "cost_empirical")
     }
     assert set(confusion["cell"]) == set(cells)
     counted = decisions.set_index(["strategy", "model", "rule"])

@@ -402,7 +402,7 @@ def test_every_cell_with_a_result_is_a_point_of_time_against_gain(
         assert float(seconds) == pytest.approx(total, rel=0.05, abs=0.001)
         row = board.loc[(strategy, model)]
         assert float(gain) == pytest.approx(
-            0 if row["level"] == "none" else row["delta_plain"], abs=0.0006
+            0 if row["level"] == "none" else row["difference"], abs=0.0006
         )
     page.locator("#time").scroll_into_view_if_needed()
     keep(page, "time")

@@ -69,6 +69,8 @@ PARAMS: dict[str, Any] = {
         "xgboost": {"params": {"n_estimators": 5}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 10},
 }
@@ -213,6 +215,7 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
         "confusion_matrix_half.png",
         "confusion_matrix_tuned.png",
         "confusion_matrix_cost.png",
+        "confusion_matrix_cost_empirical.png",
         "confusion_matrix.json",
         "precision_recall.csv",
         "roc.csv",
@@ -244,8 +247,10 @@ def test_a_run_names_the_dataset_that_it_stands_on_by_the_md5_of_its_table(compl
 
 def test_what_depends_on_the_other_cells_stands_in_the_comparison_alone(complete: Place) -> None:
     run = complete.run("random_under/xgboost")
-    assert "delta_plain_low" in run.data.metrics and "p_value_t" in run.data.metrics
-    assert not {"p_value", "p_adjusted"} & set(run.data.metrics) and "verdict" not in run.data.tags
+    names = {"difference", "tuned.f1_difference", "half.cost_difference"}
+    assert names <= set(run.data.metrics) and "verdict" not in run.data.tags
+    joint = {f"{name}{end}" for name in names for end in ("_low", "_high")} | {"p_adjusted"}
+    assert not joint & set(run.data.metrics)
     tags = complete.run("comparison").data.tags
     assert tags["defects.serious"] == "0" and tags["defect.constant"] == "note: 3 of 64"
 
@@ -274,7 +279,7 @@ def test_a_run_has_the_level_of_its_remedy_and_its_kind_of_recalibration(complet
     )
     names = ("level", "plain_model", "correction")
     assert [none.tags[name] for name in names] == ["none", "xgboost", "none"]
-    assert [under.tags[name] for name in names] == ["data", "xgboost", "exact"]
+    assert [under.tags[name] for name in names] == ["data", "xgboost", "sigmoid"]
     assert under.metrics["log_loss_corrected"] != under.metrics["log_loss"]
     assert "Difference from the baseline, the same model" in under.tags["mlflow.note.content"]
 
@@ -346,12 +351,12 @@ def test_metrics_are_the_numbers_of_the_results(complete: Place) -> None:
     for name in (
         "average_precision",
         "average_precision_low",
-        "delta_average_precision",
+        "difference",
         "roc_auc",
         "prevalence",
     ):
         assert metrics[name] == board[name]
-    assert metrics["delta_average_precision_high"] == board["delta_high"]
+    assert metrics["average_precision_high"] == board["average_precision_high"]
     assert metrics["tuned.f1"] == decisions.loc[("random_under", "xgboost", "tuned"), "f1"]
     assert metrics["half.tp"] == decisions.loc[("random_under", "xgboost", "half"), "tp"]
     assert metrics["train.negatives_before"] > 500
