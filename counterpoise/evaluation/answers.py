@@ -83,7 +83,12 @@ def _answer(
     remedies = [k for k in able if k not in baselines]
     if not able:
         return None
-    rows = {(row["strategy"], row["model"]): row for row in table.to_dict("records")}
+    rows = {
+        (row["strategy"], row["model"]): row
+        for row in table.to_dict("records")
+        if (row["strategy"], row["model"]) in levels
+    }
+    verdicts = [row["verdict"] for row in rows.values() if row["verdict"] is not None]
     if measure.name == COST:
         candidates = able
     else:
@@ -106,7 +111,7 @@ def _answer(
         "strategy": cell[0],
         "model": cell[1],
         "value": float(measure.values[at]),
-        "verdicts": {str(k): int(n) for k, n in table["verdict"].value_counts().items()},
+        "verdicts": {name: verdicts.count(name) for name in sorted(set(verdicts))},
     }
     if cell in rows:
         answer["against_baseline"] = {
