@@ -88,7 +88,7 @@ def _answer(
         for row in table.to_dict("records")
         if (row["strategy"], row["model"]) in levels
     }
-    verdicts = [row["verdict"] for row in rows.values() if row["verdict"] is not None]
+    verdicts = [row["verdict"] for row in rows.values() if not pd.isna(row["verdict"])]
     if measure.name == COST:
         candidates = able
     else:
