@@ -69,9 +69,10 @@ datasets = st.builds(
     path=words,
     target=columns,
     positive=labels,
-    drop=st.lists(columns, max_size=3).map(tuple),
-    categorical=st.lists(columns, max_size=2).map(tuple),
-    time=st.one_of(st.none(), columns),
+    # one column has one role
+    drop=st.lists(words.map("dropped {}".format), max_size=3).map(tuple),
+    categorical=st.lists(words.map("category {}".format), max_size=2).map(tuple),
+    time=st.one_of(st.none(), words.map("time {}".format)),
     sentinels=st.lists(numbers, max_size=2).map(tuple),
     split=st.one_of(st.none(), schemes_of_all_kinds),
     thresholds=st.one_of(st.none(), thresholds_of_all_kinds),
