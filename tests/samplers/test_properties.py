@@ -107,7 +107,8 @@ def parameters(draw: st.DrawFn) -> config.Params:
         )
     )
     some = st.one_of(
-        st.just("all"), st.lists(st.sampled_from(sorted(strategies)), max_size=2).map(tuple)
+        st.just("all"),
+        st.lists(st.sampled_from(sorted(strategies)), min_size=1, max_size=2).map(tuple),
     )
     models = st.builds(
         config.Model,
@@ -130,6 +131,8 @@ def parameters(draw: st.DrawFn) -> config.Params:
         split=draw(schemes_of_all_kinds),
         thresholds=draw(thresholds_of_all_kinds),
         costs=draw(costs_of_all_kinds),
+        goal=draw(st.sampled_from(["ranking", "probabilities", "cost"])),
+        worth=draw(st.builds(config.Worth, average_precision=shares)),
     )
 
 
