@@ -48,6 +48,8 @@ PARAMS: dict[str, Any] = {
     "strategies": {"none": {}, "random_under": {}},
     "models": {"logistic_regression": {}, "hist_gradient_boosting": {}},
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1", "cost": "expected"},
     "costs": {"false_positive": 1, "false_negative": 10},
 }
