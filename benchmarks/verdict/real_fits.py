@@ -23,11 +23,11 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from tqdm import tqdm
 
-from benchmarks.verdict.rules import Table
+from benchmarks.verdict.rules import Table, parts_of
 from counterpoise.core.config import Model, Strategy
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Index, Labels, Matrix, Vector
-from counterpoise.data.folds import TEST, TRAIN, Fold, Parts
+from counterpoise.data.folds import Fold
 from counterpoise.engine.fit import FitJob, train
 from counterpoise.evaluation.metrics import Ranking
 from counterpoise.samplers import registry as samplers
@@ -195,11 +195,7 @@ def read(path: Path) -> tuple[Table, dict[str, float]]:
             for name in stored.files
             if name.startswith("true_")
         }
-    codes = [
-        np.where(one[:, None] == np.arange(FOLDS), TEST, TRAIN).astype(np.uint8) for one in fold_of
-    ]
-    names = tuple((repeat, fold) for repeat in range(len(fold_of)) for fold in range(FOLDS))
-    parts = Parts(np.concatenate(codes, axis=1), names)
+    parts = parts_of(fold_of)
     rankings = [
         [
             Ranking.of(fold.test, y[fold.test], version[fold.repeat, fold.test], len(y))

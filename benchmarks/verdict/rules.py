@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from counterpoise.core.types import Labels, Vector
-from counterpoise.data.folds import Parts
+from counterpoise.data.folds import TEST, TRAIN, Parts
 from counterpoise.evaluation import bootstrap, significance
 from counterpoise.evaluation.leaderboard import mean_of_folds
 from counterpoise.evaluation.metrics import Ranking
@@ -19,6 +19,14 @@ DRAWS = 300
 """Draws of the bootstrap; the product takes more, but a variance needs few."""
 
 RULES = ("two parts", "two parts, J - 1 df", "bootstrap", "Nadeau and Bengio")
+
+
+def parts_of(fold_of: np.ndarray) -> Parts:
+    """The split in which each row is tested by these folds, given for each repeat and row."""
+    folds = np.arange(fold_of.max() + 1)
+    codes = [np.where(one[:, None] == folds, TEST, TRAIN).astype(np.uint8) for one in fold_of]
+    names = tuple((repeat, int(fold)) for repeat in range(len(fold_of)) for fold in folds)
+    return Parts(np.concatenate(codes, axis=1), names)
 
 
 class Table(NamedTuple):

@@ -14,12 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import integrate, optimize, stats
 
-from benchmarks.verdict.rules import Table
-from counterpoise.data.folds import TEST, TRAIN, Parts
+from benchmarks.verdict.rules import Table, parts_of
 from counterpoise.evaluation.metrics import Ranking
 
 FOLDS = 5
-DRAWS = 300
 CORRELATION = 0.95
 """Of the scores of two models, within a class."""
 FRESH = 0.02
@@ -69,7 +67,7 @@ def table(setting: Setting, apart: Sequence[float], seed: int) -> Table:
     mean = mean + random.normal(0, setting.unrest * setting.shared**0.5, cells)
     common, own = random.normal(size=rows), random.normal(size=(cells, rows))
     lasting = CORRELATION**0.5 * common + (1 - CORRELATION - FRESH) ** 0.5 * own
-    codes, rankings = [], []
+    fold_of, rankings = [], []
     for _ in range(setting.repeats):
         fold = np.empty(rows, np.int64)
         for label in (0, 1):
@@ -79,13 +77,11 @@ def table(setting: Setting, apart: Sequence[float], seed: int) -> Table:
         chance = random.normal(0, alone, (cells, FOLDS))[:, fold]
         scores = lasting + FRESH**0.5 * random.normal(size=(cells, rows))
         scores = scores + (mean[:, None] + chance) * y
-        codes.append(np.where(fold[:, None] == np.arange(FOLDS), TEST, TRAIN).astype(np.uint8))
+        fold_of.append(fold)
         for k in range(FOLDS):
             test = np.flatnonzero(fold == k)
             rankings.append([Ranking.of(test, y[test], one[test], rows) for one in scores])
-    names = tuple((r, k) for r in range(setting.repeats) for k in range(FOLDS))
-    parts = Parts(np.concatenate(codes, axis=1), names)
-    return Table.of(rankings, parts, y, seed, setting.repeats)
+    return Table.of(rankings, parts_of(np.array(fold_of)), y, seed, setting.repeats)
 
 
 def separations(setting: Setting) -> list[float]:

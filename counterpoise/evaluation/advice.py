@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.types import Cell
 from counterpoise.evaluation.significance import SMALLEST
 from counterpoise.evaluation.summary import interval, missing, number, signed
@@ -43,7 +43,7 @@ def advised(facts: Mapping[str, Any], question: str | None = None) -> Cell | Non
         None where the question has no answer.
     """
     answer = facts["answers"].get(question or facts["goal"])
-    return None if answer is None else (answer["strategy"], answer["model"])
+    return None if answer is None else _cell(answer)
 
 
 def advice(facts: Mapping[str, Any], question: str | None = None) -> str:
@@ -89,6 +89,23 @@ def named(cell: Cell) -> str:
     return cell[1] if cell[0] == NONE else f"{cell[0]} with {cell[1]}"
 
 
+def baseline_of(plain_model: str | None, model: str) -> str:
+    """Name of the baseline of a combination.
+
+    Parameters
+    ----------
+    plain_model : str or None
+        Model of the baseline.
+    model : str
+        Model of the combination.
+
+    Returns
+    -------
+    str
+    """
+    return f"the baseline with {'the same model' if plain_model == model else plain_model}"
+
+
 def p_value(p: Any) -> str:
     """An adjusted p-value as "= 0.012", or as a bound where the draws can tell no smaller one.
 
@@ -120,7 +137,7 @@ def counted(verdicts: Mapping[str, int]) -> str:
 
 
 def _by_verdict(answer: Mapping[str, Any], question: str) -> str:
-    cell, verdicts = (answer["strategy"], answer["model"]), answer["verdicts"]
+    cell, verdicts = _cell(answer), answer["verdicts"]
     total = sum(verdicts.values())
     found = answer.get("against_baseline")
     if found is None:
@@ -138,11 +155,7 @@ def _by_verdict(answer: Mapping[str, Any], question: str) -> str:
         if "not_taken" in answer:
             why = f"{named(_cell(answer['not_taken']))} {TOO_LITTLE}"
         return f"Use {named(cell)} as it is: {why}." if total else f"Use {named(cell)} as it is."
-    baseline = (
-        "the baseline with the same model"
-        if found["plain_model"] == cell[1]
-        else f"the baseline with {found['plain_model']}"
-    )
+    baseline = baseline_of(found["plain_model"], cell[1])
     together = "" if total == 1 else f", which holds for {total} comparisons together"
     text = (
         f"Use {named(cell)}: it {BETTER[question]} {baseline}, by {_change(found)}{together}"
@@ -164,7 +177,7 @@ def _change(found: Mapping[str, Any]) -> str:
 
 
 def _cheapest(answer: Mapping[str, Any]) -> str:
-    cell = answer["strategy"], answer["model"]
+    cell = _cell(answer)
     text = (
         f"Use {named(cell)} with the threshold rule `cost`: its expected cost is"
         f" {number(PER * answer['value'])} per {PER:,} rows"
@@ -218,7 +231,7 @@ def placebo(board: pd.DataFrame) -> list[str]:
     list of str
         Empty without a placebo that was compared.
     """
-    rows = board[(board["level"] == "placebo") & board["difference"].notna()]
+    rows = board[(board["level"] == PLACEBO) & board["difference"].notna()]
     if rows.empty:
         return []
     loud = rows[rows["verdict"].isin(["better", "worse"])]
@@ -236,7 +249,7 @@ def placebo(board: pd.DataFrame) -> list[str]:
     ]
 
 
-def settled_by(row: Mapping[Any, Any], repeats: int, seconds: float | None) -> str:
+def settled_by(row: Mapping[Any, Any], repeats: int) -> str:
     """What would settle an inconclusive comparison.
 
     Parameters
@@ -245,8 +258,6 @@ def settled_by(row: Mapping[Any, Any], repeats: int, seconds: float | None) -> s
         Row of `DIFFERENCES`.
     repeats : int
         Repeats of the split at present.
-    seconds : float, optional
-        Measured seconds of all fits at present.
 
     Returns
     -------
@@ -255,7 +266,5 @@ def settled_by(row: Mapping[Any, Any], repeats: int, seconds: float | None) -> s
     """
     wanted, positives = row["repeats_needed"], row["positives_needed"]
     if not missing(wanted):
-        more = int(wanted) - repeats
-        takes = "" if seconds is None else f", {max(seconds / repeats * more / 60, 1):,.0f} minutes"
-        return f"about {int(wanted)} repeats of the split instead of {repeats}{takes}"
+        return f"about {int(wanted)} repeats of the split instead of {repeats}"
     return "" if missing(positives) else f"roughly {int(positives):,} positives"

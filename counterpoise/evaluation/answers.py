@@ -18,14 +18,7 @@ from counterpoise.core.config import NONE
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Vector
 from counterpoise.evaluation import significance
-from counterpoise.evaluation.differences import (
-    COST,
-    HIGHER_IS_BETTER,
-    Design,
-    Measure,
-    decided_now,
-    optimism,
-)
+from counterpoise.evaluation.differences import COST, Design, Measure, decided_now, optimism
 
 QUESTIONS = {
     "ranking": ("average_precision", ""),
@@ -74,7 +67,7 @@ def _answer(
     itself); not_taken (the best remedy, where choosing among many explains what it is better by);
     verdicts (how many comparisons have each).
     """
-    sign = 1.0 if measure.name in HIGHER_IS_BETTER else -1.0
+    sign = 1.0 if measure.higher_is_better else -1.0
     goodness = sign * measure.values
     able = [
         k for k, cell in enumerate(measure.cells) if cell in levels and not np.isnan(goodness[k])
@@ -137,7 +130,7 @@ def _against(
     design: Design,
 ) -> dict[str, Any]:
     """The difference from the best baseline of any model, with the winner's optimism taken away."""
-    sign = 1.0 if measure.name in HIGHER_IS_BETTER else -1.0
+    sign = 1.0 if measure.higher_is_better else -1.0
     repeats, positives = design.repeats, design.positives
     alone = significance.two_part(measure.folds, measure.draws, repeats, positives)
     flattered = optimism(
@@ -172,6 +165,6 @@ def _against(
             float(intervals.low[0]),
             float(intervals.high[0]),
             design.worth.of(measure.name),
-            positives=significance.enough(design.smallest, positives),
+            positives=design.enough,
         ),
     }

@@ -21,6 +21,7 @@ from counterpoise.core.types import Index, Labels, Vector
 from counterpoise.data.folds import Parts
 from counterpoise.engine import parallel
 from counterpoise.evaluation.metrics import Weights
+from counterpoise.evaluation.significance import LEVEL
 
 T = TypeVar("T")
 
@@ -34,9 +35,6 @@ BLOCK = 100
 LARGEST = 2**30
 """Bytes of weights held in memory at once. From 2.7 million rows on, a block is split into pieces.
 """
-
-LEVEL = 0.95
-"""Confidence level of the intervals."""
 
 
 def draws(

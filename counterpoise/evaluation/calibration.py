@@ -14,8 +14,8 @@ from scipy.optimize import brentq
 from scipy.special import expit, ndtri
 
 from counterpoise.core.types import Index, Labels, Vector
-from counterpoise.evaluation.bootstrap import LEVEL
 from counterpoise.evaluation.corrections import drawn_in, finite_range, logistic
+from counterpoise.evaluation.significance import LEVEL
 
 BINS = 15
 """Bins of the expected calibration error."""

@@ -36,6 +36,7 @@ from counterpoise.evaluation import (
     independent,
     levels,
     metrics,
+    significance,
 )
 from counterpoise.evaluation import differences as differing
 from counterpoise.evaluation.answers import answers
@@ -307,15 +308,15 @@ def trials(folder: Path, cell: Cell, parts: Parts) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=TRIALS)
 
 
-def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
+def rows_of(dataset: str, table: Table, params: Params, fold: Fold) -> Projection:
     """Project the training rows of one fold to two dimensions, for each strategy that ran there.
-
-    Only this function reads features, so the table is in memory no longer than necessary.
 
     Parameters
     ----------
     dataset : str
         Key of the dataset.
+    table : Table
+        The dataset, with its features.
     params : Params
         The configuration.
     fold : Fold
@@ -326,7 +327,7 @@ def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
     Projection
         Sampled rows with their coordinates.
     """
-    table, here = tables.read(paths.table(dataset)), {}
+    here = {}
     # only one fold: all folds of all strategies would not fit into memory
     for name, entry in params.strategies.items():
         if entry.seed is not None:  # a placebo has other training rows
@@ -883,7 +884,7 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
                 scores_grouped[strategy, model] = fold_scores(
                     stored_scores, grouped_parts.of(seed), str(path)
                 )
-    draw = partial(rows_of, name, params, next(iter(parts)))
+    draw = partial(rows_of, name, table, params, next(iter(parts)))
     results, picture, compared = evaluate(
         name, params, table, parts, matrix, facts, of_parts(stored, parts), scores, draw, store
     )
@@ -918,7 +919,7 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         "costs": params.costs_of(name).model_dump(),
         "costs_without_a_model": costs.reference(table.y[tested], matrix.of(tested)),
         "draws": bootstrap.DRAWS,
-        "level": bootstrap.LEVEL,
+        "level": significance.LEVEL,
         "goal": params.goal_of(name),
         "worth": params.worth_of(name).model_dump(),
         "grouped_folds": len(grouped_parts),

@@ -50,6 +50,16 @@ class Measure:
     folds: Vector
     draws: Vector
 
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the measure is better.
+
+        Returns
+        -------
+        bool
+        """
+        return self.name in HIGHER_IS_BETTER
+
 
 @dataclass(frozen=True)
 class Design:
@@ -70,6 +80,16 @@ class Design:
     positives: int
     worth: Worth
     seed: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough positives for a verdict.
+
+        Returns
+        -------
+        bool
+        """
+        return significance.enough(self.smallest, self.positives)
 
 
 def same_scores(scores: Mapping[Cell, Sequence[FoldScores]]) -> dict[Cell, Cell]:
@@ -151,11 +171,12 @@ def _row(
     k: int,
     design: Design,
 ) -> dict[str, Any]:
-    higher, worth = measure.name in HIGHER_IS_BETTER, design.worth.of(measure.name)
+    higher, worth = measure.higher_is_better, design.worth.of(measure.name)
     value, error = float(found.value[k]), float(found.standard_error[k])
     low, high = float(intervals.low[k]), float(intervals.high[k])
-    enough = significance.enough(design.smallest, design.positives)
-    verdict = significance.verdict(low, high, worth, positives=enough, higher_is_better=higher)
+    verdict = significance.verdict(
+        low, high, worth, positives=design.enough, higher_is_better=higher
+    )
     row = {
         "strategy": pair[0][0],
         "model": pair[0][1],

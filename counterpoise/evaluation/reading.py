@@ -8,7 +8,15 @@ import pandas as pd
 
 from counterpoise.core.config import NONE
 from counterpoise.evaluation import significance, summary
-from counterpoise.evaluation.advice import advice, counted, named, others, placebo, settled_by
+from counterpoise.evaluation.advice import (
+    advice,
+    baseline_of,
+    counted,
+    named,
+    others,
+    placebo,
+    settled_by,
+)
 from counterpoise.evaluation.summary import Best, interval, missing, number, signed
 
 
@@ -125,11 +133,7 @@ def _highest(remedy: Best, differences: pd.DataFrame, facts: dict[str, Any]) -> 
         & (differences["strategy"] == remedy.strategy)
         & (differences["model"] == remedy.model)
     ]
-    baseline = (
-        "the baseline with the same model"
-        if remedy.plain_model == remedy.model
-        else f"the baseline with {remedy.plain_model}"
-    )
+    baseline = baseline_of(remedy.plain_model, remedy.model)
     text = (
         f"The remedy with the highest average precision is"
         f" {named((remedy.strategy, remedy.model))}: {number(remedy.average_precision)}, a"
@@ -139,6 +143,6 @@ def _highest(remedy: Best, differences: pd.DataFrame, facts: dict[str, Any]) -> 
     if remedy.verdict == "equivalent" and remedy.low is not None and remedy.low > 0:
         return f"{text} It is better, by less than is worth having."
     if remedy.verdict == "inconclusive" and len(mine):
-        settle = settled_by(mine.to_dict("records")[0], facts["repeats"], None)
+        settle = settled_by(mine.to_dict("records")[0], facts["repeats"])
         return f"{text} To settle it would take {settle}." if settle else text
     return text

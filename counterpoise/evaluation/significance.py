@@ -42,10 +42,12 @@ import numpy as np
 from scipy import stats
 
 from counterpoise.core.types import Vector
-from counterpoise.evaluation.bootstrap import LEVEL
 
 Verdict = Literal["better", "worse", "equivalent", "inconclusive", "too few positives"]
 """What an interval says about a difference; see `verdict`."""
+
+LEVEL = 0.95
+"""Confidence level of all intervals."""
 
 DRAWS = 20_000
 """Draws of the maximum. The smallest adjusted p-value they can show is 1 / (DRAWS + 1)."""

@@ -23,7 +23,7 @@ def test_the_simulated_scores_have_the_average_precision_that_was_asked_for() ->
 def test_a_table_has_every_combination_in_every_fold_and_draw() -> None:
     setting = SMALL._replace(remedies=3)
     table = simulated.table(setting, simulated.separations(setting), 1)
-    assert table.folds.shape == (4, 10) and table.draws.shape == (4, simulated.DRAWS)
+    assert table.folds.shape == (4, 10) and table.draws.shape == (4, rules.DRAWS)
     assert (table.repeats, table.positives) == (2, 50)
     assert table.folds.mean() == pytest.approx(0.5, abs=0.15)
 
