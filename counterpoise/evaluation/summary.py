@@ -581,11 +581,10 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         "best_remedy_delta_low": remedy and remedy.low,
         "best_remedy_delta_high": remedy and remedy.high,
     }
-    for name, mine in decisions.groupby("rule", sort=False):
-        rule = str(name)
-        if rule in ("cost", "cost_empirical"):
-            result[f"lowest_expected_{rule}"] = mine["expected_cost"].min()
-        else:
+    for rule, mine in decisions.groupby("rule", sort=False):
+        if rule == "cost":
+            result["lowest_expected_cost"] = mine["expected_cost"].min()
+        elif rule != "cost_empirical":
             result[f"best_f1_{rule}"] = mine["f1"].max()
     all_gains = gains(board, decisions)
     if all_gains and all_gains[0].half > 0:

@@ -619,7 +619,7 @@ def test_the_first_champion_is_registered_with_all_that_it_needs(
         "## Intended use",
         "## Limits",
         "160 rows stayed out of the fit",
-        "a sigmoid",
+        "It was chosen by log loss on these scores",
         "XGBoost's own JSON",
         f"{row['average_precision']:.3f}",
     ):

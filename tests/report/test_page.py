@@ -213,9 +213,9 @@ def test_the_tables_have_the_columns_of_the_contract_and_every_cell(place: Path)
     assert refused["average_precision"].isna().all() and refused["fit_seconds"].isna().all()
     decisions = files.read_csv(place / "reports" / "decisions.csv")
     assert list(decisions.columns) == DECISIONS
-    assert len(decisions) == 10 * 3, "ten cells with a result, three rules"
+    assert len(decisions) == 10 * 4, "ten cells with a result, four rules"
     assert (
-        decisions[["tn", "fp", "fn", "tp"]].sum(axis=1) == np.repeat([240, 1797], [12, 18])
+        decisions[["tn", "fp", "fn", "tp"]].sum(axis=1) == np.repeat([240, 1797], [16, 24])
     ).all()
     text = (place / "reports" / "decisions.csv").read_text()
     assert not re.search(r"\d\.0,.*\d\.0,.*\d\.0,.*\d\.0,", text), "counts are whole numbers"
@@ -294,7 +294,7 @@ def test_the_page_shows_every_cell_and_the_reason_of_those_without_a_result(plac
             assert row[3] == "not applicable" and "n_neighbors" in row[-1]
     scores = [float(row[3]) for row in rows if row[3] != "not applicable"]
     assert scores == sorted(scores, reverse=True)
-    assert len(cells_of(document, "numbers")) == 12, "four cells with a result at three thresholds"
+    assert len(cells_of(document, "numbers")) == 16, "four cells with a result at four thresholds"
     assert not re.search(r"\d\.\d{7,}", " ".join(text for row in rows for text in row)), (
         "no number with thirty digits"
     )
@@ -351,6 +351,7 @@ def test_the_pictures_of_a_page_and_all_matrices_lie_beside_it_as_files(reported
         "confusion_matrices_half",
         "confusion_matrices_tuned",
         "confusion_matrices_cost",
+        "confusion_matrices_cost_empirical",
     }
     assert all(
         content.startswith(b"\x89PNG") and len(content) > 5_000 for content in found.values()
@@ -700,9 +701,13 @@ def test_the_page_shows_raw_and_corrected_probabilities_of_every_cell_with_a_res
         ]
         assert (
             row[2]
-            == {"none": "as they are", "exact": "formula", "approximate": "formula, approximate"}[
-                mine["correction"]
-            ]
+            == {
+                "none": "as they are",
+                "exact": "formula",
+                "approximate": "formula, approximate",
+                "sigmoid": "sigmoid",
+                "isotonic": "steps",
+            }[mine["correction"]]
         )
     assert "predicted and observed probabilities" in text and "scores by class" in text, (
         "both pictures are drawn"
@@ -917,7 +922,7 @@ def test_the_plots_hold_the_curve_and_the_decisions_of_the_best_model_of_each_st
     cells = {
         f"{strategy}/{model}, {rule}": (strategy, model, rule)
         for strategy, model in best.items()
-        for rule in ("half", "tuned", "cost")
+        for rule in ("half", "tuned", "cost", "cost_empirical")
     }
     assert set(confusion["cell"]) == set(cells)
     counted = decisions.set_index(["strategy", "model", "rule"])

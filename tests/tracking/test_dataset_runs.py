@@ -208,6 +208,7 @@ def test_a_run_has_its_pictures_and_the_numbers_behind_them(complete: Place) -> 
         "confusion_matrix_half.png",
         "confusion_matrix_tuned.png",
         "confusion_matrix_cost.png",
+        "confusion_matrix_cost_empirical.png",
         "confusion_matrix.json",
         "precision_recall.csv",
         "roc.csv",
@@ -269,7 +270,7 @@ def test_a_run_has_the_level_of_its_remedy_and_its_kind_of_recalibration(complet
     )
     names = ("level", "plain_model", "correction")
     assert [none.tags[name] for name in names] == ["none", "xgboost", "none"]
-    assert [under.tags[name] for name in names] == ["data", "xgboost", "exact"]
+    assert [under.tags[name] for name in names] == ["data", "xgboost", "sigmoid"]
     assert under.metrics["log_loss_corrected"] != under.metrics["log_loss"]
     assert "Difference from the baseline, the same model" in under.tags["mlflow.note.content"]
 
