@@ -93,6 +93,8 @@ def make(
                 "split": {"scheme": "holdout", "test_size": 0.2, "validation": 0.1},
                 "strategies": {name: {} for name in strategies},
                 "models": {"xgboost": {"params": {"n_estimators": trees}}},
+                "goal": "ranking",
+                "worth": {},
                 "thresholds": {},
                 "costs": {},
             }

@@ -259,6 +259,8 @@ LECTURE: dict[str, Any] = {
         "gradient_boosting": {"params": {"n_estimators": 100, "max_depth": 1, "random_state": 0}}
     },
     "split": {"scheme": "holdout", "test_size": 0.2, "seed": 0, "stratify": False, "validation": 0},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }

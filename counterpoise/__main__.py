@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 from counterpoise.core.errors import guarded
@@ -22,6 +23,27 @@ MORE = "\n\n`counterpoise COMMAND --help` says more. The comparison itself is ru
 
 
 def main() -> int:
+    """Run the command that the first argument names, into a pipe that may be closed as well.
+
+    Returns
+    -------
+    int
+        The exit status: the command's own, 2 for an unknown command, and 1 where the reader of
+        standard output stops, as `| head` does.
+    """
+    try:
+        try:
+            return run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes standard output once more at its exit (library reference, signal, "Note on
+        # SIGPIPE")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def run() -> int:
     """Run the command that the first argument names.
 
     Returns

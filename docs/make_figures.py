@@ -38,11 +38,10 @@ def table(board: pd.DataFrame, decisions: pd.DataFrame) -> str:
             f"{row.average_precision:.3f} ({row.average_precision_low:.3f} to"
             f" {row.average_precision_high:.3f})"
         )
-        delta = row.delta_average_precision
         difference = (
             ""
-            if pd.isna(delta)
-            else f"{delta:+.3f} ({row.delta_low:+.3f} to {row.delta_high:+.3f})"
+            if pd.isna(row.difference)
+            else f"{row.difference:+.3f} ({row.difference_low:+.3f} to {row.difference_high:+.3f})"
         )
         name = str(row.strategy)
         lines.append(

@@ -24,7 +24,7 @@ def main() -> None:
         report = all_checks.find(table, parts.compared, scheme, params.seed, name)
         files.write_json(paths.audit(name), report.content())  # also for a table that is refused
         for finding in report.findings:
-            print(f"{name}: {finding.severity}: {finding.sentence}")
+            print(f"{name}: {finding}")
         if report.serious and params.dataset(name).data_checks == "fail":
             raise all_checks.refusal(name, report)
 

@@ -36,7 +36,7 @@ def main() -> None:
         seconds = measurements.for_page(whole, ["dataset", "strategy", "model"])
         ranks = ranks_section.section(whole)
         index = paths.REPORTS / "index.html"
-        files.write_text(index, page.of_all(boards, decisions, facts, seconds, ranks))
+        files.write_text(index, page.of_all(boards, facts, seconds, ranks))
         print(
             f"{len(boards)} datasets, {len(whole)} combinations:"
             f" {paths.REPORTS / 'leaderboard.csv'}, {index}"

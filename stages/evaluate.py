@@ -10,6 +10,7 @@ from counterpoise.core.errors import guarded
 from counterpoise.engine.cell_store import open_store
 from counterpoise.engine.stage_inputs import stage
 from counterpoise.evaluation import dataset_tables
+from counterpoise.models.combinations import cells
 from counterpoise.tracking import manifest
 
 
@@ -22,7 +23,7 @@ def main() -> None:
             files.write_csv(folder / f"{title}.csv", content)
         files.write_json(folder / "dataset.json", evaluation.facts)
         manifest.write(name, params, evaluation.stored)
-        print(f"{name}: {evaluation.evaluated} of {len(params.cells)} combinations evaluated")
+        print(f"{name}: {evaluation.evaluated} of {len(cells(params))} combinations evaluated")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,11 @@ def main() -> None:
     """
     with stage("split", __doc__) as (params, name):
         parts = splitters.split(
-            tables.read(paths.table(name)), params.split_of(name), params.seed, name
+            tables.read(paths.table(name)),
+            params.split_of(name),
+            params.seed,
+            name,
+            params.placebos,
         )
         splits.write(paths.split(name), parts)
         print(f"{name}: {params.split_of(name).scheme}, {len(parts)} folds in all")

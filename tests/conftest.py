@@ -139,7 +139,7 @@ def fit_keys(
     the same rows."""
     params = config.parse(content)
     (name,) = params.datasets
-    parts = splitters.split(table, params.split_of(name), params.seed, name)
+    parts = splitters.split(table, params.split_of(name), params.seed, name, params.placebos)
     made = [
         {
             "repeat": fold.repeat,

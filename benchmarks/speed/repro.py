@@ -18,6 +18,7 @@ from benchmarks.speed import timed
 from benchmarks.speed.timed import Line, Timed
 from counterpoise.core import paths, yaml12
 from counterpoise.core.errors import ResultError
+from counterpoise.data import folds as splits
 from counterpoise.data.sources import MIRROR
 
 STAGE = re.compile(r"Running stage '([^'@]+)")
@@ -83,8 +84,7 @@ class Clone:
         listed = content["models"][model].get("strategies", "all")
         strategies = [name for name in content["strategies"] if listed == "all" or name in listed]
         for name in content["datasets"]:
-            columns = pd.read_parquet(self.folder / paths.split(name)).columns
-            total += len(strategies) * sum("fold" in str(column) for column in columns)
+            total += len(strategies) * len(splits.read(self.folder / paths.split(name)))
         return total
 
     def measured(self) -> dict[str, float]:

@@ -32,7 +32,7 @@ from counterpoise.models import registry as models
 from counterpoise.models.registry import ModelKind
 
 CHAMPION, ESTIMATOR, HELDOUT, ROWS = "champion.json", "estimator", "heldout.parquet", "rows.parquet"
-VERSION = 2
+VERSION = 3
 """Version of the folder's layout."""
 
 
@@ -52,7 +52,7 @@ class Identity:
         A hash of everything that determines the combination's results
         (`counterpoise.tracking.manifest`).
     data_md5, table, split : str
-        DVC's md5 of the table, and the SHA-256 of the files of table and split.
+        DVC's md5 of the table, and the SHA-256 of the table's file and of the split's parts.
     seed : int
         The seed of params.yaml.
     commit : str
@@ -320,8 +320,7 @@ def _encoder_state(encoder: Encoder) -> dict[str, Any]:
         learned |= {"mean": encoder.mean_.tolist(), "deviation": encoder.deviation_.tolist()}
     if encoder.scale == "power" and hasattr(encoder.power_, "lambdas_"):
         learned["lambdas"] = encoder.power_.lambdas_.tolist()
-    if encoder.kept_:
-        learned["kept"] = {str(k): codes.tolist() for k, codes in encoder.kept_.items()}
+    learned["shares"] = {str(k): shares[-1:].tolist() for k, shares in encoder.shares_.items()}
     return {**encoder.get_params(), "learned": learned}
 
 
@@ -329,10 +328,10 @@ def _encoder(content: dict[str, Any]) -> Encoder:
     """The inverse of `_encoder_state`."""
     params = {**content, "cardinalities": tuple(content["cardinalities"])}
     content = params.pop("learned")
-    kept = content.pop("kept", {})
+    shares = content.pop("shares")
     learned = {name: np.array(values, np.float64) for name, values in content.items()}
     encoder = Encoder(**params)
-    encoder.kept_ = {int(k): np.array(codes, np.int64) for k, codes in kept.items()}
+    encoder.shares_ = {int(k): np.array(rows, np.float64) for k, rows in shares.items()}
     encoder.fill_ = learned["fill"]
     if "mean" in learned:
         encoder.mean_, encoder.deviation_ = learned["mean"], learned["deviation"]

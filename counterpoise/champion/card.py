@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,8 +123,8 @@ def card(made: Candidate, shown: CardFacts, outcome: ContestResult, *, replaced:
     lines = [
         f"# {identity.cell}, champion of {identity.dataset}",
         (
-            f"It gives each row the probability that `{identity.target}` is `{identity.positive}`,"
-            " and a decision."
+            f"It gives each row the probability that {code(identity.target)} is"
+            f" {code(identity.positive)}, and a decision."
         ),
         "## Data",
         (
@@ -133,10 +134,10 @@ def card(made: Candidate, shown: CardFacts, outcome: ContestResult, *, replaced:
             f" is `{identity.data_md5}`, the commit `{identity.commit}`.{_data_checks(facts)}"
         ),
         "## Remedy and model",
-        f"- strategy `{identity.strategy}`: `{canonical(used['strategy'])}`",
-        f"- model `{identity.model}`: `{canonical(used['model'])}`"
+        f"- strategy `{identity.strategy}`: {code(canonical(used['strategy']))}",
+        f"- model `{identity.model}`: {code(canonical(used['model']))}"
         + (
-            f", and the parameters from a search: `{canonical(used['found'])}`"
+            f", and the parameters from a search: {code(canonical(used['found']))}"
             if used.get("found")
             else ""
         ),
@@ -196,6 +197,30 @@ def card(made: Candidate, shown: CardFacts, outcome: ContestResult, *, replaced:
         ),
     ]
     return _paragraphs(lines) + "\n"
+
+
+def code(text: str) -> str:
+    """Show a text as it is in Markdown, whatever it holds.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        A code span of CommonMark; with quotes and escapes where the text is blank or has signs that
+        cannot be shown.
+
+    Examples
+    --------
+    >>> print(code("yes"), code("a`b"), code("two\\nlines"))
+    `yes` ``a`b`` `'two\\nlines'`
+    """
+    shown = text if text.isprintable() and text.strip() else repr(text)
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    blank = " " * (shown[0] in "` " or shown[-1] in "` ")
+    return f"{fence}{blank}{shown}{blank}{fence}"
 
 
 def _paragraphs(lines: list[str]) -> str:
@@ -278,7 +303,7 @@ def _corrected(made: Candidate) -> str:
 def _threshold(made: Candidate) -> str:
     rule, probability = made.champion.rule, made.champion.probability_at_threshold
     if rule.threshold is None or probability is None:
-        return f" (`{canonical(rule.costs)}`)"
+        return f" ({code(canonical(rule.costs))})"
     return f", from a score of {rule.threshold:.6g} on, which is a probability of {probability:.6g}"
 
 
@@ -296,15 +321,15 @@ def _decided(shown: CardFacts) -> str:
 
 def _against_baseline(board: dict[str, Any]) -> str:
     """The comparison with the baseline, in one sentence."""
-    if missing(board.get("delta_plain")):
+    if missing(board.get("difference")):
         return (
             ""
             if board["level"] != "none"
             else "It is the baseline: only its threshold takes the imbalance into account."
         )
-    low, high = board["delta_plain_low"], board["delta_plain_high"]
+    low, high = board["difference_low"], board["difference_high"]
     return (
-        f"Difference from the baseline {board['plain_model']}: {signed(board['delta_plain'])} in"
+        f"Difference from the baseline {board['plain_model']}: {signed(board['difference'])} in"
         f" average precision ({interval(low, high, signed)}); verdict: {board['verdict']}."
     )
 

@@ -37,7 +37,8 @@ class Evidence:
     y : ndarray of shape (n,), int8
         The labels of the table.
     table, split : str
-        SHA-256 of both files. Combinations with equal values were tested on the same rows.
+        SHA-256 of the table's file and of the split's parts (`Parts.digest`). Combinations with
+        equal values were tested on the same rows.
     """
 
     folds: list[FoldScores]
@@ -71,14 +72,15 @@ class Evidence:
             When the scores are missing, belong to another split, or are not those that were
             evaluated.
         """
-        parts = splits.read(paths.split(dataset)).compared
+        split = splits.read(paths.split(dataset))
+        parts = split.compared
         path = paths.scores(dataset, cell[0]) / f"{cell[1]}.parquet"
         read = cls(
             fold_scores(files.read_parquet(path), parts, str(path)),
             parts,
             table.y,
             files.sha256(paths.table(dataset)),
-            files.sha256(paths.split(dataset)),
+            split.digest,
         )
         own = read.average_precision
         if not abs(own - average_precision) <= ROUNDING_TOLERANCE:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.errors import ConfigurationError, ResultError, unknown
 from counterpoise.core.outcome import OK
 from counterpoise.core.types import Cell
-from counterpoise.evaluation.summary import baselines, best, remedies
+from counterpoise.evaluation.advice import advised
 
 
 def chosen(
-    board: pd.DataFrame, dataset: str, strategy: str | None = None, model: str | None = None
+    board: pd.DataFrame,
+    facts: Mapping[str, Any],
+    strategy: str | None = None,
+    model: str | None = None,
 ) -> Cell:
     """Choose the combination to promote.
 
-    Without a name it is the one of `counterpoise.evaluation.summary.advice`: the remedy with the
-    highest average precision among those whose verdict is better. If a baseline reaches at least
-    the same value, or no remedy is better, it is the highest baseline; without a baseline, the
-    highest combination.
+    Without a name it is the answer to the question that the dataset's `goal` asks
+    (`counterpoise.evaluation.answers`).
 
     Parameters
     ----------
     board : DataFrame
         The dataset's leaderboard.
-    dataset : str
-        Its key in params.yaml, for messages.
+    facts : mapping
+        Facts of the dataset.
     strategy, model : str, optional
         A combination by name: both or neither.
 
@@ -39,8 +44,10 @@ def chosen(
     ResultError
         When no combination has a result, or the named one has none.
     ConfigurationError
-        When only one of the two names is present, or there is no such combination.
+        When only one of the two names is present, there is no such combination, or it is a
+        placebo.
     """
+    dataset = facts["dataset"]
     if not (board["status"] == OK).any():
         reasons = board["reason"].dropna().unique()
         raise ResultError(
@@ -51,22 +58,14 @@ def chosen(
             todo="correct what the reasons name, and run `dvc repro`.",
         )
     if strategy is None and model is None:
-        won, none = (
-            best(remedies(board)[remedies(board)["verdict"] == "win"]),
-            best(baselines(board)),
-        )
-        taken = (
-            won
-            if won and not (none and none.average_precision >= won.average_precision)
-            else none or best(board)
-        )
+        taken = advised(facts)
         if taken is None:
             raise ResultError(
-                "There is nothing to promote: no combination has an average precision.",
-                where=dataset,
+                "There is nothing to promote: no combination answers the question.",
+                where=f"{dataset}, goal {facts['goal']}",
                 todo="look at the reasons in the report, or name a combination.",
             )
-        return taken.strategy, taken.model
+        return taken
     return _named(board, dataset, strategy, model)
 
 
@@ -90,6 +89,14 @@ def _named(board: pd.DataFrame, dataset: str, strategy: str | None, model: str |
             todo="name one of these.",
         )
     row = mine.iloc[0]
+    if row["level"] == PLACEBO:
+        raise ConfigurationError(
+            "A placebo cannot be promoted: it is the baseline once more, fitted on other rows.",
+            where="the command line",
+            expected="a remedy or the baseline",
+            found=f"{strategy}/{model}",
+            todo=f"name {NONE}/{model} instead.",
+        )
     if row["status"] != OK:
         raise ResultError(
             f"The combination {strategy}/{model} of {dataset} has no result.",

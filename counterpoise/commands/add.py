@@ -18,13 +18,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from counterpoise.commands.check import column_lines
+from counterpoise.core import config, paths, yaml12
 from counterpoise.core import files as written
-from counterpoise.core import paths, yaml12
 from counterpoise.core.config import ColumnOptions, Dataset
 from counterpoise.core.errors import ConfigurationError, TableError, TableErrors, did_you_mean
-from counterpoise.data import datasets
+from counterpoise.data import datasets, sources
 from counterpoise.data.reading.columns import (
     MANY_LABELS,
     Decision,
@@ -34,9 +36,11 @@ from counterpoise.data.reading.columns import (
     decide,
     texts_of,
 )
+from counterpoise.data.reading.dates import ISO
 
 ID_NAMES = re.compile(
-    r"(?i:(^|[_\W])(id|uuid|guid|key|index|no|nr|number|code)$|^(id|uuid|guid)([_\W]|$))|I[dD]$"
+    r"(?i:((^|[_\W])(id|uuid|guid|key|index|no|nr|number|code)|id_?num)[_\W]*$"
+    r"|^(id|uuid|guid)([_\W]|$))|I[dD]$"
 )
 """Names that identifiers usually have."""
 GROUP_NAMES = re.compile(
@@ -93,7 +97,7 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
         When the file cannot be read, or there is no such target.
     """
     reasons: list[str] = []
-    first = Dataset.model_validate({"path": path, "target": "?", "positive": "?", **given})
+    first = _valid({"path": path, "target": "", "positive": "?", **given}, name)
     expected = () if target is None or first.names else (target,)
     raw = datasets.read_file(path, replace(datasets.options_of(first), columns=expected))
     frame = raw.frame.rename(columns=str)
@@ -108,7 +112,9 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
     apart |= {str(given[role]) for role in ("time", "group") if role in given}
     drop = list(given.get("drop", ()))
     columns = dict(given.get("columns", {}))
-    dates: dict[str, int] = {}
+    dates: dict[str, str] = {}
+    # a first column without a name holds the row names of R or the index of pandas
+    row_names = "" if first.names or first.header is False else "column_1"
     for column in map(str, frame.columns):
         if column in apart:
             continue
@@ -118,11 +124,10 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
                 _identifier(column, frame[column], entry, given, drop, reasons)
             continue
         if decision.column.kind == "datetime":
-            dates[column] = decision.distinct
-        elif (
-            decision.distinct == len(frame)
-            and len(frame) > FEW_ROWS
-            and _counts_rows(column, frame[column], decision)
+            dates[column] = decision.column.date_format
+        elif len(frame) > FEW_ROWS and (
+            (column == row_names and decision.distinct == len(frame))
+            or _counts_rows(column, frame[column], decision)
         ):
             drop.append(column)
             reasons.append(f"{column!r} identifies rows: dropped")
@@ -135,6 +140,14 @@ def propose(path: str, name: str, target: str | None, given: dict[str, Any]) -> 
         entry["columns"] = columns
     rest = {key: value for key, value in given.items() if key not in entry}
     return Proposal(name, {**entry, **rest}, reasons)
+
+
+def _valid(entry: dict[str, Any], name: str) -> Dataset:
+    try:
+        return Dataset.model_validate(entry)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        raise config.InvalidParams(problems, f"the entry of {name}", "") from None
 
 
 def _target(frame: pd.DataFrame, target: str | None, path: str, reasons: list[str]) -> str:
@@ -186,7 +199,9 @@ def _positive(values: pd.Series, target: str, path: str, reasons: list[str]) -> 
     rarest = min(counted, key=lambda label: (counted[label], label))
     shown = ", ".join(f"{label!r} {rows:,}" for label, rows in sorted(counted.items()))
     reasons.append(f"positive: {rarest!r}, the rarest label of {target!r} ({shown})")
-    return int(rarest) if re.fullmatch(r"-?[0-9]{1,15}", rarest) else rarest
+    # a code such as 012 is a text: YAML's number 12 would be another label
+    is_number = re.fullmatch(r"0|-?[1-9][0-9]{0,14}", rarest)
+    return int(rarest) if is_number else rarest
 
 
 def _decided(column: str, values: pd.Series, columns: dict[str, Any]) -> Decision | Problem:
@@ -198,20 +213,23 @@ def _decided(column: str, values: pd.Series, columns: dict[str, Any]) -> Decisio
 
 
 def _counts_rows(name: str, values: pd.Series, decision: Decision) -> bool:
-    """Whether a column of distinct values numbers the rows or is named as an identifier."""
-    if ID_NAMES.search(name):
-        return True
+    """Whether a column numbers the rows, or is named as an identifier that hardly repeats."""
+    named = ID_NAMES.search(name) is not None
     if decision.column.kind != "number":
-        return False
+        return named and decision.distinct == len(values)
     numbers = decision.column.read(values).X[:, 0]
-    steps = np.diff(numbers)
-    return bool(len(steps) and (steps == 1).all())
+    if named:
+        whole = bool((numbers[~np.isnan(numbers)] % 1 == 0).all())
+        return whole and decision.distinct * 2 > len(values)
+    return decision.distinct == len(values) and bool((np.diff(numbers) == 1).all())
 
 
 def _is_group(
     name: str, values: pd.Series, decision: Decision, given: dict[str, Any], entry: dict[str, Any]
 ) -> bool:
     if "group" in given or "group" in entry or not GROUP_NAMES.search(name):
+        return False
+    if texts_of(values).null_count:  # a group is needed in every row
         return False
     repeated = len(values) / max(decision.distinct, 1) >= MIN_GROUP_ROWS
     is_key = decision.column.kind == "category" or bool(ID_NAMES.search(name))
@@ -235,6 +253,7 @@ def _identifier(
     distinct = len(counts_of(texts_of(values)))
     if (
         len(values) >= MIN_GROUP_ROWS * distinct
+        and not texts_of(values).null_count
         and "group" not in entry
         and "group" not in given
         and GROUP_NAMES.search(name)
@@ -246,20 +265,26 @@ def _identifier(
 
 
 def _dates(
-    dates: dict[str, int],
+    dates: dict[str, str],
     entry: dict[str, Any],
     given: dict[str, Any],
     columns: dict[str, Any],
     reasons: list[str],
 ) -> None:
     """Make features of dates; none becomes the time by itself, since that changes the split."""
-    for name in dates:
+    for name, date_format in dates.items():
         if columns.get(name, {}).get("encode"):
             continue
-        columns[name] = {**columns.get(name, {}), "encode": ["days", "month", "weekday"]}
+        if date_format.startswith(("%H", "%I")):
+            columns[name] = {**columns.get(name, {}), "encode": ["hour"]}
+            reasons.append(f"{name!r} holds times of the day: the hour becomes a feature")
+            continue
+        is_month = date_format not in ("", ISO) and "%d" not in date_format
+        parts = ["days", "month"] if is_month else ["days", "month", "weekday"]
+        columns[name] = {**columns.get(name, {}), "encode": parts}
         reasons.append(
-            f"{name!r} holds dates: days since 1970, month and weekday become features; if rows are"
-            f" to be predicted from the past, `time: {name}` with `split: {{scheme: temporal}}`"
+            f"{name!r} holds dates: {', '.join(parts)} become features (days since 1970); if rows"
+            f" are to be predicted from the past, `time: {name}` with `split: {{scheme: temporal}}`"
         )
 
 
@@ -275,11 +300,53 @@ def write(proposal: Proposal, path: Path | None = None) -> None:
     Raises
     ------
     ConfigurationError
-        When there is no params.yaml, or it has such a dataset.
+        When there is no params.yaml, its datasets stand in one line, or the entry has a text that
+        cannot be kept in it.
     """
     path = paths.PARAMS if path is None else path
-    text = path.read_text(encoding="utf-8")
-    written.write_text(path, yaml12.with_entry(text, "datasets", proposal.name, proposal.entry))
+    content, text = config.read(path)
+    if content["datasets"] is None:  # no entry fits below a null that is written out
+        text = re.sub(r"(?m)^(datasets:) +(?:~|null)(?=\s)", r"\1", text)
+    extended = yaml12.with_entry(text, "datasets", proposal.name, quoted(proposal.entry))
+    expected = content | {
+        "datasets": {**(content["datasets"] or {}), proposal.name: proposal.entry}
+    }
+    try:
+        found: Any = yaml12.load(extended)
+        lost = found != expected or yaml12.changed_in_lock(found)
+    except yaml12.InvalidYaml as error:
+        lost = error
+    if lost:
+        raise ConfigurationError(
+            "The entry cannot be written into params.yaml.",
+            where=f"{path}: datasets",
+            expected="datasets in lines of their own, and texts that YAML and DVC keep",
+            found=str(lost) if lost is not True else "another content after it was written",
+            todo="write the entry by hand, or take control characters out of the table's names.",
+        )
+    written.write_text(path, extended)
+
+
+def quoted(content: Any) -> Any:
+    """Put quotes around texts that libyaml, which DVC reads with, takes for syntax in one line.
+
+    Parameters
+    ----------
+    content : object
+        Mappings, lists and scalars.
+
+    Returns
+    -------
+    object
+        The same, for `yaml12.with_entry`, which leaves `Churn?` and `12:30` without quotes.
+    """
+    if isinstance(content, dict):
+        return {quoted(key): quoted(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [quoted(value) for value in content]
+    if isinstance(content, str) and re.search("[:?\x85\u2028\u2029\ufeff]", content):
+        return DoubleQuotedScalarString(content)
+    return content
 
 
 def _name(path: Path) -> str:
@@ -300,10 +367,11 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", type=Path, help="CSV, Parquet, Feather, Excel, or a .sql query")
+    parser.add_argument("file", help="CSV, Parquet, Feather, Excel, or a .sql query")
     parser.add_argument("--name", help="the dataset's key (by default the file's name)")
     parser.add_argument("--target", help="the column to predict")
     parser.add_argument("--positive", nargs="+", help="the label that matters, or several")
+    parser.add_argument("--negative", nargs="+", help="all other labels, where one needs naming")
     parser.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="no features")
     parser.add_argument("--categorical", nargs="+", default=[], metavar="COLUMN")
     parser.add_argument("--time", help="the column to split by time")
@@ -312,6 +380,9 @@ def main() -> int:
     for part in FILE_PARTS:
         parser.add_argument(f"--{part}", help="of the file, where it is not found")
     parser.add_argument("--columns", nargs="+", metavar="NAME", help="names, without a header")
+    parser.add_argument(
+        "--no-header", action="store_true", help="number the columns: column_1, column_2 and so on"
+    )
     parser.add_argument("--yes", action="store_true", help="write without asking")
     arguments = parser.parse_args()
     return add(arguments, sys.stdin.readline if sys.stdin.isatty() else None)
@@ -332,19 +403,18 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
     int
         The exit status.
     """
-    name = arguments.name or _name(arguments.file)
-    known = None
-    if paths.PARAMS.is_file():
-        known = yaml12.load(paths.PARAMS.read_text(encoding="utf-8"))
-    if not isinstance(known, dict) or not isinstance(known.get("datasets"), dict):
+    name = arguments.name or _name(Path(arguments.file))
+    known, _ = config.read()
+    section = known.get("datasets", "") if isinstance(known, dict) else ""
+    if not isinstance(section, dict | None):
         raise ConfigurationError(
             "There is no params.yaml with datasets here.",
             where=str(paths.PARAMS.resolve()),
             expected="the file that says which datasets, strategies and models to compare",
-            found="no such file" if known is None else "no key `datasets`",
+            found="no key `datasets`",
             todo="run from the folder that holds dvc.yaml and params.yaml.",
         )
-    if name in known["datasets"]:
+    if name in (section or {}):
         raise ConfigurationError(
             f"params.yaml has a dataset {name!r} already.",
             where=f"{paths.PARAMS}: datasets.{name}",
@@ -352,11 +422,12 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
             found=repr(name),
             todo="give another --name, or edit the entry.",
         )
+    sources.refuse_address(str(arguments.file), "the argument FILE")
     proposal = propose(str(arguments.file), name, arguments.target, _given(arguments))
     print(f"{name}: " + "\n  ".join(proposal.reasons) + "\n")
-    entry = Dataset.model_validate(proposal.entry)
+    entry = _valid(proposal.entry, name)
     problems = _look(name, entry)
-    print("\n" + yaml12.dump({name: proposal.entry}, short=True))
+    print("\n" + yaml12.dump({name: quoted(proposal.entry)}, short=True))
     if problems:
         for error in problems:
             print(f"error: {error}\n", file=sys.stderr)
@@ -378,18 +449,18 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     found = {
         "positive": arguments.positive,
+        "negative": arguments.negative,
         "drop": arguments.drop,
         "categorical": arguments.categorical,
         "time": arguments.time,
         "group": arguments.group,
         "names": arguments.columns,
         "sentinels": arguments.missing,
-        **{
-            part: getattr(arguments, part)
-            for part in ("separator", "encoding", "sheet", "database")
-        },
+        **{part: getattr(arguments, part) for part in FILE_PARTS},
     }
     given = {key: value for key, value in found.items() if value}
+    if arguments.no_header:
+        given["header"] = False
     if len(given.get("positive", ())) == 1:
         given["positive"] = given["positive"][0]
     if "time" in given:

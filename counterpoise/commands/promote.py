@@ -50,7 +50,7 @@ def identity_of(made: RunManifest, cell: tuple[str, str], table: str, split: str
     cell : tuple of str
         The keys of the strategy and the model.
     table, split : str
-        SHA-256 of the files of the table and the split.
+        SHA-256 of the table's file and of the split's parts.
 
     Returns
     -------
@@ -135,9 +135,10 @@ def promote(
         files.read_csv(folder / "leaderboard.csv"),
         files.read_csv(folder / "decisions.csv"),
     )
-    cell = chosen(board, name, strategy, model)
+    about = files.read_json(folder / "dataset.json")
+    cell = chosen(board, about, strategy, model)
     facts = files.read_json(paths.facts(name))
-    shown = CardFacts.of(board, decisions, files.read_json(folder / "dataset.json"), cell, rule)
+    shown = CardFacts.of(board, decisions, about, cell, rule)
     table = tables.read(paths.table(name))
     evidence = Evidence.read(name, cell, table, float(shown.board["average_precision"]))
     identity = identity_of(made, cell, evidence.table, evidence.split)

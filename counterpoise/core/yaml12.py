@@ -8,6 +8,7 @@ params.yaml has.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, SequenceNode
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 
 class InvalidYaml(Exception):
@@ -90,7 +92,7 @@ def line_of(text: str, place: Sequence[object]) -> int | None:
     >>> line_of("a: 1\\nb:\\n  c: 2\\n", ("b", "c"))
     3
     """
-    node = YAML().compose(text)
+    node = _composed(text)
     line = None
     for key in place:
         if isinstance(node, MappingNode):
@@ -104,6 +106,13 @@ def line_of(text: str, place: Sequence[object]) -> int | None:
         else:
             break
     return line
+
+
+def _composed(text: str) -> Any:
+    """The nodes of a document, from the parser that `load` uses: the library's other one, in
+    Python, refuses tabs within a text.
+    """
+    return YAML(typ="safe").compose(text)
 
 
 def _place(error: YAMLError) -> str | None:
@@ -130,8 +139,60 @@ def dump(content: Any, *, short: bool = False) -> str:
     yaml.default_flow_style = None if short else False
     yaml.width = 120 if short else yaml.width
     stream = io.StringIO()
-    yaml.dump(content, stream)
+    yaml.dump(_quoted(content) if short else content, stream)
     return stream.getvalue()
+
+
+def _quoted(content: Any) -> Any:
+    """The same with quotes around every text that the library writes wrongly into one line.
+
+    In `[1:30, ? a]` it puts none, and another content is read.
+    """
+    if isinstance(content, dict):
+        return {key: _quoted(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_quoted(value) for value in content]
+    if isinstance(content, str) and not re.fullmatch(r"[\w./ -]*", content):
+        return DoubleQuotedScalarString(content)
+    return content
+
+
+def changed_in_lock(content: Any) -> str | None:
+    """Find a text of params.yaml that DVC does not write into dvc.lock as it is.
+
+    Its library loses U+0085, and a blank beside the end of a line of a long text with tabs or
+    control characters. DVC would then see another value at every run.
+
+    Parameters
+    ----------
+    content : object
+        What params.yaml holds.
+
+    Returns
+    -------
+    str or None
+        The text, or what is wrong with what is written.
+    """
+    datasets = content.get("datasets") if isinstance(content, dict) else None
+    if isinstance(datasets, dict):  # each is one entry there
+        content = content | {f"datasets.{name}": entry for name, entry in datasets.items()}
+    lock = {"stages": {"": {"params": {"params.yaml": content}}}}
+    try:
+        return _first_difference(lock, load(dump(lock)))
+    except InvalidYaml as error:
+        return str(error)
+
+
+def _first_difference(one: Any, other: Any) -> str | None:
+    if isinstance(one, dict) and isinstance(other, dict):
+        pairs = zip((*one, *one.values()), (*other, *other.values()), strict=False)
+    elif isinstance(one, list) and isinstance(other, list):
+        pairs = zip(one, other, strict=False)
+    else:
+        return None if repr(one) == repr(other) else str(one)
+    return next(
+        (text for text in (_first_difference(*pair) for pair in pairs) if text is not None), None
+    )
 
 
 def with_entry(text: str, section: str, key: str, entry: Any) -> str:
@@ -142,7 +203,7 @@ def with_entry(text: str, section: str, key: str, entry: Any) -> str:
     text : str
         A valid document.
     section : str
-        A key of the document with a mapping in block style.
+        A key of the document with a mapping in block style, or with nothing.
     key : str
         The new key.
     entry : object
@@ -161,12 +222,16 @@ def with_entry(text: str, section: str, key: str, entry: Any) -> str:
         e: [1]
     c: 2
     """
-    node = YAML().compose(text)
-    value = next(pair[1] for pair in node.value if pair[0].value == section)
-    last = value.value[-1]
-    indent = last[0].start_mark.column
+    node = _composed(text)
+    name, value = next(pair for pair in node.value if pair[0].value == section)
     lines = text.splitlines(keepends=True)
-    at = last[1].end_mark.line + (last[1].end_mark.column > 0)
+    if isinstance(value, MappingNode) and value.value:
+        last = value.value[-1]
+        indent = last[0].start_mark.column
+        at = last[1].end_mark.line + (last[1].end_mark.column > 0)
+    else:
+        indent, at = name.start_mark.column + 2, name.end_mark.line + 1
+        lines[at - 1] = lines[at - 1].replace(" {}", "", 1)
     while at > 0 and not lines[at - 1].strip():
         at -= 1
     entry_lines = dump({key: entry}, short=True).splitlines(keepends=True)

@@ -67,6 +67,7 @@ def read_raw(name: str, entry: Dataset, *, download: bool = True) -> RawTable:
     if source is None:
         return read_file(entry.path, options)
     if source.bundled is not None:
+        files.refuse_unused("a library", options, f"the table of datasets.{name}")
         return RawTable(files.digits(), "bundled with scikit-learn")
     kind = "text" if source.format == "csv" else source.format
     pieces = []

@@ -10,6 +10,7 @@ import glob
 import gzip
 import hashlib
 import os
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -19,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from counterpoise.core import files, paths
+from counterpoise.core.addresses import masked
 from counterpoise.core.config import File
 from counterpoise.core.errors import SourceError, no_space
 
@@ -57,6 +59,34 @@ def mirrors() -> list[Path]:
                 todo=f"correct or unset {MIRROR}.",
             )
     return folders
+
+
+def refuse_address(path: str, where: str) -> None:
+    """Refuse an address in place of the path of a table, whose bytes nothing would verify.
+
+    Parameters
+    ----------
+    path : str
+    where : str
+        The place of the path, for the message.
+
+    Raises
+    ------
+    SourceError
+        When the path is an address such as s3://bucket/table.csv.
+    """
+    if "://" in path:
+        raise SourceError(
+            "A table's path is an address.",
+            where=where,
+            expected="a file of this repository, so that a change of it is noticed",
+            found=masked(path),
+            todo=(
+                "`dvc import-url ADDRESS data/` brings the file and notes its checksum; then give"
+                " its path. Or list the address under `source` with its checksum"
+                " (docs/parameters.md): https, and what fsspec opens, such as s3, gs or hf."
+            ),
+        )
 
 
 def locate(file: File, dataset: str, *, download: bool = True) -> Path:
@@ -179,30 +209,29 @@ def gzipped(path: Path) -> bool:
 
 
 def _download(file: File, dataset: str, rejected: list[str]) -> Path:
-    import pooch
     import requests
 
-    pooch.get_logger().setLevel("ERROR")
     target = paths.DOWNLOADS / dataset / file.name
     target.parent.mkdir(parents=True, exist_ok=True)
     failures = [f"{text}, expected {_expected(file)}" for text in rejected]
-    wrong_sum = bool(rejected)
+    wrong_sum, lacking = bool(rejected), False
     for url in file.urls:
         address = url if "://" in url else f"https://{url}"
-        print(f"{dataset}: downloading {file.name} from {address}", flush=True)
+        print(f"{dataset}: downloading {file.name} from {masked(address)}", flush=True)
         part = target.with_name(target.name + ".part")
         try:
-            pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS)(
-                address, str(part), None
-            )
+            _copy(address, part)
             found = _sum(file, part)
             if found == _expected(file):
                 part.replace(target)
                 return target
             wrong_sum = True
-            failures.append(f"{address} has {found}, expected {_expected(file)}")
+            failures.append(f"{masked(address)} has {found}, expected {_expected(file)}")
+        except ImportError as error:
+            lacking = True
+            failures.append(f"{masked(address)}: {error}")
         except (requests.RequestException, ValueError) as error:
-            failures.append(f"{address}: {_cause(error)}")
+            failures.append(masked(f"{address}: {_cause(error)}"))
         except OSError as error:
             raise (no_space(error, str(part)) or error) from error
         finally:
@@ -217,11 +246,43 @@ def _download(file: File, dataset: str, rejected: list[str]) -> Path:
             " another address, or, if the publisher has changed the data, verify it and change the"
             " sum. Nothing was kept.\n            Without "
             if wrong_sum
+            else "`pip install` the package that is named, or without "
+            if lacking
             else "check the network, or without "
         )
         + f"a network: put the file into a folder and name the folder in {MIRROR}, or run `dvc"
         " repro track@digits`, which needs no download.",
     )
+
+
+def _copy(address: str, part: Path) -> None:
+    """Copy the bytes at an address to a file: HTTP by pooch, all else by fsspec.
+
+    Raises
+    ------
+    ImportError
+        When the package for the address's protocol is not installed; its text names the package.
+    requests.RequestException, ValueError
+        When the bytes cannot be read.
+    OSError
+        When they cannot be written.
+    """
+    if address.startswith(("http://", "https://")):
+        import pooch
+
+        pooch.get_logger().setLevel("ERROR")
+        pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS)(address, str(part), None)
+        return
+    import fsspec
+
+    try:
+        with fsspec.open(address, "rb") as remote, part.open("wb") as local:
+            shutil.copyfileobj(remote, local, files.CHUNK_BYTES)
+    except Exception as error:  # of any library that fsspec knows
+        if isinstance(error, ImportError) or (isinstance(error, OSError) and no_space(error, "")):
+            raise
+        missing = isinstance(error, FileNotFoundError)
+        raise ValueError("no such file" if missing else _cause(error)) from None
 
 
 def _cause(error: BaseException) -> str:

@@ -6,6 +6,7 @@ validation rows are never resampled and keep the natural prevalence.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,11 +29,14 @@ from counterpoise.data.row_groups import as_numbers, row_group_ids
 from counterpoise.data.tables import Table
 
 
-def split(table: Table, scheme: config.AnySplit, seed: int, dataset: str) -> Parts:
+def split(
+    table: Table, scheme: config.AnySplit, seed: int, dataset: str, placebos: Sequence[int] = ()
+) -> Parts:
     """Split a table as its scheme asks.
 
     Every seed derives from `seed` and the name of the dataset, repeat and fold, unless the scheme
-    names one.
+    names one. For each placebo, the training and validation rows of every fold are divided once
+    more; where time determines the validation rows, or there are none, they stay the same.
 
     Parameters
     ----------
@@ -42,6 +46,8 @@ def split(table: Table, scheme: config.AnySplit, seed: int, dataset: str) -> Par
         The project's seed.
     dataset : str
         The dataset's key.
+    placebos : sequence of int
+        The seeds of the placebos.
 
     Returns
     -------
@@ -64,7 +70,31 @@ def split(table: Table, scheme: config.AnySplit, seed: int, dataset: str) -> Par
     else:
         parts = _grouped(table, scheme, seed, dataset)
     _both_classes(parts, table.y, scheme.scheme, dataset)
-    return parts
+    if not placebos or not scheme.validation or scheme.scheme in ("temporal", "prequential"):
+        return parts
+    again = {one: _placebo(parts, table, scheme, seed, dataset, one) for one in placebos}
+    for one, divided in again.items():
+        _both_classes(divided, table.y, f"{scheme.scheme}, placebo with seed {one}", dataset)
+    return replace(parts, placebos={one: divided.codes for one, divided in again.items()})
+
+
+def _placebo(
+    parts: Parts, table: Table, scheme: config.AnySplit, seed: int, dataset: str, placebo: int
+) -> Parts:
+    """Divide the training and validation rows of every fold once more; test rows stay."""
+    grouped = [scheme.scheme == "grouped" or fold.repeat == parts.beside for fold in parts]
+    groups = groups_of(table) if any(grouped) else table.y[:0].astype(np.int64)
+    again = _Builder(len(table))
+    for fold, together in zip(parts, grouped, strict=True):
+        pool = np.sort(np.concatenate([fold.train, fold.validation]))
+        random = seed_for(seed, dataset, "validation", *fold[:2], "placebo", placebo)
+        inner, validation = (
+            _slice_groups(pool, groups, scheme.validation, random, dataset)
+            if together
+            else _slice(pool, table.y, scheme.validation, random, dataset)
+        )
+        again.add(fold.repeat, fold.fold, inner, validation, fold.test)
+    return again.build()
 
 
 def _stratified_kfold(
@@ -246,18 +276,8 @@ def _add_grouped(
             scheme.folds, shuffle=True, random_state=seed_for(seed, dataset, "split", repeat)
         )
         for fold, (train, test) in enumerate(folds.split(table.X, table.y, groups)):
-            inner, validation = train, train[:0]
-            if scheme.validation:
-                shuffle = GroupShuffleSplit(
-                    1,
-                    test_size=scheme.validation,
-                    random_state=seed_for(seed, dataset, "validation", repeat, fold),
-                )
-                try:
-                    a, b = next(shuffle.split(train, groups=groups[train]))
-                except ValueError as error:
-                    raise _too_small(dataset, str(error)) from None
-                inner, validation = train[a], train[b]
+            random = seed_for(seed, dataset, "validation", repeat, fold)
+            inner, validation = _slice_groups(train, groups, scheme.validation, random, dataset)
             parts.add(repeat, fold, inner, validation, test)
 
 
@@ -286,6 +306,20 @@ def _slice(train: Index, y: Labels, share: float, random: int, dataset: str) -> 
         inner, validation = next(
             StratifiedShuffleSplit(1, test_size=share, random_state=random).split(train, y[train])
         )
+    except ValueError as error:
+        raise _too_small(dataset, str(error)) from None
+    return train[inner], train[validation]
+
+
+def _slice_groups(
+    train: Index, groups: Index, share: float, random: int, dataset: str
+) -> tuple[Index, Index]:
+    """Divide training rows into the rest and validation rows of other groups, in this order."""
+    if not share:
+        return train, train[:0]
+    shuffle = GroupShuffleSplit(1, test_size=share, random_state=random)
+    try:
+        inner, validation = next(shuffle.split(train, groups=groups[train]))
     except ValueError as error:
         raise _too_small(dataset, str(error)) from None
     return train[inner], train[validation]

@@ -165,9 +165,12 @@ def of_fit(
 
 
 def _sampler(strategy: tuple[str, Strategy]) -> dict[str, object]:
-    """The sampler and the parameters of a strategy, whatever the strategy's key is."""
+    """The sampler and the parameters of a strategy, whatever the strategy's key is.
+
+    A placebo has the baseline's: its seed divides the rows, and is part of the fit's seed.
+    """
     key, entry = strategy
-    return entry.model_dump() | {"sampler": entry.sampler or key}
+    return entry.model_dump(exclude={"seed"}) | {"sampler": entry.sampler or key}
 
 
 def _code(root: str, own: tuple[str, ...]) -> str:

@@ -208,8 +208,8 @@ def train(job: FitJob) -> Trained:
         When all trials of a search failed.
     """
     kind = models.kind_of(job.key, job.entry)
-    encoder = models.encoder_of(kind, job.cardinalities, job.entry.scale)
-    encoder.fit(job.X, rows=job.train)
+    encoder = models.encoder_of(kind, job.cardinalities, job.entry.scale, job.seed)
+    encoder.fit(job.X, job.y[job.train], rows=job.train)
     validation = Encoded(encoder, job.X, job.validation, job.X[:0]).whole()
     searched = _search(job, kind, encoder, validation)
     rows = _rows(job, encoder, validation, searched.params.get(models.RATIO))
@@ -350,7 +350,8 @@ def _rows(job: FitJob, encoder: Encoder, validation: Matrix, ratio: float | None
     y = np.concatenate([job.y[rows], synthetic_y])
     if not 0 < y.sum() < len(y):
         raise NotApplicable("the rows to fit on have one class alone")
-    X = models.valued(models.kind_of(job.key, job.entry), Encoded(encoder, job.X, rows, synthetic))
+    fitted = Encoded(encoder, job.X, rows, synthetic, fitted=True)
+    X = models.valued(models.kind_of(job.key, job.entry), fitted)
     encoded = Rows(X, y, validation, job.y[job.validation], encoder.is_category)
     if job.cost_margins is None:
         return encoded

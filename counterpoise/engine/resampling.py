@@ -129,7 +129,7 @@ def of_dataset(
     results : list of FoldResult
         Sorted by repeat and fold.
     """
-    hashed, folds = cell_keys.of_table(table), list(parts)
+    hashed = cell_keys.of_table(table)
     jobs = [
         SampleJob(
             strategy,
@@ -142,7 +142,7 @@ def of_dataset(
             table,
         )
         for strategy, entry in params.strategies.items()
-        for fold in folds
+        for fold in parts.of(entry.seed)
     ]
     held = store.contains([job.key for job in jobs])
     store.fetch(held)
@@ -175,7 +175,7 @@ def of_dataset(
         elif job.key not in held and result.status != FAILED:
             store.put(job.key, _stored_of(result))
         made[job.strategy].append(result)
-        if len(made[job.strategy]) == len(folds):
+        if len(made[job.strategy]) == len(parts):
             yield (
                 job.strategy,
                 sorted(made.pop(job.strategy), key=lambda one: (one.repeat, one.fold)),

@@ -28,6 +28,7 @@ from counterpoise.engine.cell_store import CellStore, StoredObject
 from counterpoise.engine.fit import FitJob, FitResult, fit, searches_ratio
 from counterpoise.engine.parallel import Killed
 from counterpoise.models import registry as models
+from counterpoise.models.combinations import models_of
 
 HELD_BYTES = 2**30
 """Size up to which the resampled rows of all strategies are held at once.
@@ -103,8 +104,8 @@ class DatasetFits:
     ----------
     jobs : list of PlannedFit
         All fits, one for each strategy, model and fold.
-    folds : dict of (int, int) to Fold
-        By repeat and fold.
+    folds : dict of str to dict of (int, int) to Fold
+        By strategy, repeat and fold. All strategies but placebos share theirs.
     """
 
     def __init__(
@@ -120,22 +121,33 @@ class DatasetFits:
         partitioned: bool = False,
     ) -> None:
         self.params, self.dataset, self.table, self.costs = params, dataset, table, costs
-        self.folds: dict[tuple[int, int], Fold] = {fold[:2]: fold for fold in parts}
         self.folder, self.partitioned = folder, partitioned
         hashed = cell_keys.of_table(table)
-        of_folds = {name: cell_keys.of_arrays(*fold[2:]) for name, fold in self.folds.items()}
+        by_seed = {
+            seed: {fold[:2]: fold for fold in parts.of(seed)} for seed in (None, *parts.placebos)
+        }
+        self.folds: dict[str, dict[tuple[int, int], Fold]] = {
+            strategy: by_seed.get(entry.seed, by_seed[None])
+            for strategy, entry in params.strategies.items()
+        }
+        of_folds = {
+            seed: {name: cell_keys.of_arrays(*fold[2:]) for name, fold in folds.items()}
+            for seed, folds in by_seed.items()
+        }
         of_costs = (
             cell_keys.of_arrays(costs) if any(params.models[m].costs for m in params.models) else ""
         )
         self.jobs: list[PlannedFit] = []
         for strategy, made in counts.items():
+            mine = of_folds.get(params.strategies[strategy].seed, of_folds[None])
+            combined = models_of(params, strategy)
             for count in made:
                 place = count["repeat"], count["fold"]
-                for model in params.models_of(strategy) if count["digest"] is not None else ():
+                for model in combined if count["digest"] is not None else ():
                     entry, fit_id = params.models[model], FitId(strategy, model, *place)
                     key = cell_keys.of_fit(
                         hashed,
-                        of_folds[place],
+                        mine[place],
                         count["digest"],
                         of_costs if entry.costs else "",
                         (model, entry),
@@ -256,7 +268,8 @@ class DatasetFits:
         )
 
     def _fit_job(self, job: PlannedFit, made: tuple[Index, Matrix, Labels]) -> FitJob:
-        fit_id, entry, fold = job.id, self.params.models[job.id.model], self.folds[job.id[2:]]
+        fit_id, entry = job.id, self.params.models[job.id.model]
+        fold = self.folds[fit_id.strategy][fit_id[2:]]
         strategy = fit_id.strategy, self.params.strategies[fit_id.strategy]
         return FitJob(
             fit_id.model,
@@ -276,10 +289,12 @@ class DatasetFits:
         )
 
     def _seed(self, fit_id: FitId) -> int:
-        """The seed of a fit, the same for all strategies that are compared."""
+        """The seed of a fit, the same for all strategies but placebos."""
         # without the strategy: strategies that are compared use the same random numbers
+        purpose = self.dataset, fit_id.model, "fit", fit_id.repeat, fit_id.fold
+        placebo = self.params.strategies[fit_id.strategy].seed
         return seed_for(
-            self.params.seed, self.dataset, fit_id.model, "fit", fit_id.repeat, fit_id.fold
+            self.params.seed, *purpose, *(() if placebo is None else ("placebo", placebo))
         )
 
     def _split_up(self, fit_id: FitId) -> bool:

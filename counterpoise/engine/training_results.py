@@ -19,6 +19,7 @@ from counterpoise.data.folds import Fold, Parts
 from counterpoise.engine import devices
 from counterpoise.engine.fit import FitResult
 from counterpoise.engine.run import FitId, FitOutcome
+from counterpoise.models.combinations import models_of
 
 
 def scores_of(fold: Fold, fitted: FitResult) -> pd.DataFrame:
@@ -182,16 +183,16 @@ def write(
     StorageError
         When the disk is full.
     """
-    folds = {fold[:2]: fold for fold in parts}
     of_cells: dict[tuple[str, str], dict[FitId, FitOutcome]] = {}
     for place, made in sorted(outcomes.items()):
         of_cells.setdefault(place[:2], {})[place] = made
     for strategy in params.strategies:
         folder, cells = paths.scores(dataset, strategy), {}
+        folds = {fold[:2]: fold for fold in parts.of(params.strategies[strategy].seed)}
         refused = not_resampled(
             count for count in counts[strategy] if count["repeat"] != parts.beside
         )
-        for model in params.models_of(strategy):
+        for model in models_of(params, strategy):
             if refused is not None:
                 status, reason = refused
                 key = files.digest(files.canonical(counts[strategy]))

@@ -1,10 +1,12 @@
 """Draws of the paired bootstrap, as weights: how often each row counts in each draw.
 
-A draw resamples the rows of each test fold with replacement. Positives and negatives are drawn
-separately, since the folds fix the number of each. The weight belongs to the row, not to the fold:
-a row tested again in another repeat counts as often there. Independent draws per repeat would treat
-repeats as new data, and their intervals would be too narrow. All combinations share the same draws,
-so differences between two combinations are paired.
+A draw resamples what is independent, with replacement: rows, or units of several rows that belong
+together (a group, duplicates, a block of time; `counterpoise.evaluation.independent`). Units are
+drawn within each test fold, and those with a positive apart from those without, since the folds fix
+the number of each. The weight belongs to the row, not to the fold: a row tested again in another
+repeat counts as often there. Independent draws per repeat would treat repeats as new data, and
+their intervals would be too narrow. All combinations share the same draws, so differences between
+two combinations are paired.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.core.types import Labels, Vector
+from counterpoise.core.types import Index, Labels, Vector
 from counterpoise.data.folds import Parts
 from counterpoise.engine import parallel
 from counterpoise.evaluation.metrics import Weights
@@ -38,12 +40,17 @@ LEVEL = 0.95
 
 
 def draws(
-    parts: Parts, y: Labels, seed: int, count: int = DRAWS, only: int | None = None
+    parts: Parts,
+    y: Labels,
+    seed: int,
+    count: int = DRAWS,
+    only: int | None = None,
+    units: Index | None = None,
 ) -> Iterator[Weights]:
     """Generate the weights of the rows, piece by piece.
 
-    Each stratum is one class within one test fold of the first repeat. A row that no such fold
-    tests (the training part of a holdout) has weight 0.
+    Each stratum is one kind of unit (with or without a positive) within one test fold of the first
+    repeat. A row that no such fold tests (the training part of a holdout) has weight 0.
 
     Parameters
     ----------
@@ -57,6 +64,9 @@ def draws(
         Number of draws.
     only : int, optional
         Number of the one block to generate; all blocks by default.
+    units : ndarray of shape (n,), optional
+        The unit of each row; every row is one by default. A unit whose rows are tested in several
+        folds belongs to the first of them.
 
     Yields
     ------
@@ -64,28 +74,49 @@ def draws(
         One column per draw. d is at most `BLOCK`, and less for a table whose block exceeds
         `LARGEST`.
     """
-    first = parts.names[0][0]
-    tested = [fold.test for fold in parts if fold.repeat == first]
-    strata = [rows for test in tested for label in (0, 1) if len(rows := test[y[test] == label])]
+    strata, rows, unit_of_row = _strata(parts, y, units)
     drawn_from = np.concatenate(strata)
+    place = np.empty(len(drawn_from), np.int64)
+    place[drawn_from] = np.arange(len(drawn_from))
     at_once = max(1, min(BLOCK, LARGEST // max(4 * len(y), 1)))
     for block, start in enumerate(range(0, count, BLOCK)):
         if only not in (None, block):
             continue
         counts = _counts(
-            [len(rows) for rows in strata],
+            [len(one) for one in strata],
             min(BLOCK, count - start),
             np.random.default_rng([seed, block]),
         )
         for piece in range(0, len(counts), at_once):
             some = counts[piece : piece + at_once]
             weights = np.zeros((len(y), len(some)), dtype=np.float32)
-            weights[drawn_from] = some.T
+            weights[rows] = some.T[place[unit_of_row]]
             yield weights
 
 
+def _strata(parts: Parts, y: Labels, units: Index | None) -> tuple[list[Index], Index, Index]:
+    """Units of each stratum, the rows that are tested, and the unit of each of these rows."""
+    first = parts.names[0][0]
+    tested = [fold.test for fold in parts if fold.repeat == first]
+    rows = np.concatenate([test[y[test] == label] for test in tested for label in (0, 1)])
+    fold_of = np.full(len(y), -1)
+    for number, test in enumerate(tested):
+        fold_of[test] = number
+    _, at, unit_of_row = np.unique(
+        rows if units is None else units[rows], return_index=True, return_inverse=True
+    )
+    positive = np.bincount(unit_of_row, weights=y[rows]) > 0
+    stratum = 2 * fold_of[rows[at]] + positive
+    return [np.flatnonzero(stratum == one) for one in np.unique(stratum)], rows, unit_of_row
+
+
 def over_draws(
-    of_piece: Callable[[int, Weights], T], parts: Parts, y: Labels, seed: int, count: int = DRAWS
+    of_piece: Callable[[int, Weights], T],
+    parts: Parts,
+    y: Labels,
+    seed: int,
+    count: int = DRAWS,
+    units: Index | None = None,
 ) -> list[T]:
     """Apply a function to each piece of the draws, and return the results in order.
 
@@ -96,7 +127,7 @@ def over_draws(
     ----------
     of_piece : callable of (int, Weights)
         Called with the number of the block's first draw and the weights of a piece.
-    parts, y, seed, count
+    parts, y, seed, count, units
         See `draws`.
 
     Returns
@@ -108,7 +139,7 @@ def over_draws(
     def of_block(block: int) -> list[T]:
         return [
             of_piece(block * BLOCK, weights)
-            for weights in draws(parts, y, seed, count=count, only=block)
+            for weights in draws(parts, y, seed, count, block, units)
         ]
 
     blocks = range(-(-count // BLOCK))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from counterpoise.core import files
-from counterpoise.core.types import Cell, Labels
+from counterpoise.core.types import Cell, Index, Labels
 from counterpoise.data.folds import Parts
 from counterpoise.engine import cell_keys, parallel
 from counterpoise.engine.cell_store import CellStore, StoredObject
@@ -33,7 +33,7 @@ def measure(
     parts: Parts,
     y: Labels,
     seed: int,
-    count: int = bootstrap.DRAWS,
+    units: Index | None = None,
 ) -> Measured:
     """Measure combinations, from the cell store where it has the result.
 
@@ -41,7 +41,7 @@ def measure(
     ----------
     store : CellStore
         Read first; a new result is written to it.
-    cells, parts, y, seed, count
+    cells, parts, y, seed, units
         See `counterpoise.evaluation.leaderboard.measure`.
 
     Returns
@@ -55,17 +55,15 @@ def measure(
     key = _key(
         "measure",
         leaderboard.__name__,
-        [y, parts.codes, *scores],
-        [parts.names, len(cells), seed, count],
+        [y, parts.codes, *scores, *([] if units is None else [units])],
+        [parts.names, len(cells), seed, bootstrap.DRAWS],
     )
     stored = store.get(key)
-    if stored is not None:
-        folds, draws, ranked = (stored.arrays[name] for name in ("folds", "draws", "ranked"))
-        return Measured(folds, draws, ranked, stored.facts["trained"], stored.facts["tested"])
-    measured = leaderboard.measure(cells, parts, y, seed, count)
-    arrays = {name: getattr(measured, name) for name in ("folds", "draws", "ranked")}
-    store.put(key, StoredObject(arrays, {"trained": measured.trained, "tested": measured.tested}))
-    return measured
+    if stored is None:
+        measured = leaderboard.measure(cells, parts, y, seed, units)
+        store.put(key, StoredObject(measured._asdict(), {}))
+        return measured
+    return Measured(**stored.arrays)
 
 
 def calibrations(
@@ -122,14 +120,15 @@ def redrawn(
     y: Labels,
     costs: CostMatrix,
     seed: int,
+    units: Index | None = None,
 ) -> Redrawn:
-    """F1 and cost in each bootstrap draw, from the cell store where it has them.
+    """F1 and cost in each fold and draw, from the cell store where it has them.
 
     Parameters
     ----------
     store : CellStore
         Read first; a new result is written to it.
-    called, parts, y, costs, seed
+    called, parts, y, costs, seed, units
         See `counterpoise.evaluation.decisions.redrawn`.
 
     Returns
@@ -142,13 +141,13 @@ def redrawn(
     key = _key(
         "redrawn",
         decisions.__name__,
-        [y, parts.codes, *costs, *flags],
+        [y, parts.codes, *costs, *flags, *([] if units is None else [units])],
         [parts.names, len(called), seed],
     )
     stored = store.get(key)
     if stored is not None:
         return Redrawn(**stored.arrays)
-    draws = decisions.redrawn(called, parts, y, costs, seed)
+    draws = decisions.redrawn(called, parts, y, costs, seed, units)
     store.put(key, StoredObject(draws._asdict(), {}))
     return draws
 

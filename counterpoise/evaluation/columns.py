@@ -16,9 +16,11 @@ LEADERBOARD = [
     "roc_auc",
     "brier",
     "log_loss",
-    "delta_average_precision",
-    "delta_low",
-    "delta_high",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "p_adjusted",
+    "verdict",
 ]
 """Columns of the published format, before the measured ones."""
 
@@ -51,28 +53,45 @@ EXTRA = [
     *(f"{name}{side}" for side in ("", "_corrected") for name in CALIBRATION),
     "level",
     "plain_model",
-    "delta_plain",
-    "delta_plain_low",
-    "delta_plain_high",
-    "verdict",
-    "p_value",
-    "p_adjusted",
-    "delta_plain_t_low",
-    "delta_plain_t_high",
-    "p_value_t",
+    "same_as",
     "training_rows_before",
     "training_rows",
     "trials",
     "folds",
     "notes",
 ]
-"""`correction` is the recalibration chosen in most folds, `correction_folds` their number;
-`recalibration_gain` is raw minus recalibrated log loss. `level` says whether a combination
-remedies by data, algorithm or both. `delta_plain` is the difference from the baseline: strategy
-none with `plain_model`, the same model without weights. Its `verdict` (win for better, tie for
-inconclusive, loss for worse) follows from `p_adjusted`. Columns with `_t` hold the results of
-Nadeau and Bengio's test (see `counterpoise.evaluation.significance`). `training_rows` is the number
-of rows after resampling, as a mean over folds."""
+"""`difference` is that in average precision from the baseline: strategy none with `plain_model`,
+the same model without weights. Its interval holds for all comparisons together, and the
+`verdict` follows from it (`counterpoise.evaluation.significance`). `correction` is the
+recalibration chosen in most folds, `correction_folds` their number; `recalibration_gain` is raw
+minus recalibrated log loss. `level` says whether a combination remedies by data, algorithm or
+both, or is a placebo. `same_as` names the combination with the same scores, which is not compared
+again. `training_rows` is the number of rows after resampling, as a mean over folds."""
+
+DIFFERENCES = [
+    "strategy",
+    "model",
+    "plain_model",
+    "measure",
+    "rule",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "p_adjusted",
+    "verdict",
+    "standard_error",
+    "row_error",
+    "training_error",
+    "degrees_of_freedom",
+    "fits",
+    "probability_better",
+    "expected_regret",
+    "repeats_needed",
+    "positives_needed",
+]
+"""Differences of every combination from its baseline in every measure:
+data/evaluations/<dataset>/differences.csv. `rule` is the threshold rule of f1 and expected_cost.
+The standard error has two parts, of the tested rows and of training."""
 
 DECISIONS = [
     "dataset",
@@ -94,12 +113,7 @@ DECISIONS = [
     "expected_cost",
     "accuracy",
     "accuracy_of_no_positives",
-    "delta_f1",
-    "delta_f1_low",
-    "delta_f1_high",
-    "delta_cost",
-    "delta_cost_low",
-    "delta_cost_high",
+    *(f"{name}_difference{end}" for name in ("f1", "cost") for end in ("", "_low", "_high")),
     "reason",
 ]
 """The differences are from the baseline at the same threshold rule."""
@@ -128,9 +142,9 @@ GROUPED = [
     "average_precision",
     "average_precision_low",
     "average_precision_high",
-    "delta_plain",
-    "delta_plain_low",
-    "delta_plain_high",
+    "difference",
+    "difference_low",
+    "difference_high",
     "p_adjusted",
     "verdict",
 ]

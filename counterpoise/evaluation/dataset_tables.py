@@ -7,7 +7,7 @@ or threshold never requires a new fit.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core import files, paths
-from counterpoise.core.config import CPU, Params, Thresholds
+from counterpoise.core.config import CPU, NONE, PLACEBO, Params, Thresholds
 from counterpoise.core.outcome import OK
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Labels, Vector
 from counterpoise.data import folds as splits
-from counterpoise.data import tables
+from counterpoise.data import splitters, tables
 from counterpoise.data.folds import Fold, Parts
+from counterpoise.data.tables import Table
 from counterpoise.engine import parallel, resampling
 from counterpoise.engine.cell_store import CellStore
 from counterpoise.evaluation import (
@@ -32,9 +33,12 @@ from counterpoise.evaluation import (
     calibration,
     corrections,
     costs,
+    independent,
     levels,
     metrics,
 )
+from counterpoise.evaluation import differences as differing
+from counterpoise.evaluation.answers import answers
 from counterpoise.evaluation.columns import (
     COUNTED,
     COUNTS,
@@ -48,20 +52,31 @@ from counterpoise.evaluation.columns import (
     TRIALS,
 )
 from counterpoise.evaluation.costs import CostMatrix
-from counterpoise.evaluation.decisions import RULES, Called, decisions, differences
+from counterpoise.evaluation.decisions import RULES, Called, decisions, measures
+from counterpoise.evaluation.differences import Design, Measure
 from counterpoise.evaluation.fold_scores import FoldScores, fold_scores, pooled, recalibrate
-from counterpoise.evaluation.leaderboard import CellProperties, compared, leaderboard
+from counterpoise.evaluation.leaderboard import (
+    CellProperties,
+    Measured,
+    leaderboard,
+    mean_of_folds,
+    pairs_of,
+)
 from counterpoise.evaluation.metrics import METRICS
 from counterpoise.evaluation.projection import Projection, project
-from counterpoise.evaluation.significance import draws_for
 from counterpoise.evaluation.threshold_sweep import points, sweep
 from counterpoise.evaluation.thresholds import Confusion
+from counterpoise.models.combinations import cells
 
 GRID = np.linspace(0, 1, 101)
 """x values of the mean curves."""
 
 CURVES = ["strategy", "model", "curve", "x", "y"]
 ROWS = "rows"
+
+OTHER_ROWS = "has other validation rows, so other training rows, and other seeds"
+OTHER_SEEDS = "has other seeds alone, since the split fixes the validation rows"
+"""What a placebo has that the baseline has not, depending on the split."""
 
 AT_ONCE = 16
 """Approximate number of float64 vectors, one value per row of the table, that one combination uses
@@ -171,7 +186,7 @@ def cell_properties(params: Params, stored: dict[str, Any]) -> dict[Cell, CellPr
     """
     baseline_models, searched = levels.plain_of(params.models), levels.searched(params)
     result = {}
-    for strategy, model in params.cells:
+    for strategy, model in cells(params):
         status = stored[strategy]["models"][model]
         cell = strategy, params.strategies[strategy], model, params.models[model]
         result[strategy, model] = CellProperties(
@@ -180,7 +195,7 @@ def cell_properties(params: Params, stored: dict[str, Any]) -> dict[Cell, CellPr
             status["notes"],
             levels.level(*cell),
             levels.candidates(*cell),
-            baseline_models[model],
+            model if cell[1].seed is not None else baseline_models[model],
             searched[model],
         )
     return result
@@ -313,7 +328,9 @@ def rows_of(dataset: str, params: Params, fold: Fold) -> Projection:
     """
     table, here = tables.read(paths.table(dataset)), {}
     # only one fold: all folds of all strategies would not fit into memory
-    for name in params.strategies:
+    for name, entry in params.strategies.items():
+        if entry.seed is not None:  # a placebo has other training rows
+            continue
         rows = resampling.read_rows(paths.resampled(dataset, name), table, fold[:2]).get(fold[:2])
         if rows is not None:
             here[name] = rows
@@ -534,10 +551,100 @@ def in_parallel(tasks: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]
     return dict(zip(tasks, results, strict=True))
 
 
+def families(
+    grid: Mapping[Cell, CellProperties], scores: Collection[Cell], same: Collection[Cell]
+) -> list[dict[Cell, Cell]]:
+    """Comparisons whose intervals hold together: the remedies, and apart from them the placebos.
+
+    Parameters
+    ----------
+    grid : mapping of (strategy, model) to CellProperties
+        Every combination.
+    scores : collection of (strategy, model)
+        The combinations that have scores.
+    same : collection of (strategy, model)
+        Combinations with the scores of an earlier one.
+
+    Returns
+    -------
+    list of dict of (strategy, model) to (strategy, model)
+        Each combination with its baseline.
+    """
+    pairs = pairs_of(grid, scores, same)
+    return [
+        {cell: base for cell, base in pairs.items() if (grid[cell].level == PLACEBO) == placebo}
+        for placebo in (False, True)
+    ]
+
+
+def same_as(
+    grid: Mapping[Cell, CellProperties], scores: Mapping[Cell, list[FoldScores]]
+) -> dict[Cell, Cell]:
+    """Combinations with the scores of another one: of a baseline, or else of the first remedy.
+
+    Parameters
+    ----------
+    grid : mapping of (strategy, model) to CellProperties
+    scores : mapping of (strategy, model) to list of FoldScores
+
+    Returns
+    -------
+    dict of (strategy, model) to (strategy, model)
+        Without placebos, which are compared even where chance changes nothing.
+    """
+    cells = [cell for cell in scores if grid[cell].level != PLACEBO]
+    cells.sort(key=lambda cell: grid[cell].level != NONE)
+    return differing.same_scores({cell: scores[cell] for cell in cells})
+
+
+def of_metrics(cells: Sequence[Cell], measured: Measured) -> list[Measure]:
+    """The metrics of the leaderboard, ready to be compared.
+
+    Parameters
+    ----------
+    cells : sequence of (strategy, model)
+    measured : Measured
+        Of these combinations.
+
+    Returns
+    -------
+    list of Measure
+    """
+    values = mean_of_folds(measured.folds)
+    return [
+        Measure(name, "", cells, values[:, m], measured.folds[:, :, m], measured.draws[:, :, m])
+        for m, name in enumerate(METRICS)
+    ]
+
+
+def with_differences(decided: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Add the differences in F1 and cost to the table of decisions.
+
+    Parameters
+    ----------
+    decided : DataFrame
+        Rows of `decisions`.
+    table : DataFrame of `DIFFERENCES`
+
+    Returns
+    -------
+    DataFrame of `DECISIONS`
+        Missing where there is nothing to compare.
+    """
+    key = ["strategy", "model", "rule"]
+    for measure, prefix in (("f1", "f1"), ("expected_cost", "cost")):
+        mine = table[table["measure"] == measure]
+        names = {f"difference{end}": f"{prefix}_difference{end}" for end in ("", "_low", "_high")}
+        mine = mine[[*key, *names]].rename(columns=names)
+        decided = decided.drop(columns=list(names.values()), errors="ignore")
+        decided = decided.merge(mine, on=key, how="left", validate="one_to_one")
+    return decided[DECISIONS]
+
+
 def grouped(
     dataset: str,
     params: Params,
-    y: Labels,
+    table: Table,
     parts: Parts,
     facts: dict[str, Any],
     stored: dict[str, Any],
@@ -548,7 +655,7 @@ def grouped(
 
     Parameters
     ----------
-    dataset, params, y, facts, stored, store
+    dataset, params, table, facts, stored, store
         See `evaluate`.
     parts : Parts
         The grouped folds.
@@ -562,24 +669,46 @@ def grouped(
     """
     if not len(parts):
         return pd.DataFrame(columns=GROUPED)
-    grid = cell_properties(params, stored)
+    grid, y = cell_properties(params, stored), table.y
     tasks = {
         cell: partial(recalibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()
     }
     right: dict[Cell, list[FoldScores]] = in_parallel(tasks, len(y))
-    seed, draws = (
-        seed_for(params.seed, dataset, "bootstrap", "grouped"),
-        draws_for(len(compared(grid, scores))),
-    )
-    measured = cached.measure(store, list(right.values()), parts, y, seed, draws)
+    seed = seed_for(params.seed, dataset, "bootstrap", "grouped")
+    units = splitters.groups_of(table)
+    measured = cached.measure(store, list(right.values()), parts, y, seed, units)
     calibration = cached.calibrations(store, right, y, alone=not small(len(y)))
-    return leaderboard(dataset, grid, right, calibration, measured, facts)[GROUPED]
+    same = same_as(grid, scores)
+    design = Design(1, *independent.positives(parts, y, units), params.worth_of(dataset), seed)
+    # the leaderboard of grouped folds shows the first of them alone, average precision
+    compared = differing.table(
+        of_metrics(list(scores), measured)[:1], families(grid, scores, same), design
+    )
+    return leaderboard(dataset, grid, right, calibration, measured, compared, same, facts)[GROUPED]
+
+
+class Results(NamedTuple):
+    """Results of a dataset's evaluation that depend on its scores.
+
+    Attributes
+    ----------
+    tables : dict of str to DataFrame
+        By name; `counterpoise.evaluation.columns` lists their columns.
+    rows : Projection
+        The projection of the training rows.
+    facts : dict
+        What the comparison is based on: positives, repeats, units; and the answers.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    rows: Projection
+    facts: dict[str, Any]
 
 
 def evaluate(
     dataset: str,
     params: Params,
-    y: Labels,
+    table: Table,
     parts: Parts,
     matrix: CostMatrix,
     facts: dict[str, Any],
@@ -587,7 +716,7 @@ def evaluate(
     scores: dict[Cell, list[FoldScores]],
     picture: Callable[[], Projection],
     store: CellStore,
-) -> tuple[dict[str, pd.DataFrame], Projection]:
+) -> Results:
     """Compute the tables of a dataset's evaluation and the projection of its rows.
 
     Parameters
@@ -596,8 +725,8 @@ def evaluate(
         Key of the dataset.
     params : Params
         The configuration.
-    y : ndarray of shape (n,)
-        Labels of the table's rows.
+    table : Table
+        The dataset, with its features: duplicates are one unit of the bootstrap.
     parts : Parts
         The folds of the comparison.
     matrix : CostMatrix
@@ -615,12 +744,9 @@ def evaluate(
 
     Returns
     -------
-    tables : dict of str to DataFrame
-        Tables by name; `counterpoise.evaluation.columns` lists their columns.
-    rows : Projection
-        The projection of the training rows.
+    Results
     """
-    grid = cell_properties(params, stored)
+    grid, y = cell_properties(params, stored), table.y
     # the folds of the first repeat
     once = sum(repeat == parts.names[0][0] for repeat, _ in parts.names)
     rules = params.thresholds_of(dataset)
@@ -631,8 +757,9 @@ def evaluate(
     of_cells: dict[Cell, OfCell] = {cell: results[cell] for cell in scores}
     rows: Projection = results[ROWS]
     right = {cell: one.right for cell, one in of_cells.items()}
-    seed, pairs = seed_for(params.seed, dataset, "bootstrap"), compared(grid, scores)
-    measured = cached.measure(store, list(right.values()), parts, y, seed, draws_for(len(pairs)))
+    seed, scheme = seed_for(params.seed, dataset, "bootstrap"), params.split_of(dataset)
+    units = independent.units_of(table, scheme)
+    measured = cached.measure(store, list(right.values()), parts, y, seed, units)
     decided = pd.DataFrame(
         [row for one in of_cells.values() for row in one.decided], columns=DECISIONS
     )
@@ -648,13 +775,30 @@ def evaluate(
         frames = [one.tables[title] for one in of_cells.values()]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
+    repeats = len({repeat for repeat, _ in parts.names})
+    smallest, positives = independent.positives(parts, y, units)
+    design = Design(repeats, smallest, positives, params.worth_of(dataset), seed)
+    every = [
+        *of_metrics(list(scores), measured),
+        *measures(decided, called, parts, y, matrix, seed, partial(cached.redrawn, store), units),
+    ]
+    same = same_as(grid, scores)
+    compared = differing.table(every, families(grid, scores, same), design)
     calibration = cached.calibrations(store, right, y, alone=not small(len(y)))
-    board = leaderboard(dataset, grid, right, calibration, measured, facts)
-    return {
+    board = leaderboard(dataset, grid, right, calibration, measured, compared, same, facts)
+    levels_of = {cell: one.level for cell, one in grid.items() if one.level != PLACEBO}
+    about = {
+        "repeats": repeats,
+        "fits": len(parts),
+        "positives_in_smallest_part": smallest,
+        "independent_positives": positives,
+        "redrawn": independent.kind_of(table.roles, scheme, units),
+        "answers": answers(every, compared, levels_of, design),
+    }
+    tables = {
         "leaderboard": board.assign(**training_rows(board["strategy"], pd.DataFrame(counts))),
-        "decisions": differences(
-            decided, called, pairs, parts, y, matrix, seed, partial(cached.redrawn, store)
-        ),
+        "decisions": with_differences(decided, compared),
+        "differences": compared,
         "thresholds": of_each("thresholds", SWEEP),
         "folds": by_fold(
             list(scores),
@@ -668,7 +812,8 @@ def evaluate(
         "reliability": of_each("reliability", RELIABILITY),
         "histograms": of_each("histograms", HISTOGRAM),
         ROWS: rows.points,
-    }, rows
+    }
+    return Results(tables, rows, about)
 
 
 class Evaluation(NamedTuple):
@@ -717,7 +862,7 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         If a column makes misclassification costs invalid (`costs.matrix`).
     """
     whole = splits.read(paths.split(name))
-    table = tables.read(paths.table(name), features=False)
+    table = tables.read(paths.table(name))
     matrix = costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
     parts, grouped_parts = whole.compared, whole.grouped
     facts = files.read_json(paths.facts(name))
@@ -726,25 +871,26 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         for strategy in params.strategies
     }
     scores, scores_grouped = {}, {}
-    for strategy, model in params.cells:
+    for strategy, model in cells(params):
         if stored[strategy]["models"][model]["status"] == OK:
             path = paths.scores(name, strategy) / f"{model}.parquet"
             stored_scores = files.read_parquet(path)
-            scores[strategy, model] = fold_scores(stored_scores, parts, str(path))
+            seed = params.strategies[strategy].seed
+            scores[strategy, model] = fold_scores(stored_scores, parts.of(seed), str(path))
             if all(
                 fold in fitted(stored[strategy]["models"][model]) for fold in grouped_parts.names
             ):
                 scores_grouped[strategy, model] = fold_scores(
-                    stored_scores, grouped_parts, str(path)
+                    stored_scores, grouped_parts.of(seed), str(path)
                 )
     draw = partial(rows_of, name, params, next(iter(parts)))
-    results, picture = evaluate(
-        name, params, table.y, parts, matrix, facts, of_parts(stored, parts), scores, draw, store
+    results, picture, compared = evaluate(
+        name, params, table, parts, matrix, facts, of_parts(stored, parts), scores, draw, store
     )
     results["grouped"] = grouped(
         name,
         params,
-        table.y,
+        table,
         grouped_parts,
         facts,
         of_parts(stored, grouped_parts),
@@ -761,7 +907,7 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
     tested = np.unique(np.concatenate([fold.test for fold in parts]))
     devices = {
         f"{strategy}/{model}": device
-        for strategy, model in params.cells
+        for strategy, model in cells(params)
         if (device := stored[strategy]["models"][model].get("device", CPU)) != CPU
     }
     about = {
@@ -773,10 +919,17 @@ def of_dataset(name: str, params: Params, store: CellStore) -> Evaluation:
         "costs_without_a_model": costs.reference(table.y[tested], matrix.of(tested)),
         "draws": bootstrap.DRAWS,
         "level": bootstrap.LEVEL,
+        "goal": params.goal_of(name),
+        "worth": params.worth_of(name).model_dump(),
         "grouped_folds": len(grouped_parts),
+        "placebos": {
+            key: OTHER_ROWS if entry.seed in whole.placebos else OTHER_SEEDS
+            for key, entry in params.strategies.items()
+            if entry.seed is not None
+        },
         "grouped_by": "group" if "group" in table.roles else "rows",
         "axes": list(picture.shares),
         "defects": files.read_json(paths.audit(name)),
         "devices": devices,
     }
-    return Evaluation(results, facts | about, stored, len(scores))
+    return Evaluation(results, facts | compared | about, stored, len(scores))

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterpoise.core.config import Thresholds
-from counterpoise.core.types import Cell, Labels, Vector
+from counterpoise.core.types import Cell, Index, Labels, Vector
 from counterpoise.data.folds import Parts
 from counterpoise.evaluation import bootstrap, corrections, thresholds
-from counterpoise.evaluation.columns import DECISIONS
 from counterpoise.evaluation.costs import CostMatrix
+from counterpoise.evaluation.differences import COST, Measure
 from counterpoise.evaluation.fold_scores import FoldScores
 from counterpoise.evaluation.metrics import Weights
 from counterpoise.evaluation.thresholds import Confusion
@@ -157,23 +157,30 @@ def decisions(
 
 
 class Redrawn(NamedTuple):
-    """F1 and mean cost of a decision in each bootstrap draw.
+    """F1 and mean cost of decisions, in each fold and in each bootstrap draw.
 
     Attributes
     ----------
     f1, cost : ndarray of shape (combinations and rules, draws)
+        Counts are first summed over folds and repeats, as in the table of decisions.
+    fold_f1, fold_cost : ndarray of shape (combinations and rules, folds)
     """
 
     f1: Vector
     cost: Vector
+    fold_f1: Vector
+    fold_cost: Vector
 
 
 def redrawn(
-    called: Sequence[list[NDArray[np.bool_]]], parts: Parts, y: Labels, costs: CostMatrix, seed: int
+    called: Sequence[list[NDArray[np.bool_]]],
+    parts: Parts,
+    y: Labels,
+    costs: CostMatrix,
+    seed: int,
+    units: Index | None = None,
 ) -> Redrawn:
-    """F1 and mean cost of decisions in each bootstrap draw, the same draws as for ranking metrics.
-
-    Counts are first summed over folds and repeats, as in the table of decisions.
+    """F1 and mean cost of decisions in each fold and draw, the same draws as for ranking metrics.
 
     Parameters
     ----------
@@ -188,55 +195,73 @@ def redrawn(
         Misclassification costs of the table's rows.
     seed : int
         Seed of the draws.
+    units : ndarray of shape (n,), optional
+        What the bootstrap redraws (`independent.units_of`); rows by default.
 
     Returns
     -------
     Redrawn
-        One row for each item of `called`, one column per draw. F1 is NaN in a draw without actual
-        and predicted positives.
+        One row for each item of `called`. F1 is NaN without actual and predicted positives.
     """
     tests = [np.sort(fold.test) for fold in parts]
     positive_by_fold = [
         np.array([mine[k] for mine in called], np.float32) for k in range(len(tests))
     ]
 
-    def piece(_: int, weights: Weights) -> tuple[Vector, Vector]:
-        true = np.zeros((len(called), weights.shape[1]))
-        predicted, cost = true.copy(), true.copy()
-        positives, rows = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
-        for test, positive in zip(tests, positive_by_fold, strict=True):
-            here, labels, of_rows = weights[test], y[test].astype(np.float32), costs.of(test)
-            as_negative = np.where(labels == 1, of_rows.false_negative, of_rows.true_negative)
-            as_positive = np.where(labels == 1, of_rows.true_positive, of_rows.false_positive)
-            true += (positive * labels) @ here
-            predicted += positive @ here
-            cost += (
-                positive.astype(np.float64) @ (here * (as_positive - as_negative)[:, None])
-                + as_negative @ here
-            )
-            positives += labels @ here
-            rows += here.sum(axis=0)
+    def sums(fold: int, weights: Weights) -> NDArray[np.float64]:
+        """Weighted true positives, positives, predicted positives, costs and rows of a fold."""
+        test, positive = tests[fold], positive_by_fold[fold]
+        here, labels, of_rows = weights[test], y[test].astype(np.float32), costs.of(test)
+        as_negative = np.where(labels == 1, of_rows.false_negative, of_rows.true_negative)
+        as_positive = np.where(labels == 1, of_rows.true_positive, of_rows.false_positive)
+        cost = (
+            positive.astype(np.float64) @ (here * (as_positive - as_negative)[:, None])
+            + as_negative @ here
+        )
+        shape = cost.shape
+        return np.stack(
+            [
+                (positive * labels) @ here,
+                np.broadcast_to(labels @ here, shape),
+                positive @ here,
+                cost,
+                np.broadcast_to(here.sum(axis=0), shape),
+            ]
+        ).astype(np.float64)
+
+    def rates(total: NDArray[np.float64]) -> tuple[Vector, Vector]:
+        true, positives, predicted, cost, rows = total
         with np.errstate(invalid="ignore", divide="ignore"):
             return 2 * true / (predicted + positives), cost / rows
 
-    pieces = bootstrap.over_draws(piece, parts, y, seed)
-    return Redrawn(*(np.concatenate(values, axis=1) for values in zip(*pieces, strict=True)))
+    def piece(_: int, weights: Weights) -> tuple[Vector, Vector]:
+        return rates(np.sum([sums(fold, weights) for fold in range(len(tests))], axis=0))
+
+    one = np.ones((len(y), 1), np.float32)
+    by_fold = [rates(sums(fold, one)) for fold in range(len(tests))]
+    pieces = bootstrap.over_draws(piece, parts, y, seed, units=units)
+    return Redrawn(
+        *(np.concatenate(values, axis=1) for values in zip(*pieces, strict=True)),
+        *(np.concatenate(values, axis=1) for values in zip(*by_fold, strict=True)),
+    )
 
 
-Redraw = Callable[[Sequence[list[NDArray[np.bool_]]], Parts, Labels, CostMatrix, int], Redrawn]
+Redraw = Callable[
+    [Sequence[list[NDArray[np.bool_]]], Parts, Labels, CostMatrix, int, Index | None], Redrawn
+]
 
 
-def differences(
+def measures(
     table: pd.DataFrame,
     called: Mapping[Cell, list[Called]],
-    pairs: Mapping[Cell, Cell],
     parts: Parts,
     y: Labels,
     costs: CostMatrix,
     seed: int,
     redraw: Redraw = redrawn,
-) -> pd.DataFrame:
-    """Add the differences in F1 and cost from the baseline at the same threshold rule.
+    units: Index | None = None,
+) -> list[Measure]:
+    """F1 and expected cost of all decisions under each threshold rule, ready to be compared.
 
     Parameters
     ----------
@@ -244,58 +269,29 @@ def differences(
         Rows of `decisions`.
     called : mapping of (strategy, model) to list of Called
         Predicted positives of each combination, one item per threshold rule.
-    pairs : mapping of (strategy, model) to (strategy, model)
-        The baseline of each compared combination.
-    parts : Parts
-        The split.
-    y : ndarray of shape (n,)
-        Labels of the table's rows.
-    costs : CostMatrix
-        Misclassification costs of the table's rows.
-    seed : int
-        Seed of the draws.
+    parts, y, costs, seed, units
+        See `redrawn`.
     redraw : callable
-        Same signature and result as `redrawn`; called once for each threshold rule.
+        Same signature and result as `redrawn`; called once for each threshold rule, so that a
+        changed rule invalidates only its own cached draws.
 
     Returns
     -------
-    DataFrame of `DECISIONS`
-        `delta_` columns with their intervals; missing where there is nothing to compare.
+    list of Measure
+        Without combinations for which the rule decides nothing in some fold.
     """
-    both = {
-        (*cell, rule): mine
-        for cell, every in called.items()
-        for rule, mine in zip(RULES, every, strict=True)
-        if mine is not None
-    }
-    if not both:
-        return table.reindex(columns=DECISIONS)
-    drawn: dict[tuple[str, str, str], tuple[Vector, Vector]] = {}
-    # one call per rule: a changed rule then invalidates only its own cached draws
-    for rule in RULES:
-        mine = {name: one for name, one in both.items() if name[2] == rule}
-        if mine:
-            drawn |= zip(
-                mine,
-                zip(*redraw(list(mine.values()), parts, y, costs, seed), strict=True),
-                strict=True,
-            )
-    known = {(row["strategy"], row["model"], row["rule"]): row for row in table.to_dict("records")}
-    rows = []
-    for name, row in known.items():
-        baseline = pairs.get(name[:2])
-        other = None if baseline is None else (*baseline, name[2])
-        deltas: dict[str, float] = {}
-        if name in drawn and other in drawn:
-            columns = ("f1", "delta_f1"), ("expected_cost", "delta_cost")
-            for (measure, column), here, there in zip(
-                columns, drawn[name], drawn[other], strict=True
-            ):
-                deltas[column] = row[measure] - known[other][measure]
-                low, high = bootstrap.interval(here - there)
-                deltas |= {f"{column}_low": low, f"{column}_high": high}
-        rows.append(deltas)
-    added = pd.DataFrame(
-        rows, index=table.index, columns=[c for c in DECISIONS if c.startswith("delta_")]
-    )
-    return table.drop(columns=added.columns, errors="ignore").join(added)[DECISIONS]
+    result = []
+    known = table.set_index(["rule", "strategy", "model"])
+    for k, rule in enumerate(RULES):
+        mine = {cell: every[k] for cell, every in called.items() if every[k] is not None}
+        if not mine:
+            continue
+        drawn = redraw([one for one in mine.values() if one], parts, y, costs, seed, units)
+        of_rule = known.loc[[(rule, *cell) for cell in mine]]
+        for name, folds, draws in (
+            ("f1", drawn.fold_f1, drawn.f1),
+            (COST, drawn.fold_cost, drawn.cost),
+        ):
+            values = of_rule[name].to_numpy(dtype=np.float64)
+            result.append(Measure(name, rule, list(mine), values, folds, draws))
+    return result

@@ -10,21 +10,15 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core.config import NONE
-from counterpoise.core.types import Cell, Labels, Vector
+from counterpoise.core.types import Cell, Index, Labels, Vector
 from counterpoise.data.folds import Parts
-from counterpoise.evaluation import (
-    bootstrap,
-    calibration,
-    corrections,
-    metrics,
-    recalibration,
-    significance,
-)
+from counterpoise.evaluation import bootstrap, calibration, corrections, metrics, recalibration
 from counterpoise.evaluation.columns import CALIBRATION, EXTRA, LEADERBOARD
 from counterpoise.evaluation.corrections import Correction
 from counterpoise.evaluation.fold_scores import FoldScores, pooled
 from counterpoise.evaluation.metrics import METRICS, Ranking
-from counterpoise.evaluation.multiple import holm
+
+VERDICT = ("difference", "difference_low", "difference_high", "p_adjusted", "verdict")
 
 
 class Measured(NamedTuple):
@@ -36,17 +30,10 @@ class Measured(NamedTuple):
         Point estimates.
     draws : ndarray of shape (combinations, `bootstrap.DRAWS`, metrics)
         Means over folds.
-    ranked : ndarray of shape (combinations, draws)
-        Average precision only, in these draws and the further ones that the verdict needs.
-    trained, tested : float
-        Mean number of training and of test rows per fold.
     """
 
     folds: Vector
     draws: Vector
-    ranked: Vector
-    trained: float
-    tested: float
 
 
 def measure(
@@ -54,7 +41,7 @@ def measure(
     parts: Parts,
     y: Labels,
     seed: int,
-    count: int = bootstrap.DRAWS,
+    units: Index | None = None,
 ) -> Measured:
     """Compute all metrics of combinations, with bootstrap draws.
 
@@ -68,9 +55,8 @@ def measure(
         Labels of the table's rows.
     seed : int
         Seed of the draws.
-    count : int
-        Draws of average precision, at least `bootstrap.DRAWS`. Other metrics have
-        `bootstrap.DRAWS`.
+    units : ndarray of shape (n,), optional
+        What the bootstrap redraws (`independent.units_of`); rows by default.
 
     Returns
     -------
@@ -79,7 +65,7 @@ def measure(
     """
     if not cells:
         empty = np.empty((0, len(parts), len(METRICS)))
-        return Measured(empty, empty, empty[..., 0], 0.0, 0.0)
+        return Measured(empty, empty)
     names = list(parts.names)
     rankings = [
         [Ranking.of(f.test, y[f.test], f.test_scores, len(y)) for f in cell] for cell in cells
@@ -106,32 +92,13 @@ def measure(
             values[:, k, :, 2:] = means.reshape(weights.shape[1], len(cells), -1).transpose(1, 0, 2)
         return values
 
-    def ranks_alone(weights: metrics.Weights) -> Vector:
-        return np.array(
-            [[ranking.average_precision(weights) for ranking in mine] for mine in rankings]
-        )
-
     as_it_is = block(np.ones((len(y), 1), np.float32))[:, :, 0, :]
 
-    def piece(first: int, weights: metrics.Weights) -> tuple[Vector | None, Vector]:
-        """All metrics for the draws of the intervals; average precision for every draw."""
-        if first >= bootstrap.DRAWS:
-            return None, mean_of_folds(ranks_alone(weights))
-        every = mean_of_folds(block(weights))
-        return every, every[..., 0]
+    def piece(_: int, weights: metrics.Weights) -> Vector:
+        return mean_of_folds(block(weights))
 
-    pieces = bootstrap.over_draws(piece, parts, y, seed, count=count)
-    drawn = [every for every, _ in pieces if every is not None]
-    trained, tested = (
-        float(np.mean([len(getattr(fold, part)) for fold in parts])) for part in ("train", "test")
-    )
-    return Measured(
-        as_it_is,
-        np.concatenate(drawn, axis=1),
-        np.concatenate([ranks for _, ranks in pieces], axis=1),
-        trained,
-        tested,
-    )
+    pieces = bootstrap.over_draws(piece, parts, y, seed, units=units)
+    return Measured(as_it_is, np.concatenate(pieces, axis=1))
 
 
 def mean_of_folds(values: Vector) -> Vector:
@@ -185,6 +152,8 @@ def leaderboard(
     scores: Mapping[Cell, list[FoldScores]],
     calibrated: Mapping[Cell, Mapping[str, float]],
     measured: Measured,
+    compared: pd.DataFrame,
+    same: Mapping[Cell, Cell],
     facts: dict[str, Any],
 ) -> pd.DataFrame:
     """Build the leaderboard, one row per combination.
@@ -203,6 +172,10 @@ def leaderboard(
         What `calibration_of` returns for each of them.
     measured : Measured
         Metrics of these combinations, in the same order.
+    compared : DataFrame of `DIFFERENCES`
+        Differences in every measure; the leaderboard shows those in average precision.
+    same : mapping of (strategy, model) to (strategy, model)
+        Combinations with the scores of an earlier one (`differences.same_scores`).
     facts : dict
         Facts of the dataset, among them `rows` and `prevalence`.
 
@@ -212,7 +185,9 @@ def leaderboard(
         In the order of `grid`.
     """
     folds, draws = measured.folds, measured.draws
-    positions, pairs = {cell: k for k, cell in enumerate(scores)}, compared(grid, scores)
+    positions = {cell: k for k, cell in enumerate(scores)}
+    ranking = compared[compared["measure"] == METRICS[0]]
+    verdicts = {(row["strategy"], row["model"]): row for row in ranking.to_dict("records")}
     rows = []
     for cell, properties in grid.items():
         strategy, model = cell
@@ -248,25 +223,18 @@ def leaderboard(
             row["recalibration_gain_low"], row["recalibration_gain_high"] = bootstrap.interval(
                 draws[at, :, raw] - draws[at, :, corrected]
             )
-            if strategy != NONE and (NONE, model) in positions:
-                same, (low, high), *_ = against(measured, at, positions[NONE, model])
-                row |= {"delta_average_precision": same, "delta_low": low, "delta_high": high}
-            if cell in pairs:
-                row |= _verdict_on(measured, at, positions[pairs[cell]])
+            row |= {name: verdicts[cell][name] for name in VERDICT if cell in verdicts}
+            row["same_as"] = "/".join(same[cell]) if cell in same else None
         row["reason"] = "; ".join(filter(None, reasons))
         row |= {name: getattr(properties, name) for name in ("level", "plain_model", "trials")}
         rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(properties.notes)})
-    # Holm's correction covers all comparisons of the dataset, so verdicts need every row first
-    for row, adjusted in zip(rows, holm([row.get("p_value", np.nan) for row in rows]), strict=True):
-        value, low, high = (
-            float(row.get(f"delta_plain{end}", np.nan)) for end in ("", "_low", "_high")
-        )
-        row |= {"p_adjusted": adjusted, "verdict": significance.verdict(value, low, high, adjusted)}
     return pd.DataFrame(rows, columns=[*LEADERBOARD, *EXTRA])
 
 
-def compared(grid: Mapping[Cell, CellProperties], scores: Collection[Cell]) -> dict[Cell, Cell]:
-    """Combinations that receive a verdict, each with its baseline.
+def pairs_of(
+    grid: Mapping[Cell, CellProperties], scores: Collection[Cell], same: Collection[Cell] = ()
+) -> dict[Cell, Cell]:
+    """Combinations that are compared, each with its baseline.
 
     Parameters
     ----------
@@ -274,6 +242,8 @@ def compared(grid: Mapping[Cell, CellProperties], scores: Collection[Cell]) -> d
         Every combination.
     scores : collection of (strategy, model)
         The combinations that have scores.
+    same : collection of (strategy, model)
+        Combinations with the scores of an earlier one, which are not compared again.
 
     Returns
     -------
@@ -288,49 +258,7 @@ def compared(grid: Mapping[Cell, CellProperties], scores: Collection[Cell]) -> d
     return {
         cell: baseline
         for cell, baseline in pairs.items()
-        if cell != baseline and cell in scores and baseline in scores
-    }
-
-
-Difference = tuple[float, tuple[float, float], Vector, Vector]
-"""Difference of two combinations in average precision: value, interval, value in every draw, and
-value in every fold."""
-
-
-def against(measured: Measured, cell: int, other: int) -> Difference:
-    """Difference in average precision of two combinations tested on the same rows.
-
-    Parameters
-    ----------
-    measured : Measured
-        Metrics of all combinations.
-    cell, other : int
-        Positions of the two in `measured`.
-
-    Returns
-    -------
-    Difference
-        `cell` minus `other`.
-    """
-    folds = measured.folds[cell, :, 0] - measured.folds[other, :, 0]
-    draws = measured.ranked[cell] - measured.ranked[other]
-    value = float(np.nanmean(measured.folds[cell, :, 0]) - np.nanmean(measured.folds[other, :, 0]))
-    # only the first DRAWS draws, which every grid has: the interval must not depend on how many
-    # combinations the grid holds
-    return value, bootstrap.interval(draws[: bootstrap.DRAWS]), draws, folds
-
-
-def _verdict_on(measured: Measured, cell: int, baseline: int) -> dict[str, float]:
-    value, (low, high), draws, folds = against(measured, cell, baseline)
-    t = significance.resampled_t(folds, measured.trained, measured.tested)
-    return {
-        "delta_plain": value,
-        "delta_plain_low": low,
-        "delta_plain_high": high,
-        "p_value": significance.p_value(draws),
-        "delta_plain_t_low": t.low,
-        "delta_plain_t_high": t.high,
-        "p_value_t": t.p_value,
+        if cell != baseline and cell in scores and baseline in scores and cell not in same
     }
 
 

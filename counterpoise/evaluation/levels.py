@@ -3,68 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from counterpoise.core.config import Model, Params, Strategy
+from counterpoise.core.config import PLACEBO, Model, Params, Strategy
+from counterpoise.models.combinations import ALGORITHM, remedies, settings
 from counterpoise.models.registry import MODELS, RATIO, loss_of
 from counterpoise.samplers.registry import kind_of as sampler_of
 
 if TYPE_CHECKING:  # corrections imports scipy, which callers that need only a level can avoid
     from counterpoise.evaluation.corrections import Correction
 
-Level = Literal["none", "data", "algorithm", "hybrid"]
-"""Level of a remedy: data, algorithm, both (hybrid), or none."""
-
-ALGORITHM = {"class_weight", "scale_pos_weight", "loss", "loss_alpha", "loss_gamma"}
-"""Model parameters that act as remedies."""
-
-
-def settings(key: str, entry: Model) -> dict[str, Any]:
-    """Parameters of a model entry, with the defaults of its kind.
-
-    Parameters
-    ----------
-    key : str
-        Key of the entry, and its kind where the entry names none.
-    entry : Model
-        The entry.
-
-    Returns
-    -------
-    dict
-        Values by parameter name.
-    """
-    return {**MODELS[entry.model or key].defaults, **entry.params}
-
-
-def remedies(key: str, entry: Model) -> bool:
-    """Whether a model entry is a remedy at the level of the algorithm.
-
-    It is one by its kind, its costs, its class weights, its loss or its search space.
-
-    Parameters
-    ----------
-    key, entry
-        See `settings`.
-
-    Returns
-    -------
-    bool
-    """
-    params = settings(key, entry)
-    weighed = params.get("class_weight") is not None or params.get("scale_pos_weight") not in (
-        None,
-        1,
-    )
-    searched = entry.search is not None and not ALGORITHM.isdisjoint(entry.search.space)
-    focal = params.get("loss", "cross_entropy") != "cross_entropy"
-    return (
-        MODELS[entry.model or key].remedies is not None
-        or entry.costs is not None
-        or weighed
-        or focal
-        or searched
-    )
+Level = Literal["none", "data", "algorithm", "hybrid", "placebo"]
+"""Level of a remedy: data, algorithm, both (hybrid), or none. A placebo is no remedy either, and is
+kept apart from the baseline that it repeats."""
 
 
 def level(strategy: str, entry: Strategy, model: str, of_model: Model) -> Level:
@@ -83,8 +34,11 @@ def level(strategy: str, entry: Strategy, model: str, of_model: Model) -> Level:
 
     Returns
     -------
-    {"none", "data", "algorithm", "hybrid"}
+    {"none", "data", "algorithm", "hybrid", "placebo"}
+        A placebo is one with any model, also with a remedy.
     """
+    if entry.seed is not None:
+        return PLACEBO
     data = sampler_of(strategy, entry) is not None
     algorithm = remedies(model, of_model)
     if data and algorithm:

@@ -116,7 +116,7 @@ def project(
 
     train = np.sort(train)
     with threadpool_limits(1):  # the last digits of a sum depend on the number of threads
-        plane = Plane.of(X, train, cardinalities, seed_for(seed, "axes"))
+        plane = Plane.of(X, y, train, cardinalities, seed_for(seed, "axes"))
         order = np.random.default_rng(seed_for(seed, "rows")).permutation(len(train))
         pieces = []
         for strategy, (rows, synthetic, synthetic_y) in outputs.items():
@@ -211,13 +211,17 @@ class Plane:
     shares: tuple[float, float]
 
     @classmethod
-    def of(cls, X: Matrix, train: Index, cardinalities: tuple[int, ...], seed: int) -> Plane:
+    def of(
+        cls, X: Matrix, y: Labels, train: Index, cardinalities: tuple[int, ...], seed: int
+    ) -> Plane:
         """Fit the plane on the training rows of a table.
 
         Parameters
         ----------
         X : ndarray of shape (n, p)
             The whole table in its own units.
+        y : ndarray of shape (n,), int8
+            Labels.
         train : ndarray of int64
             Positions of the training rows, ascending.
         cardinalities : tuple of int, length p
@@ -238,7 +242,7 @@ class Plane:
             )
         X = X[train]
         with np.errstate(all="ignore"):
-            encoder = sampling_encoder(cardinalities).fit(X)
+            encoder = sampling_encoder(cardinalities, seed=seed).fit(X, y[train])
         enough = max(1_000, ENOUGH // _scaled(encoder, X[:1]).shape[1])
         if len(X) > enough:
             X = X[np.sort(np.random.default_rng(seed).choice(len(X), enough, replace=False))]

@@ -27,10 +27,10 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core import files
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.outcome import OK
 from counterpoise.evaluation.multiple import holm
-from counterpoise.evaluation.summary import VERDICT_LABELS, signed
+from counterpoise.evaluation.summary import signed
 
 ALPHA = 0.05
 """Significance level of every test here, as in the published tables."""
@@ -101,17 +101,19 @@ class Pair:
     adjusted: float
 
     @property
-    def verdict(self) -> Literal["win", "tie", "loss"] | None:
+    def verdict(self) -> Literal["better", "inconclusive", "worse"] | None:
         """Verdict on the first remedy, by Wilcoxon's test with Holm's correction.
 
         Returns
         -------
-        {"win", "tie", "loss"} or None
+        {"better", "inconclusive", "worse"} or None
             None where no dataset has results of both.
         """
         if math.isnan(self.adjusted):
             return None
-        return "tie" if self.adjusted >= ALPHA else "win" if self.share > 0.5 else "loss"
+        if self.adjusted >= ALPHA:
+            return "inconclusive"
+        return "better" if self.share > 0.5 else "worse"
 
     def turned(self) -> Pair:
         """The same comparison with first and second exchanged.
@@ -256,7 +258,12 @@ def with_model(board: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def _table(board: pd.DataFrame, remedies: pd.Series[str]) -> pd.DataFrame:
-    """Highest average precision of each remedy on each dataset, without datasets that have none."""
+    """Highest average precision of each remedy on each dataset, without datasets that have none.
+
+    Placebos are no remedies.
+    """
+    real = board["level"] != PLACEBO
+    board, remedies = board[real], remedies[real]
     known = board["average_precision"].where(board["status"] == OK)
     table = known.groupby([board["dataset"], remedies], sort=False).max().unstack()
     return (
@@ -539,16 +546,12 @@ def _against_baseline(comparison: Ranked) -> Iterator[str]:
     against = [
         comparison.pair(str(name), NONE) for name in comparison.average.index if name != NONE
     ]
-    labels: dict[str | None, str] = {
-        verdict: VERDICT_LABELS[verdict] for verdict in ("win", "loss", "tie")
-    }
-    labels[None] = "not compared"
     remedies = {
-        label: [pair.first for pair in against if pair.verdict == verdict]
-        for verdict, label in labels.items()
+        verdict or "not compared": [pair.first for pair in against if pair.verdict == verdict]
+        for verdict in ("better", "worse", "inconclusive", None)
     }
     parts = [f"{label}: {', '.join(names)}" for label, names in remedies.items() if names]
-    if not remedies[VERDICT_LABELS["win"]]:
+    if not remedies["better"]:
         parts.insert(0, "no remedy is better")
     yield (
         "Against the baseline, by Wilcoxon's test with Holm's correction for all"

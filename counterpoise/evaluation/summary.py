@@ -1,4 +1,4 @@
-"""Sentences and headline numbers of a leaderboard, as far as its intervals support them."""
+"""Headline numbers of a leaderboard, the gain in F1 that tuning leaves, and numbers as text."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 
 Side = Literal["above", "holds", "below"]
 """Position of a difference by its verdict: above the baseline, not shown to differ from it, below.
 """
 
-SIDES: dict[str, Side] = {"win": "above", "tie": "holds", "loss": "below"}
+SIDES: dict[str, Side] = {
+    "better": "above",
+    "worse": "below",
+    "equivalent": "holds",
+    "inconclusive": "holds",
+    "too few positives": "holds",
+}
 """Position by verdict."""
-
-VERDICT_LABELS = {"win": "better", "tie": "inconclusive", "loss": "worse"}
-"""What people read for each verdict of a table of results."""
 
 MINUS = "\u2212"
 
@@ -38,7 +41,7 @@ class Best:
         Model of the baseline: the same model, without the remedy where it is one.
     average_precision, average_precision_low, average_precision_high : float
         Value and interval; the ends may be None.
-    delta, low, high : float or None
+    difference, low, high : float or None
         Difference from the baseline, strategy `none` with `plain_model`, and its interval. None
         where there is no baseline.
     verdict, p_adjusted : str and float, or None
@@ -51,7 +54,7 @@ class Best:
     average_precision: float
     average_precision_low: float | None
     average_precision_high: float | None
-    delta: float | None
+    difference: float | None
     low: float | None
     high: float | None
     verdict: str | None
@@ -74,7 +77,7 @@ def side(verdict: Any) -> Side | None:
     Parameters
     ----------
     verdict : str or missing value
-        "win", "tie" or "loss".
+        See `counterpoise.evaluation.significance.verdict`.
 
     Returns
     -------
@@ -110,20 +113,22 @@ def best(board: pd.DataFrame) -> Best | None:
     Returns
     -------
     Best or None
-        The first of equal ones; None where no row has a result.
+        The first of equal ones, never a placebo; None where no row has a result.
     """
-    scored = board[(board["status"] == OK) & board["average_precision"].notna()]
+    scored = board[
+        (board["status"] == OK) & board["average_precision"].notna() & (board["level"] != PLACEBO)
+    ]
     if scored.empty:
         return None
     row = scored.iloc[int(scored["average_precision"].to_numpy().argmax())]
     names = (
         "average_precision_low",
         "average_precision_high",
-        "delta_plain",
-        "delta_plain_low",
-        "delta_plain_high",
+        "difference",
+        "difference_low",
+        "difference_high",
     )
-    ap_low, ap_high, delta, low, high, adjusted = (
+    ap_low, ap_high, difference, low, high, adjusted = (
         None if missing(row[name]) else float(row[name]) for name in (*names, "p_adjusted")
     )
     plain_model, verdict = (
@@ -136,7 +141,7 @@ def best(board: pd.DataFrame) -> Best | None:
         float(row["average_precision"]),
         ap_low,
         ap_high,
-        delta,
+        difference,
         low,
         high,
         verdict,
@@ -155,9 +160,9 @@ def remedies(board: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows whose level is not none.
+        The rows whose level is neither none nor placebo.
     """
-    return board[board["level"] != NONE]
+    return board[~board["level"].isin([NONE, PLACEBO])]
 
 
 def baselines(board: pd.DataFrame) -> pd.DataFrame:
@@ -306,245 +311,6 @@ def remaining(ordered: list[Gain], half: str) -> list[str]:
     return sentences
 
 
-def reading(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> list[str]:
-    """Describe the comparison on a dataset.
-
-    Parameters
-    ----------
-    board, decisions : DataFrame
-        Leaderboard and table of decisions.
-    facts : dict
-        Facts of the dataset: `level`, `prevalence` and `thresholds`.
-
-    Returns
-    -------
-    list of str
-        Sentences; the first one recommends what to use, where anything was compared.
-    """
-    level = f"{100 * facts['level']:.0f} %"
-    counts, top, remedy, none = (
-        statuses(board),
-        best(board),
-        best(remedies(board)),
-        best(baselines(board)),
-    )
-    if top is None:
-        return [
-            f"None of the {len(board)} combinations has a result. The table below gives the reason"
-            " for each."
-        ]
-    sentences = [advice(board)] if sum(sides(board).values()) else []
-    if remedy is None:
-        sentences.append("No remedy has a result, so no remedy can be judged.")
-    elif missing(remedy.delta):
-        why = (
-            f"there is no strategy {NONE!r} among the strategies"
-            if not (board["strategy"] == NONE).any()
-            else (
-                f"strategy {NONE!r} has no result with {remedy.plain_model}"
-                if remedy.plain_model is not None
-                else "the grid has no such model without the remedy"
-            )
-        )
-        sentences.append(
-            f"The highest average precision of a remedy is {number(remedy.average_precision)}, by"
-            f" {_named(remedy)}. It cannot be compared with the baseline: {why}."
-        )
-    else:
-        sentences.append(_against_baseline(remedy, level))
-    if remedy is not None and none is not None:
-        sentences.append(_best_baseline(remedy, none))
-    verdicts = sides(board)
-    total = sum(verdicts.values())
-    if total > 1:
-        every = round(1 / (1 - facts["level"]))
-        sentences.append(
-            f"{total} remedies were compared with the baseline: {verdicts['above']} better,"
-            f" {verdicts['below']} worse, {verdicts['holds']} inconclusive. These verdicts follow"
-            f" from p-values of the paired bootstrap, with Holm's correction for {total}"
-            " comparisons. The intervals are not corrected: even where a remedy changes nothing,"
-            f" about 1 in {every} misses 0 by chance. The best of many looks better than it is."
-        )
-    labels = {"not_applicable": "not applicable", "failed": "failed"}
-    all_gains = gains(board, decisions)
-    if all_gains:
-        sentences += remaining(all_gains, f"{facts['thresholds']['half']:g}")
-    left_out = [f"{counts[name]} {label}" for name, label in labels.items() if counts[name]]
-    if left_out:
-        sentences.append(
-            f"Of {len(board)} combinations, {' and '.join(left_out)}. They have no result and are"
-            " listed with the reason."
-        )
-    sentences.append(
-        f"Guessing has an average precision of {number(facts['prevalence'])}, the prevalence."
-    )
-    return sentences
-
-
-def advised(board: pd.DataFrame) -> Best | None:
-    """Remedy that the recommendation is about.
-
-    Parameters
-    ----------
-    board : DataFrame
-        Leaderboard of a dataset.
-
-    Returns
-    -------
-    Best or None
-        The best remedy that is better than its baseline, if it exceeds the best baseline. Otherwise
-        the best remedy of all.
-    """
-    winner, none = (
-        best(remedies(board)[remedies(board)["verdict"] == "win"]),
-        best(baselines(board)),
-    )
-    if winner is not None and (none is None or none.average_precision < winner.average_precision):
-        return winner
-    return best(remedies(board))
-
-
-def advice(board: pd.DataFrame) -> str:
-    """Recommend a remedy that is better than its baseline, or a baseline.
-
-    Parameters
-    ----------
-    board : DataFrame
-        Leaderboard of a dataset.
-
-    Returns
-    -------
-    str
-        One or several sentences, as far as the verdicts support them.
-    """
-    winners, none = remedies(board)[remedies(board)["verdict"] == "win"], best(baselines(board))
-    total = sum(sides(board).values())
-    among = "one comparison" if total == 1 else f"{total} comparisons"
-    winner, top = best(winners), best(remedies(board))
-    if winner is None:
-        use = f"Use {none.model} as it is" if none is not None else "Use no remedy"
-        left = (
-            f"This does not show that remedies are useless: {_named(top)}, the highest, may be up"
-            f" to {signed(top.high)} better than {_baseline(top)}."
-            if top is not None and top.high is not None and top.high > 0
-            else ""
-        )
-        return (
-            f"{use}, and choose its threshold: in {among}, no remedy is shown to beat the baseline."
-            f" {left}".rstrip()
-        )
-    if none is not None and none.average_precision >= winner.average_precision:
-        return (
-            f"Use {none.model} as it is: {_count(len(winners), 'remedy beats', 'remedies beat')}"
-            " the baseline with the same model, and none of them reaches the"
-            f" {number(none.average_precision)} of {none.model} without a remedy."
-        )
-    others = f", the highest of {len(winners)} that are better" if len(winners) > 1 else ""
-    allowed = "" if total == 1 else f", corrected for {total} comparisons"
-    row = winners[
-        (winners["strategy"] == winner.strategy) & (winners["model"] == winner.model)
-    ].iloc[0]
-    before, after = row.get("training_rows_before"), row.get("training_rows")
-    rows = (
-        ""
-        if missing(after) or after == before
-        else f" It trains on {after:,.0f} rows instead of {before:,.0f}."
-    )
-    return (
-        f"Use {_named(winner)}{others}: on these rows it ranks better than {_baseline(winner)}, by"
-        f" {signed(winner.delta)} ({interval(winner.low, winner.high, signed)}){allowed}"
-        f" ({'' if total == 1 else 'adjusted '}p ="
-        f" {probability(winner.p_adjusted)}).{_fits(row)}{rows}"
-    )
-
-
-def _fits(row: pd.Series[Any]) -> str:
-    """Warning where the interval over folds, which accounts for other training rows, contains 0."""
-    low, high = (row.get(f"delta_plain_t_{end}", math.nan) for end in ("low", "high"))
-    if missing(low) or missing(high) or low > 0 or high < 0:
-        return ""
-    return (
-        " This is about the models as they were fitted: the interval by folds is"
-        f" {interval(low, high, signed)}, so other training rows may reverse it."
-    )
-
-
-def _count(many: int, one: str, several: str) -> str:
-    return f"{many} {one if many == 1 else several}"
-
-
-def probability(p: float | None) -> str:
-    """Format a p-value with two significant digits.
-
-    Parameters
-    ----------
-    p : float or None
-        The p-value.
-
-    Returns
-    -------
-    str
-        Empty for None.
-    """
-    return "" if p is None else "1" if p >= 0.995 else f"{p:.2g}"
-
-
-def _against_baseline(remedy: Best, level: str) -> str:
-    outside = (
-        remedy.low is not None and remedy.high is not None and (remedy.low > 0 or remedy.high < 0)
-    )
-    verdict = {
-        "above": "It is better",
-        "below": (
-            "It is worse: even the best remedy ranks worse than the baseline with"
-            f" {remedy.plain_model}"
-        ),
-        "holds": (
-            "The interval does not contain 0, but the best of so many comparisons may miss it by"
-            " chance, so the verdict is inconclusive"
-            if outside
-            else "The interval contains 0, so these data do not show whether the remedy helps"
-        ),
-        None: "The difference has no interval, so there is no verdict",
-    }[remedy.side]
-    if remedy.delta == 0 and remedy.low == 0 and remedy.high == 0:
-        verdict = "It ranks the rows exactly as the baseline does"
-    return (
-        f"The remedy with the highest average precision is {_named(remedy)}:"
-        f" {number(remedy.average_precision)}, a difference of {signed(remedy.delta)} from"
-        f" {_baseline(remedy)} ({level} interval"
-        f" {interval(remedy.low, remedy.high, signed)}). {verdict}."
-    )
-
-
-def _baseline(remedy: Best) -> str:
-    same = remedy.plain_model == remedy.model
-    return f"the baseline with {'the same model' if same else remedy.plain_model}"
-
-
-def _best_baseline(remedy: Best, none: Best) -> str:
-    if remedy.plain_model == none.model:
-        return f"The best baseline also has {none.model}: {number(none.average_precision)}."
-    higher = (
-        "higher than any remedy"
-        if none.average_precision > remedy.average_precision
-        else (
-            "the same as the best remedy"
-            if none.average_precision == remedy.average_precision
-            else "lower than the best remedy"
-        )
-    )
-    return (
-        f"The best baseline has {none.model}: {number(none.average_precision)}, {higher}."
-        " Differences between models have no interval."
-    )
-
-
-def _named(cell: Best) -> str:
-    """Name of a combination; with strategy none, the name of the model alone."""
-    return cell.model if cell.strategy == NONE else f"{cell.strategy} with {cell.model}"
-
-
 def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> dict[str, Any]:
     """Headline numbers of a dataset for `dvc metrics diff`.
 
@@ -577,14 +343,17 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         "best_average_precision_high": top and top.average_precision_high,
         "best_none_average_precision": none and none.average_precision,
         "best_remedy_average_precision": remedy and remedy.average_precision,
-        "best_remedy_delta": remedy and remedy.delta,
-        "best_remedy_delta_low": remedy and remedy.low,
-        "best_remedy_delta_high": remedy and remedy.high,
+        "best_remedy_difference": remedy and remedy.difference,
+        "best_remedy_difference_low": remedy and remedy.low,
+        "best_remedy_difference_high": remedy and remedy.high,
     }
-    for rule, mine in decisions.groupby("rule", sort=False):
-        if rule == "cost":
-            result["lowest_expected_cost"] = mine["expected_cost"].min()
-        elif rule != "cost_empirical":
+    placebos = board.loc[board["level"] == PLACEBO, "strategy"]
+    decided = decisions[~decisions["strategy"].isin(placebos)]
+    for name, mine in decided.groupby("rule", sort=False):
+        rule = str(name)
+        if rule in ("cost", "cost_empirical"):
+            result[f"lowest_expected_{rule}"] = mine["expected_cost"].min()
+        else:
             result[f"best_f1_{rule}"] = mine["f1"].max()
     all_gains = gains(board, decisions)
     if all_gains and all_gains[0].half > 0:
@@ -593,6 +362,22 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
     each = {name: best(mine) for name, mine in board.groupby("strategy", sort=False)}
     best_of = {str(name): top.average_precision for name, top in each.items() if top is not None}
     return {**result, **({"best_average_precision_of": best_of} if best_of else {})}
+
+
+def probability(p: float | None) -> str:
+    """Format a p-value with two significant digits.
+
+    Parameters
+    ----------
+    p : float or None
+        The p-value.
+
+    Returns
+    -------
+    str
+        Empty for None.
+    """
+    return "" if p is None else "1" if p >= 0.995 else f"{p:.2g}"
 
 
 def number(value: Any) -> str:

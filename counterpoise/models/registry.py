@@ -20,11 +20,6 @@ from counterpoise.models import adapters, class_weights, losses
 from counterpoise.models.adapters import Learned, Rows
 from counterpoise.models.class_weights import BALANCED
 
-MAX_CATEGORIES = 255
-"""Categories that scikit-learn's histograms hold.
-
-A column with more is encoded as indicators.
-"""
 RATIO = "ratio"
 """Key of the strategy's ratio in the space of a search."""
 
@@ -644,7 +639,10 @@ def _check_device(kind: ModelKind, entry: Model, params: dict[str, Any], where: 
 
 
 def encoder_of(
-    kind: ModelKind, cardinalities: tuple[int, ...], scale: bool | Literal["power"] | None = None
+    kind: ModelKind,
+    cardinalities: tuple[int, ...],
+    scale: bool | Literal["power"] | None = None,
+    seed: int = 0,
 ) -> Encoder:
     """Make the encoder that a model needs, not fitted.
 
@@ -655,20 +653,19 @@ def encoder_of(
         For each feature the number of its categories, 0 for a number.
     scale : bool or "power", optional
         The entry's setting, in place of the kind's.
+    seed : int
+        Of the folds for cross-fitting.
 
     Returns
     -------
     Encoder
     """
-    coding = kind.categories
-    if (
-        coding == "codes"
-        and kind.learn is adapters.histogram
-        and max(cardinalities, default=0) > MAX_CATEGORIES
-    ):
-        coding = "indicators"
     return Encoder(
-        cardinalities, coding, impute=not kind.missing, scale=kind.scale if scale is None else scale
+        cardinalities,
+        kind.categories,
+        impute=not kind.missing,
+        scale=kind.scale if scale is None else scale,
+        seed=seed,
     )
 
 

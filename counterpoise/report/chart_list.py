@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.types import Cell
 from counterpoise.evaluation import summary
 from counterpoise.evaluation.columns import CONFUSION
@@ -76,9 +76,9 @@ def leading(board: pd.DataFrame, table: pd.DataFrame) -> list[Cell]:
     Returns
     -------
     list of (strategy, model)
-        At most `MOST`, in the order of the leaderboard.
+        At most `MOST`, in the order of the leaderboard, without placebos.
     """
-    order = board.sort_values(
+    order = board[board["level"] != PLACEBO].sort_values(
         "average_precision", ascending=False, kind="stable", na_position="last"
     )
     named = set(zip(table["strategy"], table["model"], strict=True))
@@ -180,7 +180,7 @@ def pictures(name: str, tables: Tables, facts: Mapping[str, Any]) -> Iterator[tu
                     prevalence=float(facts["prevalence"]),
                 ),
             )
-    if board["delta_plain"].notna().any():
+    if board["difference"].notna().any():
         yield (
             "forest",
             partial(charts.forest, board, title=f"{name}: difference from the baseline"),

@@ -37,7 +37,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from counterpoise.core import files
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.outcome import OK
 
 Curve = Literal["precision_recall", "roc"]
@@ -413,14 +413,14 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
     """Forest plot: difference in average precision of every remedy from the baseline.
 
     There is one block per baseline model, and one line with an interval per remedy. Blue marks the
-    verdict better, red-orange worse, grey inconclusive; the marker shows the level of the remedy. A
+    verdict better, red-orange worse, grey neither; the marker shows the level of the remedy. A
     difference too far off for the axis is an arrow at the edge with its number.
 
     Parameters
     ----------
     leaderboard : DataFrame
-        One dataset: strategy, model, level, status, plain_model, verdict, delta_plain,
-        delta_plain_low, delta_plain_high.
+        One dataset: strategy, model, level, status, plain_model, verdict, difference,
+        difference_low, difference_high.
     title : str
         Title of the figure.
 
@@ -429,12 +429,12 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
     Figure
     """
     board = leaderboard[leaderboard["level"] != NONE]
-    if board["delta_plain"].isna().all():
+    if board["difference"].isna().all():
         known = (leaderboard["level"] == NONE).any()
         return _nothing(title, None if known else "There is no baseline to compare with.")
     blocks = _blocks(board, list(dict.fromkeys(leaderboard["model"])))
     columns = _columns(blocks)
-    low, high = _reach(board[["delta_plain_low", "delta_plain_high"]].to_numpy(dtype=np.float64))
+    low, high = _reach(board[["difference_low", "difference_high"]].to_numpy(dtype=np.float64))
     room = 0.05 * (high - low)
     longest = max(len(name) for _, lines in blocks for name, _ in lines)
     lines_down = max(sum(map(_height, column)) for column in columns)
@@ -469,7 +469,7 @@ def forest(leaderboard: pd.DataFrame, *, title: str) -> Figure:
             panel.grid(False, axis="y")
         handles = [
             Line2D([], [], color=colour, linewidth=2, label=label)
-            for colour, label in ((BETTER, "better"), (QUIET, "inconclusive"), (WORSE, "worse"))
+            for colour, label in ((BETTER, "better"), (QUIET, "neither"), (WORSE, "worse"))
         ]
         handles += [
             Line2D([], [], color=QUIET, marker=marker, markersize=5, linestyle="", label=label)
@@ -489,8 +489,9 @@ LEVELS = {
     "data": ("o", "level of the data"),
     "algorithm": ("s", "level of the algorithm"),
     "hybrid": ("D", "hybrid"),
+    PLACEBO: ("x", "placebo: no remedy"),
 }
-"""Marker and label of each level of remedies."""
+"""Marker and label of each level that is compared with the baseline."""
 
 Block = tuple[str, list[tuple[str, dict[str, Any]]]]
 """A heading, and the remedies below it: name and row of the leaderboard."""
@@ -528,7 +529,9 @@ def remedy_name(entry: Mapping[str, Any]) -> str:
         The strategy, the model, or both for a hybrid.
     """
     strategy, model = str(entry["strategy"]), str(entry["model"])
-    return {"data": strategy, "algorithm": model}.get(entry["level"], f"{strategy} + {model}")
+    return {"data": strategy, PLACEBO: strategy, "algorithm": model}.get(
+        entry["level"], f"{strategy} + {model}"
+    )
 
 
 def _height(block: Block) -> int:
@@ -546,7 +549,7 @@ def _columns(blocks: list[Block]) -> list[list[Block]]:
 
 def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[float, float]) -> None:
     """Draw one remedy's difference and interval on its line, or the reason why there is none."""
-    middle, least, most = (entry[f"delta_plain{side}"] for side in ("", "_low", "_high"))
+    middle, least, most = (entry[f"difference{side}"] for side in ("", "_low", "_high"))
     low, high = ends
     if pd.isna(middle):
         text = "no baseline" if entry["status"] == OK else str(entry["status"]).replace("_", " ")
@@ -563,7 +566,7 @@ def _difference(panel: Axes, at: int, entry: Mapping[str, Any], ends: tuple[floa
             style="italic",
         )
         return
-    colour = {"win": BETTER, "loss": WORSE}.get(entry["verdict"], QUIET)
+    colour = {"better": BETTER, "worse": WORSE}.get(entry["verdict"], QUIET)
     panel.plot([least, most], [at, at], color=colour, linewidth=2, solid_capstyle="butt")
     if low <= middle <= high:
         panel.plot([middle], [at], LEVELS[entry["level"]][0], color=colour, markersize=4.5)

@@ -6,25 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-TITLES = {
-    "duplicates": "Duplicates",
-    "twins": "Train-test duplicates",
-    "contradictions": "Duplicates with both labels",
-    "leak": "A feature that reveals the label",
-    "id": "Columns that number or name the rows",
-    "empty": "Empty columns",
-    "constant": "Constant columns",
-    "nearly_constant": "Nearly constant columns",
-    "sentinel": "A number that may mean missing",
-    "time_order": "Tested on the past",
-    "groups": "Groups in training and test rows",
-    "validation": "Validation rows of one class",
-    "many_labels": "Very many labels",
-    "late_date": "Dates after the row's time",
-    "flags": "Values that are always positive",
-    "label_noise": "Labels in doubt",
-}
-"""Title of a finding, by the kind of check."""
+from counterpoise.data.checks.codes import CHECKS
 
 
 class FindingRow(NamedTuple):
@@ -33,8 +15,8 @@ class FindingRow(NamedTuple):
     Attributes
     ----------
     severity : {"serious", "warning", "note"}
-    title, sentence, todo : str
-        Title, description, and what to do.
+    code, title, sentence, why, todo, docs : str
+        As in `Finding`.
     rows : tuple of int
         Examples of affected rows.
     more : bool
@@ -42,12 +24,14 @@ class FindingRow(NamedTuple):
     """
 
     severity: str
+    code: str
     title: str
     sentence: str
+    why: str
     todo: str
+    docs: str
     rows: tuple[int, ...] = ()
     more: bool = False
-    """Whether more rows are affected than `rows` lists."""
 
 
 def severity_counts(content: Mapping[str, Any]) -> str:
@@ -86,9 +70,12 @@ def finding_rows(content: Mapping[str, Any]) -> list[FindingRow]:
     findings = [
         FindingRow(
             f["severity"],
-            TITLES[f["kind"]],
+            f["code"],
+            f["title"],
             f["sentence"],
+            f["why"],
             f["todo"],
+            f["docs"],
             tuple(f["rows"]),
             0 < len(f["rows"]) < f["count"],
         )
@@ -97,9 +84,12 @@ def finding_rows(content: Mapping[str, Any]) -> list[FindingRow]:
     return findings + [
         FindingRow(
             "note",
-            TITLES[kind],
+            CHECKS[kind].code,
+            CHECKS[kind].title,
             f"This check did not run: {reason}.",
+            "",
             "Nothing: no other finding depends on it.",
+            CHECKS[kind].docs,
         )
         for kind, reason in sorted(content["unchecked"].items())
     ]

@@ -22,6 +22,7 @@ from counterpoise.report.chart_list import Drawing
 TABLES = (
     "leaderboard",
     "decisions",
+    "differences",
     "grouped",
     "thresholds",
     "curves",

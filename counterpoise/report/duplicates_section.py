@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from counterpoise.core.config import PLACEBO
 from counterpoise.evaluation.columns import GROUPED
 from counterpoise.evaluation.summary import missing, number, side
 
@@ -99,8 +100,9 @@ def reading(lines: list[dict[str, Any]], folds: int, by: str = "rows") -> list[s
     Returns
     -------
     list of str
-        Sentences; empty without lines.
+        Sentences; empty without lines. Placebos do not count.
     """
+    lines = [line for line in lines if line["level"] != PLACEBO]
     if not lines:
         return []
     before, after = (
@@ -122,10 +124,11 @@ def reading(lines: list[dict[str, Any]], folds: int, by: str = "rows") -> list[s
     if judged:
         same = sum(line["verdict"] == line[f"verdict{AS_IS}"] for line in judged)
         better = [
-            sum(line[name] == "win" for line in judged) for name in (f"verdict{AS_IS}", "verdict")
+            sum(line[name] == "better" for line in judged)
+            for name in (f"verdict{AS_IS}", "verdict")
         ]
         turned = sum(
-            {line["verdict"], line[f"verdict{AS_IS}"]} == {"win", "loss"} for line in judged
+            {line["verdict"], line[f"verdict{AS_IS}"]} == {"better", "worse"} for line in judged
         )
         sentences.append(
             f"Of {len(judged)} verdicts on remedies, {same} are the same both ways. {better[0]}"

@@ -67,5 +67,6 @@ TEXTS = {
     "correction",
     "plain_model",
     "verdict",
+    "same_as",
 }
 """Columns of text."""

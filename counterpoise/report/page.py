@@ -20,11 +20,22 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 from counterpoise.evaluation import summary
+from counterpoise.evaluation.advice import advice, p_value
 from counterpoise.evaluation.columns import CONFUSION
-from counterpoise.evaluation.summary import MINUS, Best, interval, missing, number, side, signed
+from counterpoise.evaluation.reading import reading
+from counterpoise.evaluation.summary import (
+    MINUS,
+    Best,
+    Side,
+    interval,
+    missing,
+    number,
+    side,
+    signed,
+)
 from counterpoise.report import data_checks_section, duplicates_section, page_data
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -115,13 +126,13 @@ def environment() -> jinja2.Environment:
         "chosen": chosen,
         "breakable": breakable,
         "coded": coded,
+        "p_value": p_value,
         "row_class": row_class,
     }
     result.globals |= {
         "interval": interval,
         "signed_interval": signed_interval,
         "SIDES": SIDES,
-        "VERDICT_LABELS": summary.VERDICT_LABELS,
         "STATUSES": STATUSES,
         "CORRECTIONS": CORRECTIONS,
         "NONE": NONE,
@@ -285,7 +296,7 @@ def row_class(cell: Mapping[str, Any]) -> str:
 
     Returns
     -------
-    {"none", "data", "algorithm", "hybrid"}
+    {"none", "data", "algorithm", "hybrid", "placebo"}
     """
     return "none" if cell["level"] == NONE else str(cell["level"])
 
@@ -414,7 +425,7 @@ def on_probabilities(board: pd.DataFrame) -> list[str]:
     list of str
         Sentences; empty where nothing can be compared.
     """
-    rows = records(board[board["status"] == OK])
+    rows = records(board[(board["status"] == OK) & (board["level"] != PLACEBO)])
     baselines = {
         row["model"]: row for row in rows if row["level"] == NONE and row["strategy"] == NONE
     }
@@ -634,7 +645,8 @@ def cost_sentences(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> list[st
         f"Without a model, the mean cost of a decision is {no_row} when no row is called positive"
         f" and {every_row} when every row is. Perfect knowledge would cost {oracle}."
     )
-    known_costs = decisions[decisions["expected_cost"].notna()]
+    real = ~decisions["strategy"].isin(facts["placebos"])
+    known_costs = decisions[real & decisions["expected_cost"].notna()]
     if not known_costs.empty:
         row = known_costs.iloc[int(known_costs["expected_cost"].to_numpy(dtype="float64").argmin())]
         cheap, idle = (
@@ -771,6 +783,7 @@ FACTS = {
     "draws": "draws of the intervals",
     "level": "level of the intervals",
     "folds": "test parts",
+    "placebos": "placebos",
 }
 """Labels of facts of a dataset, in the order of a page. Other facts follow under their own names.
 """
@@ -802,6 +815,7 @@ def fact_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         "labels",
         "notices",
         "schema",
+        "answers",
     }
     names = [
         *(name for name in FACTS if name in facts),
@@ -827,13 +841,34 @@ def _text(name: str, value: Any) -> str:
     return str(value)
 
 
-def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
+def advised_side(board: pd.DataFrame, facts: Mapping[str, Any]) -> Side | None:
+    """Position of the advised combination relative to its baseline.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+    facts : mapping
+        Facts of the dataset.
+
+    Returns
+    -------
+    {"above", "holds", "below"} or None
+        None where nothing is compared.
+    """
+    if not summary.remedies(board)["verdict"].notna().any():
+        return None
+    answer = facts["answers"].get(facts["goal"], {})
+    return side(answer.get("against_baseline", {}).get("verdict")) or "holds"
+
+
+def card(board: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Summary of one dataset for the page of all datasets.
 
     Parameters
     ----------
-    board, decisions : DataFrame
-        Leaderboard and table of decisions of the dataset.
+    board : DataFrame
+        Leaderboard of the dataset.
     facts : mapping
         Facts of the dataset.
 
@@ -842,7 +877,7 @@ def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any])
     dict
         Variables of the template.
     """
-    remedy, advised = summary.best(summary.remedies(board)), summary.advised(board)
+    remedy = summary.best(summary.remedies(board))
     return {
         "dataset": facts["dataset"],
         "rows": facts["rows"],
@@ -851,8 +886,8 @@ def card(board: pd.DataFrame, decisions: pd.DataFrame, facts: Mapping[str, Any])
         "statuses": summary.statuses(board),
         "top": summary.best(board),
         "remedy": remedy,
-        "side": advised.side if advised else None,
-        "reading": summary.reading(board, decisions, dict(facts))[0],
+        "side": advised_side(board, facts),
+        "reading": advice(facts),
         "severity_counts": data_checks_section.severity_counts(facts["defects"]),
     }
 
@@ -872,6 +907,7 @@ def best_of(boards: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     list of dict of strategy, baseline, cells
         One line per strategy; `baseline` marks the baseline.
     """
+    boards = {name: board[board["level"] != PLACEBO] for name, board in boards.items()}
     strategies = list(
         dict.fromkeys(name for board in boards.values() for name in board["strategy"])
     )
@@ -931,7 +967,6 @@ def of_dataset(
     reasons = (
         counts[counts["status"] != OK].groupby("strategy", sort=False)["reason"].first().to_dict()
     )
-    remedy = summary.advised(board)
     cells = ranked(board)
     levels = {(row["strategy"], row["model"]): row["level"] for row in cells}
     return (
@@ -942,8 +977,8 @@ def of_dataset(
             facts=facts,
             fact_lines=fact_lines(facts),
             split=split_sentence(facts["split"], int(facts["folds"])),
-            reading=summary.reading(board, decisions, dict(facts)),
-            side=remedy.side if remedy else None,
+            reading=reading(board, decisions, tables["differences"], dict(facts)),
+            side=advised_side(board, facts),
             statuses=summary.statuses(board),
             cells=cells,
             corrections=[kind for kind in CORRECTIONS if (board["correction"] == kind).any()],
@@ -982,7 +1017,6 @@ def of_dataset(
 
 def of_all(
     boards: Mapping[str, pd.DataFrame],
-    decisions: Sequence[pd.DataFrame],
     facts: Sequence[Mapping[str, Any]],
     measured: Mapping[str, Any],
     ranks: Mapping[str, Any] | None = None,
@@ -993,8 +1027,6 @@ def of_all(
     ----------
     boards : mapping of str to DataFrame
         Leaderboard of each dataset.
-    decisions : sequence of DataFrame
-        Tables of decisions, in the same order.
     facts : sequence of mapping
         Facts of the datasets, in the same order.
     measured : mapping
@@ -1013,7 +1045,7 @@ def of_all(
         .get_template("index.html.j2")
         .render(
             title="Counterpoise",
-            cards=[card(*one) for one in zip(boards.values(), decisions, facts, strict=True)],
+            cards=[card(*one) for one in zip(boards.values(), facts, strict=True)],
             datasets=list(boards),
             best_of=best_of(boards),
             ranks=ranks,

@@ -88,7 +88,7 @@ def gain(line: Mapping[str, Any]) -> float | None:
     """
     if line["level"] == NONE:
         return 0.0
-    return None if missing(line["delta_plain"]) else float(line["delta_plain"])
+    return None if missing(line["difference"]) else float(line["difference"])
 
 
 def position(swept: pd.DataFrame, decided: Mapping[str, Any]) -> int:

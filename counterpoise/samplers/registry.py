@@ -446,7 +446,7 @@ def resample(
     if sampler is None or kind is None:
         return Resampled(np.arange(len(y)) if rows is None else rows, _none(X), y[:0])
     coding: Coding = "codes" if kind.knows_categories else "indicators"
-    encoder = sampling_encoder(cardinalities, coding, strategy.scale)
+    encoder = sampling_encoder(cardinalities, coding, strategy.scale, seed)
     result = _resample(kind, sampler, encoder, X, labels, rows)
     left = np.concatenate([labels[result.rows], result.synthetic_y])
     if not 0 < left.sum() < len(left):
@@ -473,12 +473,12 @@ def _resample(
         # the sampler checks the shape alone, so one column of zeros saves a copy of the table
         raw = _run(kind.provenance, sampler, np.zeros((len(y), 1)), y)
         return Resampled(raw.rows, _none(X), y[:0])
-    encoder.fit(X, rows=rows)
+    encoder.fit(X, y, rows=rows)
     if len(encoder.categorical) and kind.knows_categories:
         return _nominal(sampler, encoder, X, y, rows)
     if kind.adds is not None:
         return _added(kind.adds, sampler, EncodedRows(encoder, X, rows), y)
-    raw = _run(kind.provenance, sampler, encoder.transform(X, rows=rows), y)
+    raw = _run(kind.provenance, sampler, EncodedRows(encoder, X, rows).whole(), y)
     return Resampled(raw.rows, encoder.inverse_transform(raw.made), raw.made_y)
 
 
@@ -501,7 +501,7 @@ def _nominal(sampler: Any, encoder: Encoder, X: Matrix, y: Labels, rows: Index |
     nominal = _for_categories(sampler if alone else sampler.smote or _plain_smote(sampler), encoder)
     if alone and len(encoder.numeric):
         return _added(smote.new_rows, nominal, EncodedRows(encoder, X, rows), y)
-    codes = encoder.transform(X, rows=rows)
+    codes = EncodedRows(encoder, X, rows).whole()
     raw = _run(_appended, nominal, codes, y)
     if not alone:
         cleaner = _cleaner(sampler)

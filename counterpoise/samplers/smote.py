@@ -25,7 +25,7 @@ from counterpoise.data.encoder import Encoder
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """Rows of a table, encoded on request.
+    """Rows of a table that an encoder was fitted on, encoded on request.
 
     Attributes
     ----------
@@ -66,7 +66,20 @@ class EncodedRows:
         -------
         ndarray of shape (len(some), columns)
         """
-        return np.ascontiguousarray(self.encoder.transform(self.X, rows=self.positions(some)))
+        return np.ascontiguousarray(self._encoded(self.positions(some)))
+
+    def whole(self) -> Matrix:
+        """Encode all rows meant.
+
+        Returns
+        -------
+        ndarray of shape (n, columns)
+        """
+        return self._encoded(self.rows)
+
+    def _encoded(self, rows: Index | None) -> Matrix:
+        folds = self.encoder.folds_ if rows is None else self.encoder.folds_[rows]
+        return self.encoder.transform(self.X, rows=rows, folds=folds)
 
 
 def new_rows(sampler: Any, encoded: EncodedRows, y: Labels) -> tuple[Matrix, Labels]:

@@ -17,13 +17,14 @@ from typing import Any
 import pandas as pd
 
 from counterpoise.core import files, paths
-from counterpoise.core.config import CPU, NONE, Params
+from counterpoise.core.config import CPU, NONE, PLACEBO, Params
 from counterpoise.core.outcome import OK
 from counterpoise.evaluation import measurements
+from counterpoise.evaluation.advice import advice
 from counterpoise.evaluation.columns import COUNTED
 from counterpoise.evaluation.measurements import Measured
 from counterpoise.evaluation.search_trials import best_trials
-from counterpoise.evaluation.summary import advice, missing
+from counterpoise.evaluation.summary import missing
 from counterpoise.report import confusion_image
 from counterpoise.tracking.runs import COMPARISON
 
@@ -329,18 +330,11 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-RENAMED = {"delta_low": "delta_average_precision_low", "delta_high": "delta_average_precision_high"}
-NO_METRIC = {
-    "rows",
-    "folds",
-    "trials",
-    "training_rows",
-    "training_rows_before",
-    "p_value",
-    "p_adjusted",
+NO_METRIC = {"rows", "folds", "trials", "training_rows", "training_rows_before", "p_adjusted"} | {
+    f"{prefix}difference_{end}" for prefix in ("", "f1_", "cost_") for end in ("low", "high")
 }
-"""Numbers of the leaderboard that make no metric: those that are not results, are among the class
-counts, or depend on the other combinations."""
+"""Numbers of the results that make no metric: those that are none, are among the class counts, or
+depend on the other combinations, as intervals that hold together do."""
 
 
 def _numbers(cell: CellResults) -> Iterator[Metric]:
@@ -348,10 +342,10 @@ def _numbers(cell: CellResults) -> Iterator[Metric]:
     # prevalence last: MLflow compares runs by the first metric by default, and it is equal for all
     for column, value in sorted(cell.board.items(), key=lambda item: item[0] == "prevalence"):
         if column not in NO_METRIC and _is_number(value):
-            yield Metric(RENAMED.get(column, column), float(value))
+            yield Metric(column, float(value))
     for row in cell.tables["decisions"].to_dict("records"):
         for name, number in row.items():
-            if _is_number(number):
+            if name not in NO_METRIC and _is_number(number):
                 yield Metric(f"{row['rule']}.{name}", float(number))
     for row in cell.tables["grouped"].to_dict("records"):
         for name, number in row.items():
@@ -486,11 +480,6 @@ def _data_checks(content: dict[str, Any]) -> Iterator[Item]:
     yield _json("defects.json", content)
 
 
-AVERAGE_PRECISION = ("average_precision", "average_precision")
-DELTA = ("delta_average_precision", "delta")
-DELTA_PLAIN = ("delta_plain", "delta_plain")
-"""Columns of the leaderboard: that of the number, and the prefix of those of its interval."""
-
 LEGEND = (
     "Steps of `fold.*` are the test folds, repeat after repeat. `train.*` are mean counts of"
     " training rows. Seconds are sums over folds, `peak_bytes` is the largest of them."
@@ -508,23 +497,17 @@ def _cell_note(cell: CellResults) -> str:
         return f"{head}: no result.\n\n`{board['status']}`: {board['reason']}"
     level = f"{float(cell.facts.get('level', 0.95)):.0%}"
     lines = [
-        f"{head}: average precision {_with_interval(board, *AVERAGE_PRECISION)}, in brackets the"
+        f"{head}: average precision {_with_interval(board, 'average_precision')}, in brackets the"
         f" {level} interval."
     ]
-    if board["level"] != NONE and not missing(board["delta_plain"]):
+    if board["level"] != NONE and not missing(board["difference"]):
         plain = (
             "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
         )
         lines.append(
-            f"Difference from the baseline, {plain}:"
-            f" {_with_interval(board, *DELTA_PLAIN, sign='+')}."
-            " The verdict, which depends on how many remedies are compared, is in the run"
+            f"Difference from the baseline, {plain}: {_shown(board['difference'], '+')}. Its"
+            " interval and the verdict, which depend on the other remedies, are in the run"
             f" `{COMPARISON}`."
-        )
-    if board["plain_model"] != cell.model and not missing(board["delta_average_precision"]):
-        lines.append(
-            f"Difference from `{NONE}` with the same model:"
-            f" {_with_interval(board, *DELTA, sign='+')}."
         )
     table = [
         "| threshold | precision | recall | F1 | false positives | false negatives |",
@@ -548,32 +531,31 @@ def _comparison_note(all_of_it: Results) -> str:
     if done.empty:
         return head
     rows = [
-        f"| {row['strategy']} | {row['model']} | {_with_interval(row, *AVERAGE_PRECISION)} |"
-        f" {_with_interval(row, *DELTA_PLAIN, sign='+')} |"
+        f"| {row['strategy']} | {row['model']} | {_with_interval(row, 'average_precision')} |"
+        f" {_with_interval(row, 'difference', sign='+')} |"
         f" {'' if missing(row['verdict']) else row['verdict']} |"
-        for row in done.head(5).to_dict("records")
+        for row in done[done["level"] != PLACEBO].head(5).to_dict("records")
     ]
     table = [
         "| strategy | model | average precision | difference from the baseline | verdict |",
         "|---|---|---|---|---|",
         *rows,
     ]
-    advice_text = f"{advice(board)}\n\n" if board["verdict"].notna().any() else ""
+    facts = all_of_it.facts
+    advice_text = f"{advice(facts)}\n\n" if board["verdict"].notna().any() else ""
     return f"{head}\n\n{advice_text}The highest average precisions:\n\n" + "\n".join(table)
 
 
-def _with_interval(
-    row: dict[str, Any] | dict[Any, Any], name: str, bounds: str, sign: str = ""
-) -> str:
+def _with_interval(row: dict[str, Any] | dict[Any, Any], name: str, sign: str = "") -> str:
     if missing(row[name]):
         return ""
-    low, high = row[f"{bounds}_low"], row[f"{bounds}_high"]
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
     interval = "" if missing(low) or missing(high) else f" ({low:{sign}z.3f} to {high:{sign}z.3f})"
     return f"{row[name]:{sign}z.3f}{interval}"
 
 
-def _shown(value: Any) -> str:
-    return "not defined" if missing(value) else f"{float(value):.3f}"
+def _shown(value: Any, sign: str = "") -> str:
+    return "not defined" if missing(value) else f"{float(value):{sign}z.3f}"
 
 
 def _is_number(value: Any) -> bool:

@@ -204,15 +204,18 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
         Keys `dataset`, `params`, `data_md5`, `requirements`, `keys` and `comparison`.
     """
     from counterpoise.core.config import NONE
+    from counterpoise.data import folds as splits
     from counterpoise.engine.fingerprint import code_digest
     from counterpoise.evaluation.levels import plain_of
+    from counterpoise.models.combinations import cells
 
     with paths.table(dataset).open("rb") as table:
         data = hashlib.file_digest(table, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     shared = {
         "dataset": dataset,
         "table": data,
-        "split": files.sha256(paths.split(dataset)),
+        # without the placebos' parts, which the keys of their fits have
+        "split": splits.read(paths.split(dataset)).digest,
         "settings": [
             params.costs_of(dataset).model_dump(),
             params.thresholds_of(dataset).model_dump(),
@@ -220,10 +223,10 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
         "seed": params.seed,
         "code": code_digest("counterpoise.evaluation.dataset_tables"),
     }
-    plain, keys = plain_of(params.models), {}
-    for strategy, model in params.cells:
+    plain, combinations, keys = plain_of(params.models), cells(params), {}
+    for strategy, model in combinations:
         compared = [
-            (NONE, name) for name in (model, plain[model]) if name and (NONE, name) in params.cells
+            (NONE, name) for name in (model, plain[model]) if name and (NONE, name) in combinations
         ]
         own = {
             "fits": [
@@ -236,8 +239,12 @@ def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str
         keys[f"{strategy}/{model}"] = files.digest(files.canonical(shared | own))
     folder = paths.evaluation(dataset)
     results = {one.name: files.sha256(one) for one in folder.iterdir() if one.name != NAME}
-    settings = params.model_dump(exclude={"datasets"}) | {
-        "datasets": {dataset: params.dataset(dataset).model_dump()}
+    settings = params.model_dump(exclude={"datasets", "strategies"}) | {
+        "datasets": {dataset: params.dataset(dataset).model_dump()},
+        # a placebo takes no other keys, not even with their defaults
+        "strategies": {
+            key: entry.model_dump(exclude_unset=True) for key, entry in params.strategies.items()
+        },
     }
     return {
         "dataset": dataset,

@@ -34,6 +34,9 @@ RUNS_PER_PAGE = 500
 METRICS_PER_REQUEST, OTHERS_PER_REQUEST = 800, 100
 """Items: MLflow takes 100 parameters, 100 tags and 1,000 items in all."""
 
+MAX_PARAM_CHARACTERS, MAX_TAG_CHARACTERS = 6000, 8000
+"""What MLflow keeps of a value; it cuts the rest off without a word."""
+
 
 class Publisher(Connection):
     """The runs of one dataset in one store.
@@ -123,8 +126,16 @@ class Publisher(Connection):
             for one in content
             if isinstance(one, Metric)
         ]
-        params = [entities.Param(one.name, one.value) for one in content if isinstance(one, Param)]
-        tags = [entities.RunTag(one.name, one.value) for one in content if isinstance(one, Tag)]
+        params = [
+            entities.Param(one.name, fitting(one.value, MAX_PARAM_CHARACTERS))
+            for one in content
+            if isinstance(one, Param)
+        ]
+        tags = [
+            entities.RunTag(one.name, fitting(one.value, MAX_TAG_CHARACTERS))
+            for one in content
+            if isinstance(one, Tag)
+        ]
         inputs = [_dataset_input(one) for one in content if isinstance(one, Input)]
         with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
             for item in content:
@@ -295,6 +306,25 @@ class Publisher(Connection):
                 " failure, and"
             ),
         )
+
+
+def fitting(text: str, most: int) -> str:
+    """Cut a text to the length that MLflow keeps, and say so in it.
+
+    Parameters
+    ----------
+    text : str
+    most : int
+        Characters.
+
+    Returns
+    -------
+    str
+    """
+    if len(text) <= most:
+        return text
+    note = f"... (cut from {len(text):,} characters)"
+    return text[: most - len(note)] + note
 
 
 def _dataset_input(one: Input) -> Any:

@@ -243,6 +243,8 @@ def params(**split: Any) -> dict[str, Any]:
         "strategies": {"none": {}},
         "models": {"xgboost": {}},
         "split": {"scheme": "stratified_kfold"},
+        "goal": "ranking",
+        "worth": {},
         "thresholds": {},
         "costs": {},
     }

@@ -128,6 +128,19 @@ def test_a_power_transform_is_kept_as_its_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(Champion.load(tmp_path).raw(table.X), champion.raw(table.X))
 
 
+def test_a_champion_knows_the_share_of_each_of_many_labels(tmp_path: Path) -> None:
+    table = numeric_table()
+    codes = np.arange(len(table)) % 60
+    labels = {"many": tuple(f"c{k:02}" for k in range(60))}
+    table = Table(("many", "x"), np.column_stack([codes, table.X[:, 0]]), table.y, labels)
+    champion = small("logistic_regression", table)
+    champion.save(tmp_path)
+    loaded = Champion.load(tmp_path)
+    X = np.vstack([table.X, [np.nan, 0.0]])
+    np.testing.assert_array_equal(loaded.raw(X), champion.raw(X))
+    assert len(set(loaded.raw(np.column_stack([np.arange(60), np.zeros(60)])))) > 3
+
+
 def test_an_archive_with_a_type_that_is_not_named_is_not_read(tmp_path: Path) -> None:
     small("logistic_regression", numeric_table()).save(tmp_path)
     archive = tmp_path / "estimator" / estimators.ARCHIVE
@@ -404,15 +417,17 @@ def test_the_cell_is_the_one_that_the_report_tells_to_use_or_one_that_is_named(p
     board = files.read_csv(paths.evaluation("mine") / "leaderboard.csv")
     plain = board[(board["level"] == "none") & (board["status"] == "ok")]
     best = plain.loc[plain["average_precision"].idxmax()]
-    assert chosen(board, "mine") == ("none", best["model"])
-    assert chosen(board, "mine", "random_over", "stepwise") == ("random_over", "stepwise")
-    won = board.copy()
-    row = won[(won["strategy"] == "random_over") & (won["model"] == "stepwise")].index[0]
-    won.loc[row, ["verdict", "average_precision"]] = ["win", 0.99]
-    assert chosen(won, "mine") == ("random_over", "stepwise")
-    # a winner that the baseline of another model exceeds
-    won.loc[row, "average_precision"] = 0.01
-    assert chosen(won, "mine") == ("none", best["model"])
+    facts = files.read_json(paths.evaluation("mine") / "dataset.json")
+    assert chosen(board, facts) == ("none", best["model"])
+    assert chosen(board, facts, "random_over", "stepwise") == ("random_over", "stepwise")
+    answers = facts["answers"] | {"cost": {"strategy": "random_over", "model": "stepwise"}}
+    assert chosen(board, facts | {"answers": answers}) == ("none", best["model"])
+    assert chosen(board, facts | {"answers": answers, "goal": "cost"}) == (
+        "random_over",
+        "stepwise",
+    )
+    with pytest.raises(ResultError, match="no combination answers the question"):
+        chosen(board, facts | {"answers": {}})
 
 
 def test_an_error_names_the_combination_that_cannot_be_promoted(place: Path) -> None:
@@ -619,6 +634,7 @@ def test_the_first_champion_is_registered_with_all_that_it_needs(
         "## Intended use",
         "## Limits",
         "160 rows stayed out of the fit",
+        "The probability is the score recalibrated by",
         "It was chosen by log loss on these scores",
         "XGBoost's own JSON",
         f"{row['average_precision']:.3f}",

@@ -20,6 +20,8 @@ SMALLEST: dict[str, Any] = {
     "strategies": {"none": {}, "smote": {}},
     "models": {"xgboost": {}, "random_forest": {}},
     "split": {"scheme": "stratified_kfold"},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }
@@ -65,7 +67,7 @@ SCHEMES = "the schemes are: grouped, holdout, prequential, stratified_kfold, tem
 DATASET = (
     "path, target, positive, negative, source, drop, categorical, time, group, columns, names,"
     " separator, encoding, header, sheet, database, sentinels,"
-    " data_checks, distributed, split, thresholds, costs"
+    " data_checks, distributed, split, thresholds, costs, goal, worth"
 )
 ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
 
@@ -78,7 +80,7 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
             {},
             (
                 "unknown key 'startegies' (did you mean 'strategies'?); the keys here are: "
-                "seed, datasets, strategies, models, split, thresholds, costs"
+                "seed, datasets, strategies, models, split, thresholds, costs, goal, worth"
             ),
         ),
         (
@@ -94,7 +96,7 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
             1,
             (
                 "strategies.smote: unknown key 'rato' (did you mean 'ratio'?); "
-                "the keys here are: sampler, ratio, scale, params"
+                "the keys here are: sampler, ratio, scale, params, seed"
             ),
         ),
         (
@@ -271,6 +273,14 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
         ),
         (
             "models.xgboost",
+            {"strategies": []},
+            (
+                "models.xgboost.strategies: an empty list combines the model with nothing: take the"
+                " model out"
+            ),
+        ),
+        (
+            "models.xgboost",
             {"costs": "weight"},
             "models.xgboost.costs: Input should be 'weights' or 'metacost', found 'weight'",
         ),
@@ -282,7 +292,7 @@ ADDRESSES = {"name": "a.csv", "urls": ["https://example.org/a.csv"]}
         (
             "models.xgboost",
             {"search": {"trials": 0, "space": {"max_depth": [1]}}},
-            "models.xgboost.search.trials: Input should be greater than or equal to 1, found 0",
+            "models.xgboost.search.trials: Input should be greater than or equal to 2, found 0",
         ),
         (
             "models.xgboost",
@@ -389,6 +399,86 @@ def test_a_mistake_names_the_key_what_was_found_and_what_is_allowed(
     place: str, value: Any, message: str
 ) -> None:
     assert found_in(changed(place, value)) == [message]
+
+
+@pytest.mark.parametrize(
+    ("entry", "one", "other", "column"),
+    [
+        ({"drop": ["y"]}, "target", "drop", "y"),
+        ({"time": "y"}, "target", "time", "y"),
+        ({"time": "a", "group": "a"}, "time", "group", "a"),
+        ({"time": "a", "drop": ["a"]}, "time", "drop", "a"),
+        ({"categorical": ["y"]}, "target", "categorical", "y"),
+        ({"drop": ["a"], "categorical": ["a"]}, "drop", "categorical", "a"),
+        ({"columns": {"y": {"missing": []}}}, "target", "columns", "y"),
+        ({"drop": [1], "columns": {"1": {"decimal": ","}}}, "drop", "columns", "1"),
+        ({"group": "a", "columns": {"a": {"type": "number"}}}, "group", "columns", "a"),
+        ({"time": "a", "columns": {"a": {"encode": ["days"]}}}, "time", "columns.a.encode", "a"),
+        ({"sentinels": {"y": [0]}}, "target", "sentinels", "y"),
+        ({"time": "a", "sentinels": {"a": [0]}}, "time", "sentinels", "a"),
+        (
+            {"categorical": ["a"], "columns": {"a": {"type": "number"}}},
+            "categorical",
+            "columns",
+            "a",
+        ),
+    ],
+)
+def test_a_key_that_would_have_no_effect_on_a_column_is_an_error(
+    entry: dict[str, Any], one: str, other: str, column: str
+) -> None:
+    content = {**SMALLEST["datasets"]["mine"], "split": {"scheme": "grouped"}, **entry}
+    assert found_in(changed("datasets.mine", content)) == [
+        f"datasets.mine: the column {column!r} is under {one} and under {other}, where it has no"
+        " effect: take it out of one of them"
+    ]
+
+
+def test_a_dropped_column_of_costs_is_read_and_a_category_has_missing_values_of_its_own() -> None:
+    content = SMALLEST["datasets"]["mine"] | {
+        "drop": ["a"],
+        "costs": {"false_negative": "a"},
+        "columns": {"a": {"decimal": ","}, "b": {"missing": ["-"]}, "t": {"format": "%d/%m/%Y"}},
+        "sentinels": {"a": [-1]},
+        "categorical": ["b"],
+        "time": "t",
+    }
+    assert config.parse(changed("datasets.mine", content)).datasets["mine"].drop == ("a",)
+
+
+def test_names_of_columns_are_given_once() -> None:
+    source = {"files": [{**ADDRESSES, "sha256": "0" * 64}], "columns": ["a", "y"]}
+    content = SMALLEST["datasets"]["mine"] | {"source": source, "columns": ["a", "y"]}
+    assert found_in(changed("datasets.mine", content)) == [
+        "datasets.mine: columns and source.columns both list the names of the columns: give one"
+    ]
+
+
+def test_a_group_with_a_split_that_does_not_keep_it_together_says_how_to_write_one_that_does() -> (
+    None
+):
+    (message,) = found_in(changed("datasets.mine.group", "patient"))
+    assert "give the dataset `split: {scheme: grouped}`, or list" in message
+
+
+def test_a_group_needs_a_split_that_keeps_it_together() -> None:
+    grouped = changed("datasets.mine.group", "patient")
+    (found,) = found_in(grouped)
+    assert found.startswith("datasets.mine.group: the split stratified_kfold does not keep groups")
+    for split in (
+        {"scheme": "grouped"},
+        {"scheme": "stratified_kfold", "grouped": True},
+        {"scheme": "temporal"},
+    ):
+        content = copy.deepcopy(grouped)
+        content["datasets"]["mine"] |= {"split": split, "time": "when"}
+        assert config.parse(content).dataset("mine").group == "patient"
+
+
+def test_a_weight_of_rows_is_refused() -> None:
+    (found,) = found_in(changed("datasets.mine.weight", "exposure"))
+    assert "weights of rows are not supported" in found
+    assert "`drop`" in found
 
 
 def test_the_ends_of_a_range_have_the_type_that_is_drawn() -> None:
@@ -579,14 +669,80 @@ def test_a_dataset_overrides_split_thresholds_and_costs_as_a_whole() -> None:
     assert params.thresholds_of("mine").tuned == "mcc"
 
 
-def test_the_grid_follows_the_order_of_params_and_the_strategies_of_each_model() -> None:
-    params = config.parse(changed("models.xgboost.strategies", ["smote"]))
-    assert params.cells == (
-        ("none", "random_forest"),
-        ("smote", "xgboost"),
-        ("smote", "random_forest"),
-    )
-    assert params.models_of("none") == ["random_forest"]
+PLACEBO = {"sampler": "none", "seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("strategies", "message"),
+    [
+        (
+            {"none": {"seed": 1}},
+            (
+                "strategies.none: the baseline takes no seed; a placebo has a key of its own:"
+                " placebo: {sampler: none, seed: 1}"
+            ),
+        ),
+        (
+            {"none": PLACEBO},
+            (
+                "strategies.none: the baseline takes no seed; a placebo has a key of its own:"
+                " placebo: {sampler: none, seed: 1}"
+            ),
+        ),
+        (
+            {"again": {"sampler": "none"}},
+            (
+                "strategies.again: `sampler: none` makes a placebo, which needs a seed: again:"
+                " {sampler: none, seed: 1}"
+            ),
+        ),
+        (
+            {"smote": {"seed": 1}},
+            (
+                "strategies.smote: a seed makes a placebo, the baseline once more: smote: {sampler:"
+                " none, seed: 1}; found the sampler 'smote'"
+            ),
+        ),
+        (
+            {"again": {"sampler": "smote", "seed": 1}},
+            (
+                "strategies.again: a seed makes a placebo, the baseline once more: again: {sampler:"
+                " none, seed: 1}; found the sampler 'smote'"
+            ),
+        ),
+        (
+            {"again": {**PLACEBO, "ratio": 0.5, "params": {"k_neighbors": 3}}},
+            (
+                "strategies.again: a placebo takes `sampler: none` and `seed` alone; found params,"
+                " ratio"
+            ),
+        ),
+        (
+            {"again": {**PLACEBO, "scale": True}},
+            "strategies.again: a placebo takes `sampler: none` and `seed` alone; found scale",
+        ),
+        (
+            {"one": PLACEBO, "two": PLACEBO},
+            ("strategies.two: each placebo needs a seed of its own; 1 is that of one too"),
+        ),
+        (
+            {"again": {**PLACEBO, "seed": 0}},
+            "strategies.again.seed: Input should be greater than or equal to 1, found 0",
+        ),
+        (
+            {"again": {**PLACEBO, "seed": True}},
+            "strategies.again.seed: must be a number, found True",
+        ),
+    ],
+)
+def test_a_placebo_that_is_none_is_an_error(strategies: dict[str, Any], message: str) -> None:
+    assert found_in(changed("strategies", {"none": {}, **strategies})) == [message]
+
+
+def test_placebos_with_different_seeds_stand_beside_the_baseline() -> None:
+    entries = {"none": {}, "one": PLACEBO, "smote": {}, "two": {**PLACEBO, "seed": 7}}
+    assert config.parse(changed("strategies", entries)).placebos == (1, 7)
+    assert config.parse(SMALLEST).placebos == ()
 
 
 def test_the_error_for_an_unknown_dataset_or_strategy_lists_the_known_ones() -> None:

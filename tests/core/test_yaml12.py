@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 from dvc.utils.serialize import YAMLError, dumps_yaml, parse_yaml
+from hypothesis import given, settings
 
 from counterpoise.core import config, yaml12
+from counterpoise.core.errors import ConfigurationError
 from tests.core.test_config import SMALLEST
+from tests.helpers.texts import NAMES, TEXTS
 
 WORDS: dict[str, Any] = {
     "yes": "yes",
@@ -141,3 +144,70 @@ def test_the_parameters_of_dvc_lock_are_those_of_params_yaml(
     found = config.parse(content)
     assert found == requested
     assert type(found.datasets["orders"].positive[0]) is type(positive)
+
+
+def test_a_tab_within_a_text_hides_no_line() -> None:
+    text = "a: x\ty\nb:\n  c: 2\n"
+    assert yaml12.load(text)["a"] == "x\ty"
+    assert yaml12.line_of(text, ("b", "c")) == 3
+
+
+@pytest.mark.parametrize("section", ["", " {}", " {} # none yet", " # none yet"])
+def test_an_entry_is_added_to_a_section_without_one(section: str) -> None:
+    text = yaml12.with_entry(f"a:{section}\nb: 1\n", "a", "new", {"x": [1]})
+    assert yaml12.load(text) == {"a": {"new": {"x": [1]}}, "b": 1}
+    assert ("# none yet" in text) == ("# none yet" in section)
+
+
+@settings(max_examples=300)
+@given(TEXTS, TEXTS)
+def test_any_text_is_written_and_read_back_or_named(one: str, other: str) -> None:
+    """As a value, in a list, and as a key; by `add` into params.yaml, and by DVC into dvc.lock."""
+    entry = {"positive": one, "drop": [one, other], "sentinels": {one: [other], other: [1]}}
+    content = {"datasets": {"mine": entry}, "strategies": {"none": {}}}
+    lock = {"stages": {"train@mine": {"params": {"params.yaml": {"datasets.mine": entry}}}}}
+    try:
+        kept = parse_yaml(dumps_yaml(lock), "dvc.lock") == lock
+    except YAMLError:
+        kept = False
+    if yaml12.changed_in_lock(content) is None:
+        assert kept
+        assert yaml12.load(dumps_yaml(lock)) == lock
+        assert yaml12.load(yaml12.dump(content)) == content
+        written = yaml12.with_entry("datasets:\n  a: {}\nseed: 1\n", "datasets", "mine", entry)
+        assert yaml12.load(written) == {"datasets": {"a": {}, "mine": entry}, "seed": 1}
+    elif "\x85" not in one + other and len(one + other) < 40:
+        raise AssertionError("only U+0085 and long texts are lost")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_a_strategy_is_kept_or_needs_quotes(name: str, tmp_path: Path) -> None:
+    content = {**SMALLEST, "strategies": {name: {"sampler": "smote"}}}
+    (tmp_path / "params.yaml").write_text(yaml12.dump(content))
+    assert list(config.load(tmp_path / "params.yaml").strategies) == [name]
+    assert list(yaml12.load(dumps_yaml(content))["strategies"]) == [name]
+    if not isinstance(yaml12.load(name), str):
+        (tmp_path / "params.yaml").write_text(
+            yaml12.dump({**SMALLEST, "strategies": {}}).replace(
+                "strategies: {}", f"strategies:\n  {name}: {{sampler: smote}}"
+            )
+        )
+        with pytest.raises(ConfigurationError, match="put quotes around it"):
+            config.load(tmp_path / "params.yaml")
+
+
+def test_a_text_that_dvc_does_not_keep_is_an_error_and_all_others_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    dataset = SMALLEST["datasets"]["mine"]
+    for label in ("a\tb", "é", "\\N", "a\u2028b"):
+        path.write_text(
+            yaml12.dump({**SMALLEST, "datasets": {"m": {**dataset, "positive": label}}})
+        )
+        assert config.load(path).datasets["m"].positive == (label,)
+    text = yaml12.dump(SMALLEST)
+    assert "positive: 1\n" in text
+    for written in ('"a\\Nb"', '"a\\x85b"'):
+        path.write_text(text.replace("positive: 1\n", f"positive: {written}\n"))
+        with pytest.raises(ConfigurationError, match="DVC cannot keep a text") as caught:
+            config.load(path)
+        assert caught.value.found == repr("a\x85b")

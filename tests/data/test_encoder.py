@@ -9,8 +9,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import TargetEncoder
 
-from counterpoise.data.encoder import Encoder, sampling_encoder
+from counterpoise.data.encoder import CROSS_FITTING_FOLDS, SMOOTHING, Encoder, sampling_encoder
 from tests.conftest import mixed_table
 
 
@@ -100,18 +101,56 @@ def test_some_rows_of_a_table_are_encoded_as_if_they_were_alone() -> None:
     )
 
 
-def test_many_labels_become_few_columns_and_lead_back_to_labels() -> None:
+def many_labels(rows: int = 4000, labels: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """One column of labels, some missing, of which the first ones have more positives."""
     random = np.random.default_rng(0)
-    codes = np.minimum(random.geometric(0.02, 4000) - 1, 199).astype(float)
+    codes = np.minimum(random.geometric(0.02, rows) - 1, labels - 1).astype(float)
+    y = (random.random(rows) < np.where(codes < 30, 0.3, 0.05)).astype(np.int8)
     codes[::50] = np.nan
-    encoder = Encoder((200,)).fit(codes[:, None])
-    encoded = encoder.transform(codes[:, None])
-    assert encoded.shape == (4000, 50)
-    known = ~np.isnan(codes)
-    np.testing.assert_array_equal(encoded.sum(axis=1), known)
-    frequent = np.isin(codes, encoder.kept_[0])
-    np.testing.assert_array_equal(encoded[:, -1] == 1, known & ~frequent)
-    back = encoder.inverse_transform(encoded)[:, 0]
-    np.testing.assert_array_equal(back[frequent], codes[frequent])
-    # a label that was not there is one of the others
-    assert encoder.transform(np.array([[199.0]])).sum() == 1
+    return codes[:, None], y
+
+
+def test_many_labels_become_the_shares_that_scikit_learn_finds() -> None:
+    X, y = many_labels()
+    encoder = Encoder((200,)).fit(X, y)
+    theirs = TargetEncoder(smooth=float(SMOOTHING), target_type="binary")
+    np.testing.assert_allclose(encoder.transform(X), theirs.fit(X, y).transform(X))
+    fitted = encoder.transform(X, folds=encoder.folds_)
+    for fold in range(CROSS_FITTING_FOLDS):
+        inside = encoder.folds_ == fold
+        assert y[inside].mean() == pytest.approx(y.mean(), abs=0.01)
+        theirs.fit(X[~inside], y[~inside])
+        np.testing.assert_allclose(fitted[inside], theirs.transform(X[inside]))
+
+
+def test_labels_of_few_rows_do_not_give_away_the_class_of_training_rows() -> None:
+    random = np.random.default_rng(0)
+    X = random.permutation(np.arange(4000) // 2).astype(float)[:, None]
+    y = (random.random(4000) < 0.1).astype(np.int8)
+    encoder = Encoder((2000,))
+    fitted = encoder.fit_transform(X, y)[:, 0]
+    assert abs(np.corrcoef(fitted, y)[0, 1]) < 0.05
+    assert np.corrcoef(encoder.transform(X)[:, 0], y)[0, 1] > 0.5
+
+
+def test_a_label_that_was_not_in_the_training_rows_has_the_overall_share() -> None:
+    X, y = many_labels()
+    known = ~np.isnan(X[:, 0]) & (X[:, 0] != 7)
+    encoder = Encoder((200,)).fit(X, y[known], rows=np.flatnonzero(known))
+    np.testing.assert_allclose(encoder.transform(np.array([[7.0], [np.nan]])), y[known].mean())
+
+
+def test_a_share_leads_back_to_a_label_of_the_training_rows_that_has_it() -> None:
+    X, y = many_labels()
+    encoder = sampling_encoder((200, 0))
+    table = np.column_stack([X, np.arange(len(X))])
+    encoded = encoder.fit(table, y).transform(table)
+    back = encoder.inverse_transform(encoded)
+    np.testing.assert_allclose(encoder.transform(back), encoded, atol=1e-9)
+    assert set(back[:, 0][~np.isnan(back[:, 0])]) <= set(X[~np.isnan(X)])
+    np.testing.assert_allclose(back[:, 1], table[:, 1])
+
+
+def test_many_labels_need_the_target() -> None:
+    with pytest.raises(ValueError, match="labels of the target"):
+        Encoder((200,)).fit(many_labels()[0])

@@ -7,11 +7,13 @@ import gzip
 import hashlib
 import re
 import socket
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,6 +24,7 @@ from counterpoise.core.errors import SourceError, StorageError
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import datasets, sources, tables
 from tests.conftest import Publisher, Stage
+from tests.helpers.servers import object_store
 
 CONTENT = b"a,b,label\n1,2,0\n3,4,1\n"
 
@@ -209,6 +212,91 @@ def test_a_full_disk_is_an_error_of_its_own(
     assert not leftovers()
 
 
+# Addresses of other protocols, through fsspec, and secrets in addresses
+
+
+def test_an_address_that_fsspec_opens_is_read_and_verified(
+    no_mirror: None, workplace: Path
+) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/right.csv", CONTENT)
+    memory.pipe("/wrong.csv", b"another")
+    with pytest.raises(SourceError) as caught:
+        sources.locate(file_of(CONTENT, "memory://wrong.csv", "memory://gone.csv"), "mine")
+    wrong, gone = str(caught.value.found).splitlines()
+    assert wrong.startswith(f"memory://wrong.csv has {sum_of(b'another')}")
+    assert gone.strip() == "memory://gone.csv: no such file"
+    assert not leftovers()
+    located = sources.locate(file_of(CONTENT, "memory://right.csv"), "mine")
+    assert located.read_bytes() == CONTENT
+
+
+@pytest.mark.services
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:(aiobotocore|botocore|s3fs|asyncio).*")
+def test_a_table_in_s3_is_read_and_one_that_is_not_there_is_named(
+    no_mirror: None, workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with object_store(tmp_path) as store:
+        for name, text in {**store.variables, "AWS_ENDPOINT_URL": store.address}.items():
+            monkeypatch.setenv(name, text)
+        fsspec.filesystem("s3").pipe(store.url("mine.csv"), CONTENT)
+        file = file_of(CONTENT, store.url("gone.csv"), store.url("mine.csv"))
+        assert sources.locate(file, "mine").read_bytes() == CONTENT
+        with pytest.raises(SourceError) as caught:
+            sources.locate(file_of(b"other", store.url("gone.csv")), "other")
+        assert f"{store.url('gone.csv')}: no such file" in str(caught.value.found)
+        assert store.secret not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "package"),
+    [
+        ("s3://bucket/mine.csv", "s3fs"),
+        ("gs://bucket/mine.csv", "gcsfs"),
+        ("hf://datasets/me/it/mine.csv", "huggingface_hub"),
+        ("abfs://container/mine.csv", "adlfs"),
+    ],
+)
+def test_a_protocol_whose_package_is_missing_names_it(
+    address: str, package: str, no_mirror: None, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    opened = sys.modules["fsspec.registry"]._registry  # the classes of protocols used so far
+    monkeypatch.delitem(opened, address.partition("://")[0], raising=False)
+    with pytest.raises(SourceError) as caught:
+        sources.locate(file_of(CONTENT, address), "mine")
+    assert str(caught.value.found).startswith(f"{address}: ")
+    assert package in str(caught.value.found)
+    assert str(caught.value.todo).startswith("`pip install` the package that is named")
+    assert not leftovers()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://ada:hushhush@127.0.0.1:{port}/gone.csv",
+        "http://127.0.0.1:{port}/gone.csv?password=hushhush",
+        "http://127.0.0.1:{port}/gone.csv?X-Amz-Signature=hushhush&x=1",
+        "http://ada:hushhush@127.0.0.1:1/nobody.csv",
+        "ftp://ada:hushhush@127.0.0.1:1/nobody.csv",
+        "nonsense://ada:hushhush@127.0.0.1:1/nobody.csv",
+    ],
+)
+def test_a_secret_in_an_address_is_never_printed(
+    address: str,
+    no_mirror: None,
+    workplace: Path,
+    publisher: Publisher,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    port = publisher.url("").split(":")[2].strip("/")
+    with pytest.raises(SourceError) as caught:
+        sources.locate(file_of(CONTENT, address.format(port=port)), "mine")
+    out = "".join(capsys.readouterr())
+    assert "***" in out and "***" in str(caught.value)
+    assert "hushhush" not in out + str(caught.value)
+
+
 # gz and zip
 
 
@@ -380,7 +468,13 @@ Write = Callable[[dict[str, Any]], None]
 
 
 def fetched(name: str, entry: dict[str, Any], stage: Stage, write_params: Write) -> tables.Table:
-    rest = {"split": {"scheme": "holdout"}, "thresholds": {}, "costs": {}}
+    rest = {
+        "split": {"scheme": "holdout"},
+        "thresholds": {},
+        "costs": {},
+        "goal": "ranking",
+        "worth": {},
+    }
     write_params(
         {
             "seed": 1,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from counterpoise.core.config import Grouped, Holdout, StratifiedKFold, Temporal
+from counterpoise.core import files
+from counterpoise.core.config import AnySplit, Grouped, Holdout, StratifiedKFold, Temporal
 from counterpoise.core.errors import SplitError
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters
@@ -75,6 +76,103 @@ def test_the_grouped_repeat_keeps_duplicates_together_and_leaves_the_compared_fo
             assert not set(group[fold.train]) & set(group[fold.validation])
         assert any(set(group[fold.test]) & set(group[fold.train]) for fold in found.compared)
     assert len(plain.grouped) == 0 and plain.compared.names == plain.names
+
+
+SCHEMES: list[AnySplit] = [
+    StratifiedKFold(folds=3, repeats=2, validation=0.2),
+    StratifiedKFold(folds=3, repeats=1, validation=0.2, grouped=True),
+    Holdout(scheme="holdout", seed=7),
+    Grouped(scheme="grouped", folds=3, repeats=2),
+]
+
+
+@pytest.mark.parametrize(
+    "scheme", SCHEMES, ids=["stratified", "with a grouped repeat", "holdout", "grouped"]
+)
+def test_a_placebo_is_tested_on_the_same_rows_and_validated_on_others(
+    scheme: AnySplit, tmp_path: Path
+) -> None:
+    table = numeric_table(300, 60)
+    table = replace(table, X=np.repeat(table.X[:100], 3, axis=0), y=np.repeat(table.y[:100], 3))
+    group = np.arange(300) // 3
+    plain = splitters.split(table, scheme, 1, "mine")
+    made = splitters.split(table, scheme, 1, "mine", (1, 12))
+    splits.write(tmp_path / "split.parquet", made)
+    for parts in (made, splits.read(tmp_path / "split.parquet")):
+        assert (parts.codes == plain.codes).all() and (parts.names, parts.beside) == (
+            plain.names,
+            plain.beside,
+        )
+        assert parts.of(None) is parts and parts.digest == plain.digest
+        divisions = [list(parts.of(seed)) for seed in (None, 1, 12)]
+        for folds in zip(*divisions, strict=True):
+            together = scheme.scheme == "grouped" or folds[0].repeat == parts.beside
+            for fold in folds:
+                assert fold[:2] == folds[0][:2]
+                np.testing.assert_array_equal(fold.test, folds[0].test)
+                trained, validated = set(fold.train), set(fold.validation)
+                assert len(fold.validation) == len(folds[0].validation) or together
+                assert not trained & validated
+                assert trained | validated == {*folds[0].train, *folds[0].validation}
+                if together:
+                    assert not set(group[fold.train]) & set(group[fold.validation])
+                else:
+                    shares = [table.y[rows].mean() for rows in (fold.train, fold.validation)]
+                    assert shares[0] == pytest.approx(shares[1], abs=0.02)
+            assert len({tuple(sorted(fold.validation)) for fold in folds}) == 3
+        for kept in (parts.compared, parts.grouped):
+            for fold, whole in zip(
+                kept.of(12), (f for f in divisions[2] if f[:2] in kept.names), strict=True
+            ):
+                np.testing.assert_array_equal(fold.validation, whole.validation)
+
+
+def test_a_split_without_a_placebo_is_the_same_file_as_before(tmp_path: Path) -> None:
+    table, scheme = numeric_table(), StratifiedKFold(folds=3, repeats=1)
+    splits.write(tmp_path / "split.parquet", splitters.split(table, scheme, 1, "mine"))
+    columns = files.read_parquet(tmp_path / "split.parquet").columns
+    assert list(columns) == ["repeat_0_fold_0", "repeat_0_fold_1", "repeat_0_fold_2"]
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        Temporal(scheme="temporal", folds=2),
+        Temporal(scheme="temporal", validation=0),
+        StratifiedKFold(folds=2, validation=0),
+    ],
+    ids=["temporal", "temporal without validation", "stratified without validation"],
+)
+def test_a_placebo_shares_validation_rows_that_are_not_drawn(scheme: AnySplit) -> None:
+    parts = splitters.split(timed(np.arange(60)), scheme, 1, "mine", (1,))
+    assert not parts.placebos and parts.of(1) is parts
+
+
+def test_a_placebo_that_cannot_be_trained_is_an_error_that_names_its_seed() -> None:
+    """Groups are drawn without regard to labels, so all positives may be validation rows."""
+    random = np.random.default_rng(0)
+    y = np.zeros(80, np.int8)
+    y[[0, 40]] = 1
+    table = Table(("a",), random.normal(size=(80, 1)), y, {}, {"group": np.arange(80) // 4})
+    scheme = Grouped(scheme="grouped", folds=2, repeats=1, validation=0.5)
+    fine = next(
+        seed for seed in range(100) if not _refused(table, scheme, seed, ())
+    )  # the split itself can be trained
+    wrong = next(one for one in range(1, 100) if _refused(table, scheme, fine, (one,)))
+    error = _refused(table, scheme, fine, (wrong,))
+    assert error is not None and error.what.startswith("The train part of repeat 0, fold ")
+    assert str(error.where).endswith(f"(grouped, placebo with seed {wrong})")
+    assert not _refused(table, scheme, fine, ())
+
+
+def _refused(
+    table: Table, scheme: AnySplit, seed: int, placebos: tuple[int, ...]
+) -> SplitError | None:
+    try:
+        splitters.split(table, scheme, seed, "mine", placebos)
+    except SplitError as error:
+        return error
+    return None
 
 
 def test_a_holdout_takes_the_rows_of_train_test_split_in_their_order() -> None:

@@ -60,6 +60,8 @@ CONTENT: dict[str, Any] = {
         "slower": BOOSTED,
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }

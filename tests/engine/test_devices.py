@@ -46,6 +46,8 @@ PARAMS: dict[str, Any] = {
         "second": {"model": "xgboost_focal", "device": "cuda:1", "params": {"n_estimators": 5}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }

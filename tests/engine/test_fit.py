@@ -574,6 +574,8 @@ CONTENT: dict[str, Any] = {
         "autoencoder": {"strategies": ["none"], "params": {"steps": 40}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {"false_negative": 10},
 }
@@ -615,7 +617,7 @@ def test_every_remedy_goes_through_the_stages_and_one_that_diverges_fails_alone(
         ("random_under", "xgboost_focal"): "hybrid",
     }
     assert board.loc["none", "xgboost_focal"]["plain_model"] == "xgboost"
-    assert not np.isnan(board.loc["random_under", "xgboost_focal"]["delta_plain"])
+    assert not np.isnan(board.loc["random_under", "xgboost_focal"]["difference"])
     assert board["trials"].loc[:, "xgboost"].tolist() == [3, 3]
 
     numbers = ["log_loss_corrected", "brier_corrected", "expected_calibration_error_corrected"]

@@ -3,6 +3,7 @@ strategy."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import time
@@ -36,6 +37,8 @@ CONTENT: dict[str, Any] = {
     "strategies": {"none": {}, "random_over": {}, "smote": {}},
     "models": MODELS,
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }
@@ -209,6 +212,58 @@ def test_the_key_of_a_fit_follows_from_its_inputs_alone(made: Path) -> None:
     other = keys_here(models={**MODELS, "xgboost": {"params": {"n_estimators": 6}}})
     assert {one.model for one in here if here[one] != other[one]} == {"xgboost"}
     assert not set(keys_here(seed=2).values()) & set(here.values())
+
+
+PLACEBOS = {"placebo": {"sampler": "none", "seed": 1}, "second": {"sampler": "none", "seed": 2}}
+
+
+@pytest.mark.parametrize("scheme", ["stratified_kfold", "temporal"])
+def test_a_placebo_has_fits_of_its_own_and_changes_no_other_fit(scheme: str) -> None:
+    """Under a temporal split its rows are the baseline's, and its seeds alone differ."""
+    table = numeric_table()
+    table = dataclasses.replace(table, roles={"time": np.arange(len(table.y))})
+    entry = {**CONTENT["datasets"]["mine"], "time": "when"}
+    content = {**CONTENT, "datasets": {"mine": entry}, "split": {"scheme": scheme}}
+    before = fit_keys(content, table)
+    content["strategies"] = {**CONTENT["strategies"], **PLACEBOS}
+    after = fit_keys(content, table)
+    others = {one: key for one, key in after.items() if one.strategy not in PLACEBOS}
+    assert others == before
+    keys = [after[one] for one in after if one.strategy in PLACEBOS]
+    assert len(set(keys)) == len(keys) and not set(keys) & set(before.values())
+    assert {one.model for one in after if one.strategy in PLACEBOS} == {
+        "logistic_regression",
+        "xgboost",
+    }
+
+
+def test_a_placebo_is_trained_and_scored_on_its_own_rows(
+    made: Path, trained: Trained, write_params: WriteParams, stage: Stage
+) -> None:
+    trained()
+    before = bytes_of()
+    write_params({**CONTENT, "strategies": {**CONTENT["strategies"], **PLACEBOS}})
+    table = tables.read(paths.table("mine"))
+    parts = splitters.split(table, config.load().split, 1, "mine", (1, 2))
+    splits.write(paths.split("mine"), parts)
+    stage("resample", "mine")
+    # two folds of two models without a remedy for each placebo; all other fits are kept
+    assert trained() == (2 * 2 * 2, FITS)
+    after = bytes_of()
+    assert {name: after[name] for name in before} == before
+    scores = {}
+    for seed, strategy in ((None, "none"), (1, "placebo"), (2, "second")):
+        stored = pd.read_parquet(paths.scores("mine", strategy) / "logistic_regression.parquet")
+        rows = resampling.read_rows(paths.resampled("mine", strategy), table)
+        for fold in parts.of(seed):
+            here = stored[(stored["repeat"] == fold.repeat) & (stored["fold"] == fold.fold)]
+            for part, wanted in ((splits.TEST, fold.test), (splits.VALIDATION, fold.validation)):
+                assert here.loc[here["part"] == part, "row"].tolist() == wanted.tolist()
+            np.testing.assert_array_equal(rows[fold[:2]][0], fold.train)
+        scores[strategy] = stored.loc[stored["part"] == splits.TEST, "score"].to_numpy()
+    # logistic regression draws nothing: other training rows alone give it other scores
+    assert np.mean(scores["none"] != scores["placebo"]) > 0.9
+    assert np.mean(scores["second"] != scores["placebo"]) > 0.9
 
 
 def test_a_model_draws_the_same_random_numbers_under_every_strategy() -> None:

@@ -396,6 +396,8 @@ CONTENT: dict[str, Any] = {
     "datasets": {"mine": {"path": "mine.csv", "target": "y", "positive": 1}},
     "strategies": {"none": {}},
     "split": {"scheme": "stratified_kfold"},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }

@@ -99,7 +99,9 @@ def changed(name: str) -> dict[str, Any]:
             **PARAMS,
             section: {**PARAMS[section], key: {**PARAMS[section][key], "positive": 7}},
         }
-    return {**PARAMS, section: 8 if section == "seed" else {**PARAMS[section], "more": {}}}
+    others = {"seed": 8, "goal": "cost"}
+    other = others[section] if section in others else {**PARAMS[section], "more": {}}
+    return {**PARAMS, section: other}
 
 
 @pytest.mark.parametrize("script", check.STAGES)

@@ -36,6 +36,8 @@ CONTENT: dict[str, Any] = {
     "strategies": {"none": {}, "smote": {}, "enn": {}},
     "models": {"xgboost": {}, "random_forest": {}},
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 2, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 10},
 }
@@ -123,13 +125,8 @@ def place(
         "enn",
         {"xgboost": refused, "random_forest": {"status": "failed", "reason": "ValueError: no"}},
     )
-    for name in ("draws", "over_draws"):
-        monkeypatch.setattr(
-            bootstrap, name, functools.partial(getattr(bootstrap, name), count=DRAWS)
-        )
-    monkeypatch.setattr(
-        "counterpoise.evaluation.dataset_tables.draws_for", lambda comparisons: DRAWS
-    )
+    fewer = functools.partial(bootstrap.over_draws, count=DRAWS)
+    monkeypatch.setattr(bootstrap, "over_draws", fewer)
     return workplace
 
 
@@ -178,67 +175,111 @@ def test_metrics_are_means_over_folds_of_what_scikit_learn_says(place: Path, sta
     assert (row["status"], row["rows"], row["prevalence"], row["folds"]) == ("ok", 240, 0.125, 6)
 
 
-def test_the_delta_is_paired_draw_by_draw_against_the_baseline_with_the_same_model(
+def test_the_difference_is_paired_draw_by_draw_against_the_baseline_with_the_same_model(
     place: Path, stage: Stage
 ) -> None:
     stage("evaluate", "mine")
     parts = splits.read(paths.split("mine"))
-    weights = np.hstack(list(bootstrap.draws(parts, TABLE.y, seed_for(1, "mine", "bootstrap"))))
-    assert weights.shape[1] == DRAWS
+    seed = seed_for(1, "mine", "bootstrap")
+    weights = np.hstack(list(bootstrap.draws(parts, TABLE.y, seed, DRAWS)))
 
-    def mean_of_draws(strategy: str, draw: int) -> float:
-        return float(
-            np.mean(
-                [
-                    average_precision_score(
-                        TABLE.y[rows], scores, sample_weight=weights[rows, draw]
-                    )
-                    for rows, scores in scores_of_tests(strategy, "xgboost")
-                ]
-            )
-        )
+    def of_folds(strategy: str, draw: int) -> list[float]:
+        return [
+            average_precision_score(TABLE.y[rows], scores, sample_weight=weights[rows, draw])
+            for rows, scores in scores_of_tests(strategy, "xgboost")
+        ]
 
     differences = [
-        mean_of_draws("smote", draw) - mean_of_draws("none", draw) for draw in range(DRAWS)
+        np.mean(of_folds("smote", draw)) - np.mean(of_folds("none", draw)) for draw in range(DRAWS)
     ]
-    row = board().loc["smote", "xgboost"]
-    base = board().loc["none", "xgboost"]
-    assert row["delta_average_precision"] == pytest.approx(
+    row, base = (board().loc[strategy, "xgboost"] for strategy in ("smote", "none"))
+    assert row["difference"] == pytest.approx(
         row["average_precision"] - base["average_precision"], abs=2e-6
     )
-    assert (row["delta_low"], row["delta_high"]) == pytest.approx(
-        np.quantile(differences, [0.025, 0.975]), abs=1e-6
+    found = read("differences").query(
+        "measure == 'average_precision' and strategy == 'smote' and model == 'xgboost'"
     )
+    ten_positives = np.sqrt(10 / 9)  # in each test part
+    assert found["row_error"].item() == pytest.approx(
+        np.std(differences, ddof=1) * ten_positives, rel=1e-4
+    )
+    assert found["verdict"].item() == row["verdict"]
 
 
-def test_equal_scores_differ_by_exactly_nothing(place: Path, stage: Stage) -> None:
-    store_cells("smote", {"xgboost": informative(0.2), "random_forest": informative(0.1)})
+def test_interval_p_value_and_verdict_agree_in_every_row(
+    place: Path, stage: Stage, write_params: WriteParams
+) -> None:
+    worth = dict.fromkeys(("average_precision", "roc_auc", "log_loss", "brier", "f1"), 0.03)
+    write_params({**CONTENT, "worth": worth})
+    store_cells("smote", {"xgboost": informative(0.6), "random_forest": informative(0.12)}, seed=1)
     stage("evaluate", "mine")
-    assert (
-        board()
-        .loc["smote"][["delta_average_precision", "delta_low", "delta_high"]]
-        .eq(0)
-        .all(axis=None)
+    found = read("differences")
+    apart = (found["difference_low"] > 0) | (found["difference_high"] < 0)
+    assert ((found["p_adjusted"] <= 0.05) == apart).all()
+    assert apart.any() and not apart.all()
+    inside = (found["difference_low"] >= -0.03) & (found["difference_high"] <= 0.03)
+    higher = found["measure"].isin(["average_precision", "roc_auc", "f1"])
+    gain = np.where(higher, found["difference"], -found["difference"]) > 0
+    expected = np.select(
+        [inside, apart & gain, apart], ["equivalent", "better", "worse"], "inconclusive"
     )
+    judged = found["measure"] != "expected_cost"
+    assert (found["verdict"] == expected)[judged].all()
+    assert found.loc[~judged, "verdict"].isna().all()
+    shown = board().dropna(subset="difference").reset_index()
+    key = ["strategy", "model"]
+    both = shown.merge(found[found["measure"] == "average_precision"], on=key, how="outer")
+    assert len(both) == 2
+    for name in ("difference", "difference_low", "difference_high", "p_adjusted", "verdict"):
+        assert (both[f"{name}_x"] == both[f"{name}_y"]).all()
 
 
-def test_the_baseline_has_no_delta_and_neither_has_what_could_not_run(
+def test_a_changed_goal_or_worth_changes_the_answer_and_no_number(
+    place: Path, stage: Stage, write_params: WriteParams
+) -> None:
+    stage("evaluate", "mine")
+    before = board()
+    mine = {**CONTENT["datasets"]["mine"], "goal": "cost", "worth": {"average_precision": 1}}
+    write_params({**CONTENT, "datasets": {"mine": mine}})
+    stage("evaluate", "mine")
+    after = board()
+    assert after["verdict"].dropna().tolist() == ["equivalent"] * 2
+    pd.testing.assert_frame_equal(before.drop(columns="verdict"), after.drop(columns="verdict"))
+    facts = files.read_json(paths.evaluation("mine") / "dataset.json")
+    assert facts["goal"] == "cost" and facts["worth"]["average_precision"] == 1
+    assert set(facts["answers"]) == {"ranking", "probabilities", "cost"}
+
+
+def test_a_remedy_with_the_scores_of_its_baseline_is_named_and_not_compared(
+    place: Path, stage: Stage
+) -> None:
+    store_cells("smote", {"xgboost": informative(0.2), "random_forest": informative(0.3)})
+    stage("evaluate", "mine")
+    same, other = (board().loc["smote", model] for model in CONTENT["models"])
+    assert same["same_as"] == "none/xgboost"
+    assert same[["difference", "difference_low", "difference_high", "verdict"]].isna().all()
+    assert pd.isna(other["same_as"]) and other["difference"] > 0
+    facts = files.read_json(paths.evaluation("mine") / "dataset.json")
+    assert sum(facts["answers"]["ranking"]["verdicts"].values()) == 1
+
+
+def test_the_baseline_has_no_difference_and_neither_has_what_could_not_run(
     place: Path, stage: Stage
 ) -> None:
     stage("evaluate", "mine")
-    deltas = board()[["delta_average_precision", "delta_low", "delta_high"]]
-    assert deltas.loc["none"].isna().all(axis=None)
-    assert deltas.loc["enn"].isna().all(axis=None)
-    assert deltas.loc["smote"].notna().all(axis=None)
+    found = board()[["difference", "difference_low", "difference_high", "p_adjusted", "verdict"]]
+    assert found.loc["none"].isna().all(axis=None)
+    assert found.loc["enn"].isna().all(axis=None)
+    assert found.loc["smote"].notna().all(axis=None)
 
 
-def test_a_model_whose_baseline_failed_has_no_delta(place: Path, stage: Stage) -> None:
+def test_a_model_whose_baseline_failed_has_no_difference(place: Path, stage: Stage) -> None:
     store_cells(
         "none", {"xgboost": {"status": "failed", "reason": "no"}, "random_forest": informative(0.1)}
     )
     stage("evaluate", "mine")
-    assert np.isnan(board().loc[("smote", "xgboost"), "delta_average_precision"])
-    assert not np.isnan(board().loc[("smote", "random_forest"), "delta_average_precision"])
+    assert np.isnan(board().loc[("smote", "xgboost"), "difference"])
+    assert not np.isnan(board().loc[("smote", "random_forest"), "difference"])
 
 
 def test_every_cell_has_its_row_and_one_that_could_not_run_its_reason_and_no_number(
@@ -460,6 +501,35 @@ def test_the_mean_over_folds_leaves_out_what_is_not_defined() -> None:
     np.testing.assert_array_equal(boards.mean_of_folds(values), [2, np.nan])
 
 
+def test_a_placebo_with_the_scores_of_the_baseline_differs_by_0_and_the_facts_say_why(
+    place: Path, stage: Stage, write_params: WriteParams
+) -> None:
+    """Without validation rows its rows are the baseline's, and a model that draws nothing fits them
+    alike."""
+    strategies = {**CONTENT["strategies"], "placebo": {"sampler": "none", "seed": 1}}
+    scheme = {**CONTENT["split"], "validation": 0}
+    write_params({**CONTENT, "strategies": strategies, "split": scheme})
+    params = config.load()
+    splits.write(
+        paths.split("mine"), splitters.split(TABLE, params.split, 1, "mine", params.placebos)
+    )
+    for strategy in ("none", "placebo"):
+        store_cells(strategy, {"xgboost": informative(0.2), "random_forest": informative(0.1)})
+    store_cells("smote", {"xgboost": informative(0.3), "random_forest": informative(0.1)}, seed=1)
+    stage("resample", "mine")
+    stage("evaluate", "mine")
+    board = read("leaderboard").set_index(["strategy", "model"])
+    assert (board.loc["placebo", ["difference", "difference_low", "difference_high"]] == 0).all(
+        axis=None
+    )
+    assert (board.loc["placebo", "verdict"] == "equivalent").all()
+    assert board.loc["placebo", "level"].tolist() == ["placebo"] * 2
+    facts = files.read_json(paths.evaluation("mine") / "dataset.json")
+    assert facts["placebos"] == {
+        "placebo": "has other seeds alone, since the split fixes the validation rows"
+    }
+
+
 def test_folds_that_keep_duplicates_together_have_a_leaderboard_of_their_own(
     place: Path, stage: Stage, write_params: WriteParams
 ) -> None:
@@ -489,7 +559,7 @@ def test_folds_that_keep_duplicates_together_have_a_leaderboard_of_their_own(
         expected, abs=1e-6
     )
     none = grouped.loc[("none", "xgboost"), "average_precision"]
-    assert grouped.loc[("smote", "xgboost"), "delta_plain"] == pytest.approx(
+    assert grouped.loc[("smote", "xgboost"), "difference"] == pytest.approx(
         expected - none, abs=2e-6
     )
     content = files.read_json(paths.scores("mine", "smote") / "cells.json")

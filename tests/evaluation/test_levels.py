@@ -34,11 +34,11 @@ WEIGHED = {"class_weight": "balanced"}
         ("none", "xgboost", {"costs": "weights"}, "algorithm"),
         ("none", "mlp", {"params": {"loss": "cross_entropy"}}, "none"),
         ("none", "mlp", {"params": {"loss": "balanced"}}, "algorithm"),
-        ("none", "xgboost", {"search": {"trials": 1, "space": {"max_depth": [3]}}}, "none"),
+        ("none", "xgboost", {"search": {"trials": 2, "space": {"max_depth": [3]}}}, "none"),
         (
             "none",
             "xgboost",
-            {"search": {"trials": 1, "space": {"scale_pos_weight": [3]}}},
+            {"search": {"trials": 2, "space": {"scale_pos_weight": [3]}}},
             "algorithm",
         ),
         ("none", "balanced_random_forest", {"strategies": ["none"]}, "algorithm"),
@@ -49,6 +49,13 @@ def test_a_cell_remedies_by_data_by_algorithm_by_both_or_not_at_all(
     strategy: str, key: str, entry: dict[str, Any], level: str
 ) -> None:
     assert levels.level(strategy, Strategy(), key, Model.model_validate(entry)) == level
+
+
+@pytest.mark.parametrize("model", ["xgboost", "xgboost_weighted"])
+def test_a_placebo_is_neither_a_baseline_nor_a_remedy_with_any_model(model: str) -> None:
+    cell = "again", Strategy(sampler="none", seed=1), model, Model()
+    assert levels.level(*cell) == "placebo"
+    assert levels.candidates(*cell) == levels.candidates("none", Strategy(), model, Model())
 
 
 def test_the_baseline_is_the_most_similar_model_without_the_remedy() -> None:
@@ -104,7 +111,7 @@ RAW, EXACT, APPROXIMATE = (
         ("none", {}, "xgboost_focal", {"params": {"loss_gamma": 0}}, EXACT),
         ("none", {}, "mlp", {"params": {"loss": "balanced"}}, EXACT),
         ("none", {}, "mlp", {"params": {"loss_gamma": 3}}, RAW),
-        ("none", {}, "mlp", {"search": {"trials": 1, "space": {"loss": ["focal"]}}}, FITTED),
+        ("none", {}, "mlp", {"search": {"trials": 2, "space": {"loss": ["focal"]}}}, FITTED),
         ("none", {}, "svm", {}, FITTED),
         ("none", {}, "nearest_neighbors", {"costs": "metacost"}, FITTED),
         ("none", {}, "easy_ensemble", {}, FITTED),
@@ -152,6 +159,8 @@ def test_the_trials_of_each_model_are_counted() -> None:
             "random_forest": {},
         },
         "split": {"scheme": "holdout"},
+        "goal": "ranking",
+        "worth": {},
         "thresholds": {},
         "costs": {},
     }

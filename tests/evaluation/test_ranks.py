@@ -32,6 +32,7 @@ from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import datasets, sources
 from counterpoise.evaluation import ranks as over_datasets
 from counterpoise.evaluation.ranks import ALONE, BEST, MINIMUM, Ranked, compared
+from counterpoise.models.combinations import models_of
 from counterpoise.report import charts, page, ranks_chart, ranks_section
 from stages import check
 from tests.conftest import Publisher
@@ -349,9 +350,9 @@ def test_the_reading_names_better_worse_and_inconclusive_remedies() -> None:
     found = compared(BEST, table)
     sentences = over_datasets.reading(found)
     against = [found.pair(str(name), "none") for name in table if name != "none"]
-    assert {pair.verdict for pair in against} >= {"win", "tie"}
+    assert {pair.verdict for pair in against} >= {"better", "inconclusive"}
     for pair in against:
-        side = {"win": "better", "loss": "worse", "tie": "inconclusive"}[str(pair.verdict)]
+        side = str(pair.verdict)
         assert re.search(rf"{side}: [^;]*\b{pair.first}\b", sentences[2])
 
 
@@ -397,7 +398,7 @@ def test_the_lines_of_the_diagram_join_remedies_not_shown_to_differ() -> None:
     for pair in found.pairs:
         ends = {average[pair.first], average[pair.second]}
         assert any(ends <= line for line in joined) == (
-            pair.verdict != "win" and pair.verdict != "loss"
+            pair.verdict != "better" and pair.verdict != "worse"
         )
 
 
@@ -542,7 +543,7 @@ def test_the_collection_has_enough_datasets_and_as_many_tries_for_each_remedy() 
     plain = [model for model, entry in PARAMS.models.items() if entry.strategies == "all"]
     weighted = [model for model, entry in PARAMS.models.items() if entry.strategies != "all"]
     assert len(plain) == len(weighted) == 4
-    assert {strategy: len(PARAMS.models_of(strategy)) for strategy in PARAMS.strategies} == {
+    assert {strategy: len(models_of(PARAMS, strategy)) for strategy in PARAMS.strategies} == {
         **dict.fromkeys(PARAMS.strategies, 4),
         "none": 8,
     }

@@ -8,20 +8,71 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from counterpoise.evaluation import summary
+from counterpoise.evaluation import advice, summary
+from counterpoise.evaluation.columns import DIFFERENCES
+from counterpoise.evaluation.reading import reading
+from counterpoise.evaluation.significance import SMALLEST
 
 NO_DECISIONS = pd.DataFrame(columns=["strategy", "model", "rule", "f1"])
 
 
+def cell(strategy: str, score: float, difference: float | None = None, **other: Any) -> Any:
+    compared = difference is not None
+    return {
+        "strategy": strategy,
+        "model": "forest",
+        "status": "ok",
+        "average_precision": score,
+        "average_precision_low": score - 0.1,
+        "average_precision_high": score + 0.1,
+        "difference": difference,
+        "difference_low": difference - 0.03 if difference is not None else None,
+        "difference_high": difference + 0.03 if difference is not None else None,
+        "plain_model": "forest",
+        "level": "none" if strategy == "none" else "data",
+        "verdict": "inconclusive" if compared else None,
+        "p_adjusted": 0.3 if compared else None,
+        "same_as": None,
+        **other,
+    }
+
+
+NONE = cell("none", 0.5)
+FACTS: dict[str, Any] = {
+    "goal": "ranking",
+    "answers": {},
+    "level": 0.95,
+    "prevalence": 0.02,
+    "thresholds": {"half": 0.5},
+    "positives_in_smallest_part": 40,
+    "independent_positives": 200,
+    "fits": 10,
+    "repeats": 2,
+}
+NO_DIFFERENCES = pd.DataFrame(columns=DIFFERENCES)
+
+
+def read(rows: list[Any], decisions: pd.DataFrame = NO_DECISIONS, **facts: Any) -> str:
+    return " ".join(reading(pd.DataFrame(rows), decisions, NO_DIFFERENCES, {**FACTS, **facts}))
+
+
+def answer(strategy: str = "none", model: str = "forest", **other: Any) -> dict[str, Any]:
+    found = {"strategy": strategy, "model": model, "value": 0.6, "verdicts": {"inconclusive": 2}}
+    return {**found, **other}
+
+
+def against(difference: float, **other: Any) -> dict[str, Any]:
+    ends = {"difference_low": difference - 0.03, "difference_high": difference + 0.03}
+    return {"difference": difference, **ends, "plain_model": "forest", "p_adjusted": 0.0123} | other
+
+
+def said(question: str = "ranking", **of: Any) -> str:
+    return advice.advice({"goal": question, "answers": {question: answer(**of)}})
+
+
 def test_the_reading_says_how_much_of_a_gain_in_f1_remains_with_tuned_thresholds() -> None:
     """Counted by hand: +0.30 of which +0.06 remains, +0.10 of which nothing does."""
-    board = pd.DataFrame(
-        [
-            cell("none", 0.5, None, None, None),
-            cell("smote", 0.5, 0.0, -0.1, 0.1),
-            cell("adasyn", 0.4, -0.1, -0.2, 0.1),
-        ]
-    )
+    rows = [NONE, cell("smote", 0.5, 0.0), cell("adasyn", 0.4, -0.1)]
     f1 = {"none": (0.4, 0.5), "smote": (0.7, 0.56), "adasyn": (0.5, 0.5)}
     decisions = pd.DataFrame(
         [
@@ -30,153 +81,95 @@ def test_the_reading_says_how_much_of_a_gain_in_f1_remains_with_tuned_thresholds
             for rule, value in zip(("half", "tuned"), values, strict=True)
         ]
     )
-    facts = {"level": 0.95, "prevalence": 0.02, "thresholds": {"half": 0.5}}
-    text = " ".join(summary.reading(board, decisions, facts))
+    text = read(rows, decisions)
     assert "smote with forest gains most in F1 over the baseline with forest: +0.300." in text
     assert "validation rows, +0.060 of it remains (20 %)." in text
     assert "2 remedies have a higher F1 than the baseline at 0.5, and 1 still has one" in text
     assert "median gain goes from +0.200 to +0.030." in text
     lower = decisions.assign(f1=decisions["f1"].where(decisions["strategy"] == "none", 0.1))
-    text = " ".join(summary.reading(board, lower, facts))
-    assert "At the threshold 0.5, no remedy has a higher F1 than the baseline." in text
+    assert "At the threshold 0.5, no remedy has a higher F1 than the baseline." in read(rows, lower)
 
 
-def cell(
-    strategy: str,
-    score: float,
-    delta: float | None,
-    low: float | None,
-    high: float | None,
-    **other: Any,
-) -> dict[str, Any]:
-    return {
-        "strategy": strategy,
-        "model": "forest",
-        "status": "ok",
-        "average_precision": score,
-        "average_precision_low": score - 0.1,
-        "average_precision_high": score + 0.1,
-        "delta_plain": delta,
-        "delta_plain_low": low,
-        "delta_plain_high": high,
-        "plain_model": "forest",
-        "level": "none" if strategy == "none" else "data",
-        "verdict": None if strategy == "none" else "tie",
-        "p_adjusted": None,
-        **other,
-    }
-
-
-CASES: list[tuple[float, float, float, str, str, str, str]] = [
-    (0.05, 0.01, 0.09, "win", "above", "It is better", "do not show"),
-    (
-        0.05,
-        -0.01,
-        0.11,
-        "tie",
-        "holds",
-        "these data do not show whether the remedy helps",
-        "ranks better",
-    ),
-    (0.05, 0.01, 0.09, "tie", "holds", "by chance, so the verdict is inconclusive", "ranks better"),
-    (-0.05, -0.09, -0.01, "loss", "below", "ranks worse than the baseline", "ranks better"),
-    (0.0, 0.0, 0.0, "tie", "holds", "ranks the rows exactly as the baseline does", "ranks better"),
-]
-
-
-@pytest.mark.parametrize(("delta", "low", "high", "verdict", "side", "stated", "absent"), CASES)
-def test_the_reading_claims_no_more_than_the_verdict_allows(
-    delta: float, low: float, high: float, verdict: str, side: str, stated: str, absent: str
+@pytest.mark.parametrize(
+    ("difference", "verdict", "side"),
+    [
+        (0.05, "better", "above"),
+        (-0.05, "worse", "below"),
+        (0.01, "inconclusive", "holds"),
+        (0.001, "equivalent", "holds"),
+        (0.5, "too few positives", "holds"),
+    ],
+)
+def test_the_reading_and_the_badge_are_those_of_the_verdict(
+    difference: float, verdict: str, side: str
 ) -> None:
-    board = pd.DataFrame(
-        [
-            cell("none", 0.5, None, None, None),
-            cell("smote", 0.5 + delta, delta, low, high, verdict=verdict),
-        ]
-    )
-    facts = {"level": 0.95, "prevalence": 0.02, "rows": 100, "positives": 2}
-    text = " ".join(summary.reading(board, NO_DECISIONS, facts))
-    assert stated in text and absent not in text
-    assert ("Use smote" in text) == (verdict == "win")
-    best = summary.best(summary.remedies(board))
+    rows = [NONE, cell("smote", 0.5 + difference, difference, verdict=verdict)]
+    text = read(rows)
+    assert f"difference of {summary.signed(difference)} from the baseline" in text
+    assert f"): {verdict}." in text and f"in average precision: 1 {verdict}." in text
+    best = summary.best(summary.remedies(pd.DataFrame(rows)))
     assert best is not None and best.side == side
 
 
-def test_without_a_better_remedy_the_baseline_is_advised_and_what_remains_possible_is_named() -> (
-    None
-):
-    board = pd.DataFrame(
-        [
-            cell("none", 0.5, None, None, None),
-            cell("smote", 0.52, 0.02, -0.01, 0.05),
-            cell("adasyn", 0.4, -0.1, -0.2, 0.1),
-        ]
+def test_what_is_surely_better_by_less_than_is_worth_having_says_so() -> None:
+    small = cell("smote", 0.5, 0.004, verdict="equivalent", difference_low=0.001)
+    assert "It is better, by less than is worth having." in read([NONE, small])
+    assert "worth having" not in read([NONE, {**small, "difference_low": -0.001}])
+
+
+def test_the_baseline_is_advised_where_no_remedy_is_shown_to_be_better() -> None:
+    assert said() == (
+        "Use forest as it is: of 2 remedies, none is shown to be better than its baseline"
+        " (2 inconclusive)."
     )
-    text = summary.advice(board)
-    assert text.startswith("Use forest as it is")
-    assert "in 2 comparisons, no remedy is shown to beat the baseline" in text
-    assert "smote with forest, the highest, may be up to +0.050 better than the baseline" in text
+    better = said(model="booster", verdicts={"better": 1, "worse": 3})
+    assert better.startswith("Use booster as it is: of 4 remedies, 1 is better than the baseline")
+    assert better.endswith("none reaches the 0.600 of booster.")
+    assert "too few positives to tell" in said(verdicts={"too few positives": 2})
+    flattered = said(not_taken={"strategy": "smote", "model": "forest"})
+    assert f"smote with forest {advice.TOO_LITTLE}" in flattered
+    assert "No combination has a result" in advice.advice({"goal": "cost", "answers": {}})
 
 
-def test_a_remedy_that_wins_is_advised_unless_another_model_needs_none() -> None:
-    rows = [
-        cell("none", 0.5, None, None, None),
-        cell(
-            "smote",
-            0.6,
-            0.1,
-            0.05,
-            0.15,
-            verdict="win",
-            p_adjusted=0.0123,
-            training_rows_before=1000.2,
-            training_rows=1900.0,
-        ),
-        cell("adasyn", 0.65, 0.15, -0.05, 0.35),
-    ]
-    text = summary.advice(pd.DataFrame(rows))
-    assert text.startswith("Use smote with forest: ")
-    assert "better than the baseline with the same model, by +0.100 (+0.050 to +0.150)" in text
-    assert "2 comparisons (adjusted p = 0.012)" in text
-    assert "1,900 rows instead of 1,000" in text
-    rows.append(
-        {**cell("none", 0.7, None, None, None), "model": "booster", "plain_model": "booster"}
+def test_a_remedy_that_is_better_is_advised_with_its_interval_and_p_value() -> None:
+    one = {"strategy": "smote", "verdicts": {"better": 1, "worse": 1}}
+    text = said(**one, against_baseline=against(0.1))
+    assert text == (
+        "Use smote with forest: it ranks better than the baseline with the same model, by +0.100"
+        " (interval +0.070 to +0.130), which holds for 2 comparisons together (adjusted p = 0.012)."
     )
-    text = summary.advice(pd.DataFrame(rows))
-    assert text.startswith("Use booster as it is: 1 remedy beats the baseline")
-    assert "none of them reaches the 0.700 of booster" in text
+    bound = said(**one, against_baseline=against(0.1, p_adjusted=SMALLEST))
+    assert "(adjusted p < 0.0001)" in bound
+    best = against(0.05, model="booster", optimism=0.02)
+    other = said(**one, against_baseline=against(0.1), against_best_baseline=best)
+    assert "best baseline of any model is booster; the difference from it is +0.050" in other
+    assert "once 0.020 is taken away" in other
 
 
-def test_a_win_that_other_training_rows_may_turn_says_so() -> None:
-    winner = cell("smote", 0.6, 0.1, 0.05, 0.15, verdict="win", p_adjusted=0.01)
-    for low, high, warned in ((-0.02, 0.22, True), (0.01, 0.19, False)):
-        board = pd.DataFrame(
-            [
-                cell("none", 0.5, None, None, None),
-                {**winner, "delta_plain_t_low": low, "delta_plain_t_high": high},
-            ]
-        )
-        text = summary.advice(board)
-        assert (
-            text.startswith("Use smote with forest")
-            and ("other training rows may reverse it" in text) == warned
-        )
-        assert ("\u22120.020 to +0.220" in text) == warned
+def test_costs_are_given_by_1_000_rows_with_what_deciding_now_risks() -> None:
+    best = against(-0.05, model="booster", optimism=0.002)
+    best |= {"probability_better": 0.97, "expected_regret": 0.0005}
+    text = said("cost", strategy="smote", against_best_baseline=best)
+    assert "its expected cost is 600.000 per 1,000 rows" in text
+    assert "saves 50.000 per 1,000 rows (interval +20.000 to +80.000)" in text
+    assert "with a probability of 97%; deciding for it now risks 0.500 per 1,000 rows" in text
 
 
-def test_the_badge_is_of_the_remedy_that_the_advice_is_about() -> None:
-    rows = [
-        cell("none", 0.5, None, None, None),
-        cell("smote", 0.6, 0.1, 0.05, 0.15, verdict="win", p_adjusted=0.01),
-        cell("adasyn", 0.65, 0.15, -0.05, 0.35),
-    ]
-    advised = summary.advised(pd.DataFrame(rows))
-    assert advised is not None and (advised.strategy, advised.side) == ("smote", "above")
-    rows.append(
-        {**cell("none", 0.7, None, None, None), "model": "booster", "plain_model": "booster"}
-    )
-    advised = summary.advised(pd.DataFrame(rows))
-    assert advised is not None and (advised.strategy, advised.side) == ("adasyn", "holds")
+def test_questions_with_another_answer_are_named() -> None:
+    answers = {"ranking": answer(), "probabilities": answer(), "cost": answer("smote")}
+    (only,) = advice.others({"goal": "ranking", "answers": answers})
+    assert only.startswith("Which costs least? Use smote with forest")
+    assert advice.advised({"goal": "cost", "answers": answers}) == ("smote", "forest")
+
+
+def test_a_placebo_that_differs_is_said_loudly() -> None:
+    rows = [NONE, cell("placebo", 0.51, 0.01, level="placebo")]
+    (quiet,) = advice.placebo(pd.DataFrame(rows))
+    assert "differs by up to +0.010 (forest)" in quiet
+    rows[1]["verdict"] = "better"
+    (loud,) = advice.placebo(pd.DataFrame(rows))
+    assert loud.startswith("Read the verdicts with care") and "forest (better)" in loud
+    assert advice.placebo(pd.DataFrame([NONE])) == []
 
 
 def test_a_gain_that_grows_when_both_sides_tune_has_no_share_that_remains() -> None:
@@ -185,22 +178,21 @@ def test_a_gain_that_grows_when_both_sides_tune_has_no_share_that_remains() -> N
     assert first.endswith("validation rows, the gain is +0.300.") and "%" not in first
 
 
-def test_the_reading_counts_the_comparisons_and_warns_of_their_number() -> None:
-    rows = [cell("none", 0.5, None, None, None)]
-    verdicts = ("win", "win", "tie", "loss")
-    rows += [
-        cell(f"s{k}", 0.5 + d, d, d - 0.01, d + 0.01, verdict=verdicts[k])
-        for k, d in enumerate((0.1, 0.2, 0.0, -0.3))
-    ]
-    rows.append(cell("broken", float("nan"), None, None, None, status="failed", verdict=None))
-    text = " ".join(
-        summary.reading(pd.DataFrame(rows), NO_DECISIONS, {"level": 0.95, "prevalence": 0.02})
-    )
-    assert "4 remedies were compared with the baseline: 2 better, 1 worse, 1 inconclusive" in text
-    assert (
-        "Holm's correction for 4 comparisons" in text and "about 1 in 20 misses 0 by chance" in text
-    )
-    assert "Of 6 combinations, 1 failed" in text
+def test_the_reading_counts_the_comparisons_and_says_what_they_rest_on() -> None:
+    verdicts = ("better", "better", "inconclusive", "worse")
+    rows = [NONE, *(cell(f"s{k}", 0.5, 0.1, verdict=one) for k, one in enumerate(verdicts))]
+    rows.append(cell("broken", float("nan"), status="failed"))
+    rows.append(cell("twin", 0.5, same_as="none/forest"))
+    text = read(rows)
+    assert "4 remedies were compared with the baseline in average precision: 2 better" in text
+    assert "1 worse, 1 inconclusive. The 95 % intervals hold for all of them together" in text
+    assert "1 combination gives the same scores as another one" in text
+    assert "Of 7 combinations, 1 failed" in text
+    assert "was fitted once" not in text and "one repeat" not in text and "too few" not in text
+    assert "Each combination was fitted once" in read(rows, fits=1, repeats=1)
+    assert "The split has one repeat of 5 fits" in read(rows, fits=5, repeats=1)
+    few = read(rows, independent_positives=3, positives_in_smallest_part=1)
+    assert "3 independent positives, of which the smallest test part has 1, are too few" in few
 
 
 @pytest.mark.parametrize(

@@ -4,86 +4,70 @@ simulated scores."""
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from benchmarks import verdict
-from benchmarks.verdict import Setting
+from benchmarks.verdict import rules, simulated
+from benchmarks.verdict.simulated import Setting
+
+SMALL = Setting(50, prevalence=0.1)
 
 
 def test_the_simulated_scores_have_the_average_precision_that_was_asked_for() -> None:
-    y = (np.arange(400_000) < 20_000).astype(np.int8)
-    apart = [verdict.separation(wanted, 0.05) for wanted in (0.5, 0.55)]
-    made = verdict.scores(np.random.default_rng(0), y, apart, 0.8)
-    for one, wanted in zip(made, (0.5, 0.55), strict=True):
-        assert average_precision_score(y, one) == pytest.approx(wanted, abs=0.01)
-    for label in (0, 1):
-        assert np.corrcoef(made[:, y == label])[0, 1] == pytest.approx(0.8, abs=0.01)
+    random, y = np.random.default_rng(0), np.arange(400_000) < 20_000
+    for wanted in (0.5, 0.55):
+        scores = random.normal(size=len(y)) + simulated.separation(wanted, 0.05) * y
+        assert average_precision_score(y, scores) == pytest.approx(wanted, abs=0.01)
 
 
-def test_a_verdict_that_claims_too_much_would_be_seen() -> None:
-    """The summary of made-up judgements, counted by hand."""
-    judged = [
-        pd.DataFrame(
-            {
-                "difference": [0.1, -0.1],
-                "low": [0.01, -0.2],
-                "high": [0.2, 0.01],
-                "p_value": [0.01, 0.2],
-                "p_adjusted": [0.02, 0.2],
-                "base_low": 0.4,
-                "base_high": 0.6,
-            }
-        ),
-        pd.DataFrame(
-            {
-                "difference": [0.1, -0.1],
-                "low": [-0.01, -0.2],
-                "high": [0.2, -0.01],
-                "p_value": [0.03, 0.01],
-                "p_adjusted": [0.06, 0.02],
-                "base_low": 0.6,
-                "base_high": 0.7,
-            }
-        ),
-    ]
-    found = verdict.summary(Setting(100, 0.1, 0.5, 0.0, 2, 0.9), judged)
-    assert found == {
-        "any win": 0.5,
-        "any loss": 0.5,
-        "p < .05, unadjusted": 0.5,
-        "interval holds the gain": 0.5,
-        "interval holds the base": 0.5,
-    }
+def test_a_table_has_every_combination_in_every_fold_and_draw() -> None:
+    setting = SMALL._replace(remedies=3)
+    table = simulated.table(setting, simulated.separations(setting), 1)
+    assert table.folds.shape == (4, 10) and table.draws.shape == (4, simulated.DRAWS)
+    assert (table.repeats, table.positives) == (2, 50)
+    assert table.folds.mean() == pytest.approx(0.5, abs=0.15)
 
 
-pytestmark = pytest.mark.slow
+@pytest.mark.parametrize("rule", rules.RULES)
+def test_a_rule_says_different_where_its_interval_excludes_0(rule: str) -> None:
+    """Holm's correction says it more often than the intervals of Bonferroni, never less."""
+    setting = SMALL._replace(remedies=2, gain=0.2)
+    table = simulated.table(setting, simulated.separations(setting), 2)
+    found = rules.judge(table, [(1, 0), (2, 0), (0, 1)], rule, 1)
+    apart = (found.low > 0) | (found.high < 0)
+    assert (found.different | ~apart).all()
+    if rule.startswith("two parts"):
+        assert (found.different == apart).all()
+    middle = (found.low + found.high) / 2
+    assert middle[0] == pytest.approx(-middle[2])
 
 
+def test_a_placebo_with_the_scores_of_the_baseline_is_no_difference_by_any_rule() -> None:
+    table = simulated.table(SMALL, simulated.separations(SMALL), 1)
+    for rule in rules.RULES:
+        assert not rules.judge(table, [(0, 0)], rule, 1).different.any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tables", [60, pytest.param(1_000, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(
-    ("setting", "repetitions", "wins"),
+    ("setting", "found"),
     [
-        (Setting(5000, 0.05, 0.5, 0.0, 10, 0.95), 120, (0, 0.05)),
-        (Setting(5000, 0.05, 0.5, 0.05, 1, 0.95), 60, (0.9, 1)),
-        pytest.param(
-            Setting(5000, 0.05, 0.5, 0.0, 1, 0.95), 1000, (0, 0.05), marks=pytest.mark.exhaustive
-        ),
-        pytest.param(
-            Setting(5000, 0.05, 0.5, 0.0, 10, 0.95), 1000, (0, 0.05), marks=pytest.mark.exhaustive
-        ),
-        pytest.param(
-            Setting(5000, 0.05, 0.5, 0.05, 1, 0.95), 1000, (0.9, 1), marks=pytest.mark.exhaustive
-        ),
+        (Setting(50, prevalence=0.05), (0, 0.05)),
+        (Setting(50, remedies=10, prevalence=0.05), (0, 0.05)),
+        (Setting(250, gain=0.1, prevalence=0.05), (0.9, 1)),
     ],
 )
-def test_the_verdict_is_calibrated(
-    setting: Setting, repetitions: int, wins: tuple[float, float]
+def test_the_verdict_keeps_its_level_and_finds_a_gain(
+    setting: Setting, found: tuple[float, float], tables: int
 ) -> None:
-    """A few repetitions each time, all 1,000 of the documentation by `pytest -m slow`; the seeds
-    are fixed."""
-    found = verdict.simulated(setting, repetitions)
-    assert wins[0] <= found["any win"] <= wins[1]
-    assert 0.9 <= found["interval holds the gain"] <= 0.99
-    if not setting.gain:
-        assert found["any loss"] <= 0.05
+    apart = simulated.separations(setting)
+    pairs = [(k, 0) for k in range(1, setting.remedies + 1)]
+    different = covered = 0
+    for seed in range(tables):
+        judged = rules.judge(simulated.table(setting, apart, seed), pairs, "two parts", seed)
+        different += bool(judged.different.any())
+        covered += bool(((judged.low <= setting.gain) & (setting.gain <= judged.high)).all())
+    chance = 2 * np.sqrt(0.05 * 0.95 / tables)
+    assert found[0] <= different / tables <= found[1] + chance
+    assert covered / tables >= 0.95 - chance

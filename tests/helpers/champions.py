@@ -59,6 +59,8 @@ PARAMS: dict[str, Any] = {
         },
     },
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 5},
 }

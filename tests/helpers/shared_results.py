@@ -28,6 +28,8 @@ PARAMS: dict[str, Any] = {
     "strategies": {"random_under": {"ratio": 1.0}, "none": {}, "random_over": {"ratio": 1.0}},
     "models": {"logistic_regression": {"params": {"max_iter": 1000}}},
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 5},
 }

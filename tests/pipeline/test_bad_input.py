@@ -41,6 +41,8 @@ GOOD: dict[str, Any] = {
     "strategies": {"none": {}, "smote": {}},
     "models": {"logistic_regression": {}},
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {},
 }

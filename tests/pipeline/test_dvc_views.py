@@ -39,6 +39,8 @@ PARAMS = {
         "xgboost": {"params": {"n_estimators": 20}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1", "cost": "expected"},
     "costs": {"false_positive": 1, "false_negative": 10},
 }

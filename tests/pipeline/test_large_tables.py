@@ -265,6 +265,8 @@ def test_a_fit_that_reaches_the_limit_of_memory_fails_and_the_others_go_on(
             "datasets": {"mine": {"path": "mine.csv", "target": "y", "positive": 1}},
             "split": {"scheme": "holdout"},
             "strategies": {"none": {}},
+            "goal": "ranking",
+            "worth": {},
             "thresholds": {},
             "costs": {},
             "models": {

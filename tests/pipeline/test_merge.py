@@ -67,7 +67,7 @@ def test_without_dvc_lock_a_merge_takes_results_from_the_run_cache_and_fits_noth
     assert outcome.status == 0, outcome.text
     assert fitted(outcome) == 0, outcome.text
     assert {"evaluate@digits", "report@digits", "compare"} <= outcome.computing
-    assert not {"fetch@digits", "split@digits"} & outcome.computing
+    assert not {"fetch@digits", "audit@digits"} & outcome.computing
     assert not [path for path in reports if "<<<<<<<" in (alice.folder / path).read_text()]
     assert alice.repro(*ALL).stages == []
     alice.git("add", "dvc.lock", "reports")

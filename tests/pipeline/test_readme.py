@@ -19,6 +19,7 @@ import pytest
 from counterpoise.core import config, files, yaml12
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.data.reading import files as raw
+from counterpoise.models.combinations import cells
 from tests.helpers.project import Project
 from tests.pipeline.test_pipeline import own_table
 
@@ -94,12 +95,12 @@ def test_the_first_command_runs_without_a_network(fresh: Project) -> None:
         for experiment, name, status in fresh.current_runs()
         if experiment == "digits" and status == "FINISHED"
     ]
-    assert len([name for name in runs if name != "comparison"]) == len(params.cells)
+    assert len([name for name in runs if name != "comparison"]) == len(cells(params))
     split = params.split_of("digits")
     # a fold in which tomek_links removes nothing has the same inputs as the baseline, and is
     # fitted once
     fitted, kept = outcome.fits["digits"]
-    assert fitted + kept == split.folds * split.repeats * len(params.cells)
+    assert fitted + kept == split.folds * split.repeats * len(cells(params))
     assert fitted > kept
 
 
@@ -182,7 +183,7 @@ def test_the_committed_results_come_from_the_committed_parameters() -> None:
     params = config.load(REPOSITORY / "params.yaml")
     board = files.read_csv(REPOSITORY / "reports" / "leaderboard.csv")
     found = list(board[["dataset", "strategy", "model"]].itertuples(index=False, name=None))
-    assert found == [(dataset, *cell) for dataset in params.datasets for cell in params.cells]
+    assert found == [(dataset, *cell) for dataset in params.datasets for cell in cells(params)]
     locked = yaml12.load((REPOSITORY / "dvc.lock").read_text())["stages"]
     wanted = {"check", "compare"}
     for dataset in params.datasets:

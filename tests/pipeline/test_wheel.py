@@ -21,6 +21,8 @@ OWN_TABLE = {
     "strategies": {"none": {}, "random_over": {}},
     "models": {"logistic_regression": {}},
     "split": {"scheme": "holdout"},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {},
     "costs": {"false_positive": 1, "false_negative": 2},
 }

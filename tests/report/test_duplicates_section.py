@@ -24,7 +24,7 @@ def facts(rows: int, distinct: int, often: int = 1, positives: int = 0) -> dict[
 
 
 def board(*cells: tuple[str, float | None, float | None, str | None]) -> pd.DataFrame:
-    table = pd.DataFrame(cells, columns=["strategy", "average_precision", "delta_plain", "verdict"])
+    table = pd.DataFrame(cells, columns=["strategy", "average_precision", "difference", "verdict"])
     table = table.assign(
         model="forest", level=["none" if s == "none" else "data" for s in table["strategy"]]
     )
@@ -33,15 +33,15 @@ def board(*cells: tuple[str, float | None, float | None, str | None]) -> pd.Data
 
 AS_IS = board(
     ("none", 0.6, None, None),
-    ("smote", 0.7, 0.1, "win"),
-    ("enn", 0.5, -0.1, "loss"),
+    ("smote", 0.7, 0.1, "better"),
+    ("enn", 0.5, -0.1, "worse"),
     ("adasyn", None, None, None),
 )
 GROUPED_TOO = board(
     ("none", 0.55, None, None),
-    ("smote", 0.5, -0.05, "loss"),
-    ("enn", 0.4, -0.15, "loss"),
-    ("adasyn", 0.2, -0.35, "loss"),
+    ("smote", 0.5, -0.05, "worse"),
+    ("enn", 0.4, -0.15, "worse"),
+    ("adasyn", 0.2, -0.35, "worse"),
 )[GROUPED]
 
 
@@ -67,7 +67,7 @@ def test_cells_with_a_result_either_way_stand_side_by_side() -> None:
     first = lines[0]
     assert (first["average_precision_as_is"], first["average_precision"]) == (0.7, 0.5)
     assert (first["side_as_is"], first["side"]) == ("above", "below")
-    assert lines[1]["delta_plain"] is None and lines[1]["side"] is None
+    assert lines[1]["difference"] is None and lines[1]["side"] is None
 
 
 def test_the_sentences_count_what_moves() -> None:

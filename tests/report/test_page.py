@@ -22,6 +22,7 @@ from counterpoise.commands import same
 from counterpoise.core import config, files, yaml12
 from counterpoise.core.errors import ConfigurationError
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.data.checks.codes import CHECKS
 from counterpoise.evaluation import measurements, summary
 from counterpoise.evaluation.columns import DECISIONS, EXTRA, LEADERBOARD, MEASURED
 from counterpoise.report import charts, dataset_page, page
@@ -50,6 +51,8 @@ PARAMS: dict[str, Any] = {
         "random_forest": {"params": {"n_estimators": 10}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 3, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 10, "true_positive": 0, "true_negative": 0},
 }
@@ -267,7 +270,7 @@ def test_metrics_json_is_sorted_rounded_and_has_no_nan(place: Path) -> None:
     assert set(numbers) == set(PARAMS["datasets"])
     for entry in numbers.values():
         flat = [value for value in entry.values() if not isinstance(value, dict)]
-        assert 10 <= len(flat) <= 20
+        assert 10 <= len(flat) <= 21
         assert all(isinstance(value, (int, float)) and value == round(value, 6) for value in flat)
         assert not [key for key in entry if "seconds" in key or "bytes" in key]
     board = files.read_csv(place / "data/evaluations/digits/leaderboard.csv")
@@ -314,6 +317,7 @@ def test_a_page_is_one_file_that_loads_nothing_and_is_not_large(place: Path, nam
     inside = {link[1:] for link in document.links if link.startswith("#")}
     assert inside <= set(document.ids)
     beside = {link for link in document.links if not link.startswith("#")}
+    beside -= {f"../{one.docs}" for one in CHECKS.values()}
     assert beside == ({"zeta.html", "digits.html"} if name == "index.html" else {"index.html"})
     assert all((place / "reports" / link).is_file() for link in beside)
 
@@ -599,7 +603,7 @@ def test_a_page_holds_the_counts_of_all_thresholds_as_whole_numbers(evaluated: P
     assert gains["none", "random_forest"] == 0
     assert (
         gains["random_over", "random_forest"]
-        == board.loc[("random_over", "random_forest"), "delta_plain"]
+        == board.loc[("random_over", "random_forest"), "difference"]
     )
 
 
@@ -613,7 +617,7 @@ def failed(board: pd.DataFrame) -> pd.DataFrame:
 
 def test_a_dataset_whose_every_cell_failed_has_a_page_and_plots(evaluated: Path) -> None:
     tables, facts = loaded(evaluated, "zeta")
-    board = failed(tables["leaderboard"])
+    board, facts = failed(tables["leaderboard"]), facts | {"answers": {}}
     none = {name: frame.iloc[:0] for name, frame in tables.items()} | {
         "leaderboard": board,
         "counts": tables["counts"],
@@ -638,7 +642,7 @@ def test_a_dataset_whose_every_cell_failed_has_a_page_and_plots(evaluated: Path)
     ]
     numbers = summary.numbers(board, none["decisions"], facts)
     assert numbers["cells_failed"] == 6 and "best_average_precision" not in numbers
-    page.of_all({"zeta": board}, [none["decisions"]], [facts], {})
+    page.of_all({"zeta": board}, [facts], {})
 
 
 def test_without_the_strategy_none_nothing_is_compared_with_it(evaluated: Path) -> None:
@@ -648,11 +652,11 @@ def test_without_the_strategy_none_nothing_is_compared_with_it(evaluated: Path) 
         for n, frame in tables.items()
     }
     tables["leaderboard"] = tables["leaderboard"].assign(
-        delta_plain=np.nan, delta_plain_low=np.nan, delta_plain_high=np.nan, verdict=None
+        difference=np.nan, difference_low=np.nan, difference_high=np.nan, verdict=None
     )
-    text = rendered(tables, facts)
+    text = rendered(tables, facts | {"answers": {}})
     assert (
-        "cannot be compared with the baseline" in text
+        "It is not compared with the baseline: there is no strategy" in text
         and "remedies were compared with the baseline" not in text
     )
 

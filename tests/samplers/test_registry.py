@@ -239,6 +239,24 @@ def test_mixed_data_is_what_smotenc_makes_of_it() -> None:
     np.testing.assert_array_equal(made.rows, np.arange(240))
 
 
+@pytest.mark.parametrize("sampler", ["smote", "adasyn", "smote_tomek", "cluster_centroids"])
+@pytest.mark.parametrize("few", [True, False])
+def test_new_rows_have_labels_of_the_training_rows(sampler: str, few: bool) -> None:
+    """A category with many labels is one number to samplers, and leads back to a label."""
+    random, mixed = np.random.default_rng(0), mixed_table()
+    codes = random.integers(0, 80, len(mixed)) * 2.0
+    columns = [mixed.X[:, 0], codes, *([mixed.X[:, 1]] if few else [])]
+    names = {"many": tuple(map(str, range(160)))}
+    if few:
+        names["region"] = mixed.categories[mixed.features[1]]
+    features = ("x", "many", "region")[: len(columns)]
+    made = run(sampler, Table(features, np.column_stack(columns), mixed.y, names))
+    assert len(made.synthetic)
+    assert set(made.synthetic[:, 1]) <= set(codes)
+    if few:
+        assert set(made.synthetic[:, 2]) <= set(range(len(names["region"])))
+
+
 def test_all_categorical_data_is_what_smoten_makes_of_it() -> None:
     table = categorical_table()
     X, _ = imblearn.over_sampling.SMOTEN(random_state=5).fit_resample(table.X, table.y)

@@ -65,7 +65,7 @@ def test_ci_runs_what_changed_and_its_results_are_the_authors(
     outcome = step(machine, "repro", *ALL)
     assert outcome.status == 0, outcome.text
     assert outcome.computing >= {"evaluate@digits", "report@digits", "compare"}
-    assert not outcome.computing & {"fetch@digits", "split@digits"}
+    assert not outcome.computing & {"fetch@digits", "audit@digits"}
     assert fitted(outcome) == FITS / 3
     assert step(machine, "push").status == 0
 

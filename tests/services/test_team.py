@@ -51,6 +51,8 @@ PARAMS = {
     "strategies": {"none": {}, "random_over": {}, "smote": {"params": {"k_neighbors": 3}}},
     "models": {"logistic_regression": {}, "xgboost": {"params": {"n_estimators": 5}}},
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 5},
 }

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -30,12 +31,16 @@ from counterpoise.core import config, files, paths, revision, yaml12
 from counterpoise.core.config import Params
 from counterpoise.core.errors import ConfigurationError, guarded
 from counterpoise.core.paths import REPOSITORY
+from counterpoise.data import folds as splits
+from counterpoise.data.folds import Parts
 from counterpoise.evaluation import measurements
+from counterpoise.models import combinations
 from counterpoise.tracking import items, manifest, publisher, runs, sqlite_index, store, turn
 from counterpoise.tracking.runs import RunRecord, plan
 from stages import track
 from tests.helpers.computed import computed
 from tests.helpers.computed import ran as computed_stage
+from tests.helpers.texts import WORDS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what MLflow warns of while it is imported is not ours
@@ -64,6 +69,8 @@ PARAMS: dict[str, Any] = {
         "xgboost": {"params": {"n_estimators": 5}},
     },
     "split": {"scheme": "stratified_kfold", "folds": 2, "repeats": 1, "validation": 0.2},
+    "goal": "ranking",
+    "worth": {},
     "thresholds": {"half": 0.5, "tuned": "f1"},
     "costs": {"false_positive": 1, "false_negative": 10},
 }
@@ -240,8 +247,10 @@ def test_a_run_names_the_dataset_that_it_stands_on_by_the_md5_of_its_table(compl
 
 def test_what_depends_on_the_other_cells_stands_in_the_comparison_alone(complete: Place) -> None:
     run = complete.run("random_under/xgboost")
-    assert "delta_plain_low" in run.data.metrics and "p_value_t" in run.data.metrics
-    assert not {"p_value", "p_adjusted"} & set(run.data.metrics) and "verdict" not in run.data.tags
+    names = {"difference", "tuned.f1_difference", "half.cost_difference"}
+    assert names <= set(run.data.metrics) and "verdict" not in run.data.tags
+    joint = {f"{name}{end}" for name in names for end in ("_low", "_high")} | {"p_adjusted"}
+    assert not joint & set(run.data.metrics)
     tags = complete.run("comparison").data.tags
     assert tags["defects.serious"] == "0" and tags["defect.constant"] == "note: 3 of 64"
 
@@ -342,12 +351,12 @@ def test_metrics_are_the_numbers_of_the_results(complete: Place) -> None:
     for name in (
         "average_precision",
         "average_precision_low",
-        "delta_average_precision",
+        "difference",
         "roc_auc",
         "prevalence",
     ):
         assert metrics[name] == board[name]
-    assert metrics["delta_average_precision_high"] == board["delta_high"]
+    assert metrics["average_precision_high"] == board["average_precision_high"]
     assert metrics["tuned.f1"] == decisions.loc[("random_under", "xgboost", "tuned"), "f1"]
     assert metrics["half.tp"] == decisions.loc[("random_under", "xgboost", "half"), "tp"]
     assert metrics["train.negatives_before"] > 500
@@ -755,7 +764,6 @@ def changed(section: str, **entries: Any) -> dict[str, Any]:
         ({**PARAMS, "seed": 4}, ALL),
         (changed("thresholds", tuned="mcc"), ALL),
         (changed("costs", false_negative=11), ALL),
-        (changed("models", random_forest={"strategies": []}), set()),
         (
             changed(
                 "models",
@@ -798,11 +806,39 @@ def test_a_key_changes_with_the_fits_of_its_cell_and_of_its_baseline(
     assert {name for name in ALL if after[name] != before[name]} == cells
 
 
-@pytest.mark.parametrize("file", ["tables/digits/table.parquet", "splits/digits.parquet"])
-def test_every_key_changes_with_the_table_and_the_split(place: Place, file: str) -> None:
+def test_any_text_is_read_back_from_the_store_and_one_that_is_cut_says_so(place: Place) -> None:
+    texts = [*WORDS, "x" * 6000, "y" * 8000, "z" * 8001]
+    content = [items.Param(f"p{k}", text) for k, text in enumerate(texts)]
+    tags = [items.Tag(f"t{k}", text) for k, text in enumerate(texts)]
+    made = publisher.Publisher(
+        store=store.chosen(os.environ), dataset="digits", wanted=["k"], made=0
+    )
+    with made.opened():
+        made.publish("texts", "k", [*content, *tags], 1)
+    (run,) = (run for run in place.runs() if run.info.run_name == "texts")
+    for k, text in enumerate(texts):
+        for name, most, kept in ((f"p{k}", 6000, run.data.params), (f"t{k}", 8000, run.data.tags)):
+            if len(text) <= most:
+                assert kept[name] == text
+            else:
+                assert kept[name].endswith(f"... (cut from {len(text):,} characters)")
+                assert (len(kept[name]), kept[name][:5000]) == (most, text[:5000])
+
+
+def test_every_key_changes_with_the_table(place: Place) -> None:
     before = keys_of(PARAMS)
-    with (Path("data") / file).open("ab") as content:
+    with paths.table("digits").open("ab") as content:
         content.write(b"more")
+    assert all(keys_of(PARAMS)[name] != before[name] for name in ALL)
+
+
+def test_every_key_changes_with_the_split_and_none_with_a_placebos_part_of_it(place: Place) -> None:
+    before, parts = keys_of(PARAMS), splits.read(paths.split("digits"))
+    codes = parts.codes.copy()
+    codes[0, 0] = splits.UNUSED
+    splits.write(paths.split("digits"), replace(parts, placebos={1: codes}))
+    assert keys_of(PARAMS) == before
+    splits.write(paths.split("digits"), replace(parts, codes=codes))
     assert all(keys_of(PARAMS)[name] != before[name] for name in ALL)
 
 
@@ -837,9 +873,9 @@ def test_a_manifest_gives_back_the_parameters_that_it_was_made_of(place: Place) 
     ):
         params = config.parse(content)
         for dataset in params.datasets:
-            for path in (paths.table(dataset), paths.split(dataset)):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
+            paths.table(dataset).parent.mkdir(parents=True, exist_ok=True)
+            paths.table(dataset).touch()
+            splits.write(paths.split(dataset), Parts(np.ones((1, 1), np.uint8), ((0, 0),)))
             paths.evaluation(dataset).mkdir(parents=True, exist_ok=True)
             fits = {
                 s: {"models": {key: {"key": ""} for key in params.models}}
@@ -849,7 +885,7 @@ def test_a_manifest_gives_back_the_parameters_that_it_was_made_of(place: Place) 
             alone = params.model_copy(update={"datasets": {dataset: params.dataset(dataset)}})
             found = manifest.read(dataset).params
             assert found == alone and list(found.models) == list(alone.models)
-            assert found.cells == alone.cells
+            assert combinations.cells(found) == combinations.cells(alone)
 
 
 def test_runs_show_the_parameters_that_made_the_results_not_those_written_since(

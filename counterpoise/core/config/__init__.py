@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from counterpoise.core.config.costs import Cost, CostOf, Costs, Thresholds
 from counterpoise.core.config.datasets import ColumnOptions, Dataset, File, Rows, Source
-from counterpoise.core.config.loading import load, parse
+from counterpoise.core.config.goals import Goal, Worth
+from counterpoise.core.config.loading import InvalidParams, load, parse, read
 from counterpoise.core.config.models import AUTO, CPU, CUDA, Choices, Model, Range, Search
 from counterpoise.core.config.params import Params
 from counterpoise.core.config.splits import (
@@ -20,7 +21,7 @@ from counterpoise.core.config.splits import (
     StratifiedKFold,
     Temporal,
 )
-from counterpoise.core.config.strategies import NONE, Strategy
+from counterpoise.core.config.strategies import NONE, PLACEBO, Strategy
 from counterpoise.core.config.values import Label
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "CPU",
     "CUDA",
     "NONE",
+    "PLACEBO",
     "AnySplit",
     "Choices",
     "ColumnOptions",
@@ -36,8 +38,10 @@ __all__ = [
     "Costs",
     "Dataset",
     "File",
+    "Goal",
     "Grouped",
     "Holdout",
+    "InvalidParams",
     "Label",
     "Model",
     "Params",
@@ -50,6 +54,8 @@ __all__ = [
     "StratifiedKFold",
     "Temporal",
     "Thresholds",
+    "Worth",
     "load",
     "parse",
+    "read",
 ]

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from counterpoise.core.config.costs import Costs, Thresholds
+from counterpoise.core.config.goals import Goal, Worth
 from counterpoise.core.config.splits import Split
 from counterpoise.core.config.values import Boolean, Column, Label, Strict, one_of
 
@@ -122,6 +123,10 @@ class Source(Strict):
     def _one_source(self) -> Source:
         if bool(self.files) == bool(self.bundled):
             raise PydanticCustomError("source", "a source needs either files or bundled")
+        if self.bundled and (self.format != "csv" or self.columns or self.cut):
+            raise PydanticCustomError(
+                "source", "format, columns and cut are for files: take them out beside bundled"
+            )
         return self
 
 
@@ -173,6 +178,15 @@ class ColumnOptions(Strict):
         return self
 
 
+def _in_two_places(one: str, other: str, column: Column) -> PydanticCustomError:
+    return PydanticCustomError(
+        "column",
+        "the column {column} is under {one} and under {other}, where it has no effect: take it out"
+        " of one of them",
+        {"column": repr(str(column)), "one": one, "other": other},
+    )
+
+
 class Dataset(Strict):
     """One table: where it comes from, what its columns mean, how it is split.
 
@@ -211,7 +225,7 @@ class Dataset(Strict):
     distributed : bool
         Whether to fit one XGBoost over rows that lie in parts on the workers of a Dask cluster,
         where one is named.
-    split, thresholds, costs : optional
+    split, thresholds, costs, goal, worth : optional
         Replace the top-level entry of the same name as a whole.
     """
 
@@ -239,6 +253,8 @@ class Dataset(Strict):
     split: Split | None = None
     thresholds: Thresholds | None = None
     costs: Costs | None = None
+    goal: Goal | None = None
+    worth: Worth | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -263,6 +279,45 @@ class Dataset(Strict):
             rest = {key: value for key, value in content.items() if key != "columns"}
             return {**rest, "names": content["columns"]}
         return content
+
+    @model_validator(mode="after")
+    def _every_column_has_one_part(self) -> Dataset:
+        """A column that is no feature is not read as one: what is said of its reading is lost."""
+        roles = {"target": self.target, "time": self.time, "group": self.group}
+        part_of: dict[str, str] = {}
+        for part, column in [
+            *((part, name) for part, name in roles.items() if name is not None),
+            *(("drop", name) for name in dict.fromkeys(map(str, self.drop))),
+        ]:
+            if str(column) in part_of:
+                raise _in_two_places(part_of[str(column)], part, column)
+            part_of[str(column)] = part
+        priced = self.costs.columns_of() if self.costs is not None else ()
+        not_read = {name: part for name, part in part_of.items() if name not in priced}
+        for name in map(str, self.categorical):
+            if name in part_of:
+                raise _in_two_places(part_of[name], "categorical", name)
+        for name in map(str, self.columns):
+            if not_read.get(name, "time") != "time":
+                raise _in_two_places(not_read[name], "columns", name)
+        for name in map(str, self.sentinels):
+            if name in not_read:
+                raise _in_two_places(not_read[name], "sentinels", name)
+        for column, options in self.columns.items():
+            if options.encode and str(column) in part_of:
+                raise _in_two_places(part_of[str(column)], f"columns.{column}.encode", column)
+            numbers_or_dates = options.model_dump(exclude={"missing"}, exclude_defaults=True)
+            if str(column) in map(str, self.categorical) and numbers_or_dates:
+                raise _in_two_places("categorical", "columns", column)
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_given_once(self) -> Dataset:
+        if self.names and self.source is not None and self.source.columns:
+            raise PydanticCustomError(
+                "names", "columns and source.columns both list the names of the columns: give one"
+            )
+        return self
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Dataset:

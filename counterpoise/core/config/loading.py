@@ -13,6 +13,56 @@ from counterpoise.core.config.splits import AnySplit
 from counterpoise.core.errors import ConfigurationError
 
 
+class InvalidParams(ConfigurationError):
+    """params.yaml has mistakes of structure.
+
+    Parameters
+    ----------
+    problems : list of dict
+        Pydantic's.
+    where : str
+        The name of the file.
+    text : str
+        What it holds, for the lines of mistakes; "" where that is not known.
+
+    Attributes
+    ----------
+    problems : list of dict
+    mistakes : list of (int or None, ConfigurationError)
+        An error for each of them, with its line, in the order of lines.
+    """
+
+    def __init__(self, problems: list[Any], where: str, text: str) -> None:
+        lines = [_line(problem, text) for problem in problems]
+        shown = [
+            ("" if line is None else f"line {line}, ") + _message(problem)
+            for problem, line in zip(problems, lines, strict=True)
+        ]
+        super().__init__(
+            "params.yaml has "
+            + ("an error." if len(problems) == 1 else f"{len(problems)} errors."),
+            where=where,
+            found=("\n" + " " * 12).join(shown),
+            todo=(
+                f"{_renamings(problems)}correct what is named; `python -m counterpoise check` then"
+                " looks for more errors, without touching any result."
+            ),
+        )
+        self.problems = problems
+        mistakes = [
+            (
+                line,
+                ConfigurationError(
+                    f"{_message(problem)}.",
+                    where=where,
+                    todo=f"{_renamings([problem])}correct this entry.",
+                ),
+            )
+            for problem, line in zip(problems, lines, strict=True)
+        ]
+        self.mistakes = sorted(mistakes, key=lambda one: one[0] or 0)
+
+
 def load(path: Path | None = None) -> Params:
     """Read and check params.yaml.
 
@@ -30,6 +80,29 @@ def load(path: Path | None = None) -> Params:
     ConfigurationError
         When the file is missing, is not UTF-8 or not YAML, or holds a mistake. The message names
         every wrong key, what was found and what is allowed.
+    """
+    content, text = read(path)
+    return parse(content, str(paths.PARAMS if path is None else path), text)
+
+
+def read(path: Path | None = None) -> tuple[Any, str]:
+    """Read params.yaml as YAML.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The file; by default params.yaml in the working directory.
+
+    Returns
+    -------
+    content : object
+        What the YAML holds, not yet checked.
+    text : str
+
+    Raises
+    ------
+    ConfigurationError
+        When the file is missing, is not UTF-8 or not YAML.
     """
     path = paths.PARAMS if path is None else path
     try:
@@ -63,7 +136,21 @@ def load(path: Path | None = None) -> Params:
                 " it)."
             ),
         ) from None
-    return parse(content, str(path), text)
+    # a plain text is written as it is; the others take some milliseconds to try
+    plain = text.isascii() and not {"\\", "\t"} & set(text)
+    lost = None if plain else yaml12.changed_in_lock(content)
+    if lost is not None:
+        raise ConfigurationError(
+            "DVC cannot keep a text of params.yaml.",
+            where=str(path),
+            expected="texts that DVC writes into dvc.lock as they are",
+            found=repr(lost if len(lost) <= 80 else lost[:77] + "..."),
+            todo=(
+                "take control characters and tabs out of it; rename the column or the label in the"
+                " table."
+            ),
+        )
+    return content, text
 
 
 def parse(content: Any, where: str = "params.yaml", text: str = "") -> Params:
@@ -84,8 +171,10 @@ def parse(content: Any, where: str = "params.yaml", text: str = "") -> Params:
 
     Raises
     ------
+    InvalidParams
+        When it holds a mistake. The message names every wrong key.
     ConfigurationError
-        When the content is not a mapping, or holds a mistake. The message names every wrong key.
+        When the content is not a mapping.
     """
     if not isinstance(content, dict):
         raise ConfigurationError(
@@ -99,28 +188,21 @@ def parse(content: Any, where: str = "params.yaml", text: str = "") -> Params:
         return Params.model_validate(content)
     except ValidationError as error:
         problems = error.errors(include_url=False)
-        raise ConfigurationError(
-            "params.yaml has "
-            + ("an error." if len(problems) == 1 else f"{len(problems)} errors."),
-            where=where,
-            found="\n".join(
-                f"{'' if k == 0 else ' ' * 12}{_line(problem, text)}{_message(problem)}"
-                for k, problem in enumerate(problems)
-            ),
-            todo=(
-                f"{_renamings(problems)}correct what is named; `python -m counterpoise check` then"
-                " looks for more errors, without touching any result."
-            ),
-        ) from None
+        raise InvalidParams(problems, where, text) from None
 
 
-def _line(problem: Any, text: str) -> str:
-    """The line of a mistake, where it can be told."""
-    place = problem["loc"]
-    if not place and "name" in problem.get("ctx", {}):
-        place = ("datasets", problem["ctx"]["name"], problem["type"])
-    number = yaml12.line_of(text, place) if text and place else None
-    return "" if number is None else f"line {number}, "
+def _line(problem: Any, text: str) -> int | None:
+    """The line of a mistake, where the text has it."""
+    place, context = problem["loc"], problem.get("ctx", {})
+    if "unknown" in context:
+        place = (*place, context["unknown"])
+    elif problem["type"] == "group":
+        place = ("datasets", context["name"], "group")
+    elif problem["type"] == "unknown_strategy":
+        place = ("models", context["key"], "strategies")
+    elif not place:  # between entries of one section
+        place = ({"trials": "models", "taken": "datasets"}.get(problem["type"], "costs"),)
+    return yaml12.line_of(text, place) if text else None
 
 
 def _renamings(problems: list[Any]) -> str:
@@ -168,10 +250,13 @@ def _message(problem: Any) -> str:
         "trials",
         "range",
         "group",
+        "placebo",
         "weight",
         "names",
         "labels",
         "options",
+        "column",
+        "strategies",
     }:
         return f"{place}: {message}" if place else message
     found = repr(problem["input"])

@@ -31,6 +31,10 @@ def _chosen(value: Any) -> Any:
         raise PydanticCustomError(
             "kind", "must be {what}", {"what": "all, or a list such as [none, smote]"}
         )
+    if not value:
+        raise PydanticCustomError(
+            "strategies", "an empty list combines the model with nothing: take the model out"
+        )
     return value
 
 
@@ -112,12 +116,13 @@ class Search(Strict):
     Attributes
     ----------
     trials : int
-        The budget: how many sets of parameters are tried.
+        The budget: how many sets of parameters are tried. The first is the model's own, so one
+        alone would try nothing of the space.
     space : dict of str to Range or list
         A range or a list of choices for each parameter.
     """
 
-    trials: Annotated[Whole, Field(ge=1, le=100_000)]
+    trials: Annotated[Whole, Field(ge=2, le=100_000)]
     space: Annotated[dict[str, Dimension], Field(min_length=1)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 from pydantic import Field, model_validator
@@ -11,9 +11,10 @@ from pydantic_core import PydanticCustomError
 from counterpoise.core import paths
 from counterpoise.core.config.costs import Costs, Thresholds
 from counterpoise.core.config.datasets import Dataset
+from counterpoise.core.config.goals import Goal, Worth
 from counterpoise.core.config.models import Model
 from counterpoise.core.config.splits import AnySplit, Split, StratifiedKFold
-from counterpoise.core.config.strategies import Strategy
+from counterpoise.core.config.strategies import NONE, PLACEBO, Strategy
 from counterpoise.core.config.values import Key, Strict, Whole
 from counterpoise.core.errors import unknown
 
@@ -33,6 +34,8 @@ class Params(Strict):
     split: Split
     thresholds: Thresholds
     costs: Costs
+    goal: Goal
+    worth: Worth
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Params:
@@ -57,6 +60,20 @@ class Params(Strict):
                             "known": ", ".join(self.strategies),
                         },
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _placebos_are_baselines(self) -> Params:
+        """A placebo is the baseline once more: nothing but its seed may differ."""
+        seeds: dict[int, str] = {}
+        for key, entry in self.strategies.items():
+            problem = _placebo_problem(key, entry, seeds)
+            if problem:
+                raise PydanticCustomError(
+                    "placebo", "strategies.{key}: {problem}", {"key": key, "problem": problem}
+                )
+            if entry.seed is not None:
+                seeds[entry.seed] = key
         return self
 
     @model_validator(mode="after")
@@ -88,8 +105,8 @@ class Params(Strict):
                 raise PydanticCustomError(
                     "group",
                     "datasets.{name}.group: the split {scheme} does not keep groups together; give"
-                    " the dataset `split: {{scheme: grouped}}`, or list the column under `drop`",
-                    {"name": name, "scheme": split.scheme},
+                    " the dataset `split: {grouped}`, or list the column under `drop` instead",
+                    {"name": name, "scheme": split.scheme, "grouped": "{scheme: grouped}"},
                 )
         return self
 
@@ -105,36 +122,16 @@ class Params(Strict):
             )
         return self
 
-    @cached_property
-    def cells(self) -> tuple[tuple[str, str], ...]:
-        """Every combination of a strategy and a model that is compared.
+    @property
+    def placebos(self) -> tuple[int, ...]:
+        """The seeds of the placebos.
 
         Returns
         -------
-        tuple of (str, str)
-            The keys of strategy and model, in the order of params.yaml.
+        tuple of int
+            In the order of params.yaml.
         """
-        return tuple(
-            (strategy, model)
-            for strategy in self.strategies
-            for model, entry in self.models.items()
-            if entry.strategies == "all" or strategy in entry.strategies
-        )
-
-    def models_of(self, strategy: str) -> list[str]:
-        """The models that are combined with a strategy.
-
-        Parameters
-        ----------
-        strategy : str
-            Its key.
-
-        Returns
-        -------
-        list of str
-            Keys of models, in the order of params.yaml.
-        """
-        return [model for other, model in self.cells if other == strategy]
+        return tuple(entry.seed for entry in self.strategies.values() if entry.seed is not None)
 
     def dataset(self, name: str) -> Dataset:
         """The entry of a dataset.
@@ -230,6 +227,67 @@ class Params(Strict):
             When there is no such dataset.
         """
         return self.dataset(dataset).costs or self.costs
+
+    def goal_of(self, dataset: str) -> Goal:
+        """The question that is asked of a dataset: its own, else the top-level one.
+
+        Parameters
+        ----------
+        dataset : str
+            Its key.
+
+        Returns
+        -------
+        {"ranking", "probabilities", "cost"}
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such dataset.
+        """
+        return self.dataset(dataset).goal or self.goal
+
+    def worth_of(self, dataset: str) -> Worth:
+        """The smallest differences worth having on a dataset: its own, else the top-level ones.
+
+        Parameters
+        ----------
+        dataset : str
+            Its key.
+
+        Returns
+        -------
+        Worth
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such dataset.
+        """
+        return self.dataset(dataset).worth or self.worth
+
+
+def _placebo_problem(key: str, entry: Strategy, seeds: Mapping[int, str]) -> str:
+    """What is wrong with a placebo, given the seeds of those before it; empty where nothing is."""
+    example = f"{PLACEBO if key == NONE else key}: {{sampler: {NONE}, seed: 1}}"
+    sampler, more = entry.sampler or key, sorted(entry.model_fields_set - {"sampler", "seed"})
+    if entry.seed is None:
+        again = sampler == NONE and key != NONE
+        return f"`sampler: {NONE}` makes a placebo, which needs a seed: {example}" if again else ""
+    if key == NONE:
+        return f"the baseline takes no seed; a placebo has a key of its own: {example}"
+    if sampler != NONE:
+        return (
+            f"a seed makes a placebo, the baseline once more: {example}; found the sampler"
+            f" {sampler!r}"
+        )
+    if more:
+        return f"a placebo takes `sampler: {NONE}` and `seed` alone; found {', '.join(more)}"
+    if entry.seed in seeds:
+        return (
+            f"each placebo needs a seed of its own; {entry.seed} is that of {seeds[entry.seed]} too"
+        )
+    return ""
 
 
 def _entry(kind: str, section: str, name: str, entries: dict[str, T]) -> T:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from counterpoise.core.config.values import Real, Strict
+from counterpoise.core.config.values import Real, Strict, Whole
 
 NONE = "none"
 """The key of the strategy without a remedy, which makes the baseline of every comparison."""
+
+PLACEBO: Final = "placebo"
+"""The level of a placebo in the tables of results, whatever its key is."""
 
 
 class Strategy(Strict):
@@ -25,9 +28,13 @@ class Strategy(Strict):
         Whether the sampler sees features scaled to unit variance.
     params : dict
         Parameters of imbalanced-learn's sampler.
+    seed : int, optional
+        Makes the strategy a placebo: the baseline once more, with other validation rows and other
+        seeds. It needs `sampler: none`.
     """
 
     sampler: str | None = None
     ratio: Annotated[Real, Field(gt=0, le=1)] | None = None
     scale: bool = True
     params: dict[str, Any] = Field(default_factory=dict)
+    seed: Annotated[Whole, Field(ge=1)] | None = None

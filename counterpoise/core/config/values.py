@@ -129,6 +129,7 @@ class Strict(BaseModel):
                         "unknown key {key}{hint}; the keys here are: {allowed}",
                         {
                             "key": repr(key),
+                            "unknown": str(key),
                             "hint": did_you_mean(str(key), cls.model_fields),
                             "renaming": (
                                 f"rename `{key}` to `{cls.renamed_keys[key]}`; "

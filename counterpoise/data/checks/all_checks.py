@@ -28,6 +28,7 @@ from counterpoise.data.checks.label_noise import noise
 from counterpoise.data.checks.late_dates import late_dates
 from counterpoise.data.checks.leakage import flags, leaks
 from counterpoise.data.checks.many_labels import many_labels
+from counterpoise.data.checks.near_duplicates import near_duplicates
 from counterpoise.data.checks.sentinels import sentinels
 from counterpoise.data.checks.split_parts import train_test_groups, validation_parts
 from counterpoise.data.checks.time_order import time_order
@@ -103,6 +104,7 @@ def find(
         *duplicates(table, groups),
         *train_test_duplicates(table, parts, groups, scheme),
         *contradictions(table, groups),
+        *near_duplicates(table, parts, groups, seed),
         *leaks(columns, table.y, seed),
         *identifiers(columns),
         *constants(columns),
@@ -145,7 +147,9 @@ def refusal(dataset: str, report: Report) -> TableError:
         ),
         where=f"params.yaml: datasets.{dataset}, which asks for `data_checks: fail`",
         expected="data checks without a serious finding; nothing was trained on this table",
-        found="\n            ".join(finding.sentence for finding in report.serious),
+        found="\n            ".join(
+            f"{finding.code} {finding.sentence}" for finding in report.serious
+        ),
         todo=" ".join(dict.fromkeys(finding.todo for finding in report.serious))
         + " Or go on as it is with `data_checks: warn`.",
     )

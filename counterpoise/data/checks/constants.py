@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from counterpoise.data.checks.columns import Column
-from counterpoise.data.checks.finding import Finding, examples, has, many, percent, quoted
+from counterpoise.data.checks.finding import Finding, examples, finding, has, many, percent, quoted
 
 NEARLY_CONSTANT_SHARE = 0.999
 """From this share of rows with the same value on, a column is nearly constant."""
@@ -36,39 +36,34 @@ def constants(columns: Sequence[Column]) -> Iterator[Finding]:
             nearly.append(column.name)
             odd |= column.codes != (-1 if often[-1] == often.max() else int(often.argmax()))
     if empty:
-        yield Finding(
+        yield finding(
             "empty",
             "warning",
             len(empty),
             len(columns),
-            tuple(empty),
-            (),
             f"{many(len(empty), 'column')} {has(len(empty), 'has', 'have')} no value in any row: "
             f"{quoted(empty)}.",
-            "List it under `drop`: it has no information and costs time in every fit.",
+            columns=empty,
         )
     if same:
-        yield Finding(
+        yield finding(
             "constant",
             "note",
             len(same),
             len(columns),
-            tuple(same),
-            (),
             f"{many(len(same), 'column')} {has(len(same), 'has', 'have')} one value in all rows: "
             f"{quoted(same)}.",
-            "List it under `drop`, or find out why it was not filled.",
+            columns=same,
         )
     if nearly:
-        yield Finding(
+        yield finding(
             "nearly_constant",
             "note",
             len(nearly),
             len(columns),
-            tuple(nearly),
-            examples(odd),
             f"{many(len(nearly), 'column')} {has(len(nearly), 'has', 'have')} another value than"
             f" the usual one in {percent(1 - NEARLY_CONSTANT_SHARE, 1)} of the rows at most:"
             f" {quoted(nearly)}.",
-            "List it under `drop` unless the rare value matters: some folds may lack it.",
+            columns=nearly,
+            rows=examples(odd),
         )

@@ -14,6 +14,7 @@ from counterpoise.data.checks.finding import (
     Finding,
     Severity,
     examples,
+    finding,
     has,
     listed,
     many,
@@ -108,19 +109,16 @@ def duplicates(table: Table, groups: Index) -> Iterator[Finding]:
         repeated_rows(row_ids(np.column_stack([groups, table.y, *beside]).astype(np.float64))).sum()
     )
     names = ["label", *(role.removeprefix(COST) for role in table.roles)]
-    yield Finding(
+    yield finding(
         "duplicates",
         "note",
         count,
         len(table),
-        (),
-        examples(again),
         f"{many(count, 'row')} of {len(table):,} {has(count, 'repeats', 'repeat')} the features"
         f" of an earlier row, {copies:,} of them the {listed(names)} too; the most frequent row"
         f" stands {often['rows']:,} times, with {many(often['positives'], 'positive')} among"
         " them.",
-        "Remove copies that a join or an export has made; rows that are equal by nature stay, and "
-        "`split: {scheme: grouped}` keeps them together.",
+        rows=examples(again),
     )
 
 
@@ -163,11 +161,11 @@ def train_test_duplicates(
     share, share_copied = len(rows) / tested, copied / max(positives, 1)
     both = scheme == "stratified_kfold" and "group" not in table.roles
     together = (
-        "`grouped: true` on the split shows both"
+        "`grouped: true` under `split` shows both"
         if both
-        else "`split: {scheme: grouped}` does, without a `group`"
+        else "`split: {scheme: grouped}` does that, without a `group`"
     )
-    yield Finding(
+    yield finding(
         "twins",
         "serious"
         if share_copied >= SERIOUS_COPIED_SHARE
@@ -176,14 +174,12 @@ def train_test_duplicates(
         else "note",
         len(rows),
         tested,
-        (),
-        numbers(rows),
         f"{many(len(rows), 'test row')} of {tested:,} ({percent(share, 1)})"
         f" {has(len(rows), 'has', 'have')} a duplicate among the training rows"
         f" of the fold; {copied:,} of {many(positives, 'positive test row')}"
         f" {has(copied, 'has', 'have')} one there and no negative duplicate.",
-        f"Compare with duplicates kept together as well ({together}): a model that memorises rows"
-        " gains from them here.",
+        rows=numbers(rows),
+        together=together,
     )
 
 
@@ -210,18 +206,15 @@ def contradictions(table: Table, groups: Index) -> Iterator[Finding]:
     negatives = int((both[groups] & (table.y == 0)).sum())
     coarse = len(both) <= MAX_DISTINCT_SHARE * len(table)
     severity: Severity = "note" if coarse or count / of < WARNING_SHARE else "warning"
-    yield Finding(
+    yield finding(
         "contradictions",
         severity,
         count,
         of,
-        (),
-        examples(hit),
         f"{many(count, 'positive row')} of {of:,} ({percent(count / of, 1)})"
         f" {has(count, 'has', 'have')} the same features as {many(negatives, 'negative row')}, so"
         " no model can separate them.",
-        "Look these rows up: one of the labels is wrong, or a column that separates them is"
-        " missing.",
+        rows=examples(hit),
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import Template
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.core.types import Index
+from counterpoise.data.checks.codes import CHECKS
 
 Severity = Literal["note", "warning", "serious"]
 
@@ -34,8 +36,10 @@ class Finding:
 
     Attributes
     ----------
+    code, title : str
+        The check's, such as "CP301" and "A feature that reveals the label".
     kind : str
-        A name of the table in docs/data_checks.md, such as "leak".
+        The check's key in `codes.CHECKS`, such as "leak".
     severity : {"note", "warning", "serious"}
     count, of : int
         How many rows (columns, values) are affected, out of how many that could be.
@@ -43,10 +47,14 @@ class Finding:
         The columns concerned, if any.
     rows : tuple of int
         Examples, counted from 1 as in the table: the first row after the header is row 1.
-    sentence, todo : str
-        What was found and what to do about it.
+    sentence, why, todo : str
+        What was found, why it matters, and how to reduce the risk.
+    docs : str
+        Where the check is explained.
     """
 
+    code: str
+    title: str
     kind: str
     severity: Severity
     count: int
@@ -54,7 +62,58 @@ class Finding:
     columns: tuple[str, ...]
     rows: tuple[int, ...]
     sentence: str
+    why: str
     todo: str
+    docs: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.severity}: {self.code} {self.title}: {self.sentence}\n"
+            f"    why:   {self.why}\n"
+            f"    to do: {self.todo}\n"
+            f"    see:   {self.docs}"
+        )
+
+
+def finding(
+    kind: str,
+    severity: Severity,
+    count: int,
+    of: int,
+    sentence: str,
+    *,
+    columns: Sequence[str] = (),
+    rows: tuple[int, ...] = (),
+    **words: str,
+) -> Finding:
+    """Make a finding with the texts of its check.
+
+    Parameters
+    ----------
+    kind, severity, count, of, sentence, columns, rows
+        As in `Finding`.
+    **words
+        What the check's advice says of this finding, by the names in it.
+
+    Returns
+    -------
+    Finding
+    """
+    check = CHECKS[kind]
+    return Finding(
+        check.code,
+        check.title,
+        kind,
+        severity,
+        count,
+        of,
+        tuple(columns),
+        rows,
+        sentence,
+        check.why,
+        Template(check.todo).substitute(words),
+        check.docs,
+    )
 
 
 def examples(hit: NDArray[np.bool_]) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from counterpoise.data.checks.columns import Column
-from counterpoise.data.checks.finding import Finding, Severity, has, many, quoted
+from counterpoise.data.checks.finding import Finding, Severity, finding, has, many, quoted
 
 MIN_ROWS = 50
 """In a table with fewer rows than this, all values of a column may differ by chance."""
@@ -36,33 +36,25 @@ def identifiers(columns: Sequence[Column]) -> Iterator[Finding]:
     kinds = {column.name: _names_rows(column) for column in columns}
     sure = [name for name, severity in kinds.items() if severity == "warning"]
     perhaps = [name for name, severity in kinds.items() if severity == "note"]
-    todo = (
-        "List it under `drop` if it names the row or the moment it was written; a moment may be"
-        " named as `time` instead."
-    )
     if sure:
-        yield Finding(
+        yield finding(
             "id",
             "warning",
             len(sure),
             len(columns),
-            tuple(sure),
-            (),
             f"{many(len(sure), 'column')} {has(len(sure), 'names', 'name')} or "
             f"{has(len(sure), 'numbers', 'number')} the rows: {quoted(sure)}.",
-            todo,
+            columns=sure,
         )
     if perhaps:
-        yield Finding(
+        yield finding(
             "id",
             "note",
             len(perhaps),
             len(columns),
-            tuple(perhaps),
-            (),
             f"{many(len(perhaps), 'column')} of whole numbers {has(len(perhaps), 'has', 'have')}"
             f" a different one in every row: {quoted(perhaps)}.",
-            todo,
+            columns=perhaps,
         )
 
 

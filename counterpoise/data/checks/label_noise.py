@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from counterpoise.core.types import Labels
 from counterpoise.data.checks import label_suspects
-from counterpoise.data.checks.finding import Finding, has, many, numbers
+from counterpoise.data.checks.finding import Finding, finding, has, many, numbers
 
 WARNING_SUSPECT_SHARE = 0.1
 """From this many suspects per row of the rarer class on, a comparison may change."""
@@ -42,13 +42,11 @@ def noise(suspects: label_suspects.Suspects, y: Labels) -> Iterator[Finding]:
         int(min(y[suspects.looked_at].sum(), of - y[suspects.looked_at].sum())),
     )
     clear = rarer >= MIN_RARER_ROWS and suspects.undecided <= MAX_UNDECIDED_SHARE * rarer
-    yield Finding(
+    yield finding(
         "label_noise",
         "warning" if clear and count >= WARNING_SUSPECT_SHARE * rarer else "note",
         count,
         of,
-        (),
-        numbers(suspects.rows),
         f"{many(count, 'row')} of {of:,} examined {has(count, 'has', 'have')} a label that a"
         f" fast model contradicts ({positives:,} positive, {count - positives:,} negative;"
         " confident learning, Northcutt et al. 2021)"
@@ -60,6 +58,5 @@ def noise(suspects: label_suspects.Suspects, y: Labels) -> Iterator[Finding]:
                 " wrong labels."
             )
         ),
-        "Check the rows named here, the most suspicious first, and correct the labels that are"
-        " wrong.",
+        rows=numbers(suspects.rows),
     )

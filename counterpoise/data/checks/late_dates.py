@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from counterpoise.data.checks.finding import Finding, examples, percent, quoted
+from counterpoise.data.checks.finding import Finding, examples, finding, percent, quoted
 from counterpoise.data.tables import DATE, Table
 
 MISSING = np.iinfo(np.int64).min
@@ -36,15 +36,13 @@ def late_dates(table: Table) -> Iterator[Finding]:
         late = known & (moments > time.astype(np.int64))
         if late.sum() > 0.5 * known.sum():
             name = role.removeprefix(DATE)
-            yield Finding(
+            yield finding(
                 "late_date",
                 "serious",
                 int(late.sum()),
                 int(known.sum()),
-                (name,),
-                examples(late),
                 f"{percent(late.sum() / known.sum(), 0)} of the dates in {quoted([name])} are later"
                 " than the time of their row.",
-                "What is dated after the decision may be known only afterwards: list it under"
-                " `drop`, unless it is planned in advance.",
+                columns=(name,),
+                rows=examples(late),
             )

@@ -14,6 +14,7 @@ from counterpoise.data.checks.finding import (
     MAX_NAMED_COLUMNS,
     MIN_CLASS_ROWS,
     Finding,
+    finding,
     has,
     listed,
     quoted,
@@ -81,18 +82,15 @@ def leaks(columns: Sequence[Column], y: Labels, seed: int) -> Iterator[Finding]:
             for name in names[:MAX_NAMED_COLUMNS]
             for auc, precision, how in [leaking[name]]
         ]
-        yield Finding(
+        yield finding(
             "leak",
             "serious" if severity == "serious" else "warning",
             len(names),
             len(columns),
-            tuple(names),
-            (),
             f"On {has(len(names), 'its', 'their')} own"
             f" {has(len(names), 'this feature separates', 'these features separate')} the classes:"
             f" {listed(each, len(names))}.",
-            "Ask whether the value is known at the moment of the prediction; if it is made from the"
-            " label, or written down after the event, list it under `drop`.",
+            columns=names,
         )
 
 
@@ -142,17 +140,14 @@ def flags(columns: Sequence[Column], y: Labels, seed: int) -> Iterator[Finding]:
     share = float((marked & (y == 1)).sum() / max(1, y.sum()))
     if len(names) < 2 or share < WARNING_FLAG_SHARE:
         return
-    yield Finding(
+    yield finding(
         "flags",
         "serious" if share >= SERIOUS_FLAG_SHARE else "warning",
         int((marked & (y == 1)).sum()),
         int(y.sum()),
-        tuple(names),
-        (),
         f"{len(names)} features have a value that is nearly always positive, and together mark"
         f" {100 * share:.0f} % of the positives: {quoted(names)}.",
-        "Ask whether these values are known at the moment of the prediction; if they are set after"
-        " the event, list the columns under `drop`.",
+        columns=names,
     )
 
 

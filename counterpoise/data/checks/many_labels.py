@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from counterpoise.data.checks.columns import Column
-from counterpoise.data.checks.finding import Finding, quoted
+from counterpoise.data.checks.finding import Finding, finding, quoted
 from counterpoise.data.encoder import MAX_INDICATORS
 
 MAX_ROWS_EACH = 30
@@ -28,14 +28,11 @@ def many_labels(columns: Sequence[Column]) -> Iterator[Finding]:
         labels = len(column.values)
         each = column.counts.sum() / max(labels, 1)
         if column.category and labels > MAX_INDICATORS and each <= MAX_ROWS_EACH:
-            yield Finding(
+            yield finding(
                 "many_labels",
                 "warning",
                 labels,
                 len(column.codes),
-                (column.name,),
-                (),
                 f"{quoted([column.name])} has {labels:,} labels, {each:.1f} rows each.",
-                f"List it under `drop` if it names single things. Models that take indicators see"
-                f" the {MAX_INDICATORS} most frequent labels, and one column for all others.",
+                columns=(column.name,),
             )

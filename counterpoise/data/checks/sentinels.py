@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from counterpoise.core.types import Index
 from counterpoise.data.checks.columns import Column
-from counterpoise.data.checks.finding import Finding, examples, quoted, times
+from counterpoise.data.checks.finding import Finding, examples, finding, quoted, times
 
 USUAL_CODES = frozenset(-(10.0**k - 1) for k in range(1, 8)) | {-1.0}
 """Usual codes for a missing value where all values are at least 0: -1, -9, -99, -999, ..."""
@@ -44,16 +44,16 @@ def sentinels(columns: Sequence[Column]) -> Iterator[Finding]:
             hit |= column.codes == code
             count += int(column.counts[code])
             names.append(column.name)
-        yield Finding(
+        yield finding(
             "sentinel",
             "warning",
             count,
             len(hit) * len(names),
-            tuple(names),
-            examples(hit),
             f"{value:g} stands {times(count)} in {quoted(names)}, apart from all other values: it"
             " may stand for a missing one.",
-            f"If it does, add {value:g} to `sentinels`, so that it is treated as missing.",
+            columns=names,
+            rows=examples(hit),
+            value=f"{value:g}",
         )
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from counterpoise.data.checks.finding import WARNING_SHARE, Finding, examples, many, percent
+from counterpoise.data.checks.finding import (
+    WARNING_SHARE,
+    Finding,
+    examples,
+    finding,
+    many,
+    percent,
+)
 from counterpoise.data.folds import Parts
 from counterpoise.data.tables import Table
 
@@ -40,17 +47,14 @@ def train_test_groups(table: Table, parts: Parts) -> Iterator[Finding]:
     if not shared:
         return
     share = shared / positives
-    yield Finding(
+    yield finding(
         "groups",
         "serious" if share >= SERIOUS_SHARE else "warning" if share >= WARNING_SHARE else "note",
         shared,
         positives,
-        (),
-        examples(hit),
         f"{percent(share, 1)} of the positive test rows have rows of their group among the training"
         " rows.",
-        "`split: {scheme: grouped}` keeps groups together. Where the model will meet the same"
-        " groups again, as in a split by time, this is as it should be.",
+        rows=examples(hit),
     )
 
 
@@ -71,14 +75,10 @@ def validation_parts(table: Table, parts: Parts) -> Iterator[Finding]:
     lacking = sum(not 0 < table.y[fold.validation].sum() < len(fold.validation) for fold in folds)
     if not lacking:
         return
-    yield Finding(
+    yield finding(
         "validation",
         "warning",
         lacking,
         len(folds),
-        (),
-        (),
         f"The validation rows of {many(lacking, 'fold')} of {len(folds)} have one class alone.",
-        "A larger `validation` or fewer `folds` give them positives; without, the rule `tuned` and"
-        " early stopping have no result there.",
     )

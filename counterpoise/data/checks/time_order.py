@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from counterpoise.data.checks.finding import Finding, many, percent
+from counterpoise.data.checks.finding import Finding, finding, many, percent
 from counterpoise.data.folds import Parts
 from counterpoise.data.tables import Table
 
@@ -55,17 +55,14 @@ def time_order(table: Table, parts: Parts, scheme: str) -> Iterator[Finding]:
         and chi2_contingency([positives, rows - positives]).pvalue < SIGNIFICANCE_LEVEL
     )
     share = positives / rows
-    yield Finding(
+    yield finding(
         "time_order",
         "warning" if moves else "note",
         early,
         tested,
-        (),
-        (),
         f"{early:,} of {tested:,} tests ({percent(early / tested, 0)}) are of rows older than some"
         f" training row, since the scheme is {scheme}; over time, in {many(len(blocks), 'part')}"
         f" of about equal size, the share of positives lies between {percent(share.min(), 2)} and"
         f" {percent(share.max(), 2)}, which is {'more than' if moves else 'what'} chance would"
         f" make of {percent(table.y.mean(), 2)}.",
-        "Compare under `split: {scheme: temporal}` as well: in use a model never knows the future.",
     )

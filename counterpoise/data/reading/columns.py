@@ -64,6 +64,8 @@ parts, weekday from 0 for Monday.
 _WHOLLY_PLAIN = f"^(?:{PLAIN.pattern})$"
 
 EPOCH = np.datetime64("1970-01-01", "ns")
+FIRST_YEAR, LAST_YEAR = np.datetime64("1678", "Y"), np.datetime64("2261", "Y")
+"""The years that are whole in nanoseconds since 1970."""
 
 
 DATE_FORMAT_ADVICE = (
@@ -74,6 +76,10 @@ NOTATION_ADVICE = (
     "say which it is for the column under `columns`, such as {decimal: ','} or {thousands: ','},"
     " or list it under `drop` or `categorical`."
 )
+
+
+MAX_FOUND = 500
+"""Characters of what was found that an error shows: a field may be a text of many pages."""
 
 
 class Problem(Exception):
@@ -93,9 +99,7 @@ class Problem(Exception):
         super().__init__(what)
         self.what, self.expected, self.found, self.todo, self.row = what, expected, found, todo, row
 
-    def error(
-        self, name: str, where: str, *, first: int = 0, most: int | None = None
-    ) -> TableError:
+    def error(self, name: str, where: str, *, first: int = 0, most: int = MAX_FOUND) -> TableError:
         """Make the error for a column of a table.
 
         Parameters
@@ -104,8 +108,8 @@ class Problem(Exception):
             The column and the table.
         first : int
             Rows of the same table in earlier batches.
-        most : int, optional
-            Characters of what was found that are shown; all by default.
+        most : int
+            Characters of what was found that are shown.
 
         Returns
         -------
@@ -333,17 +337,17 @@ class Column:
         Raises
         ------
         Problem
-            When a value is no date.
+            When a value is no date, or one that nanoseconds since 1970 do not reach.
         """
         if types.is_datetime64_any_dtype(values):
-            return in_utc(values)
+            return _in_nanoseconds(in_utc(values), values)
         texts = self._known(texts_of(values))
         read = dates.parse(texts.to_pandas(), self.date_format or dates.ISO)
         wrong = np.isnat(read) & ~np.asarray(texts.is_null())
         if wrong.any():
             expected = f"dates in the format {self.date_format or dates.ISO}"
             raise self._wrong("dates", expected, texts, wrong)
-        return read
+        return _in_nanoseconds(read, values)
 
     def _codes(self, values: pd.Series) -> Values:
         texts = self._known(texts_of(values))
@@ -511,9 +515,32 @@ def in_utc(values: pd.Series) -> NDArray[np.datetime64]:
 
     Returns
     -------
-    ndarray of shape (n,), datetime64[ns]
+    ndarray of shape (n,), datetime64
+        In the column's own unit.
     """
-    return pd.to_datetime(values, utc=True).dt.tz_convert(None).to_numpy(dtype="datetime64[ns]")
+    moments: NDArray[np.datetime64] = (
+        pd.to_datetime(values, utc=True).dt.tz_convert(None).to_numpy()
+    )
+    return moments
+
+
+def _in_nanoseconds(moments: NDArray[np.datetime64], values: pd.Series) -> NDArray[np.datetime64]:
+    """The same moments in nanoseconds, which NumPy would wrap around in silence beyond 2262."""
+    years = moments.astype("datetime64[Y]")
+    beyond = (years < FIRST_YEAR) | (years > LAST_YEAR)  # NaT is neither
+    if beyond.any():
+        row = int(np.flatnonzero(beyond)[0])
+        raise Problem(
+            "A date lies outside of the years that can be read.",
+            expected=f"dates from {FIRST_YEAR} to {LAST_YEAR}",
+            found=f"{str(values.iloc[row])!r}" + _and_more(int(beyond.sum())),
+            todo=(
+                "if it stands for a missing value, list it under `sentinels` or leave the field"
+                " empty; else correct it, or list the column under `drop`."
+            ),
+            row=row,
+        )
+    return moments.astype("datetime64[ns]")
 
 
 def date_parts(at: NDArray[np.datetime64], parts: Sequence[str]) -> Matrix:
@@ -616,6 +643,45 @@ def decide(
     Problem
         When the column cannot be read as it is, or can be read in two ways.
     """
+    decision = _decide(name, values, options, sentinels, categorical=categorical)
+    _refuse_unused(decision, values, options)
+    return decision
+
+
+def _refuse_unused(decision: Decision, values: pd.Series, options: ColumnOptions) -> None:
+    """Refuse options that are for another kind of column, or for texts where the file has none."""
+    kind, typed = decision.column.kind, not is_text(values)
+    if decision.shown_as == "empty":
+        return
+    unused = []
+    if kind != "number" or typed:
+        unused += [part for part in ("decimal", "thousands") if getattr(options, part) is not None]
+    if kind != "datetime" or typed:
+        unused += ["format"] * (options.format is not None)
+    if kind != "datetime":
+        unused += ["encode"] * bool(options.encode)
+    if typed and kind == "datetime":
+        unused += ["missing"] * bool(options.missing)
+    if unused:
+        shown = "date" if kind == "datetime" else kind
+        raise Problem(
+            f"An option of a column has no effect: {', '.join(unused)}.",
+            expected=f"options for a column of the kind {shown}"
+            + (f", which the file holds as {values.dtype}" if typed else ""),
+            found=", ".join(f"{part}: {getattr(options, part)!r}" for part in unused)
+            + f", and values such as {decision.example!r}",
+            todo="take it out, or correct `type`, for the column under `columns`.",
+        )
+
+
+def _decide(
+    name: str,
+    values: pd.Series,
+    options: ColumnOptions,
+    sentinels: Sequence[float | str],
+    *,
+    categorical: bool,
+) -> Decision:
     numbers = tuple(float(s) for s in sentinels if isinstance(s, (int, float)))
     kind: Kind | None = "category" if categorical else options.type
     if types.is_complex_dtype(values):
@@ -633,6 +699,9 @@ def decide(
             todo="write them as numbers of days or seconds, or list it under `drop`.",
         )
     if _is_number(values) and kind in (None, "number"):
+        declared_texts = [str(s).strip() for s in (*sentinels, *(options.missing or ()))]
+        others = (float(text) for text in declared_texts if PLAIN.fullmatch(text))
+        numbers = tuple(dict.fromkeys((*numbers, *others)))
         column = Column(name, "number", sentinels=numbers)
         known = column.read(values).X[:, 0]
         all_numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -724,9 +793,7 @@ def _by_notation(
         wanted = options.format or dates.infer(distinct)
         if not isinstance(wanted, str):
             raise _two_ways(wanted, "dates", DATE_FORMAT_ADVICE)
-        column = replace(base, kind="datetime", date_format=wanted)
-        column.moments(values)
-        return decided(column)
+        return decided(replace(base, kind="datetime", date_format=wanted))
     if kind == "number" or options.decimal is not None or options.thousands is not None:
         column = replace(base, notation=_asked_notation(distinct, options))
         column.read(values)
@@ -792,7 +859,9 @@ def _asked_notation(distinct: list[str], options: ColumnOptions) -> Notation:
 
 def _two_ways(found: Ambiguous | None, of: str, todo: str) -> Problem:
     return Problem(
-        f"The notation of a column of {of} cannot be told.",
+        f"A column of {of} can be read in two ways."
+        if found is not None
+        else f"A column that is declared to hold {of} holds something else.",
         expected=f"{of} in one notation that can be read in one way only",
         found=found.reason if found is not None else f"texts that are no {of}",
         todo=todo,
@@ -816,6 +885,8 @@ def _decision(
     distinct: int,
     shown_as: str | None = None,
 ) -> Decision:
+    if column.kind == "datetime":
+        column.moments(values)  # refuses what cannot be read
     known = values[values.notna()]
     example = "" if known.empty else str(known.iloc[0])
     if is_text(values):

@@ -1,7 +1,7 @@
 """Notations of dates and times in text.
 
 As for numbers, the notation is that of a whole column and is decided by its distinct texts. Where
-day and month can be told in two ways, there is none, and the user has to say which.
+day and month can be read in two ways, there is none, and the user has to say which.
 """
 
 from __future__ import annotations
@@ -82,14 +82,15 @@ def parse(texts: pd.Series, date_format: str) -> NDArray[np.datetime64]:
 
     Returns
     -------
-    ndarray of shape (n,), datetime64[ns]
+    ndarray of shape (n,), datetime64
         UTC where a text names an offset; NaT where it is no date in this format. A time without a
-        date is one of 1900-01-01.
+        date is one of 1900-01-01. The unit is one that holds all of them, as pandas chooses it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         read = pd.to_datetime(texts, format=date_format, errors="coerce", utc=True)
-    return read.dt.tz_convert(None).to_numpy(dtype="datetime64[ns]")
+    moments: NDArray[np.datetime64] = read.dt.tz_convert(None).to_numpy()
+    return moments
 
 
 def _nearly(texts: pd.Series) -> Ambiguous | None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import bz2
 import csv
+import errno
 import gzip
 import io
 import itertools
 import lzma
+import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -114,7 +117,7 @@ def kind_of(name: str, where: str) -> str:
             suffix = ".csv" if suffix not in KINDS else f"{suffix}{path.suffix.lower()}"
     if suffix not in KINDS:
         raise TableError(
-            "The kind of a file cannot be told from its ending.",
+            "The ending of a file stands for no known kind.",
             where=where,
             expected="an ending of: "
             + ", ".join(sorted(KINDS))
@@ -150,9 +153,8 @@ def read(source: Source, kind: str, options: Options, where: str) -> RawTable:
         When the file is no table of this kind, holds no rows, or names a column twice.
     LibraryError
         When the library for this kind is not installed.
-    OSError
-        When the file cannot be read.
     """
+    refuse_unused(kind, options, where)
     size = source.stat().st_size if isinstance(source, Path) else len(source)
     if size == 0:
         raise _no_table("The file is empty.", where, "0 bytes")
@@ -174,6 +176,52 @@ def read(source: Source, kind: str, options: Options, where: str) -> RawTable:
     if not len(frame):
         raise _no_table("The table has no rows.", where, "a header alone")
     return RawTable(frame, described)
+
+
+OPTIONS_OF = {
+    "text": ("separator", "encoding", "header", "columns", "cut"),
+    "excel": ("sheet", "header", "columns"),
+    "sql": ("database",),
+}
+"""The keys of a dataset's entry that have an effect on each kind of file."""
+
+
+def refuse_unused(kind: str, options: Options, where: str) -> None:
+    """Refuse options that are for another kind of file, since they would have no effect.
+
+    Parameters
+    ----------
+    kind : str
+        As `kind_of` gives it, or another name of a table that takes no option.
+    options : Options
+    where : str
+        The name of the table in messages.
+
+    Raises
+    ------
+    TableError
+    """
+    given = {
+        "separator": options.given.separator,
+        "encoding": options.given.encoding,
+        "columns": options.given.names or None,
+        # names alone imply that there is no header
+        "header": None if options.given.names else options.given.header,
+        "sheet": options.sheet,
+        "database": options.database,
+        "cut": options.cut or None,
+    }
+    allowed = OPTIONS_OF.get(kind, ())
+    unused = [key for key, value in given.items() if value is not None and key not in allowed]
+    if unused:
+        kinds = [one for one, keys in OPTIONS_OF.items() if unused[0] in keys]
+        raise TableError(
+            f"`{unused[0]}` has no effect on this file.",
+            where=where,
+            expected=f"no `{unused[0]}`, which is for " + " and ".join(kinds),
+            found=", ".join(f"{key}: {given[key]!r}" for key in unused) + f", and a file of {kind}",
+            todo="take it out of the dataset's entry.",
+        )
 
 
 def _without_rows(names: Sequence[str]) -> pa.Table:
@@ -211,14 +259,23 @@ def readable(kind: str, where: str) -> Iterator[None]:
         ValueError,
         LookupError,
         EOFError,
+        NotImplementedError,
         OSError,
         csv.Error,
         zipfile.BadZipFile,
+        zlib.error,
         lzma.LZMAError,
         pa.ArrowException,
     ) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+        # a broken archive sends its reader to places before the file
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise TableError(
+                "The file cannot be read.",
+                where=where,
+                expected="a file that this user may read",
+                found=error.strerror,
+                todo="check its permissions, and that its disk is there.",
+            ) from None
         raise TableError(
             f"The file cannot be read as {kind}.",
             where=where,
@@ -333,6 +390,8 @@ def _names(lines: Iterator[list[str]], found: Layout, options: Options, where: s
             raise _fields(where, 1, len(names), len(header), found)
         return names
     names = [name.strip().strip("\ufeff") for name in header]
+    if all(re.fullmatch("'.+'", name) for name in names):  # above values without quotes
+        names = [name[1:-1] for name in names]
     if found.header and len(names) > 1 and not names[-1]:
         names[-1] = ""  # a separator at the end of each line
     return [name or f"column_{k}" for k, name in enumerate(names, 1)]
@@ -463,7 +522,8 @@ def _refuse_nested(schema: pa.Schema, where: str) -> None:
         )
 
 
-def _excel(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, str]:
+def _sheet(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, str]:
+    """The cells of the sheet that is meant, and its name."""
     with pd.ExcelFile(_buffer(source), engine="calamine") as book:
         names = list(map(str, book.sheet_names))
         if (options.sheet is None and len(names) > 1) or options.sheet not in (None, *names):
@@ -478,6 +538,16 @@ def _excel(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, 
             )
         sheet = options.sheet or names[0]
         cells = pd.read_excel(book, sheet_name=sheet, header=None, dtype=object, na_filter=False)
+    return cells, sheet
+
+
+def _excel(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, str]:
+    from python_calamine import CalamineError
+
+    try:
+        cells, sheet = _sheet(source, options, where)
+    except CalamineError as error:
+        raise ValueError(str(error)) from None
     filled = (cells.map(lambda v: str(v).strip() != "")).to_numpy(dtype=bool)
     rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
     if not len(rows):
@@ -557,8 +627,12 @@ def _sql(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, st
 
 def _npz(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, str]:
     """The layout of Zenodo record 61452: `data` (rows x features) and `label` (-1 or +1)."""
-    with np.load(_buffer(source), allow_pickle=False) as arrays:
-        data, label = arrays["data"], arrays["label"]
+    with opened(source, where) as stream:
+        if not zipfile.is_zipfile(stream):
+            raise ValueError("no archive of NumPy")  # which would advise to run what the file holds
+        stream.seek(0)
+        with np.load(stream, allow_pickle=False) as arrays:
+            data, label = arrays["data"], arrays["label"]
     frame = pd.DataFrame(data, columns=[f"x{k}" for k in range(data.shape[1])])
     return frame.assign(label=label), "NumPy"
 

@@ -1,7 +1,7 @@
 """The layout of a text table: encoding, separator, quotes, lines to skip, header.
 
 It is found by clevercsv and chardet from the beginning of the file, is shown to the user, and each
-part of it can be given instead. Where a part can be told in two ways, the file is refused.
+part of it can be given instead. Where a part is ambiguous, the file is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -25,11 +25,23 @@ HEAD_BYTES = 2**18
 """Bytes at the beginning of a file that its layout is found from."""
 HEAD_LINES = 200
 """Lines at the beginning of a file that its layout is found from."""
-MAX_LINE_BYTES = 2**24
-"""A file whose first line is longer is no table of text."""
+MAX_LINE = 2**24
+"""A file with a line of so many characters is no table of text."""
+LONG_LINE = f"a line of more than {MAX_LINE:,} characters"
+csv.field_size_limit(MAX_LINE)  # a line of very many columns is one field by another separator
+NO_TABLES = {
+    "version https://git-lfs": ("a pointer of Git LFS", "`git lfs pull` brings the file."),
+    "<!doctype html": ("a page of a website", "download the table itself; the page may ask why."),
+    "<html": ("a page of a website", "download the table itself; the page may ask why."),
+    "[{": ("JSON", "save it as CSV or Parquet (pandas.read_json)."),
+    '{"': ("JSON", "save it as CSV or Parquet (pandas.read_json)."),
+}
+"""How texts begin that are no tables, with what they are and what to do."""
 MIN_CONFIDENCE = 0.5
 """An encoding that chardet is less sure of is not taken."""
 CHUNK_BYTES = 2**20
+ORANGE_ROLES = {"", "class", "meta", "ignore", "weight", "c", "m", "i", "w"}
+"""What the third line of a table of Orange may have in a field."""
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -91,10 +103,10 @@ class Layout:
         text = io.TextIOWrapper(stream, encoding=self.encoding, newline="")
         for _ in range(self.skip):
             text.readline()
-        source: Iterable[str] = text
+        source: Iterable[str] = _short_lines(text)
         separator = self.separator
         if separator == " ":
-            source = (re.sub(r"[ \t]+", " ", line.strip(" \t")) for line in text)
+            source = (re.sub(r"[ \t]+", " ", line.strip(" \t")) for line in source)
         try:
             yield from csv.reader(
                 source,
@@ -107,6 +119,13 @@ class Layout:
         finally:
             with contextlib.suppress(ValueError):  # the stream may be closed already
                 text.detach()
+
+
+def _short_lines(text: IO[str]) -> Iterator[str]:
+    while line := text.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise csv.Error(LONG_LINE)
+        yield line
 
 
 @dataclass(frozen=True)
@@ -139,16 +158,30 @@ def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] =
     Raises
     ------
     TableError
-        When the file is no table of text, or its layout can be told in two ways.
+        When the file is no table of text, or its layout is ambiguous.
     """
     head = stream.read(HEAD_BYTES)
+    if not re.search(rb"[\r\n]", head):  # a header of very many columns
+        rest = stream.readline(MAX_LINE)
+        if len(rest) == MAX_LINE:
+            raise csv.Error(LONG_LINE)
+        head += rest + stream.read(HEAD_BYTES)
     encoding = given.encoding or _encoding(head, stream, where)
     stream.seek(0)
     text = _decode(head, encoding, where)
     if "\x00" in text:
         raise _no_text(where, text.index("\x00"))
+    for start, (found, todo) in NO_TABLES.items():
+        if text.lstrip()[: len(start)].lower() == start:
+            raise TableError(
+                "The file is no table.",
+                where=where,
+                expected="lines of fields",
+                found=found,
+                todo=todo,
+            )
     lines = text.splitlines()
-    if len(head) == HEAD_BYTES and len(lines) > 1:
+    if len(head) >= HEAD_BYTES and len(lines) > 1:
         lines = lines[:-1]  # cut in the middle
     lines = lines[:HEAD_LINES]
     skip, separator = 0, given.separator
@@ -168,8 +201,9 @@ def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] =
             found="comments alone" if lines else "0 bytes",
             todo="check how the file was made.",
         )
+    _refuse_other_formats(body, where)
     if separator is None:
-        separator = _separator(body, where)
+        separator = _separator(body, where, len(given.names))
     quote = "'" if _single_quoted(body, separator) else '"'
     layout = Layout(encoding, separator, quote)
     fields = list(layout.lines(io.BytesIO("\n".join(body).encode(encoding))))
@@ -178,6 +212,29 @@ def detect(stream: IO[bytes], given: Given, where: str, columns: Sequence[str] =
     if header is None:
         header = not given.names and _has_header(fields[titles:], columns, where)
     return Layout(encoding, separator, quote, skip + titles, header)
+
+
+def _refuse_other_formats(lines: Sequence[str], where: str) -> None:
+    """Refuse formats of text that are no rows of fields below one line of names."""
+    roles = set(lines[2].split("\t")) if len(lines) > 3 else set()
+    if re.match(r"(?i)@(relation|attribute)\b", lines[0]):
+        found = "ARFF (Weka, KEEL), which has a header of @ lines"
+    elif re.fullmatch(r"[-+]?[0-9.]+(\s+[0-9]+:[-+.0-9eE]+)+\s*", lines[0]):
+        found = "LIBSVM's, which has fields such as 1:0.5"
+    elif roles & {"class", "meta"} and roles <= ORANGE_ROLES:
+        found = "Orange's, which has a line of types and one of roles below the names"
+    else:
+        return
+    raise TableError(
+        "The file is no table as it stands.",
+        where=where,
+        expected="at most one line of names, then one row for every example",
+        found=f"the format {found}",
+        todo=(
+            "save it as CSV (scipy.io.arff and sklearn.datasets.load_svmlight_file read the first"
+            " two formats), or delete the lines between the names and the rows."
+        ),
+    )
 
 
 def _encoding(head: bytes, stream: IO[bytes], where: str) -> str:
@@ -200,7 +257,7 @@ def _encoding(head: bytes, stream: IO[bytes], where: str) -> str:
     found = chardet.detect(around)
     if found["encoding"] is None or found["confidence"] < MIN_CONFIDENCE:
         raise TableError(
-            "The encoding of the file cannot be told.",
+            "The encoding of the file is unclear.",
             where=where,
             expected="UTF-8, or the encoding under `encoding`",
             found=f"bytes that are not UTF-8 from position {position:,} on",
@@ -262,17 +319,21 @@ def _decode(head: bytes, encoding: str, where: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _separator(lines: Sequence[str], where: str) -> str:
-    """The separator of fields, by clevercsv; refused where two are equally regular."""
+def _separator(lines: Sequence[str], where: str, columns: int = 0) -> str:
+    """The separator of fields, by clevercsv; refused where two are equally regular.
+
+    `columns` is the number of columns, 0 where it is not given.
+    """
     import clevercsv
 
     widths = {one: _widths(lines, one) for one in SEPARATORS}
     regular = [one for one in SEPARATORS if len(set(widths[one])) == 1 and widths[one][0] > 1]
+    regular = [one for one in regular if widths[one][0] == columns] or regular
     if len(regular) == 1:
         return regular[0]
     if len(regular) > 1 and len(lines) > 1:
         raise TableError(
-            "The separator of fields cannot be told.",
+            "The separator of fields is ambiguous.",
             where=where,
             expected="one character between fields",
             found=" and ".join(
@@ -280,9 +341,20 @@ def _separator(lines: Sequence[str], where: str) -> str:
             ),
             todo="add `separator`, such as `separator: ';'`.",
         )
+    others = max(max(widths[one]) for one in SEPARATORS if one != "\t")
+    blanks = _widths([re.sub(r"[ \t]+", " ", line.strip()) for line in lines], " ")
+    if others == 1 and len(lines) > 1 and len(set(blanks)) == 1 and blanks[0] > 1:
+        return " "  # tabs may be among them
     if not any(max(width) > 1 for width in widths.values()):
-        blanks = [len(line.split()) for line in lines if line.strip()]
-        return " " if len(set(blanks)) == 1 and blanks[0] > 1 else ","
+        if all(re.search(r"\S {2,}\S", line) for line in lines if line.strip()):
+            raise TableError(
+                "The separator of fields cannot be told.",
+                where=where,
+                expected="one character between fields",
+                found=f"fields of fixed width, which hold blanks: {lines[-1].strip()[:60]!r}",
+                todo="save it as CSV, for instance with pandas.read_fwf and to_csv.",
+            )
+        return ","
     dialect = clevercsv.Sniffer().sniff("\n".join(lines), delimiters="".join(SEPARATORS))
     found = None if dialect is None else dialect.delimiter
     if found in SEPARATORS:

@@ -78,7 +78,7 @@ class Notation:
 
 @dataclass(frozen=True)
 class Ambiguous:
-    """The notation of a column cannot be told.
+    """The notation of a column can be read in two ways.
 
     Attributes
     ----------

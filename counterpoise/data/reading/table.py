@@ -10,10 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterpoise.core.config import Dataset, Rows
+from counterpoise.core.config.datasets import EVERY
 from counterpoise.core.errors import TableError, TableErrors, did_you_mean
 from counterpoise.data.reading import labels
 from counterpoise.data.reading.columns import (
     LARGEST,
+    MAX_FOUND,
     Column,
     Decision,
     Problem,
@@ -145,7 +147,7 @@ def _absent_columns(raw: pd.DataFrame, entry: Dataset, where: str) -> list[Table
     wanted += [("drop", name) for name in entry.drop]
     wanted += [("categorical", name) for name in entry.categorical]
     wanted += [("columns", name) for name in entry.columns]
-    wanted += [("sentinels", name) for name in entry.sentinels if name != "*"]
+    wanted += [("sentinels", name) for name in entry.sentinels if name != EVERY]
     wanted += [(role, name) for role in ROLES if (name := getattr(entry, role)) is not None]
     wanted += [("costs", c) for c in (entry.costs.columns_of() if entry.costs is not None else ())]
     return [_absent(raw, str(name), key, where) for key, name in wanted if str(name) not in raw]
@@ -237,7 +239,7 @@ def _ambiguous_points(
                 (
                     name,
                     Problem(
-                        "The notation of a column of numbers cannot be told.",
+                        "A column of numbers can be read in two ways.",
                         expected="numbers in one notation that can be read in one way only",
                         found=(
                             f"{points.iloc[0]!r} in a table with decimal commas: a number with a"
@@ -267,7 +269,9 @@ def _grouped(problems: list[tuple[str, Problem]], where: str) -> list[TableError
         if len(group) == 1:
             errors.append(first.error(names[0], where))
             continue
-        found = "\n            ".join(f"{name!r}: {one.found}" for name, one in group[:10])
+        found = "\n            ".join(
+            f"{name!r}: {one.found[:MAX_FOUND]}" for name, one in group[:10]
+        )
         more = f"\n            and {len(group) - 10} more columns" if len(group) > 10 else ""
         errors.append(
             TableError(
@@ -284,23 +288,18 @@ def _grouped(problems: list[tuple[str, Problem]], where: str) -> list[TableError
 def _role(values: pd.Series, role: str, name: str, entry: Dataset) -> NDArray[np.generic]:
     """A role as numbers: groups as codes from 0, dates as nanoseconds since 1970, or floats."""
     texts = texts_of(values)
-    if texts.null_count:
-        raise Problem(
-            f"The {role} is missing in some rows.",
-            expected=f"a {role} in every row",
-            found=f"{texts.null_count:,} rows without one",
-            todo="fill it in, or take these rows out.",
-            row=int(np.flatnonzero(np.asarray(texts.is_null()))[0]),
-        )
+    _refuse_missing(np.asarray(texts.is_null()), role)
     if role == "group":
         groups: NDArray[np.generic] = pd.factorize(texts.to_pandas())[0].astype(np.int64)
         return groups
     column = decide(name, values, entry.options_of(name)).column
     if column.kind == "datetime":
-        at: NDArray[np.generic] = column.moments(values).astype(np.int64)
-        return at
+        at = column.moments(values)
+        _refuse_missing(np.isnat(at), role)
+        return at.astype(np.int64)
     if column.kind == "number":
         numbers: NDArray[np.generic] = column.read(values).X[:, 0]
+        _refuse_missing(np.isnan(numbers), role)
         return numbers
     raise Problem(
         "A column of points in time cannot be read.",
@@ -311,6 +310,17 @@ def _role(values: pd.Series, role: str, name: str, entry: Dataset) -> NDArray[np
             " `columns`, such as {format: '%d/%m/%Y'}."
         ),
     )
+
+
+def _refuse_missing(missing: NDArray[np.bool_], role: str) -> None:
+    if missing.any():
+        raise Problem(
+            f"The {role} is missing in some rows.",
+            expected=f"a {role} in every row",
+            found=f"{int(missing.sum()):,} rows without one",
+            todo="fill it in, or take these rows out.",
+            row=int(np.flatnonzero(missing)[0]),
+        )
 
 
 def _amount(values: pd.Series, name: str, entry: Dataset) -> tuple[Column, NDArray[np.float64]]:
@@ -463,8 +473,19 @@ def _facts(
         "positive": ", ".join(target.positive),
         "labels": target.counts if len(target.counts) <= 50 else {},
         "columns": shown,
-        "notices": [*target.notices, *notices],
+        "notices": [*target.notices, *notices, *_sentinels_nowhere(decisions, entry)],
     }
+
+
+def _sentinels_nowhere(decisions: dict[str, Decision], entry: Dataset) -> Iterator[str]:
+    """A notice for each sentinel that is in no row: it may be mistyped."""
+    for column, values in entry.sentinels.items():
+        read = decisions.values() if column == EVERY else [decisions.get(str(column))]
+        found = {canonical(text) for one in read if one is not None for text in one.codes}
+        for value in values:
+            if None not in read and canonical(str(value).strip()) not in found:
+                of = "any column" if column == EVERY else repr(str(column))
+                yield f"the sentinel {canonical(str(value))!r} is in no row of {of}"
 
 
 def _listed(names: list[str]) -> str:

@@ -5,7 +5,7 @@
   const points = (page.results?.cells ?? []).flatMap((cell) => {
     const mine = page.measured[cell.strategy + "/" + cell.model] ?? {};
     const seconds = parts.reduce((sum, name) => sum + (mine[name] ?? 0), 0);
-    return cell.gain === null || !(seconds > 0) ? [] : [{ ...cell, name: cell.strategy + " / " + cell.model, seconds }];
+    return cell.gain === null || cell.level === "placebo" || !(seconds > 0) ? [] : [{ ...cell, name: cell.strategy + " / " + cell.model, seconds }];
   });
   if (!figure) return;
   if (!points.length) {

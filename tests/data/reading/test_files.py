@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import errno
 import gzip
 import io
+import lzma
 import sqlite3
 import zipfile
 from pathlib import Path
@@ -14,7 +17,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.core.errors import TableError
-from counterpoise.data.reading import files
+from counterpoise.data.reading import files, layout
 from counterpoise.data.reading.files import Options
 from counterpoise.data.reading.layout import Given
 
@@ -93,6 +96,17 @@ def test_a_column_without_a_name_gets_its_number() -> None:
     assert read(b",a\n0,1\n1,2\n").columns.tolist() == ["column_1", "a"]
 
 
+def test_names_in_single_quotes_above_values_without_them() -> None:
+    assert read(b"'a'\t'b c'\n1\tx\n2\ty\n").columns.tolist() == ["a", "b c"]
+    assert read(b"'a',b'\n1,x\n2,y\n").columns.tolist() == ["'a'", "b'"]
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"])
+def test_lines_may_end_as_on_any_system(ends: bytes) -> None:
+    content = ends.join([b"\xef\xbb\xbfa,b", b'1,"x"', b"2,y", b""])
+    assert read(content).to_dict("list") == {"a": ["1", "2"], "b": ["x", "y"]}
+
+
 def test_compressed_files_are_read_as_they_are(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "mine.csv.gz", "wb") as stream:
         stream.write(TEXT)
@@ -116,7 +130,7 @@ def test_an_archive_of_several_files_or_a_broken_one_is_refused(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["mine.sav", "mine", "mine.parquet.gz", "mine.json"])
 def test_an_unknown_ending_is_refused_with_those_that_are_known(name: str) -> None:
-    with pytest.raises(TableError, match="cannot be told from its ending") as caught:
+    with pytest.raises(TableError, match="The ending of a file stands for no known kind") as caught:
         files.kind_of(name, name)
     assert ".parquet" in str(caught.value.expected)
 
@@ -198,6 +212,118 @@ def npz(**content: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
+def test_a_formula_has_the_value_that_the_file_holds_and_none_before_it_was_calculated() -> None:
+    content = book(one=[["a", "b"], *([k, f"=A{k + 2}*2"] for k in range(3))])
+    assert read(content, "excel")["b"].isna().all()
+    with zipfile.ZipFile(io.BytesIO(content)) as before:
+        parts = {name: before.read(name) for name in before.namelist()}
+    (sheet,) = (name for name in parts if name.endswith("sheet1.xml"))
+    assert parts[sheet].count(b"<v />") == 3
+    parts[sheet] = parts[sheet].replace(b"<v />", b"<v>7</v>")
+    calculated = io.BytesIO()
+    with zipfile.ZipFile(calculated, "w") as after:
+        for name, part in parts.items():
+            after.writestr(name, part)
+    assert read(calculated.getvalue(), "excel")["b"].tolist() == [7, 7, 7]
+
+
+def whole_files() -> dict[str, bytes]:
+    """A table as a file of each kind that is packed or binary."""
+    frame = pd.DataFrame({"a": np.arange(200) / 7, "b": ["x", "y"] * 100})
+    streams = {name: io.BytesIO() for name in ("mine.parquet", "mine.feather", "mine.zip")}
+    frame.to_parquet(streams["mine.parquet"])
+    frame.to_feather(streams["mine.feather"])
+    text = frame.to_csv(index=False).encode()
+    with zipfile.ZipFile(streams["mine.zip"], "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mine.csv", text)
+    rows = [list(frame.columns), *frame.to_numpy().tolist()]
+    return {
+        **{name: stream.getvalue() for name, stream in streams.items()},
+        "mine.xlsx": book(one=rows),
+        "mine.csv.gz": gzip.compress(text, mtime=0),
+        "mine.csv.bz2": bz2.compress(text),
+        "mine.csv.xz": lzma.compress(text),
+        "mine.npz": npz(data=np.random.default_rng(0).random((50, 2)), label=np.ones(50)),
+    }
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeros", "bytes", "text"])
+@pytest.mark.parametrize("name", list(whole_files()))
+def test_a_damaged_file_of_any_kind_is_named_or_read_and_never_crashes(
+    name: str, damage: str, tmp_path: Path
+) -> None:
+    content, random = whole_files()[name], np.random.default_rng(0)
+    refusals = 0
+    for _ in range(40):
+        broken, at = bytearray(content), int(random.integers(0, len(content)))
+        if damage == "cut":
+            del broken[at:]
+        elif damage == "zeros":
+            broken[at : at + 40] = bytes(40)
+        elif damage == "bytes":
+            for k in random.integers(0, len(content), 4):
+                broken[k] = random.integers(256)
+        else:
+            broken = bytearray(TEXT)
+        (tmp_path / name).write_bytes(bytes(broken))
+        try:
+            files.read(tmp_path / name, files.kind_of(name, name), Options(), name)
+        except TableError as error:
+            refusals += 1
+            assert error.todo
+            assert "unsafely" not in str(error), "no library's advice to run what a file holds"
+    assert refusals > 20
+
+
+def test_a_file_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.csv").write_bytes(TEXT)
+
+    def denied(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    error = refused(tmp_path / "mine.csv")
+    assert (error.what, error.found) == ("The file cannot be read.", "Permission denied")
+
+
+@pytest.mark.parametrize("line", [b"x", b"1,2,", b"ab;cd,"])
+@pytest.mark.parametrize("before", [b"", b"a,b\n1,2\n"])
+def test_a_line_without_an_end_is_refused_before_it_is_read_whole(
+    line: bytes, before: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "MAX_LINE", 2**20)
+    content = before + line * (2**22 // len(line))
+    stream = io.BytesIO(content)
+    monkeypatch.setattr(io, "BytesIO", lambda _: stream)
+    error = refused(content)
+    assert error.found == layout.LONG_LINE
+    assert stream.tell() < 2**21
+
+
+def test_a_table_of_very_many_columns_is_read() -> None:
+    names = [f"gene_{k:09d}" for k in range(25_000)]
+    frame = read("\n".join([",".join(names), *[",".join(["1.5"] * 25_000)] * 3]).encode())
+    assert frame.columns.tolist() == names
+    assert len(frame) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7\nsize 12\n", "Git LFS"),
+        (b"<!DOCTYPE html>\n<html><body>Sign in, please</body></html>\n", "website"),
+        (b'[{"a": 1, "b": 2}, {"a": 3, "b": 4}]\n', "JSON"),
+        (b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', "JSON"),
+    ],
+)
+def test_text_that_is_no_table_is_named_with_the_way_out(content: bytes, found: str) -> None:
+    error = refused(content)
+    assert error.what == "The file is no table."
+    assert found in str(error.found)
+
+
 def test_an_npz_of_the_zenodo_layout(mirror: Path) -> None:
     frame = read(mirror / "zenodo61452" / "x1data.npz", "npz")
     assert frame.shape == (336, 8)
@@ -224,3 +350,29 @@ def test_an_npz_of_another_layout_is_refused(content: bytes) -> None:
 )
 def test_a_binary_file_is_no_table(content: bytes) -> None:
     assert refused(content).todo
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "key"),
+    [
+        ("parquet", {"given": Given(separator=";")}, "separator"),
+        ("parquet", {"given": Given(encoding="utf-8")}, "encoding"),
+        ("parquet", {"given": Given(names=("a", "b"), header=False)}, "columns"),
+        ("feather", {"given": Given(header=True)}, "header"),
+        ("npz", {"cut": True}, "cut"),
+        ("excel", {"given": Given(separator=";")}, "separator"),
+        ("excel", {"database": "sqlite:///a.db"}, "database"),
+        ("text", {"sheet": "one"}, "sheet"),
+        ("sql", {"sheet": "one"}, "sheet"),
+    ],
+)
+def test_an_option_for_another_kind_of_file_is_refused(
+    kind: str, options: dict[str, Any], key: str
+) -> None:
+    error = refused(TEXT, kind, **options)
+    assert error.what == f"`{key}` has no effect on this file."
+
+
+def test_the_digits_of_a_library_take_no_options() -> None:
+    with pytest.raises(TableError, match="`encoding` has no effect"):
+        files.refuse_unused("a library", Options(Given(encoding="utf-8")), "digits")

@@ -132,7 +132,7 @@ def test_numbers_in_any_notation_are_numbers_whatever_share_is_missing(
 def test_two_readings_are_refused_until_the_user_says_which() -> None:
     texts = [f"{k + 1},{k + 100}" for k in range(200)]
     error = refused(rows_of(texts))
-    assert error.what == "The notation of a column of numbers cannot be told."
+    assert error.what == "A column of numbers can be read in two ways."
     assert "'1,100' is a number with a decimal comma or one with thousands" in str(error.found)
     point = typed(rows_of(texts), columns={"x0": {"decimal": ","}}).table.X[0, 0]
     thousands = typed(rows_of(texts), columns={"x0": {"thousands": ","}}).table.X[0, 0]
@@ -259,9 +259,32 @@ def test_dates_have_one_outcome_wherever_they_come_from(frame: Any) -> None:
 
 def test_day_and_month_are_refused_until_the_user_says_which() -> None:
     texts = [f"{k % 12 + 1:02d}/{(k * 5) % 12 + 1:02d}/2022" for k in range(100)]
-    assert "cannot be told" in refused(rows_of(texts)).what
+    assert "can be read in two ways" in refused(rows_of(texts)).what
     options = {"format": "%m/%d/%Y", "encode": ["month"]}
     assert typed(rows_of(texts), columns={"x0": options}).table.X[1, 0] == 2
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0014-11-18", "2262-04-12", "1677-09-20"])
+@pytest.mark.parametrize("kind", ["text", "us", "object"])
+def test_a_date_beyond_nanoseconds_is_refused_and_not_wrapped_around(day: str, kind: str) -> None:
+    texts = [f"2022-{k % 12 + 1:02d}-{k % 28 + 1:02d}" for k in range(99)] + [day]
+    frame: Any = rows_of(texts)
+    if kind != "text":
+        moments = pd.Series(np.array(texts, dtype="datetime64[us]"))
+        x = moments if kind == "us" else moments.map(lambda at: at.to_pydatetime().date())
+        frame = pd.DataFrame({"x0": x.astype(object) if kind == "object" else x, "y": [0, 1] * 50})
+    encode = {"x0": {"encode": ["days"]}}
+    error = refused(frame, columns=encode)
+    assert error.what == "A date lies outside of the years that can be read."
+    assert error.where == "mine.csv, column 'x0', row 100"
+    assert day in str(error.found)
+    error = refused(frame, time="x0")
+    assert isinstance(error, TableErrors)
+    assert "A date lies outside" in error.errors[-1].what
+    if kind == "text":
+        read = typed(frame, columns=encode, sentinels={"x0": [day]})
+        assert np.isnan(read.table.X[-1, 0])
+        assert np.isfinite(read.table.X[:-1]).all()
 
 
 def test_a_time_may_have_any_format_and_a_wrong_one_is_refused() -> None:
@@ -598,3 +621,59 @@ def test_a_frame_in_any_notation_comes_back_or_its_column_is_named(
     known = np.array([np.nan if v is None else v for v in values])
     np.testing.assert_allclose(read.X[:, 0], known, rtol=1e-12)
     assert set(read.categories["region"]) == set(labels[:rows])
+
+
+# ---------------------------------------------------------------- keys that would have no effect
+
+TYPED = pd.DataFrame({"x": np.arange(40.0), "y": np.arange(40) % 2})
+MOMENTS = TYPED.assign(x=pd.date_range("2020-01-01", periods=40))
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "word"),
+    [
+        (TYPED, {"decimal": ","}, "decimal"),
+        (TYPED, {"encode": ["days"]}, "encode"),
+        (TYPED.assign(x=TYPED["x"] > 3), {"thousands": ","}, "thousands"),
+        (MOMENTS, {"format": "%d/%m/%Y", "encode": ["days"]}, "format"),
+        (MOMENTS, {"missing": ["2020-01-01"], "encode": ["days"]}, "missing"),
+        (rows_of([str(k / 2) for k in range(40)]), {"encode": ["days"]}, "encode"),
+        (rows_of(["ab", "c"] * 20), {"encode": ["days"]}, "encode"),
+    ],
+)
+def test_an_option_for_another_kind_of_column_is_refused(
+    content: str | pd.DataFrame, options: dict[str, Any], word: str
+) -> None:
+    name = "x0" if isinstance(content, str) else "x"
+    error = refused(content, columns={name: options})
+    assert error.what == f"An option of a column has no effect: {word}."
+
+
+@pytest.mark.parametrize("code", [3, 3.0, "3"])
+def test_a_missing_value_of_a_column_of_numbers_counts_whatever_holds_it(code: Any) -> None:
+    for entry in ({"columns": {"x": {"missing": [code]}}}, {"sentinels": {"x": [code]}}):
+        found = typed(TYPED, **entry).table
+        assert np.flatnonzero(np.isnan(found.X[:, 0])).tolist() == [3]
+
+
+def test_a_sentinel_that_is_in_no_row_is_a_note() -> None:
+    facts = typed(TYPED, sentinels={"x": [3, -99]}).facts
+    assert facts["notices"][1:] == ["the sentinel '-99' is in no row of 'x'"]
+    facts = typed(TYPED, sentinels=[3, "refused"]).facts
+    assert facts["notices"][-1] == "the sentinel 'refused' is in no row of any column"
+
+
+@pytest.mark.parametrize(
+    "times", [["2020-01-01", "NA"] * 20, [*("1.5", "2") * 19, "3", "?"]], ids=["dates", "numbers"]
+)
+def test_a_code_in_the_column_of_time_is_a_time_that_is_missing(times: list[str]) -> None:
+    error = refused(rows_of(times, [str(k / 2) for k in range(40)]), time="x0")
+    assert error.what == "The time is missing in some rows."
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_very_long_text_is_shown_in_part(columns: int) -> None:
+    cells = ["x" * 100_000, *map(str, range(19))]
+    error = refused(rows_of(*[cells] * columns))
+    assert error.what.startswith("A column of numbers holds text")
+    assert len(str(error.found)) < 600 * columns

@@ -1,0 +1,1 @@
+"""Public tables as they come, read by `counterpoise add` and by an independent script."""

@@ -1,0 +1,1 @@
+"""How far a verdict can be trusted, on simulated scores and on real fits."""

@@ -1,0 +1,258 @@
+"""Differences of every combination from its baseline, in every measure, with one verdict each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from counterpoise.core.config import Worth
+from counterpoise.core.seeds import seed_for
+from counterpoise.core.types import Cell, Vector
+from counterpoise.evaluation import significance
+from counterpoise.evaluation.columns import DIFFERENCES
+from counterpoise.evaluation.fold_scores import FoldScores
+from counterpoise.evaluation.significance import Differences, Intervals
+
+HIGHER_IS_BETTER = {"average_precision", "roc_auc", "f1"}
+"""Measures of which more is better; of the others, less is."""
+
+COST = "expected_cost"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of all combinations that are compared.
+
+    Attributes
+    ----------
+    name : str
+        Such as average_precision, log_loss_corrected or expected_cost.
+    rule : str
+        The threshold rule of a measure of decisions; empty for other measures.
+    cells : sequence of (strategy, model)
+        The combinations, in the order of the arrays.
+    values : ndarray of shape (combinations,)
+    folds : ndarray of shape (combinations, J)
+        The measure in each fold of each repeat.
+    draws : ndarray of shape (combinations, B)
+        The measure in each draw of the bootstrap.
+    """
+
+    name: str
+    rule: str
+    cells: Sequence[Cell]
+    values: Vector
+    folds: Vector
+    draws: Vector
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the differences of a dataset have in common.
+
+    Attributes
+    ----------
+    repeats : int
+    smallest, positives : int
+        Independent positives in the smallest test part and in all (`independent.positives`).
+    worth : Worth
+    seed : int
+        Seed of the draws of the maximum.
+    """
+
+    repeats: int
+    smallest: int
+    positives: int
+    worth: Worth
+    seed: int
+
+
+def same_scores(scores: Mapping[Cell, Sequence[FoldScores]]) -> dict[Cell, Cell]:
+    """Combinations that give every test row the score of an earlier combination.
+
+    A balanced weight after balancing is 1, for example: that comparison is none.
+
+    Parameters
+    ----------
+    scores : mapping of (strategy, model) to sequence of FoldScores
+
+    Returns
+    -------
+    dict of (strategy, model) to (strategy, model)
+        The first combination with the same scores.
+    """
+    first: dict[bytes, Cell] = {}
+    same = {}
+    for cell, folds in scores.items():
+        key = b"".join(fold.test_scores.tobytes() for fold in folds)
+        if first.setdefault(key, cell) != cell:
+            same[cell] = first[key]
+    return same
+
+
+def table(
+    measures: Sequence[Measure], families: Sequence[Mapping[Cell, Cell]], design: Design
+) -> pd.DataFrame:
+    """Differences from the baseline in every measure, with intervals and verdicts.
+
+    Parameters
+    ----------
+    measures : sequence of Measure
+    families : sequence of mapping of (strategy, model) to (strategy, model)
+        Comparisons whose intervals hold together: each combination with its baseline.
+    design : Design
+
+    Returns
+    -------
+    DataFrame of `DIFFERENCES`
+        One row for each measure, rule and comparison that is defined.
+    """
+    rows = [
+        row
+        for measure in measures
+        for number, pairs in enumerate(families)
+        for row in _of_family(measure, pairs, design, number)
+    ]
+    return pd.DataFrame(rows, columns=DIFFERENCES)
+
+
+def _of_family(
+    measure: Measure, pairs: Mapping[Cell, Cell], design: Design, number: int
+) -> list[dict[str, Any]]:
+    at = {cell: k for k, cell in enumerate(measure.cells)}
+    some = [(cell, base) for cell, base in pairs.items() if cell in at and base in at]
+    if not some:
+        return []
+    mine, theirs = ([at[pair[side]] for pair in some] for side in (0, 1))
+    folds, draws, values = (
+        array[mine] - array[theirs] for array in (measure.folds, measure.draws, measure.values)
+    )
+    found = significance.two_part(folds, draws, design.repeats, design.positives)
+    found = found._replace(value=np.where(np.isnan(found.value), np.nan, values))
+    seed = seed_for(design.seed, measure.name, measure.rule, number)
+    intervals = significance.simultaneous(found, folds, draws, seed)
+    return [
+        _row(measure, pair, found, intervals, k, design)
+        for k, pair in enumerate(some)
+        if not np.isnan(found.value[k])
+    ]
+
+
+def _row(
+    measure: Measure,
+    pair: tuple[Cell, Cell],
+    found: Differences,
+    intervals: Intervals,
+    k: int,
+    design: Design,
+) -> dict[str, Any]:
+    higher, worth = measure.name in HIGHER_IS_BETTER, design.worth.of(measure.name)
+    value, error = float(found.value[k]), float(found.standard_error[k])
+    low, high = float(intervals.low[k]), float(intervals.high[k])
+    enough = significance.enough(design.smallest, design.positives)
+    verdict = significance.verdict(low, high, worth, positives=enough, higher_is_better=higher)
+    row = {
+        "strategy": pair[0][0],
+        "model": pair[0][1],
+        "plain_model": pair[1][1],
+        "measure": measure.name,
+        "rule": measure.rule,
+        "difference": value,
+        "difference_low": low,
+        "difference_high": high,
+        "p_adjusted": float(intervals.p_adjusted[k]),
+        # no test decides about costs: whoever has to decide takes the lower expectation
+        "verdict": None if measure.name == COST else verdict,
+        "standard_error": error,
+        "row_error": float(np.sqrt(found.row_variance[k])),
+        "training_error": float(np.sqrt(found.model_variance[k] / found.fits[k])),
+        "degrees_of_freedom": float(found.degrees_of_freedom[k]),
+        "fits": int(found.fits[k]),
+    }
+    freedom = float(found.degrees_of_freedom[k])
+    row |= dict(
+        zip(
+            ("probability_better", "expected_regret"),
+            decided_now(-value if higher else value, error, freedom),
+            strict=True,
+        )
+    )
+    if verdict == "inconclusive":
+        each = measure.folds.shape[1] / design.repeats
+        needed = significance.needed(found, intervals, k, worth, each, design.positives)
+        if needed is not None:
+            row |= {"repeats_needed": needed.repeats, "positives_needed": needed.positives}
+    return row
+
+
+def decided_now(loss: float, error: float, freedom: float) -> tuple[float, float]:
+    """How likely a combination is better, and what it costs on average to decide for it now.
+
+    The true difference is taken as Student distributed around the estimate.
+
+    Parameters
+    ----------
+    loss : float
+        Estimated loss of taking it instead of its baseline; negative where it is better.
+    error : float
+        Standard error of the difference.
+    freedom : float
+        Degrees of freedom of the standard error.
+
+    Returns
+    -------
+    probability, regret : float
+        The probability that it is better, and the expectation of the loss where it is worse
+        (counted as 0 where it is better), in the units of the measure.
+    """
+    if error == 0:
+        return (1.0 if loss < 0 else 0.5 if loss == 0 else 0.0), max(loss, 0.0)
+    t = loss / error
+    if not np.isfinite(freedom):
+        freedom = 1e6
+    density = stats.t.pdf(t, freedom) * (freedom + t * t) / (freedom - 1) if freedom > 1 else np.inf
+    return float(stats.t.cdf(-t, freedom)), float(error * (t * stats.t.cdf(t, freedom) + density))
+
+
+def optimism(
+    values: Vector, draws: Vector, model_errors: Vector, groups: Sequence[Sequence[int]], seed: int
+) -> float:
+    """How much the difference of the best of several combinations from the best of others flatters.
+
+    In each bootstrap draw the best of each group is chosen again. Its difference in that draw,
+    minus the difference that the table shows for the same two, is what choosing added (Efron and
+    Tibshirani 1993, chapter 17).
+
+    Parameters
+    ----------
+    values : ndarray of shape (combinations,)
+        A measure of which more is better.
+    draws : ndarray of shape (combinations, B)
+        The measure in each draw of the bootstrap.
+    model_errors : ndarray of shape (combinations,)
+        Standard errors by which the models were trained; drawn beside the rows.
+    groups : two sequences of int
+        Positions of the combinations among which the first and the second are chosen.
+    seed : int
+
+    Returns
+    -------
+    float
+        Mean over the draws.
+    """
+    random = np.random.default_rng(seed)
+    drawn = np.nan_to_num(draws, nan=-np.inf)
+    drawn = drawn + random.normal(size=draws.shape) * model_errors[:, None]
+    best = [np.array(group)[drawn[list(group)].argmax(axis=0)] for group in groups]
+    at = np.arange(draws.shape[1])
+    inside = drawn[best[0], at] - drawn[best[1], at]
+    outside = values[best[0]] - values[best[1]]
+    # what the draws add for a pair that was fixed beforehand is no optimism of choosing
+    fixed = [group[int(np.argmax(values[list(group)]))] for group in groups]
+    shift = (drawn[fixed[0]] - drawn[fixed[1]]).mean() - (values[fixed[0]] - values[fixed[1]])
+    return float(np.mean(inside - outside) - shift)
