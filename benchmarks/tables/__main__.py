@@ -1,6 +1,6 @@
 """Read public tables as they come, and compare the results with those of an independent script.
 
-    python -m benchmarks.tables                        all tables of tables.yaml, half an hour
+    python -m benchmarks.tables                        all tables of tables.yaml, an hour or more
     python -m benchmarks.tables --only telco adult     some of them
     python -m benchmarks.tables --folder /tmp/tables   keeps the project
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import re
 import shlex
@@ -96,7 +97,7 @@ class Trial:
 
     @property
     def typed(self) -> str:
-        keys = yaml12.dump(self.params, short=True).strip() if self.params else ""
+        keys = json.dumps(self.params).replace('"', "").strip("{}") + "}" * bool(self.params)
         return " ".join(filter(None, [shlex.join(self.options), keys and f"and `{keys}`"]))
 
     @property
@@ -195,14 +196,17 @@ def add(folder: Path, trial: Trial) -> None:
     )
     print(f"\n== {trial.name}\n{done.stdout}", flush=True)
     if done.returncode:
-        errors = re.findall(r"^error: (.*)$", done.stdout, re.MULTILINE)
-        trial.refusal = " ".join(errors) if "Traceback" not in done.stdout else ""
+        errors = re.findall(r"^error: (.*)(?:\n .*)*?\n  found: +(.*)", done.stdout, re.MULTILINE)
+        if "Traceback" not in done.stdout:
+            trial.refusal = " ".join(f"{what} ({found[:90]})" for what, found in errors)
         trial.refusal = trial.refusal or "TRACEBACK"
         return
-    if trial.params:
-        content_of = yaml12.load((folder / "params.yaml").read_text())
-        content_of["datasets"][trial.name].update(trial.params)
-        (folder / "params.yaml").write_text(yaml12.dump(content_of))
+    content_of = yaml12.load((folder / "params.yaml").read_text())
+    entry = content_of["datasets"][trial.name]
+    entry.update(trial.params)
+    if "split" in entry:  # as many folds as all others
+        entry["split"].update({"folds": 3, "repeats": 1})
+    (folder / "params.yaml").write_text(yaml12.dump(content_of))
 
 
 def compare(folder: Path, trial: Trial) -> None:

@@ -163,7 +163,7 @@ def test_the_champion_of_the_first_command_scores_a_file(fresh: Project) -> None
 def test_check_passes_on_what_is_committed(fresh: Project) -> None:
     outcome = fresh.command("check")
     assert outcome.status == 0, outcome.text
-    assert "params.yaml: OK, 4 datasets x 61 combinations" in outcome.text
+    assert "params.yaml: OK, 4 datasets x 66 combinations" in outcome.text
 
 
 def test_the_readmes_table_shows_the_committed_results() -> None:

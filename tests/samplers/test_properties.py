@@ -69,9 +69,10 @@ datasets = st.builds(
     path=words,
     target=columns,
     positive=labels,
-    drop=st.lists(columns, max_size=3).map(tuple),
-    categorical=st.lists(columns, max_size=2).map(tuple),
-    time=st.one_of(st.none(), columns),
+    # one column has one role
+    drop=st.lists(words.map("dropped {}".format), max_size=3).map(tuple),
+    categorical=st.lists(words.map("category {}".format), max_size=2).map(tuple),
+    time=st.one_of(st.none(), words.map("time {}".format)),
     sentinels=st.lists(numbers, max_size=2).map(tuple),
     split=st.one_of(st.none(), schemes_of_all_kinds),
     thresholds=st.one_of(st.none(), thresholds_of_all_kinds),
@@ -106,7 +107,8 @@ def parameters(draw: st.DrawFn) -> config.Params:
         )
     )
     some = st.one_of(
-        st.just("all"), st.lists(st.sampled_from(sorted(strategies)), max_size=2).map(tuple)
+        st.just("all"),
+        st.lists(st.sampled_from(sorted(strategies)), min_size=1, max_size=2).map(tuple),
     )
     models = st.builds(
         config.Model,
@@ -129,6 +131,8 @@ def parameters(draw: st.DrawFn) -> config.Params:
         split=draw(schemes_of_all_kinds),
         thresholds=draw(thresholds_of_all_kinds),
         costs=draw(costs_of_all_kinds),
+        goal=draw(st.sampled_from(["ranking", "probabilities", "cost"])),
+        worth=draw(st.builds(config.Worth, average_precision=shares)),
     )
 
 
