@@ -148,8 +148,9 @@ def card(made: Candidate, shown: CardFacts, outcome: ContestResult, *, replaced:
         _corrected(made),
         (
             f"A row is decided positive by the rule `{rule.name}`:"
-            f" {rule.description}{_threshold(made)}. Correction and threshold come from the scores"
-            " of held-out rows, by models that were fitted on fewer rows than the champion was."
+            f" {rule.description}{_threshold(made)}. Recalibration and threshold come from the"
+            " scores of held-out rows, by models that were fitted on fewer rows than the champion"
+            " was."
         ),
         "## Results",
         (

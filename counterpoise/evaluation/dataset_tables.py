@@ -787,6 +787,10 @@ def evaluate(
     compared = differing.table(every, families(grid, scores, same), design)
     calibration = cached.calibrations(store, right, y, alone=not small(len(y)))
     board = leaderboard(dataset, grid, right, calibration, measured, compared, same, facts)
+    if scores:
+        by_name = {measure.name: measure for measure in every}
+        losses = by_name["log_loss"], by_name["log_loss_corrected"]
+        board = differing.with_recalibration_gains(board, *losses, design)
     levels_of = {cell: one.level for cell, one in grid.items() if one.level != PLACEBO}
     about = {
         "repeats": repeats,

@@ -141,6 +141,38 @@ def table(
     return pd.DataFrame(rows, columns=DIFFERENCES)
 
 
+def with_recalibration_gains(
+    board: pd.DataFrame, raw: Measure, corrected: Measure, design: Design
+) -> pd.DataFrame:
+    """Add what recalibration gains in log loss, with intervals as those of a comparison.
+
+    Parameters
+    ----------
+    board : DataFrame of `LEADERBOARD` and `EXTRA`
+    raw, corrected : Measure
+        Log loss of the same combinations.
+    design : Design
+
+    Returns
+    -------
+    DataFrame
+        A copy with `recalibration_gain` (raw minus recalibrated), `_low` and `_high`. The intervals
+        hold for all combinations together.
+    """
+    # scores that stay raw go through log odds, which changes their last digits
+    folds, draws = (
+        np.round(getattr(raw, name) - getattr(corrected, name), 12) for name in ("folds", "draws")
+    )
+    found = significance.two_part(folds, draws, design.repeats, design.positives)
+    seed = seed_for(design.seed, "recalibration_gain")
+    intervals = significance.simultaneous(found, folds, draws, seed)
+    name = "recalibration_gain"
+    columns = {name: found.value, f"{name}_low": intervals.low, f"{name}_high": intervals.high}
+    gains = pd.DataFrame(columns, index=pd.MultiIndex.from_tuples(raw.cells))
+    rows = gains.reindex(pd.MultiIndex.from_frame(board[["strategy", "model"]]))
+    return board.assign(**{name: rows[name].to_numpy() for name in columns})
+
+
 def _of_family(
     measure: Measure, pairs: Mapping[Cell, Cell], design: Design, number: int
 ) -> list[dict[str, Any]]:

@@ -218,11 +218,6 @@ def leaderboard(
             recalibrated = [f.recalibration for f in scores[cell] if f.recalibration is not None]
             reasons += recalibration.reasons(recalibrated)
             row["correction"], row["correction_folds"] = recalibration.usual(recalibrated)
-            raw, corrected = METRICS.index("log_loss"), METRICS.index("log_loss_corrected")
-            row["recalibration_gain"] = row["log_loss"] - row["log_loss_corrected"]
-            row["recalibration_gain_low"], row["recalibration_gain_high"] = bootstrap.interval(
-                draws[at, :, raw] - draws[at, :, corrected]
-            )
             row |= {name: verdicts[cell][name] for name in VERDICT if cell in verdicts}
             row["same_as"] = "/".join(same[cell]) if cell in same else None
         row["reason"] = "; ".join(filter(None, reasons))

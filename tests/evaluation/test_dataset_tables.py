@@ -26,7 +26,7 @@ from counterpoise.data import splitters, tables
 from counterpoise.data.folds import Parts
 from counterpoise.evaluation import bootstrap, thresholds
 from counterpoise.evaluation import leaderboard as boards
-from counterpoise.evaluation.columns import GROUPED
+from counterpoise.evaluation.columns import GROUPED, RECALIBRATION
 from tests.conftest import Stage, numeric_table
 
 TABLE = numeric_table()
@@ -401,6 +401,40 @@ def test_without_validation_rows_the_tuned_rule_says_why_it_has_no_numbers(
     )
     assert row[["threshold", "tp", "precision", "expected_cost"]].isna().all()
     assert decisions().loc["none", "xgboost", "half"]["tp"] > 0
+    cells = board()
+    assert cells.loc["none", "xgboost"]["correction"] == "none"
+    assert cells.loc["smote", "xgboost"]["correction"] == "approximate"
+    assert (
+        "recalibration (approximate) chosen without log losses in 6 of 6 folds: the validation rows"
+        " have 0 positives and 0 negatives"
+    ) in cells.loc["smote", "xgboost"]["reason"]
+
+
+def test_the_recalibration_of_each_fold_and_its_gain_are_written(
+    place: Path, stage: Stage, write_params: WriteParams
+) -> None:
+    forced = {**CONTENT["models"], "random_forest": {"calibration": "isotonic"}}
+    write_params({**CONTENT, "models": forced})
+    stage("evaluate", "mine")
+    written, cells = read("recalibration"), board()
+    assert list(written.columns) == RECALIBRATION
+    assert len(written) == 4 * 6, "four cells with scores, six folds"
+    for (strategy, model), mine in written.groupby(["strategy", "model"]):
+        row = cells.loc[strategy, model]
+        assert row["correction_folds"] == (mine["chosen"] == row["correction"]).sum()
+        assert row["correction_folds"] == mine["chosen"].value_counts().max()
+        assert mine["gain"].mean() == pytest.approx(row["recalibration_gain"], abs=1e-6)
+        gain = row["log_loss"] - row["log_loss_corrected"]
+        assert row["recalibration_gain"] == pytest.approx(gain, abs=2e-6)
+        low, high = row[["recalibration_gain_low", "recalibration_gain_high"]]
+        assert low <= row["recalibration_gain"] <= high
+    of_forest = written[written["model"] == "random_forest"]
+    assert set(of_forest["chosen"]) == {"isotonic"}
+    columns = [name for name in written if name.startswith("log_loss_")]
+    assert of_forest[columns].isna().all(axis=None), "nothing was compared"
+    of_smote = written[(written["strategy"] == "smote") & (written["model"] == "xgboost")]
+    assert of_smote["log_loss_none"].notna().all() and of_smote["log_loss_formula"].notna().all()
+    assert of_smote["log_loss_isotonic"].isna().all(), "too few positives"
 
 
 def test_scores_of_another_split_are_refused(place: Path, stage: Stage) -> None:
