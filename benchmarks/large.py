@@ -158,7 +158,11 @@ def measured(stage: str, folder: Path) -> Measured:
     with subprocess.Popen(
         [sys.executable, "-m", f"stages.{stage}", *([] if stage == "compare" else [NAME])],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
+        env={
+            "MLFLOW_TRACKING_URI": f"sqlite:///{(folder / 'mlflow.db').resolve()}",
+            **os.environ,
+            "PYTHONPATH": path,
+        },
     ) as running:
         process = psutil.Process(running.pid)
         while running.poll() is None:
