@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from pydantic import ValidationError
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from counterpoise.commands.check import column_lines
 from counterpoise.core import config, paths, yaml12
@@ -307,7 +306,7 @@ def write(proposal: Proposal, path: Path | None = None) -> None:
     content, text = config.read(path)
     if content["datasets"] is None:  # no entry fits below a null that is written out
         text = re.sub(r"(?m)^(datasets:) +(?:~|null)(?=\s)", r"\1", text)
-    extended = yaml12.with_entry(text, "datasets", proposal.name, quoted(proposal.entry))
+    extended = yaml12.with_entry(text, "datasets", proposal.name, proposal.entry)
     expected = content | {
         "datasets": {**(content["datasets"] or {}), proposal.name: proposal.entry}
     }
@@ -325,28 +324,6 @@ def write(proposal: Proposal, path: Path | None = None) -> None:
             todo="write the entry by hand, or take control characters out of the table's names.",
         )
     written.write_text(path, extended)
-
-
-def quoted(content: Any) -> Any:
-    """Put quotes around texts that libyaml, which DVC reads with, takes for syntax in one line.
-
-    Parameters
-    ----------
-    content : object
-        Mappings, lists and scalars.
-
-    Returns
-    -------
-    object
-        The same, for `yaml12.with_entry`, which leaves `Churn?` and `12:30` without quotes.
-    """
-    if isinstance(content, dict):
-        return {quoted(key): quoted(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [quoted(value) for value in content]
-    if isinstance(content, str) and re.search("[:?\x85\u2028\u2029\ufeff]", content):
-        return DoubleQuotedScalarString(content)
-    return content
 
 
 def _name(path: Path) -> str:
@@ -427,7 +404,7 @@ def add(arguments: argparse.Namespace, answer: Callable[[], str] | None) -> int:
     print(f"{name}: " + "\n  ".join(proposal.reasons) + "\n")
     entry = _valid(proposal.entry, name)
     problems = _look(name, entry)
-    print("\n" + yaml12.dump({name: quoted(proposal.entry)}, short=True))
+    print("\n" + yaml12.dump({name: proposal.entry}, short=True))
     if problems:
         for error in problems:
             print(f"error: {error}\n", file=sys.stderr)

@@ -149,7 +149,7 @@ def _quoted(content: Any) -> Any:
     In `[1:30, ? a]` it puts none, and another content is read.
     """
     if isinstance(content, dict):
-        return {key: _quoted(value) for key, value in content.items()}
+        return {_quoted(key): _quoted(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_quoted(value) for value in content]
     if isinstance(content, str) and not re.fullmatch(r"[\w./ -]*", content):

@@ -33,6 +33,9 @@ DATE = "date:"
 nanoseconds since 1970.
 """
 
+READ_BYTES = 2**23
+"""Bytes of columns that are read at a time; at least one column is."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -157,7 +160,7 @@ def _pieces(table: Table) -> Iterator[pd.DataFrame]:
 
 
 def read(path: Path, *, features: bool = True) -> Table:
-    """Read a table, with at most one column in memory beside it.
+    """Read a table, with a few columns in memory beside it.
 
     Parameters
     ----------
@@ -174,8 +177,11 @@ def read(path: Path, *, features: bool = True) -> Table:
     ResultError
         When the file is missing or damaged, or has no target.
     """
+    import pyarrow as pa
+
     with files.open_parquet(path) as file:
-        columns = file.schema_arrow.names
+        schema = file.schema_arrow  # made anew at each access
+        columns = schema.names
         if TARGET not in columns:
             raise ResultError(
                 "A table has no target.", where=str(path), todo="`dvc repro` makes it again."
@@ -184,7 +190,9 @@ def read(path: Path, *, features: bool = True) -> Table:
             name for name in columns if features and name != TARGET and not name.startswith(ROLE)
         )
         categories = {
-            name: found for name in names if (found := _categories(file, name)) is not None
+            name: tuple(_column(file, name).to_pandas().cat.categories)
+            for name in names
+            if pa.types.is_dictionary(schema.field(name).type)
         }
         return Table(
             features=names,
@@ -238,7 +246,7 @@ def in_file(array: NDArray[Any], path: Path) -> NDArray[Any]:
 def read_matrix(
     file: pq.ParquetFile, features: Sequence[str], categories: dict[str, tuple[str, ...]]
 ) -> NDArray[np.float64]:
-    """Read features as `matrix_of` gives them, one column after the other.
+    """Read features as `matrix_of` gives them, a few columns at a time.
 
     Parameters
     ----------
@@ -251,22 +259,16 @@ def read_matrix(
     -------
     ndarray of shape (n, p)
     """
-    X = np.empty((file.metadata.num_rows, len(features)))
-    for k, name in enumerate(features):
-        column = _column(file, name)
-        X[:, k] = matrix_of(column.to_pandas().to_frame(name), [name], categories)[:, 0]
+    rows = file.metadata.num_rows
+    X = np.empty((rows, len(features)))
+    many = max(1, READ_BYTES // max(1, rows * X.itemsize))
+    for first in range(0, len(features), many):
+        names = features[first : first + many]
+        # pyarrow reads a name with dots as a path and adds the columns below it, which are left out
+        found = file.read(columns=list(names), use_pandas_metadata=False).select(names)
+        X[:, first : first + many] = matrix_of(found.to_pandas(), names, categories)
     return X
 
 
 def _column(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
-    # pyarrow reads a name with dots as a path and adds the columns below it, which are left out
     return file.read(columns=[name], use_pandas_metadata=False).column(name)
-
-
-def _categories(file: pq.ParquetFile, name: str) -> tuple[str, ...] | None:
-    """The labels of a column; None for a number."""
-    import pyarrow as pa
-
-    if not pa.types.is_dictionary(file.schema_arrow.field(name).type):
-        return None
-    return tuple(_column(file, name).to_pandas().cat.categories)

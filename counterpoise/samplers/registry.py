@@ -22,7 +22,7 @@ from counterpoise.core.errors import ConfigurationError, NotApplicable, unknown
 from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.data.encoder import Coding, Encoder, sampling_encoder
 from counterpoise.samplers import smote
-from counterpoise.samplers.smote import EncodedRows
+from counterpoise.samplers.encoded_rows import EncodedRows
 
 Rows = TypeVar("Rows", Matrix, EncodedRows)
 Result = TypeVar("Result")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -49,3 +52,28 @@ def test_a_table_survives_being_written_and_read(
     np.testing.assert_array_equal(again.X, table.X)
     np.testing.assert_array_equal(again.y, table.y)
     np.testing.assert_array_equal(again.roles["time"], table.roles["time"])
+
+
+@pytest.mark.parametrize("most", [8, 8 * 20 * 7, tables.READ_BYTES])
+def test_columns_are_read_together_up_to_a_size(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column at a time, a table of 5,000 columns takes minutes."""
+    X = np.random.default_rng(0).integers(0, 3, (20, 50)).astype(float)
+    names = tuple(f"x.{k}" for k in range(50))
+    categories = {"x.7": ("a", "b", "c"), "x.30": ("d", "e", "f")}
+    tables.write(tmp_path / "t", Table(names, X, np.zeros(20, np.int8), categories))
+    monkeypatch.setattr(tables, "READ_BYTES", most)
+    reads = []
+    read = pq.ParquetFile.read
+
+    def counted(file: pq.ParquetFile, **options: Any) -> Any:
+        reads.append(options["columns"])
+        return read(file, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "read", counted)
+    found = tables.read(tmp_path / "t")
+    np.testing.assert_array_equal(found.X, X)
+    assert found.categories == categories
+    # the labels of two categories and the target are read alone
+    assert len(reads) - 3 == -(-50 // max(1, most // (20 * 8)))

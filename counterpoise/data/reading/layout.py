@@ -218,11 +218,11 @@ def _refuse_other_formats(lines: Sequence[str], where: str) -> None:
     """Refuse formats of text that are no rows of fields below one line of names."""
     roles = set(lines[2].split("\t")) if len(lines) > 3 else set()
     if re.match(r"(?i)@(relation|attribute)\b", lines[0]):
-        found = "ARFF (Weka, KEEL), which has a header of @ lines"
+        found = "ARFF (Weka, KEEL), with a header of @ lines"
     elif re.fullmatch(r"[-+]?[0-9.]+(\s+[0-9]+:[-+.0-9eE]+)+\s*", lines[0]):
-        found = "LIBSVM's, which has fields such as 1:0.5"
+        found = "LIBSVM, with fields such as 1:0.5"
     elif roles & {"class", "meta"} and roles <= ORANGE_ROLES:
-        found = "Orange's, which has a line of types and one of roles below the names"
+        found = "Orange, with a line of types and one of roles below the names"
     else:
         return
     raise TableError(
@@ -348,7 +348,7 @@ def _separator(lines: Sequence[str], where: str, columns: int = 0) -> str:
     if not any(max(width) > 1 for width in widths.values()):
         if all(re.search(r"\S {2,}\S", line) for line in lines if line.strip()):
             raise TableError(
-                "The separator of fields cannot be told.",
+                "The separator of fields is unknown.",
                 where=where,
                 expected="one character between fields",
                 found=f"fields of fixed width, which hold blanks: {lines[-1].strip()[:60]!r}",
