@@ -289,7 +289,7 @@ def test_an_address_is_refused_with_the_way_out_and_its_password_is_not_shown(
 ) -> None:
     assert run(monkeypatch, address, "--target", "ill", "--yes") == 1
     entry = {"path": address, "target": "ill", "positive": "yes"}
-    Path("params.yaml").write_text(yaml12.with_entry(PARAMS, "datasets", "x", add.quoted(entry)))
+    Path("params.yaml").write_text(yaml12.with_entry(PARAMS, "datasets", "x", entry))
     monkeypatch.setattr("sys.argv", ["counterpoise", "check"])
     assert cli.main() == 1
     text = "".join(capsys.readouterr())
@@ -304,7 +304,7 @@ def test_an_address_is_refused_with_the_way_out_and_its_password_is_not_shown(
 @example("12:30")
 def test_any_label_or_name_comes_back_from_the_written_entry(text: str) -> None:
     entry = {"positive": [text, "x"], "target": text, "columns": {text: {"format": text}}}
-    written = yaml12.with_entry("datasets:\n  a: {x: 1}\n", "datasets", "b", add.quoted(entry))
+    written = yaml12.with_entry("datasets:\n  a: {x: 1}\n", "datasets", "b", entry)
     assert yaml12.load(written)["datasets"] == {"a": {"x": 1}, "b": entry}
 
 
