@@ -188,12 +188,15 @@ def _cheapest(answer: Mapping[str, Any]) -> str:
     if best is None:
         return f"{text}, the lowest of all, and it is a baseline."
     saving = [-PER * best[f"difference{end}"] for end in ("", "_high", "_low")]
+    risk = "what deciding for it now risks cannot be estimated from so few fits"
+    if best["expected_regret"] is not None:
+        regret = number(PER * best["expected_regret"])
+        risk = f"deciding for it now risks {regret} per {PER:,} rows on average"
     return (
         f"{text}. Against the best baseline, {best['model']}, this saves {number(saving[0])} per"
         f" {PER:,} rows (interval {interval(saving[1], saving[2], signed)}), once"
         f" {number(PER * abs(best['optimism']))} is taken away because the lowest of many was"
-        f" chosen. It is cheaper with a probability of {best['probability_better']:.0%}; deciding"
-        f" for it now risks {number(PER * best['expected_regret'])} per {PER:,} rows on average."
+        f" chosen. It is cheaper with a probability of {best['probability_better']:.0%}; {risk}."
     )
 
 

@@ -261,14 +261,15 @@ def decided_now(loss: float, error: float, freedom: float) -> tuple[float, float
     -------
     probability, regret : float
         The probability that it is better, and the expectation of the loss where it is worse
-        (counted as 0 where it is better), in the units of the measure.
+        (counted as 0 where it is better), in the units of the measure. NaN with one degree of
+        freedom or fewer, where Student's distribution has no mean.
     """
     if error == 0:
         return (1.0 if loss < 0 else 0.5 if loss == 0 else 0.0), max(loss, 0.0)
     t = loss / error
     if not np.isfinite(freedom):
         freedom = 1e6
-    density = stats.t.pdf(t, freedom) * (freedom + t * t) / (freedom - 1) if freedom > 1 else np.inf
+    density = stats.t.pdf(t, freedom) * (freedom + t * t) / (freedom - 1) if freedom > 1 else np.nan
     return float(stats.t.cdf(-t, freedom)), float(error * (t * stats.t.cdf(t, freedom) + density))
 
 

@@ -175,6 +175,7 @@ def test_without_chance_deciding_risks_the_loss_itself() -> None:
     assert decided_now(-0.1, 0, 9) == (1, 0)
     assert decided_now(0.1, 0, 9) == (0, 0.1)
     assert decided_now(0, 0, 9) == (0.5, 0)
+    assert np.isnan(decided_now(0.1, 0.2, 1)[1])
     normal = integrated(0.1, 0.2, 1e6)
     assert decided_now(0.1, 0.2, np.inf) == pytest.approx(normal, rel=1e-3)
 

@@ -135,7 +135,8 @@ def test_plots_show_lays_every_strategy_over_the_others(project: Project) -> Non
         assert strategies(rows(content, "workspace")) == set(PARAMS["strategies"]), name
     confusion = rows(contents["data/plots/digits/confusion.csv"], "workspace")
     rules = {(row["cell"].partition("/")[0], row["cell"].partition(", ")[2]) for row in confusion}
-    assert rules == {(s, rule) for s in PARAMS["strategies"] for rule in PARAMS["thresholds"]}
+    expected = (*PARAMS["thresholds"], "cost_empirical")
+    assert rules == {(s, rule) for s in PARAMS["strategies"] for rule in expected}
     one = answer(project, "plots", "show", "data/plots/digits/confusion.csv")["data"]
     assert set(one) == {"data/plots/digits/confusion.csv"}
 

@@ -192,7 +192,7 @@ def sorted_by(text: str) -> float | None:
 def test_the_leaderboard_is_sorted_by_every_column_with_the_keyboard_alone(page: Page) -> None:
     names = heads(page, "cells")
     before = texts(page, "cells")
-    assert len(names) == 17 and len(before) == 9
+    assert len(names) == 16 and len(before) == 9
     buttons = page.locator("#cells thead button")
     for column in range(len(names)):
         head = page.locator("#cells thead th").nth(column)
@@ -495,7 +495,7 @@ def test_without_javascript_everything_is_there_but_the_controls(
         lines = page.locator("#curves [data-strategy]")
         assert displayed(lines) == lines.count() == 52
         assert page.locator("#cells tbody tr").count() == 9
-        assert page.locator("#numbers tbody tr").count() == 21
+        assert page.locator("#numbers tbody tr").count() == 28
         assert not any(
             control.is_visible() for control in page.locator("input, select, button").all()
         )

@@ -80,7 +80,8 @@ def test_ci_runs_what_changed_and_its_results_are_the_authors(
     )
     assert "best_average_precision_of.random_under" not in comment, "what did not change"
     assert re.search(
-        r"^Run here: `check` `resample@digits` `train@digits` `evaluate@digits` `report@digits`",
+        r"^Run here: `check` `split@digits` `resample@digits` `train@digits` `evaluate@digits`"
+        r" `report@digits`",
         comment,
         re.M,
     )

@@ -48,7 +48,10 @@ def test_the_layout_is_found(content: bytes | str, expected: Layout) -> None:
         (b"a,b\n1,\x00\n", "The file is no text"),
         ("a,b\n1,\x00\n".encode("utf-16"), "The file is no text"),
         ("\n\n# nothing\n", "The table has no rows"),
-        ("  id     heduc  div\n  9  12-15 years   No\n 11   < 12 years   No\n", "separator of fields is unknown"),
+        (
+            "  id     heduc  div\n  9  12-15 years   No\n 11   < 12 years   No\n",
+            "separator of fields is unknown",
+        ),
     ],
 )
 def test_what_can_be_told_in_two_ways_or_is_no_table_is_refused(
