@@ -114,9 +114,15 @@ DECISIONS = [
     "accuracy",
     "accuracy_of_no_positives",
     *(f"{name}_difference{end}" for name in ("f1", "cost") for end in ("", "_low", "_high")),
+    "tn_sum",
+    "fp_sum",
+    "fn_sum",
+    "tp_sum",
     "reason",
 ]
-"""The differences are from the baseline at the same threshold rule."""
+"""`tn`, `fp`, `fn`, `tp` are counts of one pass over the tested rows, the mean of the repeats, and
+`tn_sum` and so on their sums over all folds and repeats. The differences are from the baseline at
+the same threshold rule."""
 
 RECALIBRATION = [
     "strategy",

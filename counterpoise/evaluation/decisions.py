@@ -15,7 +15,7 @@ from counterpoise.data.folds import Parts
 from counterpoise.evaluation import bootstrap, corrections, thresholds
 from counterpoise.evaluation.costs import CostMatrix
 from counterpoise.evaluation.differences import COST, Measure
-from counterpoise.evaluation.fold_scores import FoldScores
+from counterpoise.evaluation.fold_scores import FoldScores, passes
 from counterpoise.evaluation.metrics import Weights
 from counterpoise.evaluation.thresholds import Confusion
 
@@ -83,7 +83,8 @@ def decisions(
 ) -> tuple[list[dict[str, Any]], list[list[float]], list[Called]]:
     """Evaluate the decisions of a combination under each threshold rule.
 
-    Counts are sums over folds and repeats; rates are computed from these counts.
+    Counts are of one pass over the tested rows, the mean of the repeats; their sums over all folds
+    and repeats stand beside them, and rates are computed from the sums.
 
     Parameters
     ----------
@@ -110,6 +111,7 @@ def decisions(
         For each rule the predicted positives; None where a fold has no decisions.
     """
     rows, chosen, called = [], [], list[Called]()
+    times = passes(folds)
     for rule in RULES:
         each = [decide(rule, rules, y, fold, costs) for fold in folds]
         decided = [one[0] for one in each if not isinstance(one, str)]
@@ -147,7 +149,8 @@ def decisions(
             {
                 **row,
                 "threshold": float(np.mean(chosen[-1])),
-                **{name: int(n) for name, n in total._asdict().items()},
+                **{name: int(n) / times for name, n in total._asdict().items()},
+                **{f"{name}_sum": int(n) for name, n in total._asdict().items()},
                 **values,
                 "expected_cost": cost / sum(total),
                 "reason": reason,

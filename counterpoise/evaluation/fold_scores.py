@@ -56,6 +56,21 @@ class FoldScores:
         return corrections.probability(self.log_odds)
 
 
+def passes(folds: Sequence[FoldScores]) -> int:
+    """How many times each row that is tested is tested: once in each repeat of a split.
+
+    Parameters
+    ----------
+    folds : sequence of FoldScores
+
+    Returns
+    -------
+    int
+    """
+    rows = np.concatenate([fold.test for fold in folds])
+    return len(rows) // len(np.unique(rows))
+
+
 def fold_scores(stored: pd.DataFrame, parts: Parts, where: str) -> list[FoldScores]:
     """Split a combination's stored scores by fold, and check that every row has one score.
 

@@ -9,7 +9,7 @@ from counterpoise.core.config import Thresholds
 from counterpoise.core.types import Cell, Labels, Vector
 from counterpoise.evaluation.columns import SWEEP
 from counterpoise.evaluation.costs import CostMatrix
-from counterpoise.evaluation.fold_scores import FoldScores
+from counterpoise.evaluation.fold_scores import FoldScores, passes
 
 DIGITS = 5
 TAILS = [k / 10**digits for digits in range(3, DIGITS + 1) for k in range(1, 10)]
@@ -39,7 +39,7 @@ def sweep(
 ) -> pd.DataFrame:
     """Decisions of a combination at each of some thresholds on its scores.
 
-    Counts are sums over folds and repeats, as in `counterpoise.evaluation.decisions.decisions`.
+    Counts are of one pass over the tested rows, as in the table of decisions.
 
     Parameters
     ----------
@@ -72,5 +72,6 @@ def sweep(
     # all rows predicted negative, plus the extra cost of those from `first` on
     total = as_negative.sum() + more.sum() - np.concatenate([[0.0], np.cumsum(more)])[first]
     counts = {"tn": tn, "fp": (~positive).sum() - tn, "fn": fn, "tp": positive.sum() - fn}
-    frame = pd.DataFrame({"threshold": at, **counts, "expected_cost": total / len(rows)})
+    of_one_pass = {name: count / passes(folds) for name, count in counts.items()}
+    frame = pd.DataFrame({"threshold": at, **of_one_pass, "expected_cost": total / len(rows)})
     return frame.assign(strategy=cell[0], model=cell[1])[SWEEP]

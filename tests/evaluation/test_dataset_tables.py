@@ -26,7 +26,7 @@ from counterpoise.data import splitters, tables
 from counterpoise.data.folds import Parts
 from counterpoise.evaluation import bootstrap, thresholds
 from counterpoise.evaluation import leaderboard as boards
-from counterpoise.evaluation.columns import GROUPED, RECALIBRATION
+from counterpoise.evaluation.columns import CONFUSION, GROUPED, RECALIBRATION
 from tests.conftest import Stage, numeric_table
 
 TABLE = numeric_table()
@@ -309,14 +309,15 @@ def test_without_any_cell_that_ran_there_are_still_all_files(place: Path, stage:
     assert len(read("decisions")) == len(read("folds")) == len(read("curves")) == 0
 
 
-def test_counts_are_summed_over_folds_and_repeats_and_rates_come_from_the_sums(
+def test_counts_are_of_one_pass_and_rates_come_from_the_sums_of_all_repeats(
     place: Path, stage: Stage
 ) -> None:
     stage("evaluate", "mine")
     row = decisions().loc["none", "xgboost", "half"]
     folds = scores_of_tests("none", "xgboost")
     counts = sum(confusion_matrix(TABLE.y[rows], scores >= 0.5).ravel() for rows, scores in folds)
-    assert [row[name] for name in ("tn", "fp", "fn", "tp")] == counts.tolist()
+    assert [row[f"{name}_sum"] for name in CONFUSION] == counts.tolist()
+    assert [row[name] for name in CONFUSION] == (counts / 2).tolist()
     assert sum(counts) == 2 * len(TABLE), "every row is tested once in each of two repeats"
     tn, fp, fn, tp = counts
     assert row["threshold"] == 0.5

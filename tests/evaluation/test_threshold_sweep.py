@@ -68,7 +68,7 @@ def test_counts_and_costs_are_those_of_deciding_row_by_row(seed: int, digits: in
     for k in range(0, len(at), 7):
         each = [(fold, fold.test_scores >= at[k]) for fold in folds]
         counts = np.sum([confusion(y[fold.test], predicted) for fold, predicted in each], axis=0)
-        assert found.loc[k, CONFUSION].tolist() == counts.tolist()
+        assert found.loc[k, CONFUSION].tolist() == (counts / 2).tolist()
         cost = sum(costs.of(fold.test).total(y[fold.test], predicted) for fold, predicted in each)
         assert found.loc[k, "expected_cost"] == pytest.approx(cost / (2 * N), rel=1e-12)
 
@@ -79,7 +79,7 @@ def test_a_higher_threshold_never_calls_more_rows_positive(seed: int) -> None:
     found = sweep(("smote", "forest"), folds, y, at=points(Thresholds()), costs=costs)
     assert (found[["fp", "tp"]].diff().dropna() <= 0).all(axis=None)
     assert (found[["tn", "fn"]].diff().dropna() >= 0).all(axis=None)
-    assert (found[CONFUSION].sum(axis=1) == 2 * N).all()
+    assert (found[CONFUSION].sum(axis=1) == N).all()
 
 
 @pytest.mark.parametrize("half", [0.5, 0.25, 0.1234567])
