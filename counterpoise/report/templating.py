@@ -52,6 +52,9 @@ def environment() -> jinja2.Environment:
         **{
             function.__name__: function
             for function in (
+                formatting.amount,
+                formatting.fixed,
+                formatting.fixed_signed,
                 formatting.count,
                 formatting.percent,
                 formatting.label,

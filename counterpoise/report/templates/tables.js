@@ -76,14 +76,15 @@
       input.focus();
     });
     bar.append(clear);
+    if (table.querySelector(".more")) {
+      const more = page.html("button", { type: "button", "aria-pressed": "false" }, "more columns");
+      more.addEventListener("click", () => {
+        const all = table.classList.toggle("all");
+        more.setAttribute("aria-pressed", String(all));
+        more.textContent = all ? "fewer columns" : "more columns";
+      });
+      bar.append(more);
+    }
     input.addEventListener("input", filter);
-  }
-
-  for (const button of document.querySelectorAll("button[data-more]")) {
-    button.addEventListener("click", () => {
-      const all = document.getElementById(button.dataset.more).classList.toggle("all");
-      button.setAttribute("aria-pressed", String(all));
-      button.textContent = all ? "fewer columns" : "more columns";
-    });
   }
 })();
