@@ -201,8 +201,6 @@ def board_lines(
                         "average_precision_high",
                     )
                 ],
-                **dict.fromkeys(("fit_seconds", "predict_seconds", "peak_bytes")),
-                **measured.get("/".join(cell), {}),
             }
         )
     return lines
