@@ -139,7 +139,9 @@ def test_every_stage_that_computes_depends_on_the_lock(stage: str) -> None:
 def test_the_stages_that_make_pages_depend_on_the_templates() -> None:
     templates = "counterpoise/report/templates"
     assert (REPOSITORY / templates).is_dir()
-    making = {stage for stage in check.STAGES if "counterpoise/report/page.py" in sources(stage)}
+    making = {
+        stage for stage in check.STAGES if "counterpoise/report/templating.py" in sources(stage)
+    }
     assert making == {"report", "compare"}
     assert {
         stage for stage in PIPELINE if templates in paths_of(definition(stage).get("deps", []))
