@@ -147,7 +147,7 @@ def test_decisions_of_a_placebo_are_shown_and_are_never_the_best(board: pd.DataF
     assert decisions.loc[mine, "f1_difference"].notna().all()
     cheap = decisions.assign(expected_cost=decisions["expected_cost"].mask(mine, 0.0))
     shown, expected_shown = (
-        answer.answer(board, table, facts, names.names(board))
+        answer.answer(board, table, board.iloc[:0], facts, names.names(board))
         for table in (cheap, decisions[~mine])
     )
     assert shown == expected_shown

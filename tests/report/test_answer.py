@@ -56,7 +56,12 @@ FACTS: dict[str, Any] = {
 
 
 def found(**changed: Any) -> dict[str, Any]:
-    given = {"board": BOARD, "decisions": decisions(), "facts": FACTS} | changed
+    given = {
+        "board": BOARD,
+        "decisions": decisions(),
+        "grouped": BOARD.iloc[:0],
+        "facts": FACTS,
+    } | changed
     result = answer.answer(*given.values(), names.names(given["board"]))
     assert result is not None
     return result
@@ -96,7 +101,21 @@ def test_a_remedy_is_shown_beside_the_best_baseline() -> None:
 
 def test_no_answer_is_none() -> None:
     facts = FACTS | {"answers": {}}
-    assert answer.answer(BOARD, decisions(), facts, names.names(BOARD)) is None
+    assert answer.answer(BOARD, decisions(), BOARD.iloc[:0], facts, names.names(BOARD)) is None
+
+
+def test_questions_with_another_answer_are_named() -> None:
+    answers = FACTS["answers"] | {
+        "cost": {"strategy": "smote", "model": "boost"},
+        "probabilities": {"strategy": "none", "model": "forest"},
+    }
+    columns = [name for name in BOARD if name not in ("level", "status", "plain_model")]
+    grouped = BOARD[columns].assign(average_precision=[0.5, 0.6, 0.55, 0.4, 0.9])
+    one = found(facts=FACTS | {"answers": answers, "grouped_by": "rows"}, grouped=grouped)
+    assert one["others"] == [
+        ("for the lowest cost", "boost, SMOTE"),
+        ("highest with duplicates kept together", "boost, no remedy"),
+    ]
 
 
 def test_charts_show_the_best_baseline_first_and_the_advised_next() -> None:
