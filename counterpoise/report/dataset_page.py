@@ -157,19 +157,14 @@ def on_scores(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame
 
 
 def board_lines(
-    board: pd.DataFrame,
-    decisions: pd.DataFrame,
-    measured: Mapping[str, Mapping[str, float]],
-    cost_rule: str,
+    board: pd.DataFrame, decisions: pd.DataFrame, cost_rule: str
 ) -> list[dict[str, Any]]:
-    """Lines of the leaderboard: results, names, F1 tuned, cost and seconds.
+    """Lines of the leaderboard: results, names, F1 tuned and cost.
 
     Parameters
     ----------
     board, decisions : DataFrame
         Leaderboard and table of decisions.
-    measured : mapping of "strategy/model" to mapping
-        Seconds and memory.
     cost_rule : str
         The threshold rule that the costs are shown of.
 
@@ -206,8 +201,6 @@ def board_lines(
                         "average_precision_high",
                     )
                 ],
-                **dict.fromkeys(("fit_seconds", "predict_seconds", "peak_bytes")),
-                **measured.get("/".join(cell), {}),
             }
         )
     return lines
@@ -341,12 +334,12 @@ def render(
         title=name,
         facts=facts,
         answer=found,
-        seconds=measured.get("/".join(found["cell"]), {}) if found else {},
+        measured=measured,
         reading=reading(board, decisions, tables["differences"], dict(facts)),
         statuses=summary.statuses(board),
         failed=[group for group in without(board) if group["status"] == FAILED],
         without=without(board),
-        lines=board_lines(board, decisions, measured, rule),
+        lines=board_lines(board, decisions, rule),
         cost_rule=rule,
         guessing=wording.guessing(float(facts["prevalence"])),
         charts=defaultdict(lambda: None, drawn),  # a missing chart had nothing to show

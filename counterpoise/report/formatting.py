@@ -155,21 +155,6 @@ def coded(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
-def seconds(value: Any) -> str:
-    """Format measured seconds with two or three significant digits.
-
-    Parameters
-    ----------
-    value : float or missing value
-
-    Returns
-    -------
-    str
-        Empty for a missing value.
-    """
-    return "" if missing(value) else f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
-
-
 def fixed(value: Any, digits: int = 4) -> str:
     """Format a number of a column, in which all have the same decimals.
 

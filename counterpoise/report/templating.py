@@ -61,7 +61,6 @@ def environment() -> jinja2.Environment:
                 formatting.chosen,
                 formatting.breakable,
                 formatting.coded,
-                formatting.seconds,
             )
         },
     }

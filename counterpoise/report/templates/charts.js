@@ -13,6 +13,7 @@ const page = (() => {
     }
     return minus(value.toLocaleString("en", { minimumFractionDigits: 3, maximumFractionDigits: 3 }));
   };
+  const seconds = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
   const percent = (share) => {
     if (!Number.isFinite(share)) return "";
     const value = 100 * share;
@@ -103,5 +104,5 @@ const page = (() => {
   addEventListener("hashchange", open);
   open();
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
-  return { read, number, amount, percent, count, html, draw };
+  return { read, number, amount, seconds, percent, count, html, draw };
 })();
