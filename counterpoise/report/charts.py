@@ -103,7 +103,9 @@ def forest(board: pd.DataFrame, named: Names, worth: float) -> Chart:
             title=None,
             scale=alt.Scale(domain=list(VERDICTS), range=list(VERDICTS.values())),
             legend=alt.Legend(
-                orient="top", values=[name for name in VERDICTS if (mine["verdict"] == name).any()]
+                orient="top",
+                columns=3,
+                values=[name for name in VERDICTS if (mine["verdict"] == name).any()],
             ),
         ),
         tooltip=[
@@ -470,13 +472,12 @@ def scores(histograms: pd.DataFrame, named: Names, decisions: pd.DataFrame) -> C
     base = alt.Chart(data(both, ("name", "label", "left", "right", "share", "rule", "threshold")))
     bars = (
         base.transform_filter("isValid(datum.left)")
-        .mark_bar(opacity=0.6)
+        .mark_rect(opacity=0.6)
         .encode(
             x=alt.X("left:Q", title="score", scale=alt.Scale(domain=[0, 1])),
             x2="right:Q",
-            y=alt.Y(
-                "share:Q", title="share of the class", stack=None, scale=alt.Scale(type="sqrt")
-            ),
+            y=alt.Y("share:Q", title="share of the class", scale=alt.Scale(type="sqrt")),
+            y2=alt.datum(0),
             color=alt.Color(
                 "label:N",
                 title=None,
@@ -559,7 +560,6 @@ def training_rows(rows: pd.DataFrame, named: Mapping[str, str], shares: Sequence
         .facet(
             facet=alt.Facet("strategy:N", title=None, sort=list(dict.fromkeys(mine["strategy"]))),
             columns=4,
-            spacing=30,
         )
     )
 
