@@ -37,8 +37,8 @@ const page = (() => {
   // On a phone, legends have one column, and long titles and names several lines.
   const narrowed = (key, value) => {
     if (key === "legend" && value?.columns) return { ...value, columns: 1 };
-    if (key === "title" && value?.length > 40) return value.match(/.{1,40}(?:\s|$)/g);
     if (key === "y" && value?.type === "nominal") return { ...value, axis: { ...value.axis, labelExpr: "split(datum.label, ', ')" } };
+    if ((key === "x" || key === "y") && value?.title) return { ...value, title: value.title.match(/.{1,30}(?:\s|$)/g) };
     if (key === "height" && value?.step) return { step: value.step + 12 };
     return value;
   };
@@ -124,7 +124,7 @@ const page = (() => {
       if (element.tagName === "DETAILS") element.open = true;
       if (element.hidden) document.querySelector(`[aria-controls="${element.id}"]`)?.click();
     }
-    target?.scrollIntoView();
+    (target?.closest(".tabs") ?? target)?.scrollIntoView();
   };
   addEventListener("hashchange", open);
   open();
