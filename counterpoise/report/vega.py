@@ -61,6 +61,7 @@ def spec(chart: Chart) -> dict[str, Any]:
     found: dict[str, Any] = (
         chart.configure(background="transparent", font=font)
         .configure_view(stroke=None)
+        .configure_facet(spacing=30)
         .configure_axis(
             **text,
             titleFontSize=12,
@@ -72,7 +73,8 @@ def spec(chart: Chart) -> dict[str, Any]:
             tickColor=INK,
             tickOpacity=0.4,
         )
-        .configure_axisY(labelLimit=320)
+        .configure_axisX(labelFlush=False, labelSeparation=4)
+        .configure_axisY(labelLimit=420)
         .configure_legend(**text, titleFontSize=12, symbolStrokeWidth=2.5, labelLimit=320)
         .configure_header(**text, titleFontSize=12)
         .configure_title(color=INK, fontSize=13, anchor="start")
