@@ -199,7 +199,7 @@ def _over_folds(goal: Goal, cell: list[HeldOut], tested: Tested, weights: Weight
     """The measure over all folds, in each draw: a mean of folds; for costs a mean of rows."""
     values = np.array([_measured(goal, fold, tested, weights) for fold in cell])
     if goal != "cost":
-        return mean_of_folds(values[None])[0]
+        return np.asarray(mean_of_folds(values[None])[0])
     rows = np.array([weights[fold.test].sum(axis=0) for fold in cell], np.float64)
     return np.asarray((np.where(rows > 0, values, 0) * rows).sum(axis=0) / rows.sum(axis=0))
 
@@ -220,4 +220,4 @@ def _measured(goal: Goal, fold: HeldOut, tested: Tested, weights: Weights) -> Ve
         # a missing decision stays NaN
         each = as_negative + fold.decisions * (as_positive - as_negative)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(each @ here / here.sum(axis=0))
+        return np.asarray((each @ here) / here.sum(axis=0), np.float64)

@@ -495,12 +495,12 @@ def test_validation_rows_follow_the_scheme_of_the_split() -> None:
 # ----------------------------------------------------------------- the contest
 
 
-def evidence_of(cell: tuple[str, str]) -> tuple[Evidence, Table]:
+def evidence_of(cell: tuple[str, str], rule: Any = "tuned") -> tuple[Evidence, Table]:
     board = files.read_csv(paths.evaluation("mine") / "leaderboard.csv").set_index(
         ["strategy", "model"]
     )
-    table = tables.read(paths.table("mine"))
-    return Evidence.read("mine", cell, table, float(board.loc[cell, "average_precision"])), table
+    table, value = tables.read(paths.table("mine")), float(board.loc[cell, "average_precision"])
+    return Evidence.read(config.load(), "mine", cell, table, rule, value), table
 
 
 def present_of(shown: Evidence, rows: Table, **identity: str) -> Champion:
@@ -517,7 +517,7 @@ def test_on_the_same_rows_a_cell_has_to_lie_above_by_its_interval(place: Path) -
     board = files.read_csv(paths.evaluation("mine") / "leaderboard.csv").set_index(
         ["strategy", "model"]
     )
-    better = contest.judge("good", "k", good, table, present_of(bad, table), 1)
+    better = contest.judge("good", "k", good, table, present_of(bad, table), "ranking", 1)
     assert (better.kind, better.wins) == ("better", True)
     assert better.difference is not None
     expected = [
@@ -525,15 +525,15 @@ def test_on_the_same_rows_a_cell_has_to_lie_above_by_its_interval(place: Path) -
         for cell in (("none", "logistic_regression"), ("near_miss_1", "stopping"))
     ]
     assert [better.difference.one, better.difference.other] == pytest.approx(expected, abs=1e-6)
-    worse = contest.judge("bad", "k", bad, table, present_of(good, table), 1)
+    worse = contest.judge("bad", "k", bad, table, present_of(good, table), "ranking", 1)
     assert (worse.kind, worse.wins) == ("not better", False)
     assert worse.difference is not None
     assert worse.difference.high < 0
-    same = contest.judge("good", "k", good, table, present_of(good, table), 1)
+    same = contest.judge("good", "k", good, table, present_of(good, table), "ranking", 1)
     assert same.difference is not None
     assert (same.wins, same.difference.low, same.difference.high) == (False, 0, 0)
-    assert contest.judge("good", "key", good, table, present_of(good, table), 1).kind == "same"
-    assert contest.judge("good", "k", good, table, None, 1).kind == "first"
+    assert contest.judge("good", "key", good, table, present_of(good, table), "ranking", 1).kind == "same"
+    assert contest.judge("good", "k", good, table, None, "ranking", 1).kind == "first"
 
 
 def test_a_champion_of_another_table_is_compared_on_rows_that_are_new_to_it(place: Path) -> None:
@@ -543,7 +543,7 @@ def test_a_champion_of_another_table_is_compared_on_rows_that_are_new_to_it(plac
     champion = dataclasses.replace(
         present_of(shown, theirs, table="other"), schema=schema_of(table)
     )
-    found = contest.judge("mine", "k", shown, table, champion, 1)
+    found = contest.judge("mine", "k", shown, table, champion, "ranking", 1)
     assert "500 tested rows" in found.message
     assert found.difference is not None
     fresh = np.arange(300, 800)
@@ -551,17 +551,17 @@ def test_a_champion_of_another_table_is_compared_on_rows_that_are_new_to_it(plac
 
     by_fold = [
         average_precision_score(table.y[rows], champion.raw(table.X[rows]))
-        for rows in (np.intersect1d(fold.test, fresh) for fold in shown.parts)
+        for rows in (np.intersect1d(fold.test, fresh) for fold in shown.tested.parts)
     ]
     assert found.difference.other == pytest.approx(np.mean(by_fold))
     few = dataclasses.replace(champion, rows=digests(table.X[:790], table.y[:790]))
-    refused = contest.judge("mine", "k", shown, table, few, 1)
+    refused = contest.judge("mine", "k", shown, table, few, "ranking", 1)
     assert (refused.kind, refused.wins) == ("not comparable", False)
     assert "10 are new to it" in refused.message
     assert f"{contest.MIN_POSITIVES} are needed" in refused.message
     assert "--replace" in refused.message
     other = dataclasses.replace(champion, schema=Schema((Column("height", "number"),)))
-    assert "'height'" in contest.judge("mine", "k", shown, table, other, 1).message
+    assert "'height'" in contest.judge("mine", "k", shown, table, other, "ranking", 1).message
 
 
 def test_of_duplicates_the_surplus_is_new() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from counterpoise.core import yaml12
 
-STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate")
+STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate", "advise")
 
 
 def computed(params: dict[str, Any]) -> None:
