@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def log(client: Any, experiment: str, run: str, name: str, key: str, dataset: st
         experiment, NAME, run, tags={KEY: key, "dataset": dataset}, params=shown
     )
     inputs, outputs = registry.signature(champion.schema)
-    with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
+    with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow asks for an example of a request
         saved = Path(folder) / "model"
         mlflow.pyfunc.save_model(
             saved,

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from counterpoise.champion import contest, estimators
+from counterpoise.champion import comparison, contest, estimators
 from counterpoise.champion.bundle import CHAMPION, Champion, digests
 from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.making import prove
@@ -112,6 +113,35 @@ def test_so_does_every_model_with_other_parameters(
     champion = small(model, table, **params)
     champion.save(tmp_path)
     np.testing.assert_array_equal(Champion.load(tmp_path).raw(table.X), champion.raw(table.X))
+
+
+@pytest.mark.parametrize(
+    "model", ["balanced_random_forest", "hist_gradient_boosting", "logistic_regression", "xgboost"]
+)
+def test_equal_models_are_saved_as_equal_bytes(model: str, tmp_path: Path) -> None:
+    """Whatever the addresses in memory, and whatever the time; trees have bytes of any value
+    between their fields."""
+    kept = []
+    for k in range(2):
+        champion = small(model, mixed_table())
+        champion.save(tmp_path / str(k))
+        kept.append(champion)  # so that the second one has other addresses
+    one, other = (
+        {path.relative_to(tmp_path / k): path.read_bytes() for path in (tmp_path / k).rglob("*.*")}
+        for k in "01"
+    )
+    assert one == other
+    for path in tmp_path.rglob("*.skops"):
+        with zipfile.ZipFile(path) as archive:
+            assert {member.date_time for member in archive.infolist()} == {estimators.DATE}
+
+
+def test_a_net_is_saved_without_the_time(tmp_path: Path) -> None:
+    small("mlp", numeric_table()).save(tmp_path)
+    (path,) = tmp_path.rglob("*.keras")
+    with zipfile.ZipFile(path) as archive:
+        assert {member.date_time for member in archive.infolist()} == {estimators.DATE}
+        assert json.loads(archive.read("metadata.json"))["date_saved"] == ""
 
 
 def test_a_power_transform_is_kept_as_its_numbers(tmp_path: Path) -> None:
@@ -532,8 +562,145 @@ def test_on_the_same_rows_a_cell_has_to_lie_above_by_its_interval(place: Path) -
     same = contest.judge("good", "k", good, table, present_of(good, table), "ranking", 1)
     assert same.difference is not None
     assert (same.wins, same.difference.low, same.difference.high) == (False, 0, 0)
-    assert contest.judge("good", "key", good, table, present_of(good, table), "ranking", 1).kind == "same"
+    assert (
+        contest.judge("good", "key", good, table, present_of(good, table), "ranking", 1).kind
+        == "same"
+    )
     assert contest.judge("good", "k", good, table, None, "ranking", 1).kind == "first"
+
+
+@pytest.mark.parametrize(
+    ("goal", "measure", "rule"),
+    [
+        ("ranking", "average_precision", ""),
+        ("probabilities", "log_loss_corrected", ""),
+        ("cost", "expected_cost", "cost"),
+    ],
+)
+def test_the_contest_has_the_numbers_of_evaluate(
+    place: Path, goal: Any, measure: str, rule: str
+) -> None:
+    remedy, base = ("random_over", "stepwise"), ("none", "stepwise")
+    one, other = (evidence_of(cell, rule or "tuned")[0] for cell in (remedy, base))
+    seed = seed_for(5, "mine", "bootstrap")  # the draws of evaluate
+    found = comparison.difference(goal, one.folds, other.folds, one.tested, seed)
+    every = files.read_csv(paths.evaluation("mine") / "differences.csv")
+    row = every[
+        (every["strategy"] == remedy[0])
+        & (every["model"] == remedy[1])
+        & (every["measure"] == measure)
+        & (every["rule"].fillna("") == rule)
+    ].iloc[0]
+    assert found.value == pytest.approx(row["difference"], abs=2e-6)
+    assert found.probability == pytest.approx(row["probability_better"], abs=1e-4)
+    assert found.regret == pytest.approx(row["expected_regret"], abs=1e-5)
+    # one comparison alone: its interval is Student's, and narrower than that of several together
+    half = stats.t.ppf(0.975, row["degrees_of_freedom"]) * row["standard_error"]
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.03)
+
+
+def test_the_question_decides_and_another_answer_is_named(place: Path) -> None:
+    good, table = evidence_of(("none", "logistic_regression"), "cost")
+    present = present_of(good, table)
+    # as before in ranking, with probabilities that are worse and decisions that cost more
+    worse = present.heldout.assign(
+        probability=present.heldout["probability"] / 10, decision=lambda frame: 0.0
+    )
+    present = dataclasses.replace(present, heldout=worse)
+    found = {
+        goal: contest.judge("good", "k", good, table, present, goal, 1) for goal in comparison.GOALS
+    }
+    assert {goal: one.wins for goal, one in found.items()} == {
+        "ranking": False,
+        "probabilities": True,
+        "cost": True,
+    }
+    assert "By log loss of the recalibrated probabilities it would take" in found["ranking"].message
+    assert "By expected cost it would take its place" in found["ranking"].message
+    assert "By average precision it would not take its place" in found["cost"].message
+    assert "log loss of the recalibrated" not in found["cost"].message, "the same answer"
+    gap = found["cost"].difference
+    assert gap is not None
+    y, rows = table.y, good.once[0]
+    matrix = good.tested.costs.of(rows)
+    assert gap.other == pytest.approx(matrix.total(y[rows], np.zeros(len(rows), bool)) / len(rows))
+    assert f"cheaper with a probability of {gap.probability:.0%}" in found["cost"].message
+
+
+def test_no_test_decides_what_is_cheaper(place: Path) -> None:
+    good, table = evidence_of(("none", "logistic_regression"))
+    present = present_of(good, table)
+    # one false alarm more than the combination has
+    row = present.heldout.index[
+        (present.heldout["decision"] == 0) & (table.y[present.heldout["row"]] == 0)
+    ][0]
+    decision = present.heldout["decision"].where(present.heldout.index != row, 1.0)
+    present = dataclasses.replace(present, heldout=present.heldout.assign(decision=decision))
+    found = contest.judge("good", "k", good, table, present, "cost", 1)
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx(-1 / 800)
+    assert found.difference.low < 0 <= found.difference.high
+    assert found.wins
+
+
+def test_what_one_of_the_two_has_not_is_not_compared(place: Path) -> None:
+    good, table = evidence_of(("none", "logistic_regression"))
+    present = present_of(good, table)
+    nothing = present.heldout.assign(decision=np.nan, probability=np.nan)
+    present = dataclasses.replace(present, heldout=nothing)
+    for goal, measure in contest.MEASURES.items():
+        found = contest.judge("good", "k", good, table, present, goal, 1)  # type: ignore[arg-type]
+        lacking = f"the champion none/logistic_regression has no {measure}"
+        assert (lacking in found.message) == (goal != "ranking")
+        assert found.kind == ("not better" if goal == "ranking" else "not comparable")
+
+
+def test_too_few_positives_decide_nothing_but_costs(place: Path) -> None:
+    good, table = evidence_of(("none", "logistic_regression"))
+    bad, _ = evidence_of(("near_miss_1", "stopping"))
+    tested, kept = good.tested, []
+    for fold in tested.parts:  # one positive in each test part
+        positive = fold.test[table.y[fold.test] == 1]
+        kept.append(np.setdiff1d(fold.test, positive[1:]))
+    rows = np.concatenate(kept)
+    good, bad = (
+        dataclasses.replace(
+            one,
+            folds=[fold.of(rows) for fold in one.folds],
+            tested=dataclasses.replace(tested, parts=contest._parts_of(tested.parts, rows)),
+        )
+        for one in (good, bad)
+    )
+    present = present_of(bad, table)
+    found = contest.judge("good", "k", good, table, present, "ranking", 1)
+    assert (found.kind, "too few positives" in found.message) == ("not comparable", True)
+    assert contest.judge("good", "k", good, table, present, "cost", 1).kind in (
+        "better",
+        "not better",
+    )
+
+
+def test_a_champion_decides_on_new_rows_by_its_own_rule(place: Path) -> None:
+    shown, table = evidence_of(("none", "logistic_regression"))
+    theirs = dataclasses.replace(table, X=table.X[:300], y=table.y[:300], roles={})
+    base = dataclasses.replace(present_of(shown, theirs, table="other"), schema=schema_of(table))
+    requested = Costs(false_positive=1, false_negative={"column": "calls", "plus": 2})  # type: ignore[arg-type]
+    by_row = dataclasses.replace(base, rule=Rule("cost", "cheapest", None, requested.model_dump()))
+    fresh = np.arange(300, 800)
+    scores = base.raw(table.X[fresh])
+    log_odds = corrections.log_odds(scores)
+    amounts = {"calls": table.roles[COST + "calls"][fresh]}
+    for champion, decided in (
+        (base, scores >= 0.5),
+        (by_row, by_row.rule.decide(scores, log_odds, amounts, "here")),
+    ):
+        found = contest.judge("mine", "k", shown, table, champion, "cost", 1)
+        assert found.difference is not None
+        expected = shown.tested.costs.of(fresh).total(table.y[fresh], decided) / len(fresh)
+        assert found.difference.other == pytest.approx(expected)
+    without = dataclasses.replace(table, roles={})
+    refused = contest.judge("mine", "k", shown, without, by_row, "cost", 1)
+    assert refused.kind == "not comparable"
 
 
 def test_a_champion_of_another_table_is_compared_on_rows_that_are_new_to_it(place: Path) -> None:

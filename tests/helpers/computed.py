@@ -12,7 +12,7 @@ from typing import Any
 
 from counterpoise.core import yaml12
 
-STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate", "advise")
+STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate")
 
 
 def computed(params: dict[str, Any]) -> None:
