@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -775,6 +776,7 @@ def test_the_first_champion_is_registered_with_all_that_it_needs(
     status, output = first
     assert status == 0, output
     assert "the first champion" in output
+    assert "mine: near_miss_1/stopping is fitted on all rows" in output
     version = champion_version(client)
     assert number_of(client) == "1"
     assert {version.tags[name] for name in ("strategy", "model", "rule", "replaced")} == {
@@ -897,6 +899,7 @@ def test_only_what_beats_it_takes_its_place_unless_it_is_replaced(place: Path, c
     status, output = promoted("mine")
     assert status == 0
     assert "beats the champion near_miss_1/stopping: average precision" in output
+    assert "the stage `advise` has fitted" in output
     assert number_of(client) == "2"
     status, output = promoted("mine", "--strategy", "near_miss_1", "--model", "stopping")
     assert status == 0
@@ -921,6 +924,29 @@ def test_only_what_beats_it_takes_its_place_unless_it_is_replaced(place: Path, c
     assert len(client.search_runs([experiment.experiment_id])) == 3, (
         "what is not promoted leaves no run behind"
     )
+
+
+def test_where_costs_are_asked_for_the_champion_decides_by_them(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(place, tmp_path / "here", ignore=shutil.ignore_patterns("mlflow.db*"))
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    path = paths.evaluation("mine") / "dataset.json"
+    facts = files.read_json(path)
+    answers = facts["answers"] | {"cost": {**facts["answers"]["cost"], "model": "stepwise"}}
+    files.write_json(path, {**facts, "goal": "cost", "answers": answers})
+    status, output = promoted("mine")
+    assert status == 0, output
+    assert "/stepwise is the champion now" in output
+    assert "it decides by each row's own threshold (rule cost)" in output
+    assert "the goal is cost; another question has another answer. Which ranks best?" in output
+    promoted("mine", "--replace", "--rule", "tuned", "--strategy=none", "--model=stopping")
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert {
+        version.version: version.tags["rule"] for version in client.search_model_versions()
+    } == {"1": "cost", "2": "tuned"}
+    assert champion_version(client).tags["goal"] == "cost"
 
 
 def test_the_champion_is_no_run_of_the_view_that_track_keeps(place: Path, client: Any) -> None:
