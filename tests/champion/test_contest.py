@@ -944,7 +944,7 @@ def test_where_costs_are_asked_for_the_champion_decides_by_them(
     promoted("mine", "--replace", "--rule", "tuned", "--strategy=none", "--model=stopping")
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert {
-        version.version: version.tags["rule"] for version in client.search_model_versions()
+        str(version.version): version.tags["rule"] for version in client.search_model_versions()
     } == {"1": "cost", "2": "tuned"}
     assert champion_version(client).tags["goal"] == "cost"
 
