@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from counterpoise.champion import importance
-from counterpoise.champion.bundle import CHAMPION, Champion, Identity
+from counterpoise.champion.bundle import CHAMPION, ESTIMATOR, Champion, Identity
 from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.making import make
 from counterpoise.champion.refit import Fit, on_all_rows
@@ -147,47 +148,42 @@ def write(
     table, rule, name = tables.read(paths.table(dataset)), rule_for(goal), "/".join(cell)
     evidence = Evidence.read(params, dataset, cell, table, rule, float(row["average_precision"]))
     identity = identity_of(params, dataset, cell, keys[name], data_md5, evidence)
-    key = files.digest(
-        "advised",
-        cell_keys.environment(),
-        code_digest(__name__),
-        files.canonical([asdict(identity), goal]),
-    )
-    stored = store.get(key)
-    if stored is not None:
-        for title, content in stored.arrays.items():
-            with files.replacing(folder / title) as file:
-                file.write(content.tobytes())
-        return f"{name} from the store"
     facts: dict[str, Any] = {"strategy": cell[0], "model": cell[1], "goal": goal, "rule": rule}
-    measured, margins = None, evidence.tested.costs.cost_margins
+    key, measured = _key(params, identity, evidence), None
+    stored, margins = store.get(key), evidence.tested.costs.cost_margins
     folds = importance.folds_of(params, cell, evidence.tested.parts)
-    bar = tqdm(total=1 + len(folds), desc=f"advise {dataset}", unit="fit", disable=None)
+    quiet = None if stored is None else True  # None: where a terminal shows it
+    bar = tqdm(total=1 + len(folds), desc=f"advise {dataset}", unit="fit", disable=quiet)
     try:
         with bar:
-            fit = on_all_rows(params, dataset, cell, table, margins)
+            if stored is None:
+                fit = on_all_rows(params, dataset, cell, table, margins)
+            else:
+                _restore(folder, stored)
+                fit = _fit_of(folder, stored.facts)
             schema = files.read_json(paths.facts(dataset))["schema"]
             made = make(params, identity, table, evidence, schema, rule, fit)
             made.champion.save(folder / BUNDLE)
-            facts |= {
-                "code": fit_digest(),
-                "factor": fit.factor if math.isfinite(fit.factor) else None,
-                "validation": fit.validation,
-                "notes": fit.notes,
-            }
+            facts |= {"code": fit_digest(), **_facts_of(fit)}
             bar.update()
-            measured = importance.of_folds(params, dataset, cell, table, folds, margins, bar.update)
+            if stored is None:
+                measured = importance.of_folds(
+                    params, dataset, cell, table, folds, margins, bar.update
+                )
+            else:
+                measured = files.read_csv(folder / IMPORTANCE)
+                # a model that was read and is saved again may be other bytes
+                _restore(folder, stored, f"{BUNDLE}/{ESTIMATOR}/")
     except ResultError as error:
         facts["reason"] = f"{error.what.removesuffix('.')}: {error.found}"
+    if "code" not in facts:
+        shutil.rmtree(folder / BUNDLE, ignore_errors=True)
     _write(folder, facts, measured)
-    if measured is None:  # another machine may have what is missing here
+    if measured is None:  # not stored: another machine may have what is missing here
         return f"{name}: {facts['reason']}"
-    arrays = {
-        path.relative_to(folder).as_posix(): np.frombuffer(path.read_bytes(), np.uint8)
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-    store.put(key, StoredObject(arrays, {}))
+    if stored is not None:
+        return f"{name} from the store"
+    store.put(key, StoredObject(_content(folder), _facts_of(fit)))
     return f"{name} fitted on all {len(table):,} rows, importance of {len(measured):,} columns"
 
 
@@ -210,19 +206,9 @@ def read_fit(identity: Identity) -> Fit | None:
     facts = files.read_json(folder / FACTS)
     if facts["code"] != fit_digest():
         return None
-    champion = Champion.load(folder / BUNDLE)
-    found = champion.identity.params.pop("found")
-    if _compared(champion.identity) != _compared(identity):
-        return None
-    return Fit(
-        champion.encoder,
-        champion.estimator,
-        found,
-        champion.identity.facts,
-        math.nan if facts["factor"] is None else facts["factor"],
-        facts["validation"],
-        tuple(facts["notes"]),
-    )
+    found = files.read_json(folder / BUNDLE / CHAMPION)["identity"]
+    del found["params"]["found"]
+    return _fit_of(folder, facts) if _compared(found) == _compared(asdict(identity)) else None
 
 
 def fit_digest() -> str:
@@ -237,9 +223,59 @@ def fit_digest() -> str:
     return files.digest(cell_keys.environment(), code)
 
 
-def _compared(identity: Identity) -> str:
+def _compared(identity: Mapping[str, Any]) -> str:
     """What tells two combinations apart: neither the commit, nor facts of the fit."""
-    return files.canonical(asdict(replace(identity, commit="", facts={})))
+    return files.canonical({**identity, "commit": "", "facts": {}})
+
+
+def _key(params: Params, identity: Identity, evidence: Evidence) -> str:
+    """A hash of what determines the fit and the importance; no threshold does."""
+    costs = evidence.tested.costs.cost_margins
+    weighing = params.models[identity.model].costs is not None
+    return files.digest(
+        "advised",
+        cell_keys.environment(),
+        code_digest(importance.__name__, "counterpoise.champion.bundle"),
+        files.canonical(
+            [asdict(replace(identity, cell_key="")), params.split_of(identity.dataset)]
+        ),
+        cell_keys.of_arrays(costs) if weighing else "",
+    )
+
+
+def _content(folder: Path) -> dict[str, np.ndarray]:
+    """The files of the bundle and the importance, by name."""
+    return {
+        path.relative_to(folder).as_posix(): np.frombuffer(path.read_bytes(), np.uint8)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != FACTS
+    }
+
+
+def _restore(folder: Path, stored: StoredObject, below: str = "") -> None:
+    for name, content in stored.arrays.items():
+        if name.startswith(below):
+            with files.replacing(folder / name) as file:
+                file.write(content.tobytes())
+
+
+def _facts_of(fit: Fit) -> dict[str, Any]:
+    """What a bundle does not hold of its fit, as JSON can hold it."""
+    factor = fit.factor if math.isfinite(fit.factor) else None
+    return {"factor": factor, "validation": fit.validation, "notes": list(fit.notes)}
+
+
+def _fit_of(folder: Path, facts: Mapping[str, Any]) -> Fit:
+    champion = Champion.load(folder / BUNDLE)
+    return Fit(
+        champion.encoder,
+        champion.estimator,
+        champion.identity.params["found"],
+        champion.identity.facts,
+        math.nan if facts["factor"] is None else facts["factor"],
+        facts["validation"],
+        tuple(facts["notes"]),
+    )
 
 
 def _write(folder: Path, facts: Mapping[str, Any], measured: pd.DataFrame | None) -> None:

@@ -130,14 +130,25 @@ def test_what_was_fitted_before_comes_from_the_store(
     ran("advise", "mine")
     assert content() == before
     # what is worth having changes verdicts, and the advised combination stays
+    again({"worth": {"average_precision": 0.5}})
+    assert content() == before
+    # another metric gives the same model another threshold
+    again({"thresholds": {"tuned": "g_mean"}})
+    after = content()
+    assert {name for name in after if after[name] != before[name]} == {
+        "bundle/champion.json",
+        "bundle/heldout.parquet",
+    }
+    assert advising.read_fit(identity()) is not None
+
+
+def again(changes: dict[str, Any]) -> None:
     params = yaml12.load(Path("params.yaml").read_text())
-    params["worth"] = {"average_precision": 0.5}
-    Path("params.yaml").write_text(yaml12.dump(params))
+    Path("params.yaml").write_text(yaml12.dump(params | changes))
     ran("check")
     ran("evaluate", "mine")
     shutil.rmtree(FOLDER)
     ran("advise", "mine")
-    assert content() == before
 
 
 def test_only_an_up_to_date_fit_of_the_same_combination_is_taken(place: Path) -> None:
