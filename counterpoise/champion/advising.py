@@ -139,6 +139,7 @@ def write(
     """
     folder, about = place(dataset), files.read_json(paths.evaluation(dataset) / "dataset.json")
     cell, goal = advised(about), about["goal"]
+    shutil.rmtree(folder, ignore_errors=True)  # DVC does so too, where it runs the stage
     if cell is None:
         reason = "no combination has a result that answers the question"
         _write(folder, {"strategy": None, "model": None, "goal": goal, "reason": reason}, None)

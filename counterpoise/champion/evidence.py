@@ -121,7 +121,7 @@ class Evidence:
             split.digest,
         )
         own = read.average_precision
-        if not abs(own - average_precision) <= ROUNDING_TOLERANCE:
+        if not np.isclose(own, average_precision, 0, ROUNDING_TOLERANCE, equal_nan=True):
             raise _mismatch(path, dataset, average_precision, own)
         return read
 

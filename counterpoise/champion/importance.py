@@ -13,6 +13,7 @@ L. Breiman (2001). Random forests. Machine Learning 45.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +21,8 @@ import pandas as pd
 
 from counterpoise.champion.refit import Seeds, refit
 from counterpoise.core.config import Params
-from counterpoise.core.errors import NotApplicable, ResultError
-from counterpoise.core.outcome import reason_of
+from counterpoise.core.errors import ResultError
+from counterpoise.core.outcome import attempted
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Index, Labels, Matrix, Vector
 from counterpoise.data.folds import Fold, Parts
@@ -143,13 +144,9 @@ def _of_fold(job: Job) -> Vector | str:
     rows = _drawn(fold.test, table.y, table.X.shape[1], seed)
     if not MIN_POSITIVES <= table.y[rows].sum() < len(rows):
         return f"of {len(rows):,} rows to score, {int(table.y[rows].sum()):,} are positive"
-    try:
-        made = refit(params, job.cell, table, fold.train, fold.validation, seeds, job.cost_margins)
-    except NotApplicable as reason:
-        return str(reason)
-    except (MemoryError, ArithmeticError) as error:
-        return reason_of(error)
-    return falls(made.trained, table.X[rows], table.y[rows], seed)
+    given = params, job.cell, table, fold.train, fold.validation, seeds, job.cost_margins
+    _, reason, made = attempted(partial(refit, *given))
+    return reason if made is None else falls(made.trained, table.X[rows], table.y[rows], seed)
 
 
 def _drawn(test: Index, y: Labels, features: int, seed: int) -> Index:

@@ -10,7 +10,7 @@ import numpy as np
 
 from counterpoise.core.config import CPU, AnySplit, Params
 from counterpoise.core.errors import NotApplicable, ResultError
-from counterpoise.core.outcome import one_line, reason_of
+from counterpoise.core.outcome import attempted, one_line
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Index, Vector
 from counterpoise.data.encoder import Encoder
@@ -206,32 +206,34 @@ def on_all_rows(
     """
     strategy, model = cell
     seed = seed_for(params.seed, dataset, strategy, model, "champion")
-    train_rows, validation = np.arange(len(table)), np.empty(0, np.int64)
-    try:
+
+    def fitted() -> tuple[Refitted, int]:
+        train_rows, validation = np.arange(len(table)), np.empty(0, np.int64)
         if models.needs_validation(model, params.models[model]):
             train_rows, validation = split_validation(table, params.split_of(dataset), seed)
         seeds = Seeds(seed, seed)
         made = refit(params, cell, table, train_rows, validation, seeds, cost_margins)
-        trained = made.trained
-        facts = {name: float(value) for name, value in trained.facts.items()}
-        return Fit(
-            trained.encoder,
-            trained.estimator,
-            trained.params,
-            facts,
-            made.factor,
-            len(validation),
-            made.notes,
+        return made, len(validation)
+
+    _, reason, result = attempted(fitted)
+    if result is None:
+        raise ResultError(
+            f"The champion {strategy}/{model} cannot be fitted on all rows of {dataset}.",
+            where=f"{len(table):,} rows, {int(table.y.sum()):,} positives",
+            found=reason,
+            todo="name another combination with --strategy and --model.",
         )
-    except NotApplicable as reason:
-        failure = str(reason)
-    except (MemoryError, ArithmeticError) as error:
-        failure = reason_of(error)
-    raise ResultError(
-        f"The champion {strategy}/{model} cannot be fitted on all rows of {dataset}.",
-        where=f"{len(table):,} rows, {int(table.y.sum()):,} positives",
-        found=failure,
-        todo="name another combination with --strategy and --model.",
+    made, validation = result
+    trained = made.trained
+    facts = {name: float(value) for name, value in trained.facts.items()}
+    return Fit(
+        trained.encoder,
+        trained.estimator,
+        trained.params,
+        facts,
+        made.factor,
+        validation,
+        made.notes,
     )
 
 
