@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from counterpoise.tracking import sqlite_index
+from counterpoise.tracking import advised_model, sqlite_index
 from counterpoise.tracking.connection import Connection
 from counterpoise.tracking.items import CELLS, Artifact, Input, Item, Metric, Param, Tag
 from counterpoise.tracking.runs import (
@@ -170,6 +170,7 @@ class Publisher(Connection):
                 self._client.log_inputs(run, inputs)
             if any(Path(folder).iterdir()):
                 self._client.log_artifacts(run, folder)
+            advised_model.log(self._client, self._experiment, run, name, key, self.dataset)
             took = int(time.time() * 1000) - begun
             self._client.set_terminated(run, FINISHED, end_time=start + took)
             if self.store.database is None:
