@@ -604,18 +604,22 @@ def learning(frame: pd.DataFrame, named: Names) -> Chart:
     )
 
 
+MOST_FEATURES = 20
+
+
 def importance(table: pd.DataFrame) -> Chart:
     """Permutation importance of the advised combination's features.
 
     Parameters
     ----------
     table : DataFrame of feature, importance, low, high
-        The most important first.
+        The most important of them are shown.
 
     Returns
     -------
     altair chart
     """
+    table = table.nlargest(MOST_FEATURES, "importance", keep="first")
     base = alt.Chart(data(table, ("feature", "importance", "low", "high"))).encode(
         y=alt.Y("feature:N", sort=None, title=None),
         tooltip=["feature:N", alt.Tooltip("importance:Q", format=".4f")],
