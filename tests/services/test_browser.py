@@ -864,7 +864,7 @@ def test_mlflow_compares_two_runs_and_shows_the_pictures_of_all(
     for name in ("none/xgboost", "random_under/xgboost"):
         expect(page.get_by_text(name, exact=True).first).to_be_visible()
     keep(page, "mlflow-compare")
-    for picture in ("forest.png", "confusion_matrices_half.png"):
+    for picture in ("forest.png", "precision_recall.png"):
         page.goto("about:blank")  # or the page stays and merely has another address
         page.goto(f"{server}/#/experiments/{experiment}/runs/{comparison}/artifacts/{picture}")
         shown = page.get_by_role("img", name=picture, exact=True)
