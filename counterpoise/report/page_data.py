@@ -48,7 +48,8 @@ def content(
     curves = tables["curves"]
     drawn = dict(iter(curves[curves["curve"] == "precision_recall"].groupby(["strategy", "model"])))
     points = dict(iter(tables["reliability"].groupby(["strategy", "model"], sort=False)))
-    order = {cell: k for k, cell in enumerate(swept)}
+    scored = [cell for cell in zip(board["strategy"], board["model"], strict=True) if cell in swept]
+    order = {cell: k for k, cell in enumerate(scored)}
     cells = []
     for row in records(board):
         cell = row["strategy"], row["model"]

@@ -3,6 +3,9 @@ const page = (() => {
   const read = (selector) => JSON.parse(document.querySelector(selector)?.textContent ?? "null");
   const minus = (text) => text.replace(/-/g, "\u2212");
 
+  // Ties go to the even digit, as in Python.
+  const local = (value, least, most = least) => minus(value.toLocaleString("en", { minimumFractionDigits: least, maximumFractionDigits: most, roundingMode: "halfEven" }));
+
   // As `number` in counterpoise/evaluation/summary.py: three decimals, or two significant digits below 0.01.
   const number = (value) => {
     if (!Number.isFinite(value)) return "\u2013";
@@ -11,7 +14,7 @@ const page = (() => {
       const digits = Math.min(1 - Math.floor(Math.log10(Math.abs(rounded))), 6);
       return minus(rounded.toFixed(Math.max(digits, 3)));
     }
-    return minus(value.toLocaleString("en", { minimumFractionDigits: 3, maximumFractionDigits: 3 }));
+    return local(value, 3);
   };
   const seconds = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
   const percent = (share) => {
@@ -19,11 +22,11 @@ const page = (() => {
     const value = 100 * share;
     return value >= 1 || value === 0 ? value.toFixed(1) + " %" : value >= 0.005 ? value.toFixed(2) + " %" : "<0.01 %";
   };
-  const count = (value) => minus(value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) >= 100 ? 0 : 1 }));
+  const count = (value) => local(value, 0, Math.abs(value) >= 100 ? 0 : 1);
 
   const amount = (value) => {
     const size = Math.abs(value);
-    return size > 0 && size < 1 ? number(value) : minus(value.toLocaleString("en", { minimumFractionDigits: size >= 100 || !size ? 0 : 1, maximumFractionDigits: size >= 100 ? 0 : 1 }));
+    return size > 0 && size < 1 ? number(value) : local(value, size >= 100 || !size ? 0 : 1);
   };
 
   // An element with attributes and children; texts are never read as HTML.
