@@ -7,6 +7,7 @@ import time
 
 from counterpoise.core import files, paths
 from counterpoise.core.errors import guarded
+from counterpoise.core.outcome import FAILED, NOT_APPLICABLE
 from counterpoise.data import folds as splits
 from counterpoise.data import tables
 from counterpoise.engine import dask_cluster, parallel, resampling, training_results
@@ -60,14 +61,20 @@ def main() -> None:
         )
         outcomes, fresh = fits.outcomes(store)
         shutil.rmtree(paths.scores(name), ignore_errors=True)
-        training_results.write(
+        statuses = training_results.write(
             params, name, parts, counts, outcomes, {fit.id: fit.key for fit in fits.jobs}
         )
         files.write_json(
             paths.measured(name, "train"), training_results.measured(outcomes, parts.beside)
         )
         seconds = time.perf_counter() - start
-        print(f"{name}: {fresh} fits, {len(outcomes) - fresh} from the store, {seconds:.1f} s")
+        missed = "".join(
+            f", {statuses[status]} combinations {status.replace('_', ' ')}"
+            for status in (FAILED, NOT_APPLICABLE)
+            if statuses[status]
+        )
+        fitted = f"{fresh} fits, {len(outcomes) - fresh} from the store"
+        print(f"{name}: {fitted}, {seconds:.1f} s{missed}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,9 @@ class RunManifest:
         only where they are its baselines.
     comparison : str
         The key of the run that compares all combinations: a hash of the results and of `keys`.
+    answer : sequence of str
+        The lines of `counterpoise.evaluation.spoken.answer`, so that they can be printed without
+        the libraries that read tables.
     """
 
     dataset: str
@@ -55,6 +58,7 @@ class RunManifest:
     requirements: str
     keys: Mapping[str, str]
     comparison: str
+    answer: Sequence[str]
 
     @cached_property
     def params(self) -> Params:
@@ -178,7 +182,12 @@ def write(dataset: str, params: Params, stored: Mapping[str, Any]) -> None:
     StorageError
         When the disk is full.
     """
-    manifest = content(dataset, params, stored)
+    from counterpoise.evaluation import spoken
+
+    folder = paths.evaluation(dataset)
+    facts = files.read_json(folder / "dataset.json")
+    board = files.read_csv(folder / "leaderboard.csv")
+    manifest = content(dataset, params, stored) | {"answer": spoken.answer(facts, board)}
     text = json.dumps(_with_pairs(manifest), indent=1, ensure_ascii=False)
     files.write_text(path(dataset), text + "\n")
     files.write_json(

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from counterpoise.tracking import sqlite_index
+from counterpoise.tracking import saved_view, sqlite_index
 from counterpoise.tracking.connection import Connection
-from counterpoise.tracking.items import CELLS, Artifact, Input, Item, Metric, Param, Tag
+from counterpoise.tracking.items import (
+    CELLS,
+    NOTE,
+    Artifact,
+    Image,
+    Input,
+    Item,
+    Metric,
+    Param,
+    TableItem,
+    Tag,
+)
 from counterpoise.tracking.runs import (
     CURRENT,
     FINISHED,
     KEY,
     MADE,
     PUBLISHED,
+    VERDICT,
     Plan,
     RunRecord,
     newest_first,
     plan,
 )
 from counterpoise.tracking.store import Store
-from counterpoise.tracking.turn import TAG, Turn, publisher
+from counterpoise.tracking.turn import TAG, Turn
 
 RUNS_PER_PAGE = 500
 """Runs that one query returns at most."""
@@ -97,7 +110,9 @@ class Publisher(Connection):
                     turn.enter_context(self._turn.taken())
                 yield self._plan()
 
-    def publish(self, name: str, key: str, items: Iterable[Item], made: int) -> None:
+    def publish(
+        self, name: str, key: str, items: Iterable[Item], made: int, fitted: tuple[int, float]
+    ) -> None:
         """Write one run; it is finished only when it is complete, and `settle` makes it current.
 
         Parameters
@@ -109,8 +124,10 @@ class Publisher(Connection):
         items : iterable of Item
             The run's content.
         made : int
-            When its results were made, in milliseconds since 1970; 0 where it is not known. MLflow
-            lists runs in this order, whenever they are published.
+            When its results were made, in milliseconds since 1970; 0 where it is not known.
+        fitted : tuple of int and float
+            When its fits began, in milliseconds since 1970, and the seconds that they took: the
+            start and the duration that MLflow shows. 0 where the start is not known.
 
         Raises
         ------
@@ -120,7 +137,8 @@ class Publisher(Connection):
         from mlflow import entities
 
         content = list(items)
-        at = made or int(time.time() * 1000)
+        begun = int(time.time() * 1000)
+        at = made or begun
         metrics = [
             entities.Metric(one.name, one.value, at, one.step)
             for one in content
@@ -142,17 +160,10 @@ class Publisher(Connection):
                 if isinstance(item, Artifact):
                     (Path(folder) / item.name).write_bytes(item.content)
             # in the same request as the run, so that an unfinished run can be recognised
-            begun = int(time.time() * 1000)
-            known = {
-                KEY: key,
-                CURRENT: "false",
-                "publisher": publisher(),
-                PUBLISHED: str(begun),
-                MADE: str(made),
-            }
-            start = made or begun  # `made` is 0 where it is not known
+            known = {KEY: key, CURRENT: "false", PUBLISHED: str(begun), MADE: str(made)}
+            start = fitted[0] or begun
             run = self._client.create_run(
-                self._experiment, start_time=start, tags=known, run_name=name
+                self.experiment, start_time=start, tags=known, run_name=name
             ).info.run_id
             while metrics or params or tags:
                 self._client.log_batch(
@@ -170,17 +181,34 @@ class Publisher(Connection):
                 self._client.log_inputs(run, inputs)
             if any(Path(folder).iterdir()):
                 self._client.log_artifacts(run, folder)
-            took = int(time.time() * 1000) - begun
-            self._client.set_terminated(run, FINISHED, end_time=start + took)
+            for item in content:
+                if isinstance(item, Image):
+                    self._client.log_image(run, _picture(item.png), key=item.key, step=0)
+                elif isinstance(item, TableItem):
+                    self._client.log_table(run, item.frame, item.name)
+            end = start + max(1, round(1000 * fitted[1]))
+            self._client.set_terminated(run, FINISHED, end_time=end)
             if self.store.database is None:
                 self._turn.renew()
         self.missing -= 1
 
-    def settle(self) -> Plan:
+    def settle(self, verdicts: Mapping[str, str], note: str, rules: list[str]) -> Plan:
         """Remove duplicate runs, and mark only the runs of the newest results as current.
+
+        A verdict depends on the other combinations, so that it is a tag of current runs alone and
+        set anew. The comparison is marked last: where it is current, all else is done.
 
         An SQLite file belongs to one person and shows the working tree. On a server the results
         made last are current, and a publisher of older results leaves them so.
+
+        Parameters
+        ----------
+        verdicts : mapping of key to str
+            The verdicts on combinations, by the keys of their runs.
+        note : str
+            The experiment's description.
+        rules : list of str
+            The threshold rules that have confusion matrices.
 
         Returns
         -------
@@ -194,10 +222,22 @@ class Publisher(Connection):
         """
         changes = self._plan()
         self.remove(changes)
+        if changes.empty:
+            return changes
         with self._failures():
-            for runs, value in ((changes.mark, "true"), (changes.unmark, "false")):
-                for run in runs:
-                    self._client.set_tag(run, CURRENT, value)
+            for run in changes.unmark:
+                self._client.set_tag(run, CURRENT, "false")
+                if self._client.get_run(run).data.tags.get(VERDICT):
+                    self._client.delete_tag(run, VERDICT)
+            if self.newer is None:  # else the publisher of the newer results has set these
+                for record in self._records():
+                    if record.key in verdicts:
+                        self._client.set_tag(record.run_id, VERDICT, verdicts[record.key])
+                view = saved_view.content(rules, int(time.time() * 1000))
+                for tag, value in ((NOTE, note), (saved_view.TAG, view)):
+                    self._client.set_experiment_tag(self.experiment, tag, value)
+            for run in changes.mark:
+                self._client.set_tag(run, CURRENT, "true")
         return changes
 
     def remove(self, changes: Plan) -> None:
@@ -262,7 +302,7 @@ class Publisher(Connection):
         token = None
         while True:
             page = self._client.search_runs(
-                [self._experiment], f"tags.{KEY} != ''", max_results=RUNS_PER_PAGE, page_token=token
+                [self.experiment], f"tags.{KEY} != ''", max_results=RUNS_PER_PAGE, page_token=token
             )
             for run in page:
                 info = run.info
@@ -274,13 +314,13 @@ class Publisher(Connection):
                 return list(records.values())
 
     def _publisher_tag(self) -> str:
-        return str(self._client.get_experiment(self._experiment).tags.get(TAG, ""))
+        return str(self._client.get_experiment(self.experiment).tags.get(TAG, ""))
 
     def _set_publisher_tag(self, value: str) -> None:
         from mlflow.exceptions import MlflowException
 
         try:
-            self._client.set_experiment_tag(self._experiment, TAG, value)
+            self._client.set_experiment_tag(self.experiment, TAG, value)
         except MlflowException as error:
             # two publishers set it for the first time, and the server's database refused one
             if "UniqueViolation" not in str(error):
@@ -325,6 +365,12 @@ def fitting(text: str, most: int) -> str:
         return text
     note = f"... (cut from {len(text):,} characters)"
     return text[: most - len(note)] + note
+
+
+def _picture(png: bytes) -> Any:
+    import PIL.Image
+
+    return PIL.Image.open(io.BytesIO(png))
 
 
 def _dataset_input(one: Input) -> Any:
