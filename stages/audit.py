@@ -27,7 +27,7 @@ def main() -> None:
         scheme = params.split_of(name).scheme
         report = all_checks.find(table, parts.compared, scheme, params.seed, name)
         files.write_json(paths.audit(name), report.content())  # also for a table that is refused
-        counts = Counter(finding.severity for finding in report.findings)
+        counts: Counter[str] = Counter(finding.severity for finding in report.findings)
         found = ", ".join(f"{counts[severity]} {severity}" for severity in SEVERITIES)
         codes = ", ".join(finding.code for finding in report.findings)
         print(f"{name}: findings: {found}" + (f" ({codes}, docs/data_checks.md)" if codes else ""))

@@ -229,7 +229,7 @@ def write(
             if any(fit.trials for _, fit in fits):
                 files.write_json(folder / f"{model}.trials.json", trials(fits))
         files.write_json(folder / "cells.json", {"counts": counts[strategy], "models": cells})
-        statuses.update(cell["status"] for cell in cells.values())
+        statuses.update(str(cell["status"]) for cell in cells.values())
     return statuses
 
 

@@ -39,9 +39,11 @@ def answer(facts: Mapping[str, Any], board: pd.DataFrame) -> list[str]:
         lines.append("Highest average precision:")
     for place, row in enumerate(top.to_dict("records"), start=1):
         lines.append(f"{place}. {_line(row)}")
-    for finding in facts["defects"]["findings"]:
-        if finding["severity"] == "serious":
-            lines.append(f"serious: {finding['code']} {finding['title']}: {finding['sentence']}")
+    lines += [
+        f"serious: {finding['code']} {finding['title']}: {finding['sentence']}"
+        for finding in facts["defects"]["findings"]
+        if finding["severity"] == "serious"
+    ]
     for status in (FAILED, NOT_APPLICABLE):
         missed = board[board["status"] == status]
         for (strategy, reason), rows in missed.groupby(["strategy", "reason"], sort=False):

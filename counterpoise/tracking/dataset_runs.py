@@ -110,14 +110,13 @@ def content(made: RunManifest, results: Results, name: str, origin: Origin) -> I
     """
     from counterpoise.core.revision import UNKNOWN, revision
     from counterpoise.tracking import items
-    from counterpoise.tracking.items import Param, Tag
+    from counterpoise.tracking.items import Tag
     from counterpoise.tracking.runs import COMPARISON
 
     yield from items.items(results, name)
     if name == COMPARISON:
         yield items.cells(made.keys)
     yield items.dataset_input(results, made.data_md5)
-    yield Param("requirements_lock", made.requirements)
     tags = {
         "mlflow.user": origin.by,
         "mlflow.source.name": f"python -m stages.track {made.dataset}",

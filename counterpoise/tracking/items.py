@@ -25,8 +25,8 @@ from counterpoise.evaluation.columns import CALIBRATION, COUNTED
 from counterpoise.evaluation.measurements import Measured
 from counterpoise.evaluation.search_trials import best_trials
 from counterpoise.evaluation.summary import missing
-from counterpoise.report import confusion_image
-from counterpoise.tracking.runs import COMPARISON
+from counterpoise.tracking import confusion_image
+from counterpoise.tracking.runs import COMBINATION, COMPARISON
 
 CELLS = "cells.json"
 """The artifact of the comparison that holds the key of every combination."""
@@ -363,7 +363,7 @@ def items(results: Results, name: str) -> list[Item]:
 def _cell(cell: CellResults) -> Iterator[Item]:
     yield from _settings(cell)
     yield from _numbers(cell)
-    yield Tag("kind", "cell")
+    yield Tag("kind", COMBINATION)
     for name in ("strategy", "model"):
         yield Tag(name, getattr(cell, name))
     for name in ("remedy", "level", "status", "reason"):
@@ -496,10 +496,9 @@ def _confusion(cell: CellResults) -> Iterator[Image]:
     for row in cell.tables["decisions"].to_dict("records"):
         if not any(missing(row[name]) for name in COUNTS):
             tn, fp, fn, tp = (_count(row[name]) for name in COUNTS)
-            subtitle = f"threshold {row['rule']}: {float(row['threshold']):.3g}"
+            title = f"{row['rule']}: threshold {float(row['threshold']):.3f}"
             yield Image(
-                f"confusion_matrix/{row['rule']}",
-                confusion_image.png((tn, fp, fn, tp), cell.title, subtitle),
+                f"confusion_matrix/{row['rule']}", confusion_image.png((tn, fp, fn, tp), title)
             )
 
 
@@ -518,8 +517,24 @@ SHOWN = (
 
 
 def _decisions(cell: CellResults) -> pd.DataFrame:
-    table = cell.tables["decisions"][[*SHOWN, "reason"]]
-    return table.drop(columns="reason") if table["reason"].isna().all() else table
+    """The run's table of decisions; `outcome` first, since MLflow compares one column of runs."""
+    table = cell.tables["decisions"][list(SHOWN)]
+    outcomes = [_outcome(row) for row in cell.tables["decisions"].to_dict("records")]
+    return table.assign(outcome=outcomes)[["rule", "outcome", *SHOWN[1:]]]
+
+
+def _outcome(row: Mapping[Any, Any]) -> str:
+    if any(missing(row[name]) for name in COUNTS):
+        return str(row["reason"])
+    fp, fn, tp = (_count(row[name]) for name in ("fp", "fn", "tp"))
+    lines = [
+        f"{tp:,} of {_count(fn + tp):,} positives found, {fp:,} false alarms",
+        f"precision {_shown(row['precision'])}, recall {_shown(row['recall'])}",
+        f"F1 {_shown(row['f1'])}",
+        f"threshold {_shown(row['threshold'])}",
+        f"cost {_shown(row['expected_cost'])} a row",
+    ]
+    return "\n".join(lines)
 
 
 AXES = {

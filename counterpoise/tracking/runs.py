@@ -16,6 +16,9 @@ KEY, CURRENT, KIND, PUBLISHED, MADE = "cell_key", "current", "kind", "published_
 VERDICT = "verdict"
 """The tag of a current run with the verdict on its combination."""
 
+COMBINATION = "combination"
+"""The kind of the run of one combination."""
+
 COMPARISON = "comparison"
 """The kind of the run that compares all combinations; it is published last, after their runs."""
 

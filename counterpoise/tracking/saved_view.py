@@ -11,6 +11,8 @@ import base64
 import json
 import zlib
 
+from counterpoise.tracking.runs import COMBINATION
+
 KEY = "counterpoise"
 TAG = f"mlflow.sharedViewState.{KEY}"
 NAME = "Current results, best first"
@@ -22,6 +24,7 @@ COLUMNS = [
     "metrics.`difference`",
     "metrics.`tuned/f1`",
     "metrics.`cost/expected_cost`",
+    "attributes.`Duration`",
     "tags.`level`",
     "tags.`status`",
 ]
@@ -58,7 +61,8 @@ def content(rules: list[str], saved_ms: int) -> str:
             "isReordered": False,
             "deleted": False,
             "isGenerated": True,
-            **({"columns": 2, "cardHeight": 520} if name == "confusion_matrix" else {}),
+            # one rule below the other, as wide as the page: matrices of runs in a row
+            **({"columns": 1, "cardHeight": 700} if name == "confusion_matrix" else {}),
         }
         for name in SECTIONS
     ]
@@ -71,6 +75,7 @@ def content(rules: list[str], saved_ms: int) -> str:
             "metricSectionId": "section-confusion_matrix",
             "imageKeys": [f"confusion_matrix/{rule}"],
             "step": 0,
+            "showRunParams": False,
         }
         for rule in rules
     ]
@@ -86,7 +91,7 @@ def content(rules: list[str], saved_ms: int) -> str:
         for name in CHARTS
     ]
     state = {
-        "searchFilter": "tags.current = 'true'",
+        "searchFilter": f"tags.current = 'true' and tags.kind = '{COMBINATION}'",
         "orderByKey": "metrics.`average_precision`",
         "orderByAsc": False,
         "selectedColumns": COLUMNS,
@@ -120,4 +125,5 @@ def link(address: str, experiment: str) -> str:
     -------
     str
     """
-    return f"{address}/#/experiments/{experiment}/runs?viewStateShareKey={KEY}"
+    pages = "workflowType=machine_learning"  # not MLflow's pages for generative AI
+    return f"{address}/#/experiments/{experiment}/runs?{pages}&viewStateShareKey={KEY}"

@@ -11,24 +11,24 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-SIZE = (416, 330)
-"""Width and height of the image in pixels."""
+SIZE = 512
+"""Width and height in pixels. MLflow shows it at half this size, and at full size on a click."""
 
-LEFT, TOP, WIDTH, HEIGHT = 58, 62, 175, 105
-"""Pixels: corner of the matrix, and size of one of its boxes."""
+LEFT, TOP, BOX, GAP = 40, 84, 234, 4
+"""Pixels: corner of the matrix, its boxes, and the space between two of them."""
 WHITE, BLUE, INK = (255, 255, 255), (8, 81, 156), (27, 31, 36)
 CLASSES = ("negative", "positive")
 NAMES = ("true negatives", "false positives", "false negatives", "true positives")
 
 
-def png(counts: tuple[int, int, int, int], title: str, subtitle: str) -> bytes:
+def png(counts: tuple[float, float, float, float], title: str) -> bytes:
     """Draw a confusion matrix; a darker box has a larger share of its actual class.
 
     Parameters
     ----------
-    counts : tuple of int
+    counts : tuple of float
         True negatives, false positives, false negatives, true positives.
-    title, subtitle : str
+    title : str
         Text above the matrix; a long title gets a smaller font.
 
     Returns
@@ -36,32 +36,34 @@ def png(counts: tuple[int, int, int, int], title: str, subtitle: str) -> bytes:
     bytes
         PNG image.
     """
-    image = Image.new("RGB", SIZE, WHITE)
+    image = Image.new("RGB", (SIZE, SIZE), WHITE)
     draw = ImageDraw.Draw(image)
 
     def text(
-        x: float, y: float, words: str, size: int = 13, ink: tuple[int, int, int] = INK
+        x: float, y: float, words: str, size: int = 25, ink: tuple[int, int, int] = INK
     ) -> None:
         draw.text((x, y), words, ink, _font(size), "mm")
 
-    longest = draw.textlength(title, _font(17))
-    text(SIZE[0] / 2, 18, title, min(17, int(17 * (SIZE[0] - 16) / max(longest, 1))))
-    text(SIZE[0] / 2, 43, subtitle)
+    longest = draw.textlength(title, _font(26))
+    text(SIZE / 2, 20, title, min(26, int(26 * (SIZE - 8) / max(longest, 1))))
     for at, (name, count) in enumerate(zip(NAMES, counts, strict=True)):
         row, column = divmod(at, 2)
         total = sum(counts[2 * row : 2 * row + 2])
         share = count / total if total else 0.0
-        left, top = LEFT + column * WIDTH, TOP + row * HEIGHT
+        left, top = LEFT + column * BOX, TOP + row * (BOX - 26)
         red, green, blue = (round(w + (b - w) * share) for w, b in zip(WHITE, BLUE, strict=True))
-        draw.rectangle((left, top, left + WIDTH - 4, top + HEIGHT - 4), (red, green, blue))
-        ink = WHITE if share > 0.5 else INK
-        text(left + WIDTH / 2 - 2, top + 20, name, ink=ink)
-        text(left + WIDTH / 2 - 2, top + 50, f"{count:,}", 22, ink)
-        text(left + WIDTH / 2 - 2, top + 80, f"{share:.1%}" if total else "no such row", ink=ink)
+        box = (left, top, left + BOX - GAP, top + BOX - 26 - GAP)
+        draw.rectangle(box, (red, green, blue), BLUE)
+        ink, centre = WHITE if share > 0.5 else INK, left + BOX / 2
+        text(centre, top + 40, name, ink=ink)
+        text(centre, top + 102, f"{count:,}", 50, ink)
+        text(centre, top + 162, f"{share:.1%}" if total else "no such row", ink=ink)
     for at, word in enumerate(CLASSES):
-        text(LEFT + (at + 0.5) * WIDTH, SIZE[1] - 40, f"predicted {word}")
-        text(LEFT / 2, TOP + at * HEIGHT + 42, "actual", 11)
-        text(LEFT / 2, TOP + at * HEIGHT + 58, word, 11)
+        text(LEFT + (at + 0.5) * BOX, 62, f"predicted {word}", 24)
+        side = Image.new("RGB", (BOX - 26, LEFT - 4), WHITE)
+        words = ImageDraw.Draw(side)
+        words.text(((BOX - 26) / 2, 18), f"actual {word}", INK, _font(24), "mm")
+        image.paste(side.rotate(90, expand=True), (0, TOP + at * (BOX - 26)))
     content = io.BytesIO()
     image.save(content, "png", compress_level=3)
     return content.getvalue()
