@@ -58,8 +58,8 @@ def opened(page: Page, address: str, wait_for: str) -> None:
     """Open a page of MLflow's, and close what lies beside it."""
     page.goto(address)
     page.get_by_text(wait_for).first.wait_for(timeout=60_000)
-    for name in ("Close",):  # the assistant, and the bar that says that a view is shared
-        buttons = page.get_by_role("button", name=name)
+    # the assistant, and the bar that says that a view is shared
+    for buttons in (page.get_by_role("button", name="Close"), page.get_by_label("Hide banner")):
         while buttons.count():
             buttons.first.click()
             page.wait_for_timeout(300)
@@ -86,7 +86,7 @@ def main() -> None:
         view = saved_view.link(address, experiment)
         browser = playwright.chromium.launch(executable_path=chromium)
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        of_run = f"{address}/#/experiments/{experiment}/runs/{run}"
+        of_run = f"{address}/#/experiments/{experiment}/runs/{run}?workflowType=machine_learning"
         for name, link, wait_for in (
             ("runs", view, arguments.run),
             ("charts", f"{view}&compareRunsMode=CHART", "confusion_matrix"),

@@ -448,10 +448,14 @@ def metric_name(column: str) -> str:
 
 def _numbers(cell: CellResults) -> Iterator[Metric]:
     """Results, values of single folds (as steps), class counts, seconds and bytes."""
-    # prevalence last: MLflow compares runs by the first metric by default, and it is equal for all
-    for column, value in sorted(cell.board.items(), key=lambda item: item[0] == "prevalence"):
-        if column not in NO_METRIC and _is_number(value):
-            yield Metric(metric_name(column), float(value))
+    board = [
+        Metric(metric_name(column), float(value))
+        for column, value in cell.board.items()
+        if column not in NO_METRIC and _is_number(value)
+    ]
+    # MLflow lists metrics in this order, and compares runs by the first one: those without a
+    # section first, of these prevalence last, which is equal for all
+    yield from sorted(board, key=lambda one: ("/" in one.name, one.name == "prevalence"))
     for row in cell.tables["decisions"].to_dict("records"):
         yield from _rows_numbers(str(row["rule"]), row)
     for row in cell.tables["grouped"].to_dict("records"):
@@ -527,14 +531,12 @@ def _outcome(row: Mapping[Any, Any]) -> str:
     if any(missing(row[name]) for name in COUNTS):
         return str(row["reason"])
     fp, fn, tp = (_count(row[name]) for name in ("fp", "fn", "tp"))
-    lines = [
-        f"{tp:,} of {_count(fn + tp):,} positives found, {fp:,} false alarms",
-        f"precision {_shown(row['precision'])}, recall {_shown(row['recall'])}",
-        f"F1 {_shown(row['f1'])}",
-        f"threshold {_shown(row['threshold'])}",
-        f"cost {_shown(row['expected_cost'])} a row",
-    ]
-    return "\n".join(lines)
+    rates = ", ".join(f"{name} {_shown(row[name])}" for name in ("precision", "recall"))
+    return (
+        f"{tp:,} of {_count(fn + tp):,} positives found, {fp:,} false alarms; {rates},"
+        f" F1 {_shown(row['f1'])}; threshold {_shown(row['threshold'])};"
+        f" cost {_shown(row['expected_cost'])} a row"
+    )
 
 
 AXES = {
@@ -644,7 +646,7 @@ def _cell_note(cell: CellResults) -> str:
         lines.append(f"Notes: {board['notes']}.")
     table = [
         "| threshold | precision | recall | F1 | false positives | false negatives |",
-        "|---|---|---|---|---|---|",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for row in cell.tables["decisions"].to_dict("records"):
         rates = " | ".join(_shown(row[name]) for name in ("precision", "recall", "f1"))

@@ -17,17 +17,18 @@ KEY = "counterpoise"
 TAG = f"mlflow.sharedViewState.{KEY}"
 NAME = "Current results, best first"
 
-COLUMNS = [
-    "tags.`remedy`",
-    "tags.`verdict`",
-    "metrics.`average_precision`",
-    "metrics.`difference`",
-    "metrics.`tuned/f1`",
-    "metrics.`cost/expected_cost`",
-    "attributes.`Duration`",
-    "tags.`level`",
-    "tags.`status`",
-]
+COLUMNS = {
+    "tags.`remedy`": 230,
+    "tags.`verdict`": 110,
+    "metrics.`average_precision`": 150,
+    "metrics.`difference`": 100,
+    "metrics.`tuned/f1`": 100,
+    "metrics.`cost/expected_cost`": 160,
+    "duration": 90,
+    "tags.`level`": 90,
+    "tags.`status`": 120,
+}
+"""Columns of the run list, and their widths in pixels."""
 
 CHARTS = ("average_precision", "difference", "log_loss", "roc_auc")
 """Metrics whose bar charts stand at the top of the chart view, below the confusion matrices."""
@@ -94,8 +95,9 @@ def content(rules: list[str], saved_ms: int) -> str:
         "searchFilter": f"tags.current = 'true' and tags.kind = '{COMBINATION}'",
         "orderByKey": "metrics.`average_precision`",
         "orderByAsc": False,
-        "selectedColumns": COLUMNS,
-        "columnOrder": COLUMNS,
+        "selectedColumns": list(COLUMNS),
+        "columnOrder": list(COLUMNS),
+        "columnWidths": COLUMNS,
         "runsHiddenMode": "FIRST_10_RUNS",
         "compareRunSections": sections,
         "compareRunCharts": images + bars,
