@@ -52,6 +52,7 @@ EXTRA = [
     "recalibration_gain_high",
     *(f"{name}{side}" for side in ("", "_corrected") for name in CALIBRATION),
     "level",
+    "remedy",
     "plain_model",
     "same_as",
     "training_rows_before",
@@ -65,8 +66,9 @@ the same model without weights. Its interval holds for all comparisons together,
 `verdict` follows from it (`counterpoise.evaluation.significance`). `correction` is the
 recalibration chosen in most folds, `correction_folds` their number; `recalibration_gain` is raw
 minus recalibrated log loss. `level` says whether a combination remedies by data, algorithm or
-both, or is a placebo. `same_as` names the combination with the same scores, which is not compared
-again. `training_rows` is the number of rows after resampling, as a mean over folds."""
+both, or is a placebo, and `remedy` names the remedy in the field's words. `same_as` names the
+combination with the same scores, which is not compared again. `training_rows` is the number of rows
+after resampling, as a mean over folds."""
 
 DIFFERENCES = [
     "strategy",
@@ -114,6 +116,7 @@ DECISIONS = [
     "accuracy",
     "accuracy_of_no_positives",
     *(f"{name}_difference{end}" for name in ("f1", "cost") for end in ("", "_low", "_high")),
+    "decisions_changed",
     "tn_sum",
     "fp_sum",
     "fn_sum",
@@ -121,8 +124,9 @@ DECISIONS = [
     "reason",
 ]
 """`tn`, `fp`, `fn`, `tp` are counts of one pass over the tested rows, the mean of the repeats, and
-`tn_sum` and so on their sums over all folds and repeats. The differences are from the baseline at
-the same threshold rule."""
+`tn_sum` and so on their sums over all folds and repeats. `decisions_changed` is the
+share of the rows that are not decided alike in all repeats. The differences are from the baseline
+at the same threshold rule."""
 
 RECALIBRATION = [
     "strategy",
@@ -156,6 +160,11 @@ GROUPED = [
 ]
 """Columns of the leaderboard reported for grouped folds, which keep duplicates or declared groups
 together: data/evaluations/<dataset>/grouped.csv."""
+
+CURVES = ["strategy", "model", "curve", "x", "y", "low", "high"]
+"""Mean curves: precision_recall, roc and gain. `low` and `high` bound four of five folds."""
+
+NET_BENEFIT = ["strategy", "model", "preference", "net_benefit"]
 
 CONFUSION = ["tn", "fp", "fn", "tp"]
 

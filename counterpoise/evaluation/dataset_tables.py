@@ -43,10 +43,12 @@ from counterpoise.evaluation.answers import answers
 from counterpoise.evaluation.columns import (
     COUNTED,
     COUNTS,
+    CURVES,
     DECISIONS,
     GROUPED,
     HISTOGRAM,
     LEARNING,
+    NET_BENEFIT,
     RECALIBRATION,
     RELIABILITY,
     SWEEP,
@@ -72,7 +74,12 @@ from counterpoise.models.combinations import cells
 GRID = np.linspace(0, 1, 101)
 """x values of the mean curves."""
 
-CURVES = ["strategy", "model", "curve", "x", "y"]
+TAKEN = np.array([0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, *np.arange(0.1, 1.01, 0.1)])
+"""Shares of the rows at which the gain is taken."""
+
+BAND = (0.1, 0.9)
+"""Quantiles over folds that the band around a mean curve reaches from and to."""
+
 ROWS = "rows"
 
 OTHER_ROWS = "has other validation rows, so other training rows, and other seeds"
@@ -87,7 +94,7 @@ K = TypeVar("K")
 
 
 def curves(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
-    """Precision-recall and ROC curve of a combination, each the mean of its folds' curves.
+    """Precision-recall, ROC and gain curve of a combination, each the mean of its folds' curves.
 
     Parameters
     ----------
@@ -100,21 +107,51 @@ def curves(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of strategy, model, curve, x, y
-        Both curves at the 101 values of `GRID`.
+    DataFrame of `CURVES`
+        `low` and `high` are the quantiles `BAND` of the folds.
     """
-    precision = np.mean(
-        [metrics.precision_recall(y[f.test], f.test_scores, GRID) for f in folds], axis=0
-    )
-    true = np.mean([metrics.roc(y[f.test], f.test_scores, GRID) for f in folds], axis=0)
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {"strategy": cell[0], "model": cell[1], "curve": name, "x": GRID, "y": values}
-            )
-            for name, values in (("precision_recall", precision), ("roc", true))
-        ]
-    )
+    kinds: list[tuple[str, Callable[[Labels, Vector, Vector], Vector], Vector]] = [
+        ("precision_recall", metrics.precision_recall, GRID),
+        ("roc", metrics.roc, GRID),
+        ("gain", metrics.gain, TAKEN),
+    ]
+    pieces = []
+    for name, curve, grid in kinds:
+        each = np.array([curve(y[fold.test], fold.test_scores, grid) for fold in folds])
+        low, high = np.quantile(each, BAND, axis=0)
+        piece = {"curve": name, "x": grid, "y": each.mean(axis=0), "low": low, "high": high}
+        pieces.append(pd.DataFrame({"strategy": cell[0], "model": cell[1], **piece}))
+    return pd.concat(pieces)[CURVES]
+
+
+PREFERENCES = np.array([0.005, 0.01, 0.02, 0.03, 0.05, 0.07, *np.arange(0.1, 0.91, 0.05)])
+"""Threshold probabilities at which the net benefit is taken: at p, one positive that is found is
+worth (1 - p) / p false alarms."""
+
+
+def net_benefit(cell: Cell, folds: list[FoldScores], y: Labels) -> pd.DataFrame:
+    """Net benefit of a combination's recalibrated probabilities (Vickers and Elkin 2006).
+
+    Parameters
+    ----------
+    cell, folds, y
+        See `curves`.
+
+    Returns
+    -------
+    DataFrame of `NET_BENEFIT`
+        Net benefit per row, in positives found; empty where a fold has no recalibration.
+    """
+    if any(fold.reason for fold in folds):
+        return pd.DataFrame(columns=NET_BENEFIT)
+    labels = np.concatenate([y[fold.test] for fold in folds])
+    probabilities = np.concatenate([fold.corrected for fold in folds])
+    called = probabilities[:, None] >= PREFERENCES
+    true = called[labels == 1].sum(axis=0)
+    false = called[labels == 0].sum(axis=0)
+    benefit = (true - false * PREFERENCES / (1 - PREFERENCES)) / len(labels)
+    found = {"preference": PREFERENCES, "net_benefit": benefit}
+    return pd.DataFrame({"strategy": cell[0], "model": cell[1], **found})[NET_BENEFIT]
 
 
 def by_fold(
@@ -195,6 +232,7 @@ def cell_properties(params: Params, stored: dict[str, Any]) -> dict[Cell, CellPr
             status["reason"],
             status["notes"],
             levels.level(*cell),
+            levels.remedy(*cell),
             levels.candidates(*cell),
             model if cell[1].seed is not None else baseline_models[model],
             searched[model],
@@ -506,7 +544,8 @@ def of_cell(
     decided, limits, called = decisions(dataset, cell, mine, y, rules, matrix)
     tables = {
         "thresholds": sweep(cell, mine, y, at=points(rules), costs=matrix)[SWEEP],
-        "curves": curves(cell, mine, y)[CURVES],
+        "curves": curves(cell, mine, y),
+        "net_benefit": net_benefit(cell, mine, y),
         "reliability": reliability(cell, mine[:once], y)[RELIABILITY],
         "histograms": histogram(cell, mine, y)[HISTOGRAM],
     }
@@ -764,7 +803,7 @@ def evaluate(
     decided = pd.DataFrame(
         [row for one in of_cells.values() for row in one.decided], columns=DECISIONS
     )
-    decided = decided.astype(dict.fromkeys(Confusion._fields, "Int64"))
+    decided = decided.astype(dict.fromkeys((f"{name}_sum" for name in Confusion._fields), "Int64"))
     called = {cell: one.called for cell, one in of_cells.items()}
     counts = [
         {"strategy": strategy, **count}
@@ -812,6 +851,7 @@ def evaluate(
             {cell: one.limits for cell, one in of_cells.items()},
         ),
         "curves": of_each("curves", CURVES),
+        "net_benefit": of_each("net_benefit", NET_BENEFIT),
         "recalibration": recalibrations(right, parts),
         "counts": pd.DataFrame(counts).astype(dict.fromkeys(COUNTED, "Int64"))[COUNTS],
         "reliability": of_each("reliability", RELIABILITY),

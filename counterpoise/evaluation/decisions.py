@@ -153,10 +153,22 @@ def decisions(
                 **{f"{name}_sum": int(n) for name, n in total._asdict().items()},
                 **values,
                 "expected_cost": cost / sum(total),
+                "decisions_changed": _changed(predictions),
                 "reason": reason,
             }
         )
     return rows, chosen, called
+
+
+def _changed(predictions: Sequence[tuple[FoldScores, NDArray[np.bool_]]]) -> float:
+    """Share of the rows tested more than once that are not decided alike each time."""
+    rows = np.concatenate([fold.test for fold, _ in predictions])
+    positive = np.bincount(rows, np.concatenate([predicted for _, predicted in predictions]))
+    times = np.bincount(rows)
+    again = times > 1
+    if not again.any():
+        return float("nan")
+    return float(np.mean((positive[again] > 0) & (positive[again] < times[again])))
 
 
 class Redrawn(NamedTuple):

@@ -128,7 +128,7 @@ class CellProperties:
     status, reason : str
     notes : list of str
         As `train` wrote them.
-    level : str
+    level, remedy : str
     candidates : tuple of Correction
         See `counterpoise.evaluation.levels`.
     plain_model : str or None
@@ -141,6 +141,7 @@ class CellProperties:
     reason: str
     notes: list[str]
     level: str
+    remedy: str
     candidates: tuple[Correction, ...]
     plain_model: str | None
     trials: int
@@ -221,7 +222,9 @@ def leaderboard(
             row |= {name: verdicts[cell][name] for name in VERDICT if cell in verdicts}
             row["same_as"] = "/".join(same[cell]) if cell in same else None
         row["reason"] = "; ".join(filter(None, reasons))
-        row |= {name: getattr(properties, name) for name in ("level", "plain_model", "trials")}
+        row |= {
+            name: getattr(properties, name) for name in ("level", "remedy", "plain_model", "trials")
+        }
         rows.append({**row, "folds": folds.shape[1], "notes": "; ".join(properties.notes)})
     return pd.DataFrame(rows, columns=[*LEADERBOARD, *EXTRA])
 

@@ -46,6 +46,76 @@ def level(strategy: str, entry: Strategy, model: str, of_model: Model) -> Level:
     return "data" if data else "algorithm" if algorithm else "none"
 
 
+DATA_REMEDIES = {
+    "random_over": "random oversampling",
+    "smote": "SMOTE",
+    "borderline_smote": "Borderline-SMOTE",
+    "svm_smote": "SVM-SMOTE",
+    "kmeans_smote": "K-means SMOTE",
+    "adasyn": "ADASYN",
+    "random_under": "random undersampling",
+    "near_miss_1": "NearMiss-1",
+    "near_miss_2": "NearMiss-2",
+    "near_miss_3": "NearMiss-3",
+    "tomek_links": "Tomek links",
+    "enn": "edited nearest neighbours",
+    "renn": "repeated edited nearest neighbours",
+    "all_knn": "all k-NN",
+    "ncr": "neighbourhood cleaning rule",
+    "cnn": "condensed nearest neighbour",
+    "oss": "one-sided selection",
+    "cluster_centroids": "cluster centroids",
+    "smote_tomek": "SMOTE and Tomek links",
+    "smote_enn": "SMOTE and edited nearest neighbours",
+}
+"""Samplers in the field's words."""
+
+ALGORITHM_REMEDIES = {
+    "balanced_random_forest": "balanced bootstrap samples",
+    "balanced_bagging": "balanced bootstrap samples",
+    "rus_boost": "RUSBoost",
+    "easy_ensemble": "EasyEnsemble",
+    "autoencoder": "anomaly detection",
+    "isolation_forest": "anomaly detection",
+    "autoencoder_xgboost": "features of an autoencoder",
+}
+"""Kinds of models that are remedies themselves."""
+
+
+def remedy(strategy: str, entry: Strategy, model: str, of_model: Model) -> str:
+    """Name the remedy of a combination in the field's words.
+
+    Parameters
+    ----------
+    strategy, entry, model, of_model
+        See `level`.
+
+    Returns
+    -------
+    str
+        Such as "SMOTE", "class weights", "SMOTE + class weights", "none" or "none (placebo)". An
+        entry with a key of its own keeps it: "half (SMOTE)".
+    """
+    if entry.seed is not None:
+        return f"none ({strategy})"
+    parts = []
+    if sampler_of(strategy, entry) is not None:
+        kind = entry.sampler or strategy
+        named = DATA_REMEDIES.get(kind, kind)
+        parts.append(named if strategy == kind else f"{strategy} ({named})")
+    if remedies(model, of_model):
+        parts.append(_algorithm(of_model.model or model, settings(model, of_model), of_model.costs))
+    return " + ".join(parts) or "none"
+
+
+def _algorithm(kind: str, params: Mapping[str, object], costs: str | None) -> str:
+    if costs is not None:
+        return "MetaCost" if costs == "metacost" else "cost weights"
+    if kind in ALGORITHM_REMEDIES:
+        return ALGORITHM_REMEDIES[kind]
+    return "focal loss" if loss_of(dict(params)) == "focal" else "class weights"
+
+
 def plain_of(models: Mapping[str, Model]) -> dict[str, str | None]:
     """Find the baseline model of each entry: the entry of the same model without a remedy.
 

@@ -216,6 +216,26 @@ def roc(y: Labels, scores: Vector, grid: Vector) -> Vector:
     return np.asarray(np.interp(grid, *rates))
 
 
+def gain(y: Labels, scores: Vector, grid: Vector) -> Vector:
+    """Share of the positives among the rows with the highest scores (cumulative gain).
+
+    Parameters
+    ----------
+    y, scores : ndarray of shape (m,)
+        Labels, with at least one positive, and scores.
+    grid : ndarray of shape (g,)
+        Shares of the rows in [0, 1].
+
+    Returns
+    -------
+    ndarray of shape (g,)
+        The expectation where the last rows taken have equal scores.
+    """
+    true, false, total, negatives = _steps(y, scores)
+    taken = np.concatenate([[0], (true + false) / (total + negatives)])
+    return np.asarray(np.interp(grid, taken, np.concatenate([[0], true / total])))
+
+
 def _steps(y: Labels, scores: Vector) -> tuple[Vector, Vector, int, int]:
     """Cumulative true and false positives at each distinct score, from the highest down."""
     order = np.argsort(-scores, kind="stable")

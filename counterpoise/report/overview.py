@@ -48,7 +48,17 @@ def together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
         Column types do not depend on missing values: Int64 for counts, object for text, float64 for
         other numbers.
     """
-    integers = {"rows", "folds", "trials", "correction_folds", "tn", "fp", "fn", "tp", "peak_bytes"}
+    integers = {
+        "rows",
+        "folds",
+        "trials",
+        "correction_folds",
+        "tn_sum",
+        "fp_sum",
+        "fn_sum",
+        "tp_sum",
+        "peak_bytes",
+    }
     kinds = {name: "Int64" if name in integers else "object" for name in columns}
     stacked = pd.concat([table[columns].astype(kinds) for table in tables], ignore_index=True)
     numbers = [name for name in columns if name not in integers | TEXTS]
@@ -64,6 +74,7 @@ TEXTS = {
     "reason",
     "notes",
     "level",
+    "remedy",
     "correction",
     "plain_model",
     "verdict",

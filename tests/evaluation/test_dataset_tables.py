@@ -19,14 +19,18 @@ from sklearn.metrics import (
 )
 
 from counterpoise.core import config, files, paths
+from counterpoise.core.config import Thresholds
 from counterpoise.core.errors import ResultError
 from counterpoise.core.seeds import seed_for
 from counterpoise.data import folds as splits
 from counterpoise.data import splitters, tables
 from counterpoise.data.folds import Parts
-from counterpoise.evaluation import bootstrap, thresholds
+from counterpoise.evaluation import bootstrap, dataset_tables, thresholds
 from counterpoise.evaluation import leaderboard as boards
 from counterpoise.evaluation.columns import CONFUSION, GROUPED, RECALIBRATION
+from counterpoise.evaluation.costs import CostMatrix
+from counterpoise.evaluation.decisions import decisions as decisions_of
+from counterpoise.evaluation.fold_scores import FoldScores
 from tests.conftest import Stage, numeric_table
 
 TABLE = numeric_table()
@@ -368,7 +372,7 @@ def test_costs_and_thresholds_of_the_dataset_are_taken(
     stage("evaluate", "mine")
     row = decisions().loc["none", "xgboost", "half"]
     assert row["threshold"] == 0.3
-    assert row["expected_cost"] == pytest.approx(5 * row["fp"] / 480, abs=1e-6)
+    assert row["expected_cost"] == pytest.approx(5 * row["fp"] / 240, abs=1e-6)
 
 
 def test_what_is_not_defined_is_missing_and_says_why(place: Path, stage: Stage) -> None:
@@ -495,6 +499,39 @@ def test_curves_start_and_end_where_they_must(place: Path, stage: Stage) -> None
     precision = curves[curves["curve"] == "precision_recall"].set_index("x")["y"]
     assert precision[1.0] >= 0.125
     assert precision.between(0, 1).all()
+
+
+def of_folds(*folds: tuple[list[int], list[float]]) -> list[FoldScores]:
+    none, empty = np.array([], dtype=int), np.array([])
+    return [
+        FoldScores(
+            np.array(rows), np.array(p), none, empty, np.log(np.array(p) / (1 - np.array(p)))
+        )
+        for rows, p in folds
+    ]
+
+
+def test_the_net_benefit_counts_false_alarms_at_the_odds_of_the_preference() -> None:
+    y = np.array([1, 0, 1, 0], dtype=np.int8)
+    folds = of_folds(([0, 1], [0.9, 0.45]), ([2, 3], [0.3, 0.2]))
+    found = dataset_tables.net_benefit(("none", "xgboost"), folds, y).set_index("preference")
+    at = found["net_benefit"].to_dict()
+    assert at[0.005] == pytest.approx((2 - 2 * 0.005 / 0.995) / 4), "every row is called"
+    assert min(abs(k - 0.4) for k in at) < 1e-9
+    assert found["net_benefit"].iloc[np.argmin(np.abs(found.index - 0.4))] == pytest.approx(
+        (1 - 1 * 0.4 / 0.6) / 4
+    )
+
+
+def test_decisions_that_change_between_repeats_are_counted() -> None:
+    y = np.array([1, 0, 1, 0], dtype=np.int8)
+    folds = of_folds(([0, 1], [0.9, 0.45]), ([2, 3], [0.3, 0.2]))
+    again = of_folds(([0, 2], [0.4, 0.7]), ([1, 3], [0.1, 0.2]))
+    costs = CostMatrix(*(np.full(4, float(cost)) for cost in (1, 10, 0, 0)))
+    decided, _, _ = decisions_of("d", ("none", "a"), [*folds, *again], y, Thresholds(), costs)
+    assert decided[0]["decisions_changed"] == 0.5, "rows 0 and 2 of four"
+    once, _, _ = decisions_of("d", ("none", "a"), folds, y, Thresholds(), costs)
+    assert np.isnan(once[0]["decisions_changed"])
 
 
 def test_the_mean_over_folds_leaves_out_what_is_not_defined() -> None:

@@ -198,3 +198,11 @@ def test_an_interval_holds_the_middle_of_the_draws_that_are_defined() -> None:
     assert bootstrap.interval(values) == pytest.approx((25, 975))
     assert bootstrap.interval(values, level=0.5) == pytest.approx((250, 750))
     assert np.isnan(bootstrap.interval(np.full(3, np.nan))).all()
+
+
+def test_gain_is_the_share_of_positives_in_the_top_rows() -> None:
+    y = np.array([1, 0, 1, 0, 0, 1, 0, 0, 0, 0], dtype=np.int8)
+    scores = np.array([0.9, 0.8, 0.7, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
+    found = metrics.gain(y, scores, np.array([0, 0.1, 0.2, 0.3, 0.4, 0.6, 1]))
+    # the third row is one of two with the same score, of which one is positive
+    assert found == pytest.approx([0, 1 / 3, 1 / 3, 1 / 2, 2 / 3, 1, 1])
