@@ -35,8 +35,6 @@ def answer(facts: Mapping[str, Any], board: pd.DataFrame) -> list[str]:
     scored = board[(board["status"] == OK) & (board["level"] != PLACEBO)]
     top = scored.sort_values("average_precision", ascending=False, kind="stable").head(BEST)
     lines = [advice(facts)]
-    if len(top):
-        lines.append("Highest average precision:")
     for place, row in enumerate(top.to_dict("records"), start=1):
         lines.append(f"{place}. {_line(row)}")
     lines += [
@@ -53,7 +51,8 @@ def answer(facts: Mapping[str, Any], board: pd.DataFrame) -> list[str]:
 
 
 def _line(row: Mapping[Any, Any]) -> str:
-    text = f"{named((row['strategy'], row['model']))}: {number(row['average_precision'])}"
+    text = named((row["strategy"], row["model"]))
+    text += f": average precision {number(row['average_precision'])}"
     ends = interval(row["average_precision_low"], row["average_precision_high"])
     text += f" ({ends})" if ends else ""
     if row["level"] == NONE:

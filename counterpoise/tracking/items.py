@@ -19,8 +19,7 @@ import pandas as pd
 from counterpoise.core import files, paths
 from counterpoise.core.config import CPU, NONE, PLACEBO, Params
 from counterpoise.core.outcome import OK
-from counterpoise.evaluation import measurements, summary
-from counterpoise.evaluation.advice import advice
+from counterpoise.evaluation import measurements, spoken, summary
 from counterpoise.evaluation.columns import CALIBRATION, COUNTED
 from counterpoise.evaluation.measurements import Measured
 from counterpoise.evaluation.search_trials import best_trials
@@ -299,13 +298,15 @@ def verdicts(results: Results) -> dict[str, str]:
     Returns
     -------
     dict of "strategy/model" to str
-        "baseline" and "placebo" for these. Combinations without a verdict are left out.
+        "baseline" and "placebo" for these, the status of what has no result.
     """
     found = {}
     for row in results.tables["leaderboard"].to_dict("records"):
         kinds = {NONE: "baseline", PLACEBO: "placebo"}
         verdict = kinds.get(row["level"], row["verdict"])
-        if row["status"] == OK and not missing(verdict):
+        if row["status"] != OK:
+            verdict = row["status"].replace("_", " ")
+        if not missing(verdict):
             found[f"{row['strategy']}/{row['model']}"] = str(verdict)
     return found
 
@@ -618,19 +619,12 @@ LEGEND = (
 
 
 def _cell_note(cell: CellResults) -> str:
-    """A run's description, in Markdown."""
+    """A run's description, in Markdown: decisions first, since MLflow folds what is long."""
     board = cell.board
-    head = (
-        f"**{cell.strategy} / {cell.model}** on {cell.dataset} (prevalence"
-        f" {float(cell.facts['prevalence']):.2%})"
-    )
     if board["status"] != OK:
-        return f"{head}: no result.\n\n`{board['status']}`: {board['reason']}"
+        return f"No result, {str(board['status']).replace('_', ' ')}: {board['reason']}"
     level = f"{float(cell.facts.get('level', 0.95)):.0%}"
-    lines = [
-        f"{head}: average precision {_with_interval(board, 'average_precision')}, in brackets the"
-        f" {level} interval."
-    ]
+    lines = [f"Average precision {_with_interval(board, 'average_precision')}, {level} interval."]
     if board["level"] != NONE and not missing(board["difference"]):
         plain = (
             "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
@@ -644,19 +638,11 @@ def _cell_note(cell: CellResults) -> str:
     lines += [f"{text}." for text in _not_defined(cell)]
     if not missing(board.get("notes")):
         lines.append(f"Notes: {board['notes']}.")
-    table = [
-        "| threshold | precision | recall | F1 | false positives | false negatives |",
-        "|---|---:|---:|---:|---:|---:|",
+    decided = [
+        f"- **{row['rule']}**: {_outcome(row)}"
+        for row in cell.tables["decisions"].to_dict("records")
     ]
-    for row in cell.tables["decisions"].to_dict("records"):
-        rates = " | ".join(_shown(row[name]) for name in ("precision", "recall", "f1"))
-        counts = " | ".join(
-            "not defined" if missing(row[name]) else f"{_count(row[name]):,}"
-            for name in ("fp", "fn")
-        )
-        table.append(f"| {row['rule']} ({_shown(row['threshold'])}) | {rates} | {counts} |")
-    # the table first: MLflow folds a description after its first lines
-    return "\n\n".join(["\n".join(table), " ".join(lines), LEGEND])
+    return "\n\n".join(["\n".join(decided), " ".join(lines), LEGEND])
 
 
 def _not_defined(cell: CellResults) -> Iterator[str]:
@@ -666,27 +652,11 @@ def _not_defined(cell: CellResults) -> Iterator[str]:
             yield f"{row['rule']}: {row['reason']}"
 
 
-def _comparison_note(all_of_it: Results) -> str:
-    """The description of the comparison, and of the experiment: the advice, then the best five."""
-    board = all_of_it.tables["leaderboard"]
-    done = board[board["status"] == OK].sort_values(
-        "average_precision", ascending=False, kind="stable"
-    )
-    counts = f"{len(done)} of {len(board)} combinations have a result."
-    if done.empty:
-        return counts
-    rows = [
-        f"| {row['strategy']} | {row['model']} | {_with_interval(row, 'average_precision')} |"
-        f" {_with_interval(row, 'difference', sign='+')} |"
-        f" {'' if missing(row['verdict']) else row['verdict']} |"
-        for row in done[done["level"] != PLACEBO].head(5).to_dict("records")
-    ]
-    table = [
-        "| strategy | model | average precision | difference from the baseline | verdict |",
-        "|---|---|---|---|---|",
-        *rows,
-    ]
-    return "\n\n".join([f"**{advice(all_of_it.facts)}**", "\n".join(table), counts])
+def _comparison_note(results: Results) -> str:
+    """The answer in Markdown: the advice, the best combinations, and what has no result."""
+    first, *more = spoken.answer(results.facts, results.tables["leaderboard"])
+    best, rest = more[: spoken.BEST], more[spoken.BEST :]
+    return "\n".join([f"**{first}**", "", *best, "", *(f"- {line}" for line in rest)])
 
 
 def experiment_note(results: Results) -> str:
@@ -699,7 +669,7 @@ def experiment_note(results: Results) -> str:
     Returns
     -------
     str
-        Markdown: what to use, the best five combinations, and where the page is.
+        Markdown: the answer, and where the page is.
     """
     return (
         f"{_comparison_note(results)}\n\nThe run `{COMPARISON}` has the page as an artifact. Runs"

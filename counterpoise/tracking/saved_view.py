@@ -25,8 +25,6 @@ COLUMNS = {
     "metrics.`tuned/f1`": 100,
     "metrics.`cost/expected_cost`": 160,
     "duration": 90,
-    "tags.`level`": 90,
-    "tags.`status`": 120,
 }
 """Columns of the run list, and their widths in pixels."""
 
