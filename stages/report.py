@@ -6,7 +6,7 @@ from counterpoise.core import files, paths
 from counterpoise.core.errors import guarded
 from counterpoise.engine.stage_inputs import stage
 from counterpoise.evaluation import measurements
-from counterpoise.report import dataset_page
+from counterpoise.report import dataset_page, plots
 
 
 def main() -> None:
@@ -16,22 +16,16 @@ def main() -> None:
         tables = {table: files.read_csv(folder / f"{table}.csv") for table in dataset_page.TABLES}
         facts = files.read_json(folder / "dataset.json")
         cells = tables["leaderboard"][["strategy", "model"]]
-        seconds = measurements.for_page(
+        measured = measurements.for_page(
             measurements.beside(cells, measurements.read(name)), ["strategy", "model"]
         )
-        text, pictures = dataset_page.render(name, tables, facts, seconds)
+        text, pictures = dataset_page.render(name, tables, facts, measured)
         files.write_text(paths.page(name), text)
         for title, content in pictures.items():
             with files.replacing(paths.pictures(name) / f"{title}.png") as file:
                 file.write(content)
-        board, plots = tables["leaderboard"], paths.plots(name)
-        files.write_csv(
-            plots / "precision_recall.csv", dataset_page.precision_recall(board, tables["curves"])
-        )
-        files.write_csv(
-            plots / "reliability.csv", dataset_page.reliability(board, tables["reliability"])
-        )
-        files.write_csv(plots / "confusion.csv", dataset_page.confusion(board, tables["decisions"]))
+        for title, table in plots.tables(tables).items():
+            files.write_csv(paths.plots(name) / f"{title}.csv", table)
         print(f"{name}: {paths.page(name)}, {len(text.encode()) / 1e6:.1f} MB")
 
 

@@ -1,23 +1,33 @@
-"""A dataset's page with its charts, and the tables of its DVC plots."""
+"""A dataset's page: variables of the template, and its charts."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
-from counterpoise.engine import parallel
-from counterpoise.engine.parallel import Killed
+from counterpoise.core.config import NONE, PLACEBO
+from counterpoise.core.outcome import FAILED, OK
+from counterpoise.core.types import Cell
 from counterpoise.evaluation import summary
-from counterpoise.evaluation.columns import CONFUSION
+from counterpoise.evaluation.advice import PER
+from counterpoise.evaluation.reading import reading
 from counterpoise.evaluation.search_trials import best_trials
-from counterpoise.report import chart_list, charts, page
-from counterpoise.report.chart_list import Drawing
+from counterpoise.evaluation.summary import missing
+from counterpoise.report import (
+    answer,
+    charts,
+    data_checks_section,
+    duplicates_section,
+    names,
+    page_data,
+    searches_section,
+    vega,
+    wording,
+)
+from counterpoise.report.formatting import records
+from counterpoise.report.templating import render as rendered
 
 TABLES = (
     "leaderboard",
@@ -26,6 +36,7 @@ TABLES = (
     "grouped",
     "thresholds",
     "curves",
+    "net_benefit",
     "counts",
     "reliability",
     "histograms",
@@ -35,167 +46,259 @@ TABLES = (
 )
 """Tables of `evaluate` that a page is made of."""
 
-SIDES = {"raw": "raw probabilities", "corrected": "recalibrated probabilities"}
-"""Sides of reliability diagrams, each with one chart of all strategies."""
+IN_FOREST = 8
+"""Remedies in the picture of the first screen."""
+
+MOST_PANELS = 8
+"""Panels of a chart with one panel for each combination."""
 
 
-def of_best(board: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a table that belong to the best model of each strategy.
+def charts_of(
+    tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], named: Mapping[Cell, str]
+) -> dict[str, dict[str, Any]]:
+    """All charts of a dataset, without those that would be empty.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        The tables named in `TABLES`.
+    facts : mapping
+        Facts of the dataset.
+    named : mapping of (strategy, model) to str
+        Names of the combinations.
+
+    Returns
+    -------
+    dict of str to dict
+        Vega-Lite specifications by name.
+    """
+    board = tables["leaderboard"]
+    prevalence, worth = float(facts["prevalence"]), float(facts["worth"]["average_precision"])
+
+    def of(cells: list[Cell]) -> dict[Cell, str]:
+        return {cell: named[cell] for cell in cells}
+
+    found: dict[str, Any] = {}
+    best = answer.in_forest(board, IN_FOREST)
+    if best:
+        found["forest"] = charts.forest(board, of(best), worth)
+    every = answer.in_forest(board, len(board))
+    if len(every) > len(best):
+        found["forest_all"] = charts.forest(board, of(every), worth)
+    leading = of(answer.leading(board, facts))
+    if leading:
+        curves, benefits = tables["curves"], tables["net_benefit"]
+        for kind in charts.CURVES:
+            found[kind] = charts.curve(curves, leading, kind, prevalence)
+        found["lift"] = charts.lift(curves, leading)
+        if len(charts.of(benefits, leading)):
+            found["benefit"] = charts.benefit(benefits, leading, prevalence)
+            found["cost_by_ratio"] = charts.cost_by_ratio(benefits, leading, prevalence)
+        found["reliability"] = charts.reliability(tables["reliability"], leading, prevalence)
+        found["scores"] = charts.scores(
+            tables["histograms"], leading, on_scores(tables["decisions"], facts)
+        )
+    if not tables["rows"].empty:
+        remedies = {
+            str(row.strategy): str(row.remedy)
+            for row in board[board["level"] == "data"].itertuples()
+        }
+        found["training_rows"] = charts.training_rows(
+            tables["rows"], {NONE: "no remedy"} | remedies, facts["axes"]
+        )
+    learned = [cell for cell in ranked(board) if cell in set(_cells(tables["learning"]))]
+    if learned:
+        found["learning"] = charts.learning(tables["learning"], of(learned[:MOST_PANELS]))
+    return {name: vega.spec(chart) for name, chart in found.items()}
+
+
+def _cells(table: pd.DataFrame) -> list[Cell]:
+    return list(zip(table["strategy"], table["model"], strict=True))
+
+
+def ranked(board: pd.DataFrame) -> list[Cell]:
+    """Combinations by average precision, without placebos.
 
     Parameters
     ----------
     board : DataFrame
         Leaderboard of a dataset.
-    table : DataFrame of strategy, model, ...
-        Any table of results.
+
+    Returns
+    -------
+    list of (strategy, model)
+    """
+    mine = board[board["average_precision"].notna() & (board["level"] != PLACEBO)]
+    return _cells(mine.sort_values("average_precision", ascending=False, kind="stable"))
+
+
+def on_scores(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Decisions whose threshold applies to raw scores, not to recalibrated probabilities.
+
+    Parameters
+    ----------
+    decisions : DataFrame
+        Table of decisions.
+    facts : mapping
+        Facts of the dataset; `thresholds` names the rule for costs.
 
     Returns
     -------
     DataFrame
-        In the order of the strategies.
+        Without the rule cost, where it is expected.
     """
-    bests = [summary.best(rows) for _, rows in board.groupby("strategy", sort=False)]
-    return chart_list.of_cells(
-        table, [(best.strategy, best.model) for best in bests if best is not None]
-    )
+    expected = facts["thresholds"]["cost"] == "expected"
+    return decisions[decisions["rule"] != "cost"] if expected else decisions
 
 
-def precision_recall(board: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """Precision-recall curve of the best model of each strategy, for a DVC plot.
-
-    Parameters
-    ----------
-    board, curves : DataFrame
-        Leaderboard and mean curves of a dataset.
-
-    Returns
-    -------
-    DataFrame of strategy, model, recall, precision
-    """
-    mine = of_best(board, curves[curves["curve"] == "precision_recall"]).rename(
-        columns={"x": "recall", "y": "precision"}
-    )
-    return mine[["strategy", "model", "recall", "precision"]]
-
-
-def reliability(board: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    """Recalibrated reliability curve of the best model of each strategy, for a DVC plot.
-
-    Parameters
-    ----------
-    board, points : DataFrame
-        Leaderboard, and points of the reliability diagrams.
-
-    Returns
-    -------
-    DataFrame of strategy, model, mean_probability, observed, rows
-    """
-    mine = of_best(board, points[points["side"] == "corrected"])
-    return mine[["strategy", "model", "mean_probability", "observed", "rows"]]
-
-
-def confusion(board: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """Decisions of the best model of each strategy at each threshold rule, for a DVC plot.
+def board_lines(
+    board: pd.DataFrame,
+    decisions: pd.DataFrame,
+    measured: Mapping[str, Mapping[str, float]],
+    cost_rule: str,
+) -> list[dict[str, Any]]:
+    """Lines of the leaderboard: results, names, F1 tuned, cost and seconds.
 
     Parameters
     ----------
     board, decisions : DataFrame
-        Leaderboard and table of decisions of a dataset.
+        Leaderboard and table of decisions.
+    measured : mapping of "strategy/model" to mapping
+        Seconds and memory.
+    cost_rule : str
+        The threshold rule that the costs are shown of.
 
     Returns
     -------
-    DataFrame of actual, predicted, count, cell
-        One row per count; `cell` names combination and rule.
+    list of dict
+        The highest average precision first, combinations without a result last.
     """
-    mine = of_best(board, decisions[decisions["tn"].notna()])
-    rows: list[dict[str, Any]] = []
-    for row in mine.to_dict("records"):
-        cell = f"{row['strategy']}/{row['model']}, {row['rule']}"
-        classes = itertools.product(("negative", "positive"), repeat=2)  # in the order of CONFUSION
-        for (actual, predicted), name in zip(classes, CONFUSION, strict=True):
-            rows.append(
-                {"actual": actual, "predicted": predicted, "count": int(row[name]), "cell": cell}
-            )
-    return pd.DataFrame(rows, columns=["actual", "predicted", "count", "cell"])
+    parts = names.parts(board)
+    rules = {(row["strategy"], row["model"], row["rule"]): row for row in records(decisions)}
+    ordered = board.sort_values(
+        "average_precision", ascending=False, kind="stable", na_position="last"
+    )
+    highest = board["average_precision"].max()
+    lines = []
+    for row in records(ordered):
+        cell = row["strategy"], row["model"]
+        tuned, cost = rules.get((*cell, "tuned"), {}), rules.get((*cell, cost_rule), {})
+        lines.append(
+            {
+                **row,
+                "remedy": parts[cell][0],
+                "shown_model": parts[cell][1],
+                "key": "/".join(cell),
+                "f1": tuned.get("f1"),
+                "f1_half": rules.get((*cell, "half"), {}).get("f1"),
+                "cost": _times(cost.get("expected_cost"), PER),
+                "changed": tuned.get("decisions_changed"),
+                "bar": [
+                    None if missing(row[name]) else round(100 * row[name] / highest, 1)
+                    for name in (
+                        "average_precision",
+                        "average_precision_low",
+                        "average_precision_high",
+                    )
+                ],
+                **dict.fromkeys(("fit_seconds", "predict_seconds", "peak_bytes")),
+                **measured.get("/".join(cell), {}),
+            }
+        )
+    return lines
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A chart and its destinations.
-
-    Attributes
-    ----------
-    draw : callable
-        Returns the figure.
-    page, file : bool
-        Whether it goes into the page, and into a file of its own.
-    """
-
-    draw: Drawing
-    page: bool = True
-    file: bool = True
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else factor * value
 
 
-def draw(named: tuple[str, Picture]) -> tuple[str, bytes]:
-    """Draw a chart once, for the page and for a file.
+def matrix_rows(board: pd.DataFrame) -> tuple[list[str], list[dict[str, Any]]]:
+    """Places of the confusion matrices: models across, strategies down.
 
     Parameters
     ----------
-    named : tuple of (str, Picture)
-        Name and chart.
+    board : DataFrame
+        Leaderboard of a dataset.
 
     Returns
     -------
-    svg : str
-        Empty if the chart does not go into the page.
-    png : bytes
-        Empty if the chart has no file.
+    models : list of str
+    rows : list of dict of strategy, cells
+        Each cell has the key of the combination and its status, None where the grid has none.
     """
-    _, picture = named
-    figure = picture.draw()
-    return charts.svg(figure) if picture.page else "", charts.png(figure) if picture.file else b""
+    models = list(dict.fromkeys(board["model"]))
+    status = {(row.strategy, row.model): row.status for row in board.itertuples()}
+    return models, [
+        {
+            "strategy": strategy,
+            "cells": [(f"{strategy}/{model}", status.get((strategy, model))) for model in models],
+        }
+        for strategy in dict.fromkeys(board["strategy"])
+    ]
 
 
-def pictures_of(
-    name: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]
-) -> dict[str, Picture]:
-    """All charts of a dataset, by name.
+def without(board: pd.DataFrame) -> list[dict[str, Any]]:
+    """Combinations without a result, grouped by strategy, status and reason.
 
     Parameters
     ----------
-    name : str
-        Key of the dataset, for titles.
-    tables : mapping of str to DataFrame
-        Tables of its evaluation.
-    facts : mapping
-        Facts of the dataset.
+    board : DataFrame
+        Leaderboard of a dataset.
 
     Returns
     -------
-    dict of str to Picture
+    list of dict of strategy, status, reason, models
     """
-    curves, points = tables["curves"], tables["reliability"]
-    pictures = {
-        title: Picture(drawing) for title, drawing in chart_list.pictures(name, tables, facts)
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for row in records(board[board["status"] != OK]):
+        groups.setdefault((row["strategy"], row["status"], row["reason"] or ""), []).append(
+            row["model"]
+        )
+    return [
+        {"strategy": s, "status": status, "reason": r, "models": models}
+        for (s, status, r), models in groups.items()
+    ]
+
+
+def class_counts(counts: pd.DataFrame, board: pd.DataFrame) -> list[dict[str, Any]]:
+    """Mean class counts of the training rows before and after each strategy.
+
+    Parameters
+    ----------
+    counts : DataFrame of `COUNTS`
+    board : DataFrame
+        Leaderboard of the dataset.
+
+    Returns
+    -------
+    list of dict
+        One line per strategy, with its remedy and the reason where it failed.
+    """
+    remedies = {
+        str(row.strategy): str(row.remedy) for row in board[board["level"] == "data"].itertuples()
     }
-    for side, label in SIDES.items():
-        mine = points[points["side"] == side]
-        if not mine.empty:
-            drawing = partial(
-                charts.reliability_overlay, mine, charts.looks(curves), title=f"{name}: {label}"
-            )
-            pictures[f"reliability_{side}"] = Picture(drawing, file=False)
-    return pictures | {
-        title: Picture(drawing, page=False)
-        for title, drawing in chart_list.matrices(name, tables["decisions"])
-    }
+    lines = []
+    for strategy, mine in counts.groupby("strategy", sort=False):
+        failed = mine[mine["status"] != OK]
+        numbers = mine.drop(columns=["strategy", "repeat", "fold", "status", "reason"])
+        means = numbers.astype("float64").mean()
+        lines.append(
+            {
+                "strategy": strategy,
+                "remedy": remedies.get(str(strategy), "no remedy"),
+                "reason": failed["reason"].iloc[0] if len(failed) else "",
+                **{str(name): None if missing(value) else value for name, value in means.items()},
+            }
+        )
+    return lines
 
 
 def render(
     name: str,
     tables: Mapping[str, pd.DataFrame],
     facts: Mapping[str, Any],
-    seconds: Mapping[str, Any],
+    measured: Mapping[str, Mapping[str, float]],
+    importance: pd.DataFrame | None = None,
 ) -> tuple[str, dict[str, bytes]]:
     """Render a dataset's page and draw its charts.
 
@@ -207,26 +310,78 @@ def render(
         The tables named in `TABLES`.
     facts : mapping
         Facts of the dataset.
-    seconds : mapping of "strategy/model" to mapping
+    measured : mapping of "strategy/model" to mapping
         Measured seconds and memory.
+    importance : DataFrame of feature, importance, low, high, optional
+        Permutation importance of the advised combination.
 
     Returns
     -------
     text : str
         HTML of the page.
     files : dict of str to bytes
-        PNG files by name.
+        PNG files by name, for MLflow.
     """
-    wanted = pictures_of(name, tables, facts)
-    done = parallel.few_here(draw, wanted.items())
-    bar = tqdm(done, total=len(wanted), desc=f"report {name}", unit="picture", disable=None)
-    # a worker killed by the system (out of memory) leaves its task to this process
-    pictures = {
-        task[0]: draw(task) if isinstance(result, Killed) else result for task, result in bar
-    }
-    styles, strategies = charts.looks(tables["curves"]), tables["curves"]["strategy"].unique()
-    toggles = {str(strategy): charts.swatch(styles.get(strategy)) for strategy in strategies}
-    means, best = charts.mean_counts(tables["counts"]), best_trials(tables["trials"])
-    on_page = {title: svg for title in wanted if (svg := pictures[title][0])}
-    text = page.of_dataset(tables, means, best, facts, seconds, on_page, toggles)
-    return text, {title: png for title in wanted if (png := pictures[title][1])}
+    board, decisions = tables["leaderboard"], tables["decisions"]
+    named = names.names(board)
+    drawn = charts_of(tables, facts, named)
+    if importance is not None and len(importance):
+        drawn["importance"] = vega.spec(charts.importance(importance))
+    found = answer.answer(board, decisions, facts, named)
+    rule = found["rule"] if found else "half"
+    results = page_data.content(tables, named, found["cell"] if found else None, rule)
+    cost_rule = "cost" if (decisions["rule"] == "cost").any() else "half"
+    models, rows = matrix_rows(board)
+    text = rendered(
+        "dataset.html.j2",
+        title=name,
+        facts=facts,
+        answer=found,
+        seconds=measured.get("/".join(found["cell"]), {}) if found else {},
+        reading=reading(board, decisions, tables["differences"], dict(facts)),
+        statuses=summary.statuses(board),
+        failed=[group for group in without(board) if group["status"] == FAILED],
+        without=without(board),
+        lines=board_lines(board, decisions, measured, cost_rule),
+        cost_rule=cost_rule,
+        guessing=wording.guessing(float(facts["prevalence"])),
+        charts=drawn,
+        course=vega.spec(charts.course([], 0)),
+        panel=vega.spec(charts.panel()),
+        results=results,
+        meanings={
+            rule: wording.threshold_rule(rule, facts["thresholds"].get(rule, rule))
+            for rule in dict.fromkeys(decisions["rule"])
+        },
+        matrix_models=models,
+        matrix_rows=rows,
+        decisions=[
+            {**row, "name": named[row["strategy"], row["model"]]} for row in records(decisions)
+        ],
+        cost_sentence=wording.costs(facts),
+        on_probabilities=wording.probabilities(board),
+        counts=class_counts(tables["counts"], board),
+        findings=data_checks_section.finding_rows(facts["defects"]),
+        severity_counts=data_checks_section.severity_counts(facts["defects"]),
+        duplicates=duplicates_section.summary(board, tables["grouped"], facts),
+        searches=searches_section.searches(tables["trials"], best_trials(tables["trials"])),
+        fact_lines=wording.facts(facts),
+        per=PER,
+    )
+    return text, {title: vega.png(chart) for title, chart in drawn.items() if title in FILES}
+
+
+FILES = (
+    "forest_all",
+    "forest",
+    "precision_recall",
+    "roc",
+    "gain",
+    "benefit",
+    "cost_by_ratio",
+    "reliability",
+    "scores",
+    "training_rows",
+    "learning",
+)
+"""Charts that are written to files as well."""

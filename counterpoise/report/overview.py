@@ -8,7 +8,7 @@ import pandas as pd
 
 from counterpoise.core import paths
 from counterpoise.core.config import Params
-from counterpoise.report import page
+from counterpoise.report import templating
 
 
 def remove_leftovers(params: Params) -> None:
@@ -28,7 +28,7 @@ def remove_leftovers(params: Params) -> None:
             if path.name not in params.datasets:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in paths.REPORTS.glob("*.html"):
-        if path.stem not in {*params.datasets, "index"} and page.is_ours(path):
+        if path.stem not in {*params.datasets, "index"} and templating.is_ours(path):
             path.unlink()
 
 

@@ -1,94 +1,119 @@
-"""Results for the scripts of a page, as compact JSON: counts at every threshold, gains, rules."""
+"""What the scripts of a page read, as compact JSON: counts at every threshold, rules, curves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, PLACEBO
+from counterpoise.core.types import Cell
 from counterpoise.evaluation.columns import CONFUSION
-from counterpoise.evaluation.summary import best, missing, side
+from counterpoise.evaluation.summary import missing
+from counterpoise.report.formatting import records
 
-SCALE = 1_000_000
-"""Costs are stored as whole millionths, the precision of a table of results."""
+DIGITS = 4
+"""Decimals of curves; costs have six."""
 
 
-def content(swept: pd.DataFrame, decisions: pd.DataFrame, board: pd.DataFrame) -> dict[str, Any]:
-    """Results of the combinations that have scores, for the scripts of a page.
+def content(
+    tables: Mapping[str, pd.DataFrame], named: Mapping[Cell, str], advised: Cell | None, rule: str
+) -> dict[str, Any]:
+    """Results of the combinations that have scores.
 
-    Only fp and fn are stored: every combination is tested on the same rows, so they determine the
-    other two counts.
+    Only fp and fn are stored of a threshold: every combination is tested on the same rows, so they
+    determine the other two counts.
 
     Parameters
     ----------
-    swept : DataFrame
-        See `counterpoise.evaluation.threshold_sweep.sweep`; thresholds ascending.
-    decisions, board : DataFrame
-        Table of decisions and leaderboard of the dataset.
+    tables : mapping of str to DataFrame
+        Tables of `evaluate`.
+    named : mapping of (strategy, model) to str
+    advised : (strategy, model) or None
+        The combination that the slider opens with.
+    rule : str
+        The threshold rule that matrices and slider open with.
 
     Returns
     -------
     dict
-        JSON content: thresholds, numbers of rows of each class, scale of costs, the best
-        combination, and the counts, costs and rules of each combination.
+        JSON content: thresholds, numbers of rows of each class, `first`, and for each combination
+        its baseline, counts, costs, rules, curve and points of the reliability diagram.
     """
-    decided: dict[Any, pd.DataFrame] = dict(
-        iter(decisions[decisions["tn"].notna()].groupby(["strategy", "model"], sort=False))
-    )
-    known: dict[Any, Any] = board.set_index(["strategy", "model"]).to_dict("index")
+    board, decisions = tables["leaderboard"], tables["decisions"]
+    swept = dict(iter(tables["thresholds"].groupby(["strategy", "model"], sort=False)))
+    decided = dict(iter(decisions.groupby(["strategy", "model"], sort=False)))
+    curves = tables["curves"]
+    drawn = dict(iter(curves[curves["curve"] == "precision_recall"].groupby(["strategy", "model"])))
+    points = dict(iter(tables["reliability"].groupby(["strategy", "model"], sort=False)))
+    order = {cell: k for k, cell in enumerate(swept)}
     cells = []
-    for (strategy, model), mine in swept.groupby(["strategy", "model"], sort=False):
-        line = known[strategy, model]
-        rules: list[Any] = (
-            decided[strategy, model].to_dict("records") if (strategy, model) in decided else []
-        )
+    for row in records(board):
+        cell = row["strategy"], row["model"]
+        if cell not in swept:
+            continue
+        mine = swept[cell]
+        baseline = (NONE, row["plain_model"])
         cells.append(
             {
-                "strategy": strategy,
-                "model": model,
-                "level": line["level"],
-                "score": float(line["average_precision"]),
-                "gain": gain(line),
-                "side": side(line["verdict"]),
-                "fp": mine["fp"].astype(int).tolist(),
-                "fn": mine["fn"].astype(int).tolist(),
-                "cost": [round(float(value) * SCALE) for value in mine["expected_cost"]],
-                "rules": [
-                    [row["rule"], position(mine, row), float(row["threshold"])] for row in rules
-                ],
+                "key": "/".join(cell),
+                "name": named[cell],
+                "placebo": row["level"] == PLACEBO,
+                "baseline": order.get(baseline) if baseline != cell else None,
+                "fp": _plain(mine["fp"]),
+                "fn": _plain(mine["fn"]),
+                "cost": _plain(mine["expected_cost"], 6),
+                "rules": _rules(mine, decided.get(cell)),
+                "curve": _plain(drawn[cell]["y"]) if cell in drawn else [],
+                "reliability": _points(points.get(cell)),
             }
         )
-    totals = swept[CONFUSION].iloc[0] if len(swept) else dict.fromkeys(CONFUSION, 0)
-    top = best(board)
+    first = next(iter(swept.values())) if swept else None
+    totals = first[CONFUSION].iloc[0] if first is not None else dict.fromkeys(CONFUSION, 0)
     return {
-        "thresholds": [float(value) for value in sorted(swept["threshold"].unique())],
-        "negatives": int(totals["tn"] + totals["fp"]),
-        "positives": int(totals["fn"] + totals["tp"]),
-        "scale": SCALE,
-        "first": None if top is None else [top.strategy, top.model],
+        "thresholds": [] if first is None else [float(value) for value in first["threshold"]],
+        "negatives": float(totals["tn"] + totals["fp"]),
+        "positives": float(totals["fn"] + totals["tp"]),
+        "first": order.get(advised, 0) if advised is not None else 0,
+        "rule": rule,
         "cells": cells,
     }
 
 
-def gain(line: Mapping[str, Any]) -> float | None:
-    """Difference in average precision from the baseline.
+def _plain(values: Sequence[float] | pd.Series, digits: int = DIGITS) -> list[float | int]:
+    """Rounded numbers, whole ones as integers, which are shorter."""
+    return [int(v) if v == int(v) else round(float(v), digits) for v in values]
 
-    Parameters
-    ----------
-    line : mapping
-        Row of the leaderboard.
 
-    Returns
-    -------
-    float or None
-        0 for the baseline; None where there is nothing to compare.
-    """
-    if line["level"] == NONE:
-        return 0.0
-    return None if missing(line["difference"]) else float(line["difference"])
+def _rules(swept: pd.DataFrame, decided: pd.DataFrame | None) -> dict[str, Any]:
+    """Counts, threshold, its position on the slider, cost and F1 of each rule that decides."""
+    if decided is None:
+        return {}
+    return {
+        row["rule"]: {
+            "counts": _plain([row[name] for name in CONFUSION]),
+            "threshold": row["threshold"],
+            "at": position(swept, row),
+            "cost": row["expected_cost"],
+            "changed": row["decisions_changed"],
+        }
+        for row in records(decided[decided["tn"].notna()])
+    }
+
+
+def _points(points: pd.DataFrame | None) -> list[list[Any]]:
+    if points is None:
+        return []
+    columns = ("side", "mean_probability", "observed", "low", "high")
+    return [
+        [
+            row["side"],
+            *(None if missing(row[name]) else round(row[name], DIGITS + 1) for name in columns[1:]),
+        ]
+        for row in records(points)
+    ]
 
 
 def position(swept: pd.DataFrame, decided: Mapping[str, Any]) -> int:

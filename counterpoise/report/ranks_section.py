@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from counterpoise.core.config import NONE
 from counterpoise.evaluation import ranks, summary
 from counterpoise.evaluation.ranks import BEST, Pair, Ranked
+from counterpoise.report import charts, vega
 
 
 def section(board: pd.DataFrame) -> dict[str, Any]:
@@ -44,10 +44,7 @@ def comparison_variables(comparison: Ranked) -> dict[str, Any]:
     dict
         Variables of the template, the diagram among them.
     """
-    from counterpoise.report import charts, ranks_chart
-
     remedies = [str(name) for name in comparison.average.index]
-    diagram = ranks_chart.critical_difference(comparison, title=title(comparison))
     return {
         "name": comparison.name,
         "first": comparison.name == BEST,
@@ -59,7 +56,7 @@ def comparison_variables(comparison: Ranked) -> dict[str, Any]:
             [comparison.pair(one, other) if one != other else None for other in remedies]
             for one in remedies
         ],
-        "diagram": Markup(charts.svg(diagram)),  # noqa: S704  # `charts` escapes labels
+        "chart": vega.spec(charts.average_ranks(comparison)),
     }
 
 

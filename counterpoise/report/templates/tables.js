@@ -1,14 +1,5 @@
 // Tables that are sorted by any column and filtered by words and choices.
 (() => {
-  for (const row of document.querySelectorAll("tr[data-cell]")) {
-    const mine = page.measured[row.dataset.cell] || {};
-    for (const cell of row.querySelectorAll("[data-measured]")) {
-      const value = mine[cell.dataset.measured];
-      if (value === undefined) continue;
-      cell.textContent = cell.dataset.measured.endsWith("_bytes") ? (value / 1e6).toFixed(0) : page.seconds(value);
-    }
-  }
-
   // What a cell is sorted by: its first number (an interval by its lower end) or its text; one without goes last.
   const key = (cell, isNumber) => {
     const text = cell.textContent.trim();
@@ -34,6 +25,8 @@
         const up = before ? before === "descending" : !isNumber;
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", up ? "ascending" : "descending");
+        table.querySelectorAll("tr.detail").forEach((row) => row.remove());
+        table.querySelectorAll(".opens").forEach((one) => one.setAttribute("aria-expanded", "false"));
         const rows = [...table.tBodies[0].rows].map((row) => [key(row.cells[column], isNumber), row]);
         rows.sort((a, b) => compare(a[0], b[0], up ? 1 : -1));
         table.tBodies[0].append(...rows.map((pair) => pair[1]));
@@ -42,7 +35,7 @@
   }
 
   // What a choice goes by: the first word of a status, else the whole text; what is left empty has a name in the head.
-  const choice = (cell, empty) => (cell.querySelector(".status") ?? cell).textContent.trim() || empty;
+  const choice = (cell, empty) => (cell.querySelector(".status, .verdict") ?? cell).firstChild?.textContent.trim() || empty;
 
   for (const input of document.querySelectorAll("input[data-filter]")) {
     const table = document.getElementById(input.dataset.filter);
@@ -84,5 +77,13 @@
     });
     bar.append(clear);
     input.addEventListener("input", filter);
+  }
+
+  for (const button of document.querySelectorAll("button[data-more]")) {
+    button.addEventListener("click", () => {
+      const all = document.getElementById(button.dataset.more).classList.toggle("all");
+      button.setAttribute("aria-pressed", String(all));
+      button.textContent = all ? "fewer columns" : "more columns";
+    });
   }
 })();

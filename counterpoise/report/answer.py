@@ -1,0 +1,201 @@
+"""The answer of a dataset in three parts: what to use, how sure, at what cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from counterpoise.core.config import PLACEBO
+from counterpoise.core.types import Cell
+from counterpoise.evaluation.advice import PER, advised
+from counterpoise.evaluation.columns import CONFUSION
+from counterpoise.evaluation.summary import baselines, best, missing, remedies
+from counterpoise.report.formatting import records
+
+
+class CostLine(NamedTuple):
+    """Expected cost of one way to decide, per 1,000 rows.
+
+    Attributes
+    ----------
+    label : str
+    cost : float
+    ours : bool
+        Whether it is what is advised.
+    """
+
+    label: str
+    cost: float
+    ours: bool = False
+
+
+def rule_of(
+    facts: Mapping[str, Any], decided: Mapping[tuple[str, str, str], Any], cell: Cell
+) -> str:
+    """The threshold rule by which the advised combination is shown.
+
+    Parameters
+    ----------
+    facts : mapping
+        Facts of the dataset.
+    decided : mapping of (strategy, model, rule) to row
+        Decisions with counts.
+    cell : (strategy, model)
+
+    Returns
+    -------
+    str
+        `cost` where the goal is cost, else `tuned`; `half` where that rule decides nothing.
+    """
+    rule = "cost" if facts["goal"] == "cost" else "tuned"
+    return rule if (*cell, rule) in decided else "half"
+
+
+def answer(
+    board: pd.DataFrame,
+    decisions: pd.DataFrame,
+    facts: Mapping[str, Any],
+    named: Mapping[Cell, str],
+) -> dict[str, Any] | None:
+    """What the first screen of a page says.
+
+    Parameters
+    ----------
+    board, decisions : DataFrame
+        Leaderboard and table of decisions of a dataset.
+    facts : mapping
+        Facts of the dataset.
+    named : mapping of (strategy, model) to str
+        Names of the combinations.
+
+    Returns
+    -------
+    dict or None
+        `cell`, `row` of the leaderboard, `rule`, `decision`, counts per 1,000 rows, `verdicts`, and
+        `costs`, the lowest first. None where nothing is advised.
+    """
+    cell = advised(facts)
+    if cell is None:
+        return None
+    decided = {
+        (row["strategy"], row["model"], row["rule"]): row
+        for row in records(decisions[decisions["tn"].notna()])
+    }
+    rule = rule_of(facts, decided, cell)
+    decision = decided.get((*cell, rule))
+    counts = {name: decision[name] for name in CONFUSION} if decision else {}
+    rows = sum(counts.values())
+    lines = {(row["strategy"], row["model"]): row for row in records(board)}
+    verdicts = remedies(board)["verdict"].value_counts()
+    return {
+        "cell": cell,
+        "name": named[cell],
+        "row": lines[cell],
+        "rule": rule,
+        "decision": decision,
+        "per": {name: PER * value / rows for name, value in counts.items()} if rows else {},
+        "verdicts": {str(name): int(n) for name, n in verdicts.items()},
+        "compared": int(verdicts.sum()),
+        "against": facts["answers"][facts["goal"]].get("against_baseline"),
+        "costs": costs(board, decided, facts, cell, rule, named) if decision else [],
+    }
+
+
+def costs(
+    board: pd.DataFrame,
+    decided: Mapping[tuple[str, str, str], Mapping[str, Any]],
+    facts: Mapping[str, Any],
+    cell: Cell,
+    rule: str,
+    named: Mapping[Cell, str],
+) -> list[CostLine]:
+    """Expected cost of the advised combination, the best baseline, the runner-up, and no model.
+
+    Parameters
+    ----------
+    board, facts, named
+        See `answer`.
+    decided : mapping of (strategy, model, rule) to row
+    cell : (strategy, model)
+        The advised combination.
+    rule : str
+        The threshold rule, the same for all.
+
+    Returns
+    -------
+    list of CostLine
+        The lowest first.
+    """
+    known = facts["costs_without_a_model"]
+    lines = [CostLine(named[cell], PER * decided[(*cell, rule)]["expected_cost"], ours=True)]
+    idle = min(
+        ("no row positive", "no_row_positive"),
+        ("every row positive", "every_row_positive"),
+        key=lambda pair: known[pair[1]],
+    )
+    lines.append(CostLine(f"without a model ({idle[0]})", PER * known[idle[1]]))
+    plain = best(baselines(board))
+    skip = {cell}
+    if plain is not None and (baseline := (plain.strategy, plain.model)) not in skip:
+        if (*baseline, rule) in decided:
+            cost = PER * decided[(*baseline, rule)]["expected_cost"]
+            lines.append(CostLine(f"{named[baseline]} (baseline)", cost))
+        skip.add(baseline)
+    others = [
+        (row["expected_cost"], (strategy, model))
+        for (strategy, model, one), row in decided.items()
+        if one == rule and (strategy, model) not in skip
+    ]
+    levels = {(row.strategy, row.model): (row.level, row.same_as) for row in board.itertuples()}
+    others = [one for one in others if levels[one[1]][0] != PLACEBO and missing(levels[one[1]][1])]
+    if others:
+        cost, runner = min(others)
+        lines.append(CostLine(f"{named[runner]} (lowest of the others)", PER * cost))
+    return sorted(lines, key=lambda line: line.cost)
+
+
+def leading(board: pd.DataFrame, facts: Mapping[str, Any], most: int = 3) -> list[Cell]:
+    """Combinations for charts: the best baseline first, the advised one, and the best of the rest.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+    facts : mapping
+        Facts of the dataset.
+    most : int
+        How many beside the baseline.
+
+    Returns
+    -------
+    list of (strategy, model)
+    """
+    plain, mine = best(baselines(board)), advised(facts)
+    scored = board[
+        board["average_precision"].notna() & (board["level"] != PLACEBO) & board["same_as"].isna()
+    ].sort_values("average_precision", ascending=False, kind="stable")
+    ordered = list(zip(scored["strategy"], scored["model"], strict=True))
+    first = [(plain.strategy, plain.model)] if plain is not None else []
+    rest = [cell for cell in ([mine] if mine else []) + ordered if cell not in first]
+    return first + list(dict.fromkeys(rest))[:most]
+
+
+def in_forest(board: pd.DataFrame, most: int) -> list[Cell]:
+    """Remedies with the highest average precision, for the picture of differences.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+    most : int
+
+    Returns
+    -------
+    list of (strategy, model)
+        Best first.
+    """
+    mine = remedies(board)
+    mine = mine[mine["difference"].notna()].nlargest(most, "average_precision", keep="first")
+    return list(zip(mine["strategy"], mine["model"], strict=True))

@@ -1,0 +1,184 @@
+"""Numbers and texts as pages show them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+from counterpoise.evaluation.summary import MINUS, interval, missing, signed
+
+
+def count(value: Any) -> str:
+    """Format a count with separators between thousands, one decimal where it is half a row.
+
+    Parameters
+    ----------
+    value : float or missing value
+        A count, or the mean of counts over repeats.
+
+    Returns
+    -------
+    str
+        Empty for a missing value.
+    """
+    if missing(value):
+        return ""
+    value = round(float(value), 1)
+    return f"{value:,.0f}" if value == int(value) or value >= 100 else f"{value:,.1f}"
+
+
+def percent(value: Any) -> str:
+    """Format a measured share in percent.
+
+    Parameters
+    ----------
+    value : float or missing value
+        The share, 1 for all.
+
+    Returns
+    -------
+    str
+        One decimal, two below 1 %; empty for a missing value.
+    """
+    if missing(value):
+        return ""
+    value = 100 * float(value)
+    return (
+        f"{value:.1f} %"
+        if value >= 1 or value == 0
+        else f"{value:.2f} %"
+        if value >= 0.005
+        else "<0.01 %"
+    )
+
+
+def configured(value: Any) -> str:
+    """Format a configured number, or a cost that depends on the row.
+
+    Parameters
+    ----------
+    value : float, or mapping of column, times, plus
+        A number, or a cost as a multiple of a column and a constant.
+
+    Returns
+    -------
+    str
+        At most six significant digits; a mapping as a formula.
+    """
+    if not isinstance(value, Mapping):
+        return f"{value:g}"
+    times = "" if value["times"] == 1 else f"{value['times']:g} \u00d7 "
+    sign = "+" if value["plus"] > 0 else MINUS
+    plus = f" {sign} {abs(value['plus']):g}" if value["plus"] else ""
+    return f"{times}{value['column']}{plus}"
+
+
+def chosen(value: float) -> str:
+    """Format a configured share in percent.
+
+    Parameters
+    ----------
+    value : float
+        The share, 1 for all.
+
+    Returns
+    -------
+    str
+    """
+    return f"{100 * value:g} %"
+
+
+def label(key: str) -> str:
+    """Turn a key into a label, with blanks for underscores.
+
+    Parameters
+    ----------
+    key : str
+
+    Returns
+    -------
+    str
+    """
+    return str(key).replace("_", " ")
+
+
+def breakable(key: str) -> Markup:
+    """Allow a browser to break a key after each underscore.
+
+    Parameters
+    ----------
+    key : str
+
+    Returns
+    -------
+    Markup
+        The key, escaped, with `<wbr>` elements.
+    """
+    return Markup("_<wbr>").join(key.split("_"))  # Markup.join escapes the pieces
+
+
+def coded(text: str) -> Markup:
+    """Escape a text and set the parts in backquotes as code.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Markup
+    """
+    # safe, since the text is escaped first
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
+
+
+def seconds(value: Any) -> str:
+    """Format measured seconds with two or three significant digits.
+
+    Parameters
+    ----------
+    value : float or missing value
+
+    Returns
+    -------
+    str
+        Empty for a missing value.
+    """
+    return "" if missing(value) else f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
+
+
+def signed_interval(low: Any, high: Any) -> str:
+    """Format an interval of differences, both ends with their signs.
+
+    Parameters
+    ----------
+    low, high : float or missing value
+
+    Returns
+    -------
+    str
+        Empty where an end is missing.
+    """
+    return interval(low, high, signed)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table, for a template.
+
+    Parameters
+    ----------
+    frame : DataFrame
+
+    Returns
+    -------
+    list of dict
+        None for missing values.
+    """
+    return [
+        {str(name): None if missing(value) else value for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]

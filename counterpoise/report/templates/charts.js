@@ -1,0 +1,96 @@
+// Numbers and elements as in the templates, and charts that answer to the pointer.
+const page = (() => {
+  const read = (selector) => JSON.parse(document.querySelector(selector)?.textContent ?? "null");
+  const minus = (text) => text.replace(/-/g, "\u2212");
+
+  // As `number` in counterpoise/evaluation/summary.py: three decimals, or two significant digits below 0.01.
+  const number = (value) => {
+    if (!Number.isFinite(value)) return "\u2013";
+    if (value !== 0 && Math.abs(value) < 0.01) {
+      const rounded = Number(value.toPrecision(2));
+      const digits = Math.min(1 - Math.floor(Math.log10(Math.abs(rounded))), 6);
+      return minus(rounded.toFixed(Math.max(digits, 3)));
+    }
+    return minus(value.toLocaleString("en", { minimumFractionDigits: 3, maximumFractionDigits: 3 }));
+  };
+  const percent = (share) => {
+    if (!Number.isFinite(share)) return "";
+    const value = 100 * share;
+    return value >= 1 || value === 0 ? value.toFixed(1) + " %" : value >= 0.005 ? value.toFixed(2) + " %" : "<0.01 %";
+  };
+  const count = (value) => minus(value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) >= 100 ? 0 : 1 }));
+
+  // An element with attributes and children; texts are never read as HTML.
+  const html = (name, attributes = {}, ...children) => {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.append(...children);
+    return element;
+  };
+
+  // As wide as its place, if it is one panel; a chart of panels keeps the width of each.
+  const draw = (element, spec) => {
+    const single = !spec.facet && !spec.hconcat;
+    const wide = single ? { ...spec, width: "container", autosize: { type: "fit-x", contains: "padding" } } : spec;
+    const done = vegaEmbed(element, wide, { actions: false, renderer: "svg", tooltip: { theme: "custom" }, ast: false });
+    done.then((result) => { element.view = result.view; });
+    return done;
+  };
+  const specs = new Map(
+    [...document.querySelectorAll("script[data-chart]")].map((script) => [script.dataset.chart, script]),
+  );
+  const show = (name) => {
+    const script = specs.get(name);
+    const element = document.getElementById(name);
+    if (!script || !element || element.view || !element.clientWidth) return;
+    specs.delete(name);
+    draw(element, JSON.parse(script.textContent));
+  };
+  // drawn when they come into view: the picture that is there already stays until then
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) show(entry.target.id);
+  }, { rootMargin: "300px" });
+  for (const name of specs.keys()) watcher.observe(document.getElementById(name));
+
+  // Figures of one place as tabs.
+  document.querySelectorAll(".tabs").forEach((tabs, k) => {
+    const figures = [...tabs.querySelectorAll(":scope > figure")];
+    if (figures.length < 2) return;
+    const bar = html("div", { class: "controls jumps", role: "tablist" });
+    const choose = (chosen) => figures.forEach((figure, n) => {
+      figure.hidden = n !== chosen;
+      bar.children[n].setAttribute("aria-selected", String(n === chosen));
+      bar.children[n].tabIndex = n === chosen ? 0 : -1;
+      if (n === chosen) show(figure.querySelector(".chart").id);
+    });
+    figures.forEach((figure, n) => {
+      const label = figure.querySelector("figcaption").textContent.split(/[:.]/)[0];
+      figure.id = "tab-" + k + "-" + n;
+      figure.setAttribute("role", "tabpanel");
+      const button = html("button", { type: "button", role: "tab", "aria-controls": figure.id }, label);
+      button.addEventListener("click", () => choose(n));
+      bar.append(button);
+    });
+    bar.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const at = [...bar.children].indexOf(document.activeElement);
+      const next = (at + step + figures.length) % figures.length;
+      choose(next);
+      bar.children[next].focus();
+    });
+    tabs.prepend(bar);
+    choose(0);
+  });
+
+  for (const element of document.querySelectorAll("[data-script]")) element.hidden = false;
+  // a deep link opens what it points into
+  const open = () => {
+    let element = document.getElementById(location.hash.slice(1));
+    for (; element; element = element.parentElement) if (element.tagName === "DETAILS") element.open = true;
+  };
+  addEventListener("hashchange", open);
+  open();
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
+  return { read, number, percent, count, html, draw };
+})();
