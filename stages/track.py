@@ -13,7 +13,7 @@ import os
 import sys
 
 from counterpoise.core.errors import StorageError, guarded
-from counterpoise.tracking import dataset_runs, last_words, manifest, sqlite_index, store
+from counterpoise.tracking import dataset_runs, manifest, sqlite_index, store, terminal_summary
 
 STRICT = "COUNTERPOISE_TRACK_STRICT"
 """The environment variable that makes a store out of reach an error; 0 or empty for a warning."""
@@ -44,7 +44,7 @@ def main() -> int:
     experiment = None
     if sqlite_index.complete(results, target):
         print(f"{name}: all {len(results.wanted)} runs are published")
-        experiment = last_words.experiment_of(results, target)
+        experiment = terminal_summary.experiment_of(results, target)
     else:
         try:
             message, experiment = dataset_runs.publish(results, target)
@@ -53,7 +53,7 @@ def main() -> int:
             if os.environ.get(STRICT, "0") not in ("", "0"):
                 raise
             print(f"\nwarning: {error}", file=sys.stderr)
-    print(last_words.last_words(results, target, experiment))
+    print(terminal_summary.terminal_summary(results, target, experiment))
     return 0
 
 

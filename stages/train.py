@@ -7,7 +7,7 @@ import time
 
 from counterpoise.core import files, paths
 from counterpoise.core.errors import guarded
-from counterpoise.core.outcome import FAILED, NOT_APPLICABLE
+from counterpoise.core.outcome import OK
 from counterpoise.data import folds as splits
 from counterpoise.data import tables
 from counterpoise.engine import dask_cluster, parallel, resampling, training_results
@@ -68,13 +68,9 @@ def main() -> None:
             paths.measured(name, "train"), training_results.measured(outcomes, parts.beside)
         )
         seconds = time.perf_counter() - start
-        missed = "".join(
-            f", {statuses[status]} combinations {status.replace('_', ' ')}"
-            for status in (FAILED, NOT_APPLICABLE)
-            if statuses[status]
-        )
-        fitted = f"{fresh} fits, {len(outcomes) - fresh} from the store"
-        print(f"{name}: {fitted}, {seconds:.1f} s{missed}")
+        missed = {one.replace("_", " "): n for one, n in sorted(statuses.items()) if one != OK}
+        fitted = f"{name}: {fresh} fits, {len(outcomes) - fresh} from the store, {seconds:.1f} s"
+        print(", ".join([fitted, *(f"{n} combinations {one}" for one, n in missed.items())]))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import webbrowser
 
 from counterpoise.core import config, paths
 from counterpoise.core.errors import ResultError
-from counterpoise.tracking import last_words, manifest, store
+from counterpoise.tracking import manifest, store, terminal_summary
 
 
 def main() -> int:
@@ -43,7 +43,11 @@ def main() -> int:
     if not manifest.path(name).is_file():
         config.load().dataset(name)  # without results, a mistyped key is the more likely mistake
     made, target = manifest.read(name), store.chosen(os.environ)
-    print(last_words.last_words(made, target, last_words.experiment_of(made, target)).lstrip())
+    print(
+        terminal_summary.terminal_summary(
+            made, target, terminal_summary.experiment_of(made, target)
+        ).lstrip()
+    )
     if arguments.no_browser:
         return 0
     page = paths.page(name).absolute()

@@ -19,7 +19,7 @@ import pandas as pd
 from counterpoise.core import files, paths
 from counterpoise.core.config import CPU, NONE, PLACEBO, Params
 from counterpoise.core.outcome import OK
-from counterpoise.evaluation import measurements, spoken, summary
+from counterpoise.evaluation import measurements, summary, terminal_answer
 from counterpoise.evaluation.columns import CALIBRATION, COUNTED
 from counterpoise.evaluation.measurements import Measured
 from counterpoise.evaluation.search_trials import best_trials
@@ -69,9 +69,9 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture that MLflow's chart view shows beside those of other runs under the same key."""
+    """A picture that MLflow's chart view shows beside those of other runs under the same name."""
 
-    key: str
+    name: str
     png: bytes
 
 
@@ -594,6 +594,8 @@ def _comparison(all_of_it: Results) -> Iterator[Item]:
     page = paths.page(all_of_it.dataset)
     if page.is_file():
         yield Artifact(page.name, page.read_bytes())
+    for path in sorted(paths.pictures(all_of_it.dataset).glob("*.png")):  # as `report` drew them
+        yield Artifact(path.name, path.read_bytes())
 
 
 def _ranked(board: pd.DataFrame) -> pd.DataFrame:
@@ -654,8 +656,8 @@ def _not_defined(cell: CellResults) -> Iterator[str]:
 
 def _comparison_note(results: Results) -> str:
     """The answer in Markdown: the advice, the best combinations, and what has no result."""
-    first, *more = spoken.answer(results.facts, results.tables["leaderboard"])
-    best, rest = more[: spoken.BEST], more[spoken.BEST :]
+    first, *more = terminal_answer.answer_lines(results.facts, results.tables["leaderboard"])
+    best, rest = more[: terminal_answer.BEST], more[terminal_answer.BEST :]
     return "\n".join([f"**{first}**", "", *best, "", *(f"- {line}" for line in rest)])
 
 

@@ -183,9 +183,12 @@ class Publisher(Connection):
                 self._client.log_artifacts(run, folder)
             for item in content:
                 if isinstance(item, Image):
-                    self._client.log_image(run, _picture(item.png), key=item.key, step=0)
+                    self._client.log_image(run, _picture(item.png), key=item.name, step=0)
                 elif isinstance(item, TableItem):
-                    self._client.log_table(run, item.frame, item.name)
+                    # MLflow asks pandas for columns of objects, which warns where there are texts
+                    texts: list[str] = list(item.frame.select_dtypes("str"))
+                    frame = item.frame.astype(dict.fromkeys(texts, object))
+                    self._client.log_table(run, frame, item.name)
             end = start + max(1, round(1000 * fitted[1]))
             self._client.set_terminated(run, FINISHED, end_time=end)
             if self.store.database is None:

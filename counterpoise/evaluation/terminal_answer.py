@@ -16,7 +16,7 @@ BEST = 3
 """Combinations that are listed."""
 
 
-def answer(facts: Mapping[str, Any], board: pd.DataFrame) -> list[str]:
+def answer_lines(facts: Mapping[str, Any], board: pd.DataFrame) -> list[str]:
     """What to use, the best combinations, and what has no result.
 
     Parameters

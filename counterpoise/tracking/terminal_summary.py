@@ -14,7 +14,7 @@ LOCAL = "http://127.0.0.1:5000"
 """Where `mlflow ui` serves its pages."""
 
 
-def last_words(made: RunManifest, store: Store, experiment: str | None) -> str:
+def terminal_summary(made: RunManifest, store: Store, experiment: str | None) -> str:
     """The answer of a dataset, its page, its runs, and the command that promotes it.
 
     Parameters
