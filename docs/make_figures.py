@@ -11,11 +11,14 @@ import argparse
 
 import pandas as pd
 
-from counterpoise.core import files
+from counterpoise.core import config, files
 from counterpoise.core.paths import REPOSITORY
-from counterpoise.report import charts
+from counterpoise.report import answer, charts, names, vega
 
 DATASET, MODEL = "mammography", "xgboost"
+REMEDIES = 12
+"""In the picture."""
+
 START, END = "<!-- table: start -->", "<!-- table: end -->"
 
 
@@ -64,9 +67,11 @@ def main() -> None:
     after = rest.partition(END)[2]
     files.write_text(readme, f"{before}{START}\n{table(board, decisions)}\n{END}{after}")
     mine = board[board["dataset"] == DATASET]
-    figure = charts.forest(mine, title=f"{DATASET}: what each remedy changes, against the baseline")
+    worth = config.load().worth_of(DATASET).average_precision
+    named = {cell: names.names(mine)[cell] for cell in answer.in_forest(mine, REMEDIES)}
+    chart = vega.spec(charts.forest(mine, named, worth))
     with files.replacing(REPOSITORY / "docs" / f"{DATASET}.png") as file:
-        file.write(charts.png(figure))
+        file.write(vega.png(chart))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -31,26 +31,21 @@ class CostLine(NamedTuple):
     ours: bool = False
 
 
-def rule_of(
-    facts: Mapping[str, Any], decided: Mapping[tuple[str, str, str], Any], cell: Cell
-) -> str:
+def rule_of(decided: Collection[tuple[str, str, str]], cell: Cell) -> str:
     """The threshold rule by which the advised combination is shown.
 
     Parameters
     ----------
-    facts : mapping
-        Facts of the dataset.
-    decided : mapping of (strategy, model, rule) to row
+    decided : collection of (strategy, model, rule)
         Decisions with counts.
     cell : (strategy, model)
 
     Returns
     -------
     str
-        `cost` where the goal is cost, else `tuned`; `half` where that rule decides nothing.
+        `cost`, which is about the user's own costs; where it decides nothing `tuned`, then `half`.
     """
-    rule = "cost" if facts["goal"] == "cost" else "tuned"
-    return rule if (*cell, rule) in decided else "half"
+    return next((rule for rule in ("cost", "tuned") if (*cell, rule) in decided), "half")
 
 
 def answer(
@@ -83,7 +78,7 @@ def answer(
         (row["strategy"], row["model"], row["rule"]): row
         for row in records(decisions[decisions["tn"].notna()])
     }
-    rule = rule_of(facts, decided, cell)
+    rule = rule_of(decided, cell)
     decision = decided.get((*cell, rule))
     counts = {name: decision[name] for name in CONFUSION} if decision else {}
     rows = sum(counts.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,10 @@ IN_FOREST = 8
 
 MOST_PANELS = 8
 """Panels of a chart with one panel for each combination."""
+
+
+FILES = ("forest", "forest_all", "precision_recall", "benefit", "reliability", "training_rows")
+"""Charts that are written to files as well, for MLflow."""
 
 
 def charts_of(
@@ -152,31 +157,26 @@ def on_scores(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame
 
 
 def board_lines(
-    board: pd.DataFrame,
-    decisions: pd.DataFrame,
-    measured: Mapping[str, Mapping[str, float]],
-    cost_rule: str,
+    board: pd.DataFrame, decisions: pd.DataFrame, cost_rule: str
 ) -> list[dict[str, Any]]:
-    """Lines of the leaderboard: results, names, F1 tuned, cost and seconds.
+    """Lines of the leaderboard: results, names, F1 tuned and cost.
 
     Parameters
     ----------
     board, decisions : DataFrame
         Leaderboard and table of decisions.
-    measured : mapping of "strategy/model" to mapping
-        Seconds and memory.
     cost_rule : str
         The threshold rule that the costs are shown of.
 
     Returns
     -------
     list of dict
-        The highest average precision first, combinations without a result last.
+        The highest average precision first, then combinations without a result, then placebos.
     """
     parts = names.parts(board)
     rules = {(row["strategy"], row["model"], row["rule"]): row for row in records(decisions)}
-    ordered = board.sort_values(
-        "average_precision", ascending=False, kind="stable", na_position="last"
+    ordered = board.assign(placebo=board["level"] == PLACEBO).sort_values(
+        ["placebo", "average_precision"], ascending=[True, False], kind="stable"
     )
     highest = board["average_precision"].max()
     lines = []
@@ -201,8 +201,6 @@ def board_lines(
                         "average_precision_high",
                     )
                 ],
-                **dict.fromkeys(("fit_seconds", "predict_seconds", "peak_bytes")),
-                **measured.get("/".join(cell), {}),
             }
         )
     return lines
@@ -330,22 +328,21 @@ def render(
     found = answer.answer(board, decisions, facts, named)
     rule = found["rule"] if found else "half"
     results = page_data.content(tables, named, found["cell"] if found else None, rule)
-    cost_rule = "cost" if (decisions["rule"] == "cost").any() else "half"
     models, rows = matrix_rows(board)
     text = rendered(
         "dataset.html.j2",
         title=name,
         facts=facts,
         answer=found,
-        seconds=measured.get("/".join(found["cell"]), {}) if found else {},
+        measured=measured,
         reading=reading(board, decisions, tables["differences"], dict(facts)),
         statuses=summary.statuses(board),
         failed=[group for group in without(board) if group["status"] == FAILED],
         without=without(board),
-        lines=board_lines(board, decisions, measured, cost_rule),
-        cost_rule=cost_rule,
+        lines=board_lines(board, decisions, rule),
+        cost_rule=rule,
         guessing=wording.guessing(float(facts["prevalence"])),
-        charts=drawn,
+        charts=defaultdict(lambda: None, drawn),  # a missing chart had nothing to show
         course=vega.spec(charts.course([], 0)),
         panel=vega.spec(charts.panel()),
         results=results,
@@ -369,19 +366,3 @@ def render(
         per=PER,
     )
     return text, {title: vega.png(chart) for title, chart in drawn.items() if title in FILES}
-
-
-FILES = (
-    "forest_all",
-    "forest",
-    "precision_recall",
-    "roc",
-    "gain",
-    "benefit",
-    "cost_by_ratio",
-    "reliability",
-    "scores",
-    "training_rows",
-    "learning",
-)
-"""Charts that are written to files as well."""

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup, escape
 
-from counterpoise.evaluation.summary import MINUS, interval, missing, signed
+from counterpoise.evaluation.summary import MINUS, interval, missing, number
 
 
 def count(value: Any) -> str:
@@ -29,6 +29,25 @@ def count(value: Any) -> str:
         return ""
     value = round(float(value), 1)
     return f"{value:,.0f}" if value == int(value) or value >= 100 else f"{value:,.1f}"
+
+
+def amount(value: Any) -> str:
+    """Format a cost or a rate per 1,000 rows: one decimal up to 100, three below 1.
+
+    Parameters
+    ----------
+    value : float or missing value
+
+    Returns
+    -------
+    str
+        Empty for a missing value.
+    """
+    if missing(value) or 0 < abs(float(value)) < 1:
+        return number(value)
+    return f"{float(value):,.{0 if abs(float(value)) >= 100 or not value else 1}f}".replace(
+        "-", MINUS
+    )
 
 
 def percent(value: Any) -> str:
@@ -136,8 +155,24 @@ def coded(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
-def seconds(value: Any) -> str:
-    """Format measured seconds with two or three significant digits.
+def fixed(value: Any, digits: int = 4) -> str:
+    """Format a number of a column, in which all have the same decimals.
+
+    Parameters
+    ----------
+    value : float or missing value
+    digits : int
+
+    Returns
+    -------
+    str
+        Empty for a missing value.
+    """
+    return "" if missing(value) else f"{float(value):.{digits}f}".replace("-", MINUS)
+
+
+def fixed_signed(value: Any) -> str:
+    """Format a difference of a column, with its sign and three decimals.
 
     Parameters
     ----------
@@ -146,13 +181,16 @@ def seconds(value: Any) -> str:
     Returns
     -------
     str
-        Empty for a missing value.
+        Empty for a missing value; 0 has no sign.
     """
-    return "" if missing(value) else f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
+    text = fixed(value, 3)
+    return (
+        f"+{text}" if text and round(float(value), 3) > 0 else text.replace("\u22120.000", "0.000")
+    )
 
 
 def signed_interval(low: Any, high: Any) -> str:
-    """Format an interval of differences, both ends with their signs.
+    """Format an interval of differences of a column.
 
     Parameters
     ----------
@@ -163,7 +201,7 @@ def signed_interval(low: Any, high: Any) -> str:
     str
         Empty where an end is missing.
     """
-    return interval(low, high, signed)
+    return interval(low, high, fixed_signed)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -114,13 +114,8 @@ def render(
     """
     lines = []
     for name, board in boards.items():
-        mine = {
-            key.removeprefix(f"{name}/"): values
-            for key, values in measured.items()
-            if key.startswith(f"{name}/")
-        }
         rule = "cost" if (decisions[name]["rule"] == "cost").any() else "half"
-        lines += board_lines(board, decisions[name], mine, rule)
+        lines += board_lines(board, decisions[name], rule)
     whole = pd.concat(list(boards.values()), ignore_index=True)
     return rendered(
         "index.html.j2",
@@ -132,4 +127,5 @@ def render(
         ranks=ranks_section.section(whole),
         level=next(iter(facts.values()))["level"],
         lines=lines,
+        measured=measured,
     )

@@ -52,13 +52,15 @@ def environment() -> jinja2.Environment:
         **{
             function.__name__: function
             for function in (
+                formatting.amount,
+                formatting.fixed,
+                formatting.fixed_signed,
                 formatting.count,
                 formatting.percent,
                 formatting.label,
                 formatting.chosen,
                 formatting.breakable,
                 formatting.coded,
-                formatting.seconds,
             )
         },
     }

@@ -69,6 +69,7 @@ def spec(chart: Chart) -> dict[str, Any]:
             tickColor=INK,
             tickOpacity=0.4,
         )
+        .configure_axisY(labelLimit=320)
         .configure_legend(**text, titleFontSize=12, symbolStrokeWidth=2.5, labelLimit=320)
         .configure_header(**text, titleFontSize=12)
         .configure_title(color=INK, fontSize=13, anchor="start")
@@ -107,10 +108,10 @@ def png(chart: Mapping[str, Any]) -> bytes:
         The same for the same chart.
     """
     on_white = {**chart, "background": "white", "padding": 12}
-    return vl_convert.vegalite_to_png(json.loads(json.dumps(on_white)), scale=1.5)
+    return vl_convert.vegalite_to_png(json.loads(json.dumps(on_white)), scale=1.25)
 
 
-def figure(name: str, chart: Mapping[str, Any], caption: str) -> Markup:
+def figure(name: str, chart: Mapping[str, Any], caption: str, *, still: bool = True) -> Markup:
     """The element of a page that holds a chart: its SVG, and what makes it interactive.
 
     Parameters
@@ -120,13 +121,16 @@ def figure(name: str, chart: Mapping[str, Any], caption: str) -> Markup:
     chart : mapping
         What `spec` returns.
     caption : str
+    still : bool
+        Whether the SVG is part of the page. Thousands of marks are drawn by the script alone.
 
     Returns
     -------
     Markup
     """
     # safe: vl-convert escapes the texts of an SVG, and `embedded` those of the specification
-    drawn = Markup(svg(chart))  # noqa: S704
+    instead = "<noscript>This chart needs JavaScript.</noscript>"
+    drawn = Markup(svg(chart) if still else instead)  # noqa: S704
     return Markup(
         '<figure><div class="chart" id="{}" role="img" aria-label="{}">{}</div>'
         '<script type="application/json" data-chart="{}">{}</script>'

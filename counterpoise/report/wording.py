@@ -12,7 +12,15 @@ import pandas as pd
 from counterpoise.core.config import NONE, PLACEBO
 from counterpoise.core.outcome import OK
 from counterpoise.evaluation.summary import missing, number
-from counterpoise.report.formatting import chosen, configured, count, label, percent, records
+from counterpoise.report.formatting import (
+    amount,
+    chosen,
+    configured,
+    count,
+    label,
+    percent,
+    records,
+)
 
 MEASURES = {"f1": "F1", "mcc": "Matthews correlation", "g_mean": "G-mean"}
 """Names of the metrics that a threshold may maximise."""
@@ -71,7 +79,7 @@ def costs(facts: Mapping[str, Any]) -> str:
     if any(isinstance(cost, Mapping) for cost in given.values()):
         text += " Names are columns: such a cost differs by row."
     no_row, every_row, oracle = (
-        number(1000 * known[name]) for name in ("no_row_positive", "every_row_positive", "oracle")
+        amount(1000 * known[name]) for name in ("no_row_positive", "every_row_positive", "oracle")
     )
     return (
         f"{text[0].upper()}{text[1:]} Without a model, 1,000 rows cost {no_row} with no row"

@@ -13,12 +13,18 @@ const page = (() => {
     }
     return minus(value.toLocaleString("en", { minimumFractionDigits: 3, maximumFractionDigits: 3 }));
   };
+  const seconds = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
   const percent = (share) => {
     if (!Number.isFinite(share)) return "";
     const value = 100 * share;
     return value >= 1 || value === 0 ? value.toFixed(1) + " %" : value >= 0.005 ? value.toFixed(2) + " %" : "<0.01 %";
   };
   const count = (value) => minus(value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) >= 100 ? 0 : 1 }));
+
+  const amount = (value) => {
+    const size = Math.abs(value);
+    return size > 0 && size < 1 ? number(value) : minus(value.toLocaleString("en", { minimumFractionDigits: size >= 100 || !size ? 0 : 1, maximumFractionDigits: size >= 100 ? 0 : 1 }));
+  };
 
   // An element with attributes and children; texts are never read as HTML.
   const html = (name, attributes = {}, ...children) => {
@@ -31,8 +37,14 @@ const page = (() => {
   // As wide as its place, if it is one panel; a chart of panels keeps the width of each.
   const draw = (element, spec) => {
     const single = !spec.facet && !spec.hconcat;
+    if (spec.facet && element.clientWidth) {
+      spec.columns = Math.max(1, Math.floor((element.clientWidth - 60) / ((spec.spec.width ?? 200) + 35)));
+    }
+    if (element.clientWidth && spec.config.axisY) {
+      spec.config.axisY.labelLimit = Math.min(spec.config.axisY.labelLimit, 0.45 * element.clientWidth);
+    }
     const wide = single ? { ...spec, width: "container", autosize: { type: "fit-x", contains: "padding" } } : spec;
-    const done = vegaEmbed(element, wide, { actions: false, renderer: "svg", tooltip: { theme: "custom" }, ast: false });
+    const done = vegaEmbed(element, wide, { actions: false, renderer: "svg", tooltip: { theme: "custom" }, logLevel: 1 });
     done.then((result) => { element.view = result.view; });
     return done;
   };
@@ -92,5 +104,5 @@ const page = (() => {
   addEventListener("hashchange", open);
   open();
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
-  return { read, number, percent, count, html, draw };
+  return { read, number, amount, seconds, percent, count, html, draw };
 })();

@@ -93,7 +93,7 @@
       box.querySelector("b").textContent = page.count(value);
       box.querySelector("small").textContent = page.percent(share);
     }
-    const cost = page.html("p", {}, "cost per 1,000 rows ", page.html("strong", { "data-is": "cost" }, page.number(1000 * cell.cost[k])));
+    const cost = page.html("p", {}, "cost per 1,000 rows ", page.html("strong", { "data-is": "cost" }, page.amount(1000 * cell.cost[k])));
     at("report").replaceChildren(report(counts(k)), cost);
     const text = String(results.thresholds[k]);
     at("threshold").textContent = text;
@@ -104,7 +104,7 @@
     clearTimeout(announcing);
     announcing = setTimeout(() => {
       at("announcement").textContent = "At the threshold " + text + ", " + page.count(tp) + " of " + page.count(tp + fn)
-        + " positives found with " + page.count(fp) + " false alarms, cost " + page.number(1000 * cell.cost[k]) + " per 1,000 rows.";
+        + " positives found with " + page.count(fp) + " false alarms, cost " + page.amount(1000 * cell.cost[k]) + " per 1,000 rows.";
     }, 400);
   };
   const course = () => {
@@ -154,7 +154,7 @@
     const boxes = Object.entries(one.rules).map(([name, mine]) => page.html("div", { class: "box" },
       page.html("h4", {}, name.replace(/_/g, " "), " ", page.html("small", {}, "threshold " + page.number(mine.threshold))),
       matrix(mine.counts), report(mine.counts),
-      page.html("p", { class: "note" }, "cost per 1,000 rows " + page.number(1000 * mine.cost)
+      page.html("p", { class: "note" }, "cost per 1,000 rows " + page.amount(1000 * mine.cost)
         + (mine.changed === null ? "" : "; " + page.percent(mine.changed) + " of the rows change between repeats"))));
     const chart = page.html("div", { class: "chart" });
     const content = page.html("td", { colspan: columns }, page.html("div", { class: "boxes" }, ...boxes), chart,
