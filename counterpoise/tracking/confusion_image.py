@@ -5,7 +5,6 @@ A comparison has hundreds of them. Pillow draws them, since matplotlib takes ten
 
 from __future__ import annotations
 
-import io
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +20,7 @@ CLASSES = ("negative", "positive")
 NAMES = ("true negatives", "false positives", "false negatives", "true positives")
 
 
-def png(counts: tuple[float, float, float, float], title: str) -> bytes:
+def draw(counts: tuple[float, float, float, float], title: str) -> Image.Image:
     """Draw a confusion matrix; a darker box has a larger share of its actual class.
 
     Parameters
@@ -33,18 +32,17 @@ def png(counts: tuple[float, float, float, float], title: str) -> bytes:
 
     Returns
     -------
-    bytes
-        PNG image.
+    Image
     """
     image = Image.new("RGB", (SIZE, SIZE), WHITE)
-    draw = ImageDraw.Draw(image)
+    canvas = ImageDraw.Draw(image)
 
     def text(
         x: float, y: float, words: str, size: int = 25, ink: tuple[int, int, int] = INK
     ) -> None:
-        draw.text((x, y), words, ink, _font(size), "mm")
+        canvas.text((x, y), words, ink, _font(size), "mm")
 
-    longest = draw.textlength(title, _font(26))
+    longest = canvas.textlength(title, _font(26))
     text(SIZE / 2, 20, title, min(26, int(26 * (SIZE - 8) / max(longest, 1))))
     for at, (name, count) in enumerate(zip(NAMES, counts, strict=True)):
         row, column = divmod(at, 2)
@@ -53,7 +51,7 @@ def png(counts: tuple[float, float, float, float], title: str) -> bytes:
         left, top = LEFT + column * BOX, TOP + row * (BOX - 26)
         red, green, blue = (round(w + (b - w) * share) for w, b in zip(WHITE, BLUE, strict=True))
         box = (left, top, left + BOX - GAP, top + BOX - 26 - GAP)
-        draw.rectangle(box, (red, green, blue), BLUE)
+        canvas.rectangle(box, (red, green, blue), BLUE)
         ink, centre = WHITE if share > 0.5 else INK, left + BOX / 2
         text(centre, top + 40, name, ink=ink)
         text(centre, top + 102, f"{count:,}", 50, ink)
@@ -64,9 +62,7 @@ def png(counts: tuple[float, float, float, float], title: str) -> bytes:
         words = ImageDraw.Draw(side)
         words.text(((BOX - 26) / 2, 18), f"actual {word}", INK, _font(24), "mm")
         image.paste(side.rotate(90, expand=True), (0, TOP + at * (BOX - 26)))
-    content = io.BytesIO()
-    image.save(content, "png", compress_level=3)
-    return content.getvalue()
+    return image
 
 
 @lru_cache

@@ -15,6 +15,7 @@ from numbers import Real
 from typing import Any
 
 import pandas as pd
+from PIL.Image import Image as Picture
 
 from counterpoise.core import files, paths
 from counterpoise.core.config import CPU, NONE, PLACEBO, Params
@@ -72,7 +73,7 @@ class Image:
     """A picture that MLflow's chart view shows beside those of other runs under the same name."""
 
     name: str
-    png: bytes
+    picture: Picture
 
 
 @dataclass(frozen=True)
@@ -503,7 +504,7 @@ def _confusion(cell: CellResults) -> Iterator[Image]:
             tn, fp, fn, tp = (_count(row[name]) for name in COUNTS)
             title = f"{row['rule']}: threshold {float(row['threshold']):.3f}"
             yield Image(
-                f"confusion_matrix/{row['rule']}", confusion_image.png((tn, fp, fn, tp), title)
+                f"confusion_matrix/{row['rule']}", confusion_image.draw((tn, fp, fn, tp), title)
             )
 
 

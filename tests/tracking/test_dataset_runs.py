@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -270,6 +271,40 @@ def test_a_run_has_a_matrix_for_each_rule_and_its_decisions_as_a_table(complete:
     }
     curve = pd.read_csv(complete.client.download_artifacts(run.info.run_id, "precision_recall.csv"))
     assert list(curve.columns) == ["recall", "precision"]
+
+
+def test_images_and_tables_lie_where_mlflow_itself_would_put_them(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        item
+        for item in items.items(items.results("digits", config.parse(PARAMS)), "none/xgboost")
+        if isinstance(item, items.Image | items.TableItem)
+    ]
+    run = place.client.create_run(place.experiment, run_name="by hand")
+    for item in found:
+        if isinstance(item, items.Image):
+            place.client.log_image(run.info.run_id, item.picture, key=item.name, step=0)
+        else:
+            # MLflow asks pandas for columns of objects, which warns where there are texts
+            texts: list[str] = list(item.frame.select_dtypes("str"))
+            frame = item.frame.astype(dict.fromkeys(texts, object))
+            place.client.log_table(run.info.run_id, frame, item.name)
+    for folder in ("files", "by_hand"):
+        (tmp_path / folder).mkdir()
+    publisher.write_files(tmp_path / "files", found, 1)
+
+    def layout(folder: Path) -> set[str]:
+        paths_ = (path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+        return {re.sub(r"timestamp\+\d+\+[0-9a-f-]{36}", "", path) for path in paths_}
+
+    by_hand = Path(place.client.download_artifacts(run.info.run_id, "", str(tmp_path / "by_hand")))
+    assert layout(tmp_path / "files") == layout(by_hand) and len(layout(by_hand)) == 9
+    table = "decisions.json"
+    assert (tmp_path / "files" / table).read_text() == (by_hand / table).read_text()
+    tags = place.client.get_run(run.info.run_id).data.tags
+    logged = publisher.logged_tags(found)
+    assert logged == {name: tags[name] for name in logged} and len(logged) == 2
 
 
 def test_a_run_names_the_dataset_that_it_stands_on_by_the_md5_of_its_table(complete: Place) -> None:
