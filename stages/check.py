@@ -13,7 +13,7 @@ from counterpoise.commands import check
 from counterpoise.core import environment, files, paths
 from counterpoise.engine import fingerprint
 
-STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate", "report", "compare")
+STAGES = ("fetch", "split", "audit", "resample", "train", "evaluate", "advise", "report", "compare")
 CHECKED = paths.STORE / "checked"
 """The state of params.yaml, packages and sources in which the last check found no mistake."""
 

@@ -19,7 +19,8 @@ def main() -> None:
         measured = measurements.for_page(
             measurements.beside(cells, measurements.read(name)), ["strategy", "model"]
         )
-        text, pictures = dataset_page.render(name, tables, facts, measured)
+        importance = files.read_csv(paths.DATA / "advised" / name / "importance.csv")
+        text, pictures = dataset_page.render(name, tables, facts, measured, importance)
         files.write_text(paths.page(name), text)
         for title, content in pictures.items():
             with files.replacing(paths.pictures(name) / f"{title}.png") as file:

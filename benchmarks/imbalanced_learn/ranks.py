@@ -18,7 +18,7 @@ from counterpoise.core import files, paths
 from counterpoise.core.errors import ResultError, guarded
 from counterpoise.evaluation import ranks, summary
 from counterpoise.evaluation.ranks import Ranked
-from counterpoise.report import charts, ranks_chart, ranks_section
+from counterpoise.report import charts, ranks_section, vega
 
 DIAGRAM, RESULTS = Path("critical_difference.svg"), Path("results.md")
 
@@ -106,11 +106,8 @@ def main() -> None:
         )
     files.write_csv(paths.REPORTS / "ranks.csv", average_ranks(found))
     files.write_csv(paths.REPORTS / "pairs.csv", pairs(found))
-    drawn = charts.svg(
-        ranks_chart.critical_difference(found[0], title=ranks_section.title(found[0]))
-    )
-    # alone on a dark page, black letters need a ground of their own
-    files.write_text(DIAGRAM, drawn.replace('style="', 'style="background: white; ', 1) + "\n")
+    chart = vega.spec(charts.average_ranks(found[0])) | {"background": "white"}
+    files.write_text(DIAGRAM, vega.svg(chart) + "\n")
     files.write_text(RESULTS, told(found))
     for sentence in ranks.reading(found[0]):
         print(sentence)

@@ -2,8 +2,8 @@
 
 champion.json      schema, encoder, calibrator, threshold rule, identity and provenance
 estimator/         the model, in its library's own format (`counterpoise.champion.estimators`)
-heldout.parquet    held-out scores of the evaluated combination, from models that were not
-                   fitted on the row
+heldout.parquet    scores, probabilities and decisions of the evaluated combination, from models
+                   that were not fitted on the row
 rows.parquet       a hash of every row of the table that the champion was fitted on
 """
 
@@ -32,7 +32,7 @@ from counterpoise.models import registry as models
 from counterpoise.models.registry import ModelKind
 
 CHAMPION, ESTIMATOR, HELDOUT, ROWS = "champion.json", "estimator", "heldout.parquet", "rows.parquet"
-VERSION = 3
+VERSION = 4
 """Version of the folder's layout."""
 
 
@@ -114,7 +114,7 @@ class Champion:
     kind : str
         A name of `models.MODELS`.
     heldout : DataFrame
-        `repeat`, `fold`, `row`, `score`: the evaluated combination's scores of test rows.
+        What the evaluated combination gave the test rows (`Evidence.frame`).
     rows : ndarray of shape (n,), uint64
         A hash of every row of the table that the champion was made from (`digests`).
     """

@@ -14,11 +14,15 @@ type is not read.
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from counterpoise.core import files
 from counterpoise.core.errors import ResultError
@@ -47,6 +51,9 @@ TRUSTED = (
 
 MODEL, LEARNED, ARCHIVE = "model.json", "learned.json", "model.skops"
 
+DATE = (1980, 1, 1, 0, 0, 0)
+"""One date for all archive members, so that equal models give equal bytes."""
+
 
 class Format(NamedTuple):
     """How an estimator is written into a folder and read from it."""
@@ -73,7 +80,7 @@ def format_of(estimator: Any) -> str:
 
 
 def save(estimator: Any, folder: Path) -> str:
-    """Write a fitted estimator.
+    """Write a fitted estimator: equal estimators, fitted in other processes, as equal bytes.
 
     Parameters
     ----------
@@ -143,6 +150,12 @@ def _load_xgboost(folder: Path) -> Any:
 
 def _save_keras(estimator: Any, folder: Path) -> None:
     estimator.save(folder)
+    for path in folder.glob("*.keras"):  # Keras writes the time into it
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        metadata = json.loads(members["metadata.json"])
+        members["metadata.json"] = json.dumps({**metadata, "date_saved": ""}).encode()
+        _write_archive(path, members, zipfile.ZIP_STORED)
 
 
 def _load_keras(folder: Path) -> Any:
@@ -153,7 +166,7 @@ def _load_keras(folder: Path) -> Any:
 
 def _save_autoencoder(estimator: Any, folder: Path) -> None:
     """The autoencoder of an estimator, and the estimator's own parameters and numbers."""
-    estimator.autoencoder_.save(folder)
+    _save_keras(estimator.autoencoder_, folder)
     learned = {
         name: getattr(estimator, name)
         for name in ("n_features_in_", "log_threshold_", "log_deviation_")
@@ -201,8 +214,45 @@ def _skops() -> Any:
 
 
 def _save_skops(estimator: Any, folder: Path) -> None:
-    _skops().dump(estimator, folder / ARCHIVE, compression=zipfile.ZIP_DEFLATED)
+    path = folder / ARCHIVE
+    _skops().dump(estimator, path)
+    # skops names objects and files by the address in memory: number them as they appear instead
+    numbers: dict[str, str] = {}
+
+    def numbered(match: re.Match[str]) -> str:
+        return match[1] + numbers.setdefault(match[2], str(len(numbers)))
+
+    with zipfile.ZipFile(path) as archive:
+        schema = re.sub(
+            r'("__id__": |"file": ")(\d+)', numbered, archive.read("schema.json").decode()
+        )
+        members = {"schema.json": schema.encode()}
+        for name in set(archive.namelist()) - set(members):
+            address, _, kind = name.partition(".")
+            data = archive.read(name)
+            members[f"{numbers[address]}.{kind}"] = _padded(data) if kind == "npy" else data
+    _write_archive(path, members, zipfile.ZIP_DEFLATED)
     _check_types(folder)
+
+
+def _padded(data: bytes) -> bytes:
+    """An array's file with zeros between its fields, where the nodes of trees hold any bytes."""
+    array = np.load(io.BytesIO(data), allow_pickle=False)
+    if array.dtype.names is None:
+        return data
+    clean, stream = np.zeros(array.shape, array.dtype), io.BytesIO()
+    for name in array.dtype.names:
+        clean[name] = array[name]
+    np.save(stream, clean, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _write_archive(path: Path, members: Mapping[str, bytes], compression: int) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in sorted(members):
+            member = zipfile.ZipInfo(name, DATE)
+            member.create_system = 3  # zipfile writes the platform by default
+            archive.writestr(member, members[name], compression)
 
 
 def _load_skops(folder: Path) -> Any:

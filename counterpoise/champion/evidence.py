@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from counterpoise.champion.comparison import HeldOut, Tested
+from counterpoise.champion.rules import RuleName
 from counterpoise.core import files, paths
+from counterpoise.core.config import Params
 from counterpoise.core.errors import ResultError
 from counterpoise.core.types import Cell, Index, Labels, Vector
 from counterpoise.data import folds as splits
 from counterpoise.data.folds import Parts
 from counterpoise.data.tables import Table
-from counterpoise.evaluation import bootstrap
-from counterpoise.evaluation.fold_scores import FoldScores, fold_scores
+from counterpoise.evaluation import costs, independent, levels
+from counterpoise.evaluation.decisions import Decided, decide
+from counterpoise.evaluation.fold_scores import fold_scores, recalibrate
 from counterpoise.evaluation.leaderboard import mean_of_folds
 from counterpoise.evaluation.metrics import Ranking
+
+VALUES = ("score", "probability", "decision")
+"""Columns of what a combination gave each tested row."""
 
 ROUNDING_TOLERANCE = 2e-6
 """Tolerance of a comparison with a result on disk, which is rounded to six decimals."""
@@ -26,39 +33,48 @@ ROUNDING_TOLERANCE = 2e-6
 
 @dataclass(frozen=True)
 class Evidence:
-    """A combination's held-out scores.
+    """A combination's held-out scores, probabilities and decisions.
 
     Attributes
     ----------
-    folds : list of FoldScores
-        In the order of `parts`; not recalibrated.
-    parts : Parts
-        The folds that the comparison uses.
-    y : ndarray of shape (n,), int8
-        The labels of the table.
+    folds : list of HeldOut
+        In the order of the folds, as `evaluate` had them.
+    tested : Tested
+        The folds that the comparison uses, with labels and costs.
     table, split : str
         SHA-256 of the table's file and of the split's parts (`Parts.digest`). Combinations with
         equal values were tested on the same rows.
     """
 
-    folds: list[FoldScores]
-    parts: Parts
-    y: Labels
+    folds: list[HeldOut]
+    tested: Tested
     table: str
     split: str
 
     @classmethod
-    def read(cls, dataset: str, cell: Cell, table: Table, average_precision: float) -> Evidence:
+    def read(
+        cls,
+        params: Params,
+        dataset: str,
+        cell: Cell,
+        table: Table,
+        rule: RuleName,
+        average_precision: float,
+    ) -> Evidence:
         """Read a combination's scores and check them against the leaderboard.
 
         Parameters
         ----------
+        params : Params
+            The parameters that the results were made with.
         dataset : str
-            A key of params.yaml.
+            A key of `params`.
         cell : (str, str)
             Strategy and model.
         table : Table
             The dataset's table.
+        rule : {"half", "tuned", "cost", "cost_empirical"}
+            The threshold rule of the decisions.
         average_precision : float
             The value on the leaderboard.
 
@@ -71,19 +87,41 @@ class Evidence:
         ResultError
             When the scores are missing, belong to another split, or are not those that were
             evaluated.
+        TableError
+            When the misclassification costs of some row are invalid.
         """
         split = splits.read(paths.split(dataset))
-        parts = split.compared
-        path = paths.scores(dataset, cell[0]) / f"{cell[1]}.parquet"
-        read = cls(
+        parts, (strategy, model) = split.compared, cell
+        matrix = costs.matrix(params.costs_of(dataset), table, f"the costs of datasets.{dataset}")
+        path = paths.scores(dataset, strategy) / f"{model}.parquet"
+        stored = files.read_json(paths.scores(dataset, strategy) / "cells.json")
+        candidates = levels.candidates(
+            strategy, params.strategies[strategy], model, params.models[model]
+        )
+        folds = recalibrate(
             fold_scores(files.read_parquet(path), parts, str(path)),
-            parts,
+            candidates,
             table.y,
+            _of_parts(stored["counts"], parts),
+            _of_parts(stored["models"][model]["folds"], parts),
+        )
+        thresholds = params.thresholds_of(dataset)
+        read = cls(
+            [
+                HeldOut(
+                    fold.test,
+                    fold.test_scores,
+                    fold.corrected,
+                    _decisions(decide(rule, thresholds, table.y, fold, matrix), len(fold.test)),
+                )
+                for fold in folds
+            ],
+            Tested(parts, table.y, matrix, independent.units_of(table, params.split_of(dataset))),
             files.sha256(paths.table(dataset)),
             split.digest,
         )
         own = read.average_precision
-        if not abs(own - average_precision) <= ROUNDING_TOLERANCE:
+        if not np.isclose(own, average_precision, 0, ROUNDING_TOLERANCE, equal_nan=True):
             raise _mismatch(path, dataset, average_precision, own)
         return read
 
@@ -96,8 +134,13 @@ class Evidence:
         float
             The mean over folds.
         """
-        weights = np.ones((len(self.y), 1), np.float32)
-        return float(mean_of_folds(_by_fold([self.folds], self.y, weights))[0, 0])
+        y = self.tested.y
+        weights = np.ones((len(y), 1), np.float32)
+        each = [
+            Ranking.of(f.test, y[f.test], f.scores, len(y)).average_precision(weights)
+            for f in self.folds
+        ]
+        return float(mean_of_folds(np.array([each]))[0, 0])
 
     @property
     def once(self) -> tuple[Index, Labels, Vector]:
@@ -112,23 +155,24 @@ class Evidence:
         scores : ndarray of shape (k,)
             The models' own, not recalibrated.
         """
-        first = self.parts.names[0][0]
+        names = self.tested.parts.names
         mine = [
             fold
-            for fold, (repeat, _) in zip(self.folds, self.parts.names, strict=True)
-            if repeat == first
+            for fold, (repeat, _) in zip(self.folds, names, strict=True)
+            if repeat == names[0][0]
         ]
         rows = np.concatenate([fold.test for fold in mine])
-        return rows, self.y[rows], np.concatenate([fold.test_scores for fold in mine])
+        return rows, self.tested.y[rows], np.concatenate([fold.scores for fold in mine])
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The test scores as a champion stores them.
+        """What the test rows were given, as a champion stores it.
 
         Returns
         -------
         DataFrame
-            Columns `repeat`, `fold`, `row` and `score`; a row for each tested row of each fold.
+            Columns `repeat`, `fold`, `row`, `score`, `probability` and `decision`; a row for each
+            tested row of each fold.
         """
         pieces = [
             pd.DataFrame(
@@ -136,112 +180,44 @@ class Evidence:
                     "repeat": np.int16(repeat),
                     "fold": np.int16(number),
                     "row": fold.test.astype(np.int32),
-                    "score": fold.test_scores,
+                    **dict(zip(VALUES, fold[1:], strict=True)),
                 }
             )
-            for fold, (repeat, number) in zip(self.folds, self.parts.names, strict=True)
+            for fold, (repeat, number) in zip(self.folds, self.tested.parts.names, strict=True)
         ]
         return pd.concat(pieces, ignore_index=True)
 
 
-def fold_scores_of(frame: pd.DataFrame, parts: Parts) -> list[FoldScores]:
-    """Turn a frame of `Evidence.frame` back into the scores of each fold.
+def held_out_of(frame: pd.DataFrame, parts: Parts) -> list[HeldOut]:
+    """Turn a frame of `Evidence.frame` back into what each fold gave.
 
     Parameters
     ----------
     frame : DataFrame
-        Columns `repeat`, `fold`, `row` and `score`.
+        The columns of `Evidence.frame`.
     parts : Parts
         The folds of the same split.
 
     Returns
     -------
-    list of FoldScores
-        In the order of `parts`, without validation rows or recalibrated log odds.
+    list of HeldOut
+        In the order of `parts`.
     """
-    nothing = np.empty(0)
-    result = []
-    for repeat, fold in parts.names:
-        mine = frame[(frame["repeat"] == repeat) & (frame["fold"] == fold)]
-        rows = mine["row"].to_numpy(dtype=np.int64)
-        result.append(
-            FoldScores(rows, mine["score"].to_numpy(), nothing.astype(np.int64), nothing, nothing)
-        )
-    return result
+    groups: Any = frame.groupby(["repeat", "fold"]).indices
+    rows = frame["row"].to_numpy(dtype=np.int64)
+    values = [frame[name].to_numpy(dtype=np.float64) for name in VALUES]
+    return [
+        HeldOut(rows[groups[name]], *(one[groups[name]] for one in values)) for name in parts.names
+    ]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """The difference in average precision of two combinations tested on the same rows.
-
-    Attributes
-    ----------
-    one, other : float
-        The average precision of each, means over folds.
-    low, high : float
-        Limits of the 95 % interval of the difference, by the paired bootstrap.
-    """
-
-    one: float
-    other: float
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float:
-        """The difference itself.
-
-        Returns
-        -------
-        float
-            `one` minus `other`.
-        """
-        return self.one - self.other
+def _of_parts(stored: list[dict[str, Any]], parts: Parts) -> list[dict[str, Any]]:
+    by_name = {(one["repeat"], one["fold"]): one for one in stored}
+    return [by_name[name] for name in parts.names]
 
 
-def difference(
-    one: list[FoldScores], other: list[FoldScores], parts: Parts, y: Labels, seed: int
-) -> Difference:
-    """Compare two combinations as the leaderboard compares each with the baseline.
-
-    The bootstrap draws the same rows for both, so the difference is paired.
-
-    Parameters
-    ----------
-    one, other : list of FoldScores
-        Scores of both in the order of `parts`, of the same test rows.
-    parts : Parts
-        The folds, from whose test rows the bootstrap draws.
-    y : ndarray of shape (n,), int8
-        The labels of the table.
-    seed : int
-        Seed of the bootstrap.
-
-    Returns
-    -------
-    Difference
-    """
-    cells = [one, other]
-    values = mean_of_folds(_by_fold(cells, y, np.ones((len(y), 1), np.float32)))[:, 0]
-    drawn = np.concatenate(
-        [mean_of_folds(_by_fold(cells, y, weights)) for weights in bootstrap.draws(parts, y, seed)],
-        1,
-    )
-    low, high = bootstrap.interval(drawn[0] - drawn[1])
-    return Difference(float(values[0]), float(values[1]), low, high)
-
-
-def _by_fold(cells: list[list[FoldScores]], y: Labels, weights: NDArray[np.float32]) -> Vector:
-    """Average precision, shape (combinations, folds, draws)."""
-    return np.array(
-        [
-            [
-                Ranking.of(f.test, y[f.test], f.test_scores, len(y)).average_precision(weights)
-                for f in cell
-            ]
-            for cell in cells
-        ]
-    )
+def _decisions(decided: Decided | str, rows: int) -> Vector:
+    return np.full(rows, np.nan) if isinstance(decided, str) else decided[0].astype(np.float64)
 
 
 def _mismatch(path: Path, dataset: str, expected: float, found: float) -> ResultError:

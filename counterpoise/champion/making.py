@@ -10,14 +10,13 @@ import numpy as np
 
 from counterpoise.champion.bundle import Champion, Identity, digests
 from counterpoise.champion.evidence import Evidence
-from counterpoise.champion.refit import on_all_rows
+from counterpoise.champion.refit import Fit
 from counterpoise.champion.rules import Rule, RuleName
 from counterpoise.champion.schema import Schema, ScoringNotes
 from counterpoise.core.config import Params
 from counterpoise.core.errors import ResultError
 from counterpoise.data.tables import Table
 from counterpoise.evaluation import levels
-from counterpoise.evaluation.costs import CostMatrix
 from counterpoise.evaluation.recalibration import Choice, choose
 
 
@@ -47,11 +46,11 @@ def make(
     identity: Identity,
     table: Table,
     evidence: Evidence,
-    matrix: CostMatrix,
     schema: dict[str, Any],
     rule: RuleName,
+    fit: Fit,
 ) -> Candidate:
-    """Refit on all rows; choose recalibration and threshold on held-out scores.
+    """Make a champion of a fit; choose recalibration and threshold on held-out scores.
 
     Parameters
     ----------
@@ -63,12 +62,12 @@ def make(
         The dataset's table, with n rows.
     evidence : Evidence
         The combination's held-out scores.
-    matrix : CostMatrix
-        Misclassification costs of all n rows.
     schema : dict
         The fact `schema` of the fetched dataset.
     rule : {"half", "tuned", "cost", "cost_empirical"}
         The threshold rule.
+    fit : Fit
+        The combination, fitted on all rows.
 
     Returns
     -------
@@ -77,19 +76,17 @@ def make(
     Raises
     ------
     ResultError
-        When the combination cannot be fitted on all rows, its probabilities cannot be recalibrated,
-        or no threshold can be chosen.
+        When the probabilities cannot be recalibrated, or no threshold can be chosen.
     """
     dataset, cell = identity.dataset, (identity.strategy, identity.model)
     strategy, model = params.strategies[cell[0]], params.models[cell[1]]
     held, y, scores = evidence.once
+    costs = evidence.tested.costs.of(held)
     chosen = Rule.choose(
-        rule, params.thresholds_of(dataset), params.costs_of(dataset), y, scores, matrix.of(held)
+        rule, params.thresholds_of(dataset), params.costs_of(dataset), y, scores, costs
     )
-    refitted, validation = on_all_rows(params, dataset, cell, table, matrix.cost_margins)
-    trained = refitted.trained
     candidates = levels.candidates(cell[0], strategy, cell[1], model)
-    choice = choose(candidates, y, scores, refitted.factor)
+    choice = choose(candidates, y, scores, fit.factor)
     if choice.calibrator is None:
         raise ResultError(
             "The champion's probabilities cannot be recalibrated.",
@@ -97,19 +94,18 @@ def make(
             found=choice.reason,
             todo="name another combination with --strategy and --model.",
         )
-    facts = {name: float(value) for name, value in trained.facts.items()}
     champion = Champion(
-        replace(identity, params={**identity.params, "found": trained.params}, facts=facts),
+        replace(identity, params={**identity.params, "found": fit.found}, facts=fit.facts),
         Schema.of(schema, chosen.amounts),
         model.model or cell[1],
-        trained.encoder,
-        trained.estimator,
+        fit.encoder,
+        fit.estimator,
         choice.calibrator,
         chosen,
         evidence.frame,
         digests(table.X, table.y),
     )
-    return Candidate(champion, len(table), len(validation), refitted.notes, choice)
+    return Candidate(champion, len(table), fit.validation, fit.notes, choice)
 
 
 MAX_PROOF_ROWS = 10_000

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from counterpoise.core.config import CPU, AnySplit, Params
 from counterpoise.core.errors import NotApplicable, ResultError
-from counterpoise.core.outcome import one_line, reason_of
+from counterpoise.core.outcome import attempted, one_line
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Index, Vector
+from counterpoise.data.encoder import Encoder
 from counterpoise.data.splitters import groups_of
 from counterpoise.data.tables import Table
 from counterpoise.engine import devices
@@ -45,6 +46,34 @@ class Refitted(NamedTuple):
 
     trained: Trained
     factor: float
+    notes: tuple[str, ...]
+
+
+class Fit(NamedTuple):
+    """A combination fitted on all rows.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    estimator : object
+    found : dict
+        The parameters that a search found; empty where there was none.
+    facts : dict of str to float
+        Facts of the fit, see `Trained`.
+    factor : float
+        The factor by which the remedy multiplied the odds of a positive.
+    validation : int
+        How many rows stayed out of the fit, for early stopping or a search.
+    notes : tuple of str
+        Warnings of the library.
+    """
+
+    encoder: Encoder
+    estimator: Any
+    found: dict[str, Any]
+    facts: dict[str, float]
+    factor: float
+    validation: int
     notes: tuple[str, ...]
 
 
@@ -151,7 +180,7 @@ def factor(before: Counts, facts: dict[str, float]) -> float:
 
 def on_all_rows(
     params: Params, dataset: str, cell: Cell, table: Table, cost_margins: Vector
-) -> tuple[Refitted, Index]:
+) -> Fit:
     """Fit on all rows, except for validation rows where the model needs them.
 
     Parameters
@@ -168,9 +197,7 @@ def on_all_rows(
 
     Returns
     -------
-    refitted : Refitted
-    validation : ndarray of int64
-        Positions of the validation rows; empty where the model needs none.
+    Fit
 
     Raises
     ------
@@ -179,23 +206,34 @@ def on_all_rows(
     """
     strategy, model = cell
     seed = seed_for(params.seed, dataset, strategy, model, "champion")
-    train_rows, validation = np.arange(len(table)), np.empty(0, np.int64)
-    try:
+
+    def fitted() -> tuple[Refitted, int]:
+        train_rows, validation = np.arange(len(table)), np.empty(0, np.int64)
         if models.needs_validation(model, params.models[model]):
             train_rows, validation = split_validation(table, params.split_of(dataset), seed)
-        return (
-            refit(params, cell, table, train_rows, validation, Seeds(seed, seed), cost_margins),
-            validation,
+        seeds = Seeds(seed, seed)
+        made = refit(params, cell, table, train_rows, validation, seeds, cost_margins)
+        return made, len(validation)
+
+    _, reason, result = attempted(fitted)
+    if result is None:
+        raise ResultError(
+            f"The champion {strategy}/{model} cannot be fitted on all rows of {dataset}.",
+            where=f"{len(table):,} rows, {int(table.y.sum()):,} positives",
+            found=reason,
+            todo="name another combination with --strategy and --model.",
         )
-    except NotApplicable as reason:
-        failure = str(reason)
-    except (MemoryError, ArithmeticError) as error:
-        failure = reason_of(error)
-    raise ResultError(
-        f"The champion {strategy}/{model} cannot be fitted on all rows of {dataset}.",
-        where=f"{len(table):,} rows, {int(table.y.sum()):,} positives",
-        found=failure,
-        todo="name another combination with --strategy and --model.",
+    made, validation = result
+    trained = made.trained
+    facts = {name: float(value) for name, value in trained.facts.items()}
+    return Fit(
+        trained.encoder,
+        trained.estimator,
+        trained.params,
+        facts,
+        made.factor,
+        validation,
+        made.notes,
     )
 
 

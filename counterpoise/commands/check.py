@@ -103,6 +103,7 @@ def _warnings(params: Params, broken: set[str]) -> Iterator[str]:
 
     if NONE not in params.strategies and "strategies" not in broken:
         yield f"there is no strategy {NONE!r}, so there is no baseline to compare with"
+    yield from validation.equal_weights(params, broken)
     for lacking in validation.missing_devices(params):
         yield f"{lacking}\nFitted on this machine, its combinations fail."
     if any(model.device == AUTO for model in params.models.values()):

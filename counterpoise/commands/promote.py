@@ -1,20 +1,22 @@
 """Make a dataset's best combination its champion, if it beats the present one on the same rows.
 
-The combination is the one that the report recommends, or one that is named. It is refitted on all
-rows, with recalibrated probabilities and a threshold. It is saved in files that run no code when
+The combination is the one that the report recommends, or one that is named. It is better or not by
+the question that the dataset's `goal` asks. It is fitted on all rows (by the stage `advise`, or
+here), with recalibrated probabilities and a threshold. It is saved in files that run no code when
 they are read, and registered in MLflow with the alias `champion` and a model card.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoise.core import config, files, paths
-from counterpoise.core.config import Params
+from counterpoise.core.config import Goal, Params
 from counterpoise.core.errors import ResultError
 from counterpoise.core.revision import revision
 from counterpoise.core.seeds import seed_for
@@ -25,7 +27,7 @@ from counterpoise.tracking.manifest import RunManifest
 if TYPE_CHECKING:
     import pandas as pd
 
-    from counterpoise.champion.bundle import Champion, Identity
+    from counterpoise.champion.bundle import Champion
     from counterpoise.champion.card import CardFacts
     from counterpoise.champion.contest import ContestResult
     from counterpoise.champion.making import Candidate
@@ -40,53 +42,13 @@ EXAMPLE_ROWS = 5
 """Rows of the table that the registered model stores as an input example."""
 
 
-def identity_of(made: RunManifest, cell: tuple[str, str], table: str, split: str) -> Identity:
-    """Describe the champion to be: the combination, its parameters and what it is made from.
-
-    Parameters
-    ----------
-    made : RunManifest
-        The manifest of the dataset's results.
-    cell : tuple of str
-        The keys of the strategy and the model.
-    table, split : str
-        SHA-256 of the table's file and of the split's parts.
-
-    Returns
-    -------
-    Identity
-    """
-    from counterpoise.champion.bundle import Identity
-
-    (strategy, model), params = cell, made.params
-    entry = params.dataset(made.dataset)
-    used = {
-        "strategy": params.strategies[strategy].model_dump(exclude_none=True),
-        "model": params.models[model].model_dump(exclude_none=True, exclude={"strategies"}),
-    }
-    return Identity(
-        made.dataset,
-        str(entry.target),
-        ", ".join(map(str, entry.positive)),
-        strategy,
-        model,
-        used,
-        made.keys[f"{strategy}/{model}"],
-        made.data_md5,
-        table,
-        split,
-        params.seed,
-        revision().commit,
-    )
-
-
 def promote(
     made: RunManifest,
     registry: Registry,
     *,
     strategy: str | None,
     model: str | None,
-    rule: RuleName,
+    rule: RuleName | None,
     replace: bool,
 ) -> str:
     """Choose a combination, compare it with the present champion, refit, verify and register it.
@@ -99,8 +61,8 @@ def promote(
         The registered models of the dataset.
     strategy, model : str or None
         The keys of the combination; both None for the one that the report recommends.
-    rule : {"half", "tuned", "cost", "cost_empirical"}
-        The threshold rule.
+    rule : {"half", "tuned", "cost", "cost_empirical"}, optional
+        The threshold rule; by default the one that goes with the dataset's goal.
     replace : bool
         Promote the combination even if it does not beat the present champion, or if the present
         champion cannot be read.
@@ -122,12 +84,14 @@ def promote(
     StorageError
         When the store cannot be reached.
     """
+    from counterpoise.champion import advising
     from counterpoise.champion.card import CardFacts, card
     from counterpoise.champion.contest import judge
     from counterpoise.champion.evidence import Evidence
     from counterpoise.champion.making import make, prove
+    from counterpoise.champion.refit import on_all_rows
     from counterpoise.champion.selection import chosen
-    from counterpoise.evaluation import costs
+    from counterpoise.evaluation import advice
     from counterpoise.tracking.registry import Entry
 
     name, folder = made.dataset, paths.evaluation(made.dataset)
@@ -136,24 +100,36 @@ def promote(
         files.read_csv(folder / "decisions.csv"),
     )
     about = files.read_json(folder / "dataset.json")
-    cell = chosen(board, about, strategy, model)
+    cell, goal = chosen(board, about, strategy, model), about["goal"]
+    rule = rule or advising.rule_for(goal)
     facts = files.read_json(paths.facts(name))
     shown = CardFacts.of(board, decisions, about, cell, rule)
-    table = tables.read(paths.table(name))
-    evidence = Evidence.read(name, cell, table, float(shown.board["average_precision"]))
-    identity = identity_of(made, cell, evidence.table, evidence.split)
-    matrix = costs.matrix(made.params.costs_of(name), table, f"the costs of datasets.{name}")
+    table, average_precision = tables.read(paths.table(name)), shown.board["average_precision"]
+    evidence = Evidence.read(made.params, name, cell, table, rule, float(average_precision))
+    key = made.keys["/".join(cell)]
+    identity = advising.identity_of(made.params, name, cell, key, made.data_md5, evidence)
+    if strategy is None:
+        for sentence in advice.others(about):
+            print(f"{name}: the goal is {goal}; another question has another answer. {sentence}")
     with registry.entered():
         before = registry.present()
         present = None if before is None else _read(registry, before, replace=replace)
         seed = seed_for(made.params.seed, name, "champion")
-        outcome = judge(identity.cell, identity.cell_key, evidence, table, present, seed)
+        outcome = judge(identity.cell, identity.cell_key, evidence, table, present, goal, seed)
         if before is not None and present is None:
             outcome = _unread(identity.cell, before.version)
         print(outcome.message)
         if not (outcome.wins or replace):
             return f"{name}: the champion stays; nothing is registered"
-        champion = make(made.params, identity, table, evidence, matrix, facts["schema"], rule)
+        fit = advising.read_fit(identity)
+        if fit is None:
+            print(f"{name}: {identity.cell} is fitted on all rows")
+            margins = evidence.tested.costs.cost_margins
+            fit = on_all_rows(made.params, name, cell, table, margins)
+        else:
+            print(f"{name}: the stage `advise` has fitted {identity.cell} on all rows")
+        identity = dataclasses.replace(identity, commit=revision().commit)
+        champion = make(made.params, identity, table, evidence, facts["schema"], rule, fit)
         with tempfile.TemporaryDirectory(prefix="counterpoise-") as place:
             bundle = Path(place) / "bundle"
             champion.champion.save(bundle)
@@ -165,7 +141,7 @@ def promote(
                 example(champion.champion, table),
                 card(champion, shown, outcome, replaced=replaced),
                 metrics(shown, rule, outcome),
-                tags(champion, outcome, replaced=replaced),
+                tags(champion, outcome, goal, replaced=replaced),
             )
             version = registry.register(entry)
     deciding = champion.champion.rule
@@ -273,7 +249,7 @@ def metrics(shown: CardFacts, rule: RuleName, outcome: ContestResult) -> dict[st
     return {name: float(value) for name, value in numbers.items() if not missing(value)}
 
 
-def tags(made: Candidate, outcome: ContestResult, *, replaced: bool) -> dict[str, str]:
+def tags(made: Candidate, outcome: ContestResult, goal: Goal, *, replaced: bool) -> dict[str, str]:
     """Collect the tags by which a registered version is found.
 
     The key of the combination is not tagged `cell_key`, since that tag marks a run of `track`.
@@ -284,6 +260,8 @@ def tags(made: Candidate, outcome: ContestResult, *, replaced: bool) -> dict[str
         The champion.
     outcome : ContestResult
         The comparison with the present champion.
+    goal : {"ranking", "probabilities", "cost"}
+        The question that it went by.
     replaced : bool
         Whether --replace promoted it although it did not win.
 
@@ -302,6 +280,7 @@ def tags(made: Candidate, outcome: ContestResult, *, replaced: bool) -> dict[str
         "data_md5": identity.data_md5,
         "git_commit": identity.commit,
         "contest": outcome.kind,
+        "goal": goal,
         "replaced": str(replaced).lower(),
     }
 
@@ -321,13 +300,18 @@ def changed_since(made: RunManifest, now: Params) -> bool:
     bool
     """
     name, then = made.dataset, made.params
-    return (then.seed, then.strategies, then.models, then.dataset(name), then.split_of(name)) != (
-        now.seed,
-        now.strategies,
-        now.models,
-        now.dataset(name),
-        now.split_of(name),
-    )
+    asked = [
+        (
+            params.seed,
+            params.strategies,
+            params.models,
+            params.dataset(name),
+            params.split_of(name),
+            params.goal_of(name),
+        )
+        for params in (then, now)
+    ]
+    return asked[0] != asked[1]
 
 
 def main() -> int:
@@ -352,8 +336,10 @@ def main() -> int:
     parser.add_argument(
         "--rule",
         choices=("half", "tuned", "cost", "cost_empirical"),
-        default="tuned",
-        help="how the threshold is chosen (params.yaml: thresholds); default: tuned",
+        help=(
+            "how the threshold is chosen (params.yaml: thresholds); default: cost where the"
+            " dataset's goal is cost, else tuned"
+        ),
     )
     parser.add_argument(
         "--replace",

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from counterpoise.core import config, paths
+import numpy as np
+
+from counterpoise.core import config, paths, yaml12
 from counterpoise.core.config import NONE, Params, Strategy
 from counterpoise.core.errors import ConfigurationError, CounterpoiseError, DeviceError, TableErrors
 from counterpoise.data import sources, splitters
@@ -82,7 +84,12 @@ def structure(content: Any, text: str) -> Checked:
             params = config.parse(content, str(paths.PARAMS), text)
             return Checked(params, sorted(mistakes, key=lambda one: one[0] or 0), broken)
         except config.InvalidParams as error:
-            mistakes += error.mistakes
+            first = error.problems[0]
+            if first["type"] == "placebo":  # found between entries, and so without a place
+                line = yaml12.line_of(text, ["strategies", first["ctx"]["key"]]) if text else None
+                mistakes += [(line, one) for _, one in error.mistakes]
+            else:
+                mistakes += error.mistakes
             content = _valid_part(content, error.problems, broken)
 
 
@@ -132,6 +139,10 @@ def _settle(problem: Any, left: dict[str, Any], broken: set[str]) -> None:
         broken.add(f"datasets.{name}.split")
         grouped = {**left["datasets"][name], "split": {"scheme": "grouped"}}
         left["datasets"] = {**left["datasets"], name: grouped}
+    elif kind == "placebo":
+        key = context["key"]
+        broken |= {"strategies", f"strategies.{key}"}
+        left["strategies"] = {**left["strategies"], key: {}}
     elif kind == "unknown_strategy":
         broken.add("models")
         named = left["models"][context["key"]]["strategies"]
@@ -369,9 +380,61 @@ def dataset_problems(
         yield from _split_problems(params, name, table, readings[name])
     if entry.costs is not None or "costs" not in broken:
         try:
-            costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
+            matrix = costs.matrix(params.costs_of(name), table, f"the costs of datasets.{name}")
         except CounterpoiseError as error:
             yield error
+        else:
+            own = f"datasets.{name}.costs" if entry.costs is not None else "costs"
+            yield from _nothing_to_decide(matrix, f"{paths.PARAMS}: {own}")
+
+
+def _nothing_to_decide(matrix: costs.CostMatrix, where: str) -> Iterator[ConfigurationError]:
+    """Find costs by which the same decision about every row is the cheapest, whatever its class."""
+    sides = (
+        ("false positive", "true negative", "positive"),
+        ("false negative", "true positive", "negative"),
+    )
+    for (wrong, right, called), margins in zip(sides, matrix.cost_margins.T, strict=True):
+        if not margins.any():
+            yield ConfigurationError(
+                f"The costs leave nothing to decide: calling every row {called} costs least.",
+                where=where,
+                expected=f"a {wrong} that costs more than a {right}, at least in some rows",
+                found="equal costs of both in every row",
+                todo=f"raise the cost of a {wrong}, or lower that of a {right}.",
+            )
+
+
+def equal_weights(params: Params, broken: set[str]) -> Iterator[str]:
+    """Find models that weigh rows by costs where the costs of both classes are the same.
+
+    They are no mistake in params.yaml, since another dataset may have other costs.
+
+    Parameters
+    ----------
+    params : Params
+    broken : set of str
+        As in `problems`.
+
+    Yields
+    ------
+    str
+        A sentence for each dataset and model.
+    """
+    weighing = [key for key, model in params.models.items() if model.costs == "weights"]
+    for name, entry in params.datasets.items():
+        found = params.costs_of(name)
+        if (entry.costs is None and "costs" in broken) or found.columns_of():
+            continue
+        table = Table((), np.empty((1, 0)), np.zeros(1, np.int8))
+        ((negative, positive),) = costs.matrix(found, table, "").cost_margins
+        if negative == positive:
+            yield from (
+                f"models.{key}: `costs: weights` weighs all rows of {name} alike, since a wrong"
+                f" decision costs {positive:g} more than the right one in both classes; without a"
+                " sampler it is the model without costs"
+                for key in weighing
+            )
 
 
 def _check_path(where: str, path: str) -> None:

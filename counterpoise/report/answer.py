@@ -51,6 +51,7 @@ def rule_of(decided: Collection[tuple[str, str, str]], cell: Cell) -> str:
 def answer(
     board: pd.DataFrame,
     decisions: pd.DataFrame,
+    grouped: pd.DataFrame,
     facts: Mapping[str, Any],
     named: Mapping[Cell, str],
 ) -> dict[str, Any] | None:
@@ -58,8 +59,8 @@ def answer(
 
     Parameters
     ----------
-    board, decisions : DataFrame
-        Leaderboard and table of decisions of a dataset.
+    board, decisions, grouped : DataFrame
+        Leaderboard and table of decisions of a dataset, and leaderboard of the grouped folds.
     facts : mapping
         Facts of the dataset.
     named : mapping of (strategy, model) to str
@@ -68,8 +69,9 @@ def answer(
     Returns
     -------
     dict or None
-        `cell`, `row` of the leaderboard, `rule`, `decision`, counts per 1,000 rows, `verdicts`, and
-        `costs`, the lowest first. None where nothing is advised.
+        `cell`, `row` of the leaderboard, `rule`, `decision`, counts per 1,000 rows, `verdicts`,
+        `costs`, the lowest first, and `others`, the questions with another answer. None where
+        nothing is advised.
     """
     cell = advised(facts)
     if cell is None:
@@ -94,8 +96,49 @@ def answer(
         "verdicts": {str(name): int(n) for name, n in verdicts.items()},
         "compared": int(verdicts.sum()),
         "against": facts["answers"][facts["goal"]].get("against_baseline"),
+        "others": others(board, grouped, facts, named),
         "costs": costs(board, decided, facts, cell, rule, named) if decision else [],
     }
+
+
+QUESTIONS = {
+    "ranking": "to rank rows",
+    "probabilities": "for probabilities",
+    "cost": "for the lowest cost",
+}
+"""What each question asks for."""
+
+
+def others(
+    board: pd.DataFrame, grouped: pd.DataFrame, facts: Mapping[str, Any], named: Mapping[Cell, str]
+) -> list[tuple[str, str]]:
+    """Questions with another answer than the one that is advised.
+
+    Parameters
+    ----------
+    board, grouped, facts, named
+        See `answer`.
+
+    Returns
+    -------
+    list of (str, str)
+        What for, and the name of the combination. The highest combination of grouped folds is among
+        them where it is not the highest as is.
+    """
+    mine = advised(facts)
+    found = [
+        (QUESTIONS[question], named[cell])
+        for question in facts["answers"]
+        if (cell := advised(facts, question)) is not None and cell != mine
+    ]
+    columns = ["strategy", "model"]
+    levels = board[[*columns, "level", "status", "plain_model"]]
+    top = best(board)
+    apart = best(grouped.merge(levels, on=columns)) if len(grouped) else None
+    if top and apart and (top.strategy, top.model) != (apart.strategy, apart.model):
+        together = "duplicates" if facts["grouped_by"] == "rows" else "groups"
+        found.append((f"highest with {together} kept together", named[apart.strategy, apart.model]))
+    return found
 
 
 def costs(

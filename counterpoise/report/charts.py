@@ -103,7 +103,9 @@ def forest(board: pd.DataFrame, named: Names, worth: float) -> Chart:
             title=None,
             scale=alt.Scale(domain=list(VERDICTS), range=list(VERDICTS.values())),
             legend=alt.Legend(
-                orient="top", values=[name for name in VERDICTS if (mine["verdict"] == name).any()]
+                orient="top",
+                columns=3,
+                values=[name for name in VERDICTS if (mine["verdict"] == name).any()],
             ),
         ),
         tooltip=[
@@ -402,7 +404,12 @@ def reliability(points: pd.DataFrame, named: Names, prevalence: float) -> Chart:
         side=points["side"].map({"raw": "raw", "corrected": "recalibrated"})
     )
     scale = alt.Scale(type="symlog", constant=prevalence / 2, domain=[0, 1], nice=False)
-    axis = alt.Axis(values=[0, 0.003, 0.01, 0.03, 0.1, 0.3, 1], format="~g")
+    axis = alt.Axis(
+        values=[0, 0.003, 0.01, 0.03, 0.1, 0.3, 1],
+        format="~g",
+        labelOverlap="greedy",
+        labelSeparation=4,
+    )
     base = alt.Chart(
         data(mine, ("name", "side", "mean_probability", "observed", "low", "high", "rows"))
     ).encode(
@@ -411,7 +418,7 @@ def reliability(points: pd.DataFrame, named: Names, prevalence: float) -> Chart:
             "side:N",
             title=None,
             scale=alt.Scale(domain=["raw", "recalibrated"], range=[ORANGE, BLUE]),
-            legend=alt.Legend(orient="top"),
+            legend=alt.Legend(orient="top", symbolOpacity=1),
         ),
         tooltip=[
             alt.Tooltip("side:N", title="probabilities"),
@@ -465,18 +472,17 @@ def scores(histograms: pd.DataFrame, named: Names, decisions: pd.DataFrame) -> C
     base = alt.Chart(data(both, ("name", "label", "left", "right", "share", "rule", "threshold")))
     bars = (
         base.transform_filter("isValid(datum.left)")
-        .mark_bar(opacity=0.6)
+        .mark_rect(opacity=0.6)
         .encode(
             x=alt.X("left:Q", title="score", scale=alt.Scale(domain=[0, 1])),
             x2="right:Q",
-            y=alt.Y(
-                "share:Q", title="share of the class", stack=None, scale=alt.Scale(type="sqrt")
-            ),
+            y=alt.Y("share:Q", title="share of the class", scale=alt.Scale(type="sqrt")),
+            y2=alt.datum(0),
             color=alt.Color(
                 "label:N",
                 title=None,
                 scale=alt.Scale(domain=["negative", "positive"], range=[BLUE, ORANGE]),
-                legend=alt.Legend(orient="top"),
+                legend=alt.Legend(orient="top", symbolOpacity=1),
             ),
             tooltip=["label:N", "left:Q", "right:Q", alt.Tooltip("share:Q", format=".2%")],
         )
@@ -533,16 +539,20 @@ def training_rows(rows: pd.DataFrame, named: Mapping[str, str], shares: Sequence
                 "label:N",
                 title=None,
                 scale=alt.Scale(domain=["negative", "positive"], range=["circle", "triangle-up"]),
+                legend=alt.Legend(
+                    orient="top",
+                    columns=2,
+                    symbolOpacity=1,
+                    symbolFillColor=INK,
+                    symbolStrokeWidth=0,
+                ),
             ),
-            size=alt.Size(
-                "label:N",
-                legend=None,
-                scale=alt.Scale(domain=["negative", "positive"], range=[9, 30]),
-            ),
+            size=alt.condition("datum.label == 'positive'", alt.value(30), alt.value(9)),
             color=alt.Color(
                 "kind:N",
                 title=None,
                 scale=alt.Scale(domain=list(KINDS), range=list(KINDS.values())),
+                legend=alt.Legend(orient="top", columns=4, symbolOpacity=1),
             ),
             tooltip=["label:N", "kind:N"],
         )
@@ -574,7 +584,7 @@ def learning(frame: pd.DataFrame, named: Names) -> Chart:
             "series:N",
             title=None,
             scale=alt.Scale(range=[BLUE, GREEN, ORANGE]),
-            legend=alt.Legend(orient="top", symbolType="stroke", symbolOpacity=1),
+            legend=alt.Legend(orient="top", columns=3, symbolType="stroke", symbolOpacity=1),
         ),
         tooltip=["series:N", "step:Q", alt.Tooltip("mean:Q", format=".4f")],
     )
@@ -594,18 +604,22 @@ def learning(frame: pd.DataFrame, named: Names) -> Chart:
     )
 
 
+MOST_FEATURES = 20
+
+
 def importance(table: pd.DataFrame) -> Chart:
     """Permutation importance of the advised combination's features.
 
     Parameters
     ----------
     table : DataFrame of feature, importance, low, high
-        The most important first.
+        The most important of them are shown.
 
     Returns
     -------
     altair chart
     """
+    table = table.nlargest(MOST_FEATURES, "importance", keep="first")
     base = alt.Chart(data(table, ("feature", "importance", "low", "high"))).encode(
         y=alt.Y("feature:N", sort=None, title=None),
         tooltip=["feature:N", alt.Tooltip("importance:Q", format=".4f")],
@@ -645,14 +659,19 @@ def panel() -> Chart:
         .properties(width=340, height=240)
     )
     scale = alt.Scale(type="symlog", constant=0.01, domain=[0, 1], nice=False)
-    axis = alt.Axis(values=[0, 0.003, 0.01, 0.03, 0.1, 0.3, 1], format="~g")
+    axis = alt.Axis(
+        values=[0, 0.003, 0.01, 0.03, 0.1, 0.3, 1],
+        format="~g",
+        labelOverlap="greedy",
+        labelSeparation=4,
+    )
     base = alt.Chart(alt.NamedData("points")).encode(
         x=alt.X("predicted:Q", title="mean predicted probability", scale=scale, axis=axis),
         color=alt.Color(
             "side:N",
             title=None,
             scale=alt.Scale(domain=["raw", "recalibrated"], range=[ORANGE, BLUE]),
-            legend=alt.Legend(orient="top"),
+            legend=alt.Legend(orient="top", symbolOpacity=1),
         ),
     )
     points = alt.layer(

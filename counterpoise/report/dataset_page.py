@@ -325,7 +325,7 @@ def render(
     drawn = charts_of(tables, facts, named)
     if importance is not None and len(importance):
         drawn["importance"] = vega.spec(charts.importance(importance))
-    found = answer.answer(board, decisions, facts, named)
+    found = answer.answer(board, decisions, tables["grouped"], facts, named)
     rule = found["rule"] if found else "half"
     results = page_data.content(tables, named, found["cell"] if found else None, rule)
     models, rows = matrix_rows(board)

@@ -50,7 +50,7 @@ def line(
     return {
         "dataset": name,
         "facts": facts,
-        "answer": answer.answer(board, decisions, facts, named),
+        "answer": answer.answer(board, decisions, board.iloc[:0], facts, named),
         "advice": advice(facts),
         "statuses": summary.statuses(board),
         "failed": int((board["status"] == FAILED).sum()),

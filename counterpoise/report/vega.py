@@ -8,12 +8,15 @@ tell apart.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import vl_convert
 from markupsafe import Markup
+
+from counterpoise.core import files
 
 INK = "currentColor"
 BLUE, ORANGE, GREEN, YELLOW, PINK, GREY = (
@@ -58,6 +61,7 @@ def spec(chart: Chart) -> dict[str, Any]:
     found: dict[str, Any] = (
         chart.configure(background="transparent", font=font)
         .configure_view(stroke=None)
+        .configure_facet(spacing=30)
         .configure_axis(
             **text,
             titleFontSize=12,
@@ -69,7 +73,8 @@ def spec(chart: Chart) -> dict[str, Any]:
             tickColor=INK,
             tickOpacity=0.4,
         )
-        .configure_axisY(labelLimit=320)
+        .configure_axisX(labelFlush=False, labelSeparation=4)
+        .configure_axisY(labelLimit=420)
         .configure_legend(**text, titleFontSize=12, symbolStrokeWidth=2.5, labelLimit=320)
         .configure_header(**text, titleFontSize=12)
         .configure_title(color=INK, fontSize=13, anchor="start")
@@ -91,7 +96,15 @@ def svg(chart: Mapping[str, Any]) -> str:
     str
         The same for the same chart.
     """
-    return vl_convert.vegalite_to_svg(dict(chart))
+    text = vl_convert.vegalite_to_svg(dict(chart))
+    # clip paths are numbered through the whole process; charts of one page may not share a number
+    own = files.digest(json.dumps(chart, sort_keys=True))[:8]
+    numbers: dict[str, str] = {}
+
+    def renamed(found: re.Match[str]) -> str:
+        return f"{found[1]}c{own}-{numbers.setdefault(found[2], str(len(numbers)))}"
+
+    return re.sub(r'(id="|url\(#)clip(\d+)', renamed, text)
 
 
 def png(chart: Mapping[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from counterpoise.tracking import saved_view, sqlite_index
+from counterpoise.tracking import advised_model, saved_view, sqlite_index
 from counterpoise.tracking.connection import Connection
 from counterpoise.tracking.items import (
     CELLS,
@@ -183,6 +183,7 @@ class Publisher(Connection):
                 self._client.log_inputs(run, inputs)
             if any(Path(folder).iterdir()):
                 self._client.log_artifacts(run, folder)
+            advised_model.log(self._client, self.experiment, run, name, key, self.dataset)
             end = start + max(1, round(1000 * fitted[1]))
             self._client.set_terminated(run, FINISHED, end_time=end)
             if self.store.database is None:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -19,8 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from counterpoise.champion import contest, estimators
+from counterpoise.champion import comparison, contest, estimators
 from counterpoise.champion.bundle import CHAMPION, Champion, digests
 from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.making import prove
@@ -112,6 +114,35 @@ def test_so_does_every_model_with_other_parameters(
     champion = small(model, table, **params)
     champion.save(tmp_path)
     np.testing.assert_array_equal(Champion.load(tmp_path).raw(table.X), champion.raw(table.X))
+
+
+@pytest.mark.parametrize(
+    "model", ["balanced_random_forest", "hist_gradient_boosting", "logistic_regression", "xgboost"]
+)
+def test_equal_models_are_saved_as_equal_bytes(model: str, tmp_path: Path) -> None:
+    """Whatever the addresses in memory, and whatever the time; trees have bytes of any value
+    between their fields."""
+    kept = []
+    for k in range(2):
+        champion = small(model, mixed_table())
+        champion.save(tmp_path / str(k))
+        kept.append(champion)  # so that the second one has other addresses
+    one, other = (
+        {path.relative_to(tmp_path / k): path.read_bytes() for path in (tmp_path / k).rglob("*.*")}
+        for k in "01"
+    )
+    assert one == other
+    for path in tmp_path.rglob("*.skops"):
+        with zipfile.ZipFile(path) as archive:
+            assert {member.date_time for member in archive.infolist()} == {estimators.DATE}
+
+
+def test_a_net_is_saved_without_the_time(tmp_path: Path) -> None:
+    small("mlp", numeric_table()).save(tmp_path)
+    (path,) = tmp_path.rglob("*.keras")
+    with zipfile.ZipFile(path) as archive:
+        assert {member.date_time for member in archive.infolist()} == {estimators.DATE}
+        assert json.loads(archive.read("metadata.json"))["date_saved"] == ""
 
 
 def test_a_power_transform_is_kept_as_its_numbers(tmp_path: Path) -> None:
@@ -495,12 +526,12 @@ def test_validation_rows_follow_the_scheme_of_the_split() -> None:
 # ----------------------------------------------------------------- the contest
 
 
-def evidence_of(cell: tuple[str, str]) -> tuple[Evidence, Table]:
+def evidence_of(cell: tuple[str, str], rule: Any = "tuned") -> tuple[Evidence, Table]:
     board = files.read_csv(paths.evaluation("mine") / "leaderboard.csv").set_index(
         ["strategy", "model"]
     )
-    table = tables.read(paths.table("mine"))
-    return Evidence.read("mine", cell, table, float(board.loc[cell, "average_precision"])), table
+    table, value = tables.read(paths.table("mine")), float(board.loc[cell, "average_precision"])
+    return Evidence.read(config.load(), "mine", cell, table, rule, value), table
 
 
 def present_of(shown: Evidence, rows: Table, **identity: str) -> Champion:
@@ -517,7 +548,7 @@ def test_on_the_same_rows_a_cell_has_to_lie_above_by_its_interval(place: Path) -
     board = files.read_csv(paths.evaluation("mine") / "leaderboard.csv").set_index(
         ["strategy", "model"]
     )
-    better = contest.judge("good", "k", good, table, present_of(bad, table), 1)
+    better = contest.judge("good", "k", good, table, present_of(bad, table), "ranking", 1)
     assert (better.kind, better.wins) == ("better", True)
     assert better.difference is not None
     expected = [
@@ -525,15 +556,152 @@ def test_on_the_same_rows_a_cell_has_to_lie_above_by_its_interval(place: Path) -
         for cell in (("none", "logistic_regression"), ("near_miss_1", "stopping"))
     ]
     assert [better.difference.one, better.difference.other] == pytest.approx(expected, abs=1e-6)
-    worse = contest.judge("bad", "k", bad, table, present_of(good, table), 1)
+    worse = contest.judge("bad", "k", bad, table, present_of(good, table), "ranking", 1)
     assert (worse.kind, worse.wins) == ("not better", False)
     assert worse.difference is not None
     assert worse.difference.high < 0
-    same = contest.judge("good", "k", good, table, present_of(good, table), 1)
+    same = contest.judge("good", "k", good, table, present_of(good, table), "ranking", 1)
     assert same.difference is not None
     assert (same.wins, same.difference.low, same.difference.high) == (False, 0, 0)
-    assert contest.judge("good", "key", good, table, present_of(good, table), 1).kind == "same"
-    assert contest.judge("good", "k", good, table, None, 1).kind == "first"
+    assert (
+        contest.judge("good", "key", good, table, present_of(good, table), "ranking", 1).kind
+        == "same"
+    )
+    assert contest.judge("good", "k", good, table, None, "ranking", 1).kind == "first"
+
+
+@pytest.mark.parametrize(
+    ("goal", "measure", "rule"),
+    [
+        ("ranking", "average_precision", ""),
+        ("probabilities", "log_loss_corrected", ""),
+        ("cost", "expected_cost", "cost"),
+    ],
+)
+def test_the_contest_has_the_numbers_of_evaluate(
+    place: Path, goal: Any, measure: str, rule: str
+) -> None:
+    remedy, base = ("random_over", "stepwise"), ("none", "stepwise")
+    one, other = (evidence_of(cell, rule or "tuned")[0] for cell in (remedy, base))
+    seed = seed_for(5, "mine", "bootstrap")  # the draws of evaluate
+    found = comparison.difference(goal, one.folds, other.folds, one.tested, seed)
+    every = files.read_csv(paths.evaluation("mine") / "differences.csv")
+    row = every[
+        (every["strategy"] == remedy[0])
+        & (every["model"] == remedy[1])
+        & (every["measure"] == measure)
+        & (every["rule"].fillna("") == rule)
+    ].iloc[0]
+    assert found.value == pytest.approx(row["difference"], abs=2e-6)
+    assert found.probability == pytest.approx(row["probability_better"], abs=1e-4)
+    assert found.regret == pytest.approx(row["expected_regret"], abs=1e-5)
+    # one comparison alone: its interval is Student's, and narrower than that of several together
+    half = stats.t.ppf(0.975, row["degrees_of_freedom"]) * row["standard_error"]
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.03)
+
+
+def test_the_question_decides_and_another_answer_is_named(place: Path) -> None:
+    good, table = evidence_of(("none", "logistic_regression"), "cost")
+    present = present_of(good, table)
+    # as before in ranking, with probabilities that are worse and decisions that cost more
+    worse = present.heldout.assign(
+        probability=present.heldout["probability"] / 10, decision=lambda frame: 0.0
+    )
+    present = dataclasses.replace(present, heldout=worse)
+    found = {
+        goal: contest.judge("good", "k", good, table, present, goal, 1) for goal in comparison.GOALS
+    }
+    assert {goal: one.wins for goal, one in found.items()} == {
+        "ranking": False,
+        "probabilities": True,
+        "cost": True,
+    }
+    assert "By log loss of the recalibrated probabilities it would take" in found["ranking"].message
+    assert "By expected cost it would take its place" in found["ranking"].message
+    assert "By average precision it would not take its place" in found["cost"].message
+    assert "log loss of the recalibrated" not in found["cost"].message, "the same answer"
+    gap = found["cost"].difference
+    assert gap is not None
+    y, rows = table.y, good.once[0]
+    matrix = good.tested.costs.of(rows)
+    assert gap.other == pytest.approx(matrix.total(y[rows], np.zeros(len(rows), bool)) / len(rows))
+    assert f"cheaper with a probability of {gap.probability:.0%}" in found["cost"].message
+
+
+def test_no_test_decides_what_is_cheaper(place: Path) -> None:
+    good, table = evidence_of(("none", "logistic_regression"))
+    present = present_of(good, table)
+    # one false alarm more than the combination has
+    row = present.heldout.index[
+        (present.heldout["decision"] == 0) & (table.y[present.heldout["row"]] == 0)
+    ][0]
+    decision = present.heldout["decision"].where(present.heldout.index != row, 1.0)
+    present = dataclasses.replace(present, heldout=present.heldout.assign(decision=decision))
+    found = contest.judge("good", "k", good, table, present, "cost", 1)
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx(-1 / 800)
+    assert found.difference.low < 0 <= found.difference.high
+    assert found.wins
+
+
+def test_what_one_of_the_two_has_not_is_not_compared(place: Path) -> None:
+    good, table = evidence_of(("none", "logistic_regression"))
+    present = present_of(good, table)
+    nothing = present.heldout.assign(decision=np.nan, probability=np.nan)
+    present = dataclasses.replace(present, heldout=nothing)
+    for goal, measure in contest.MEASURES.items():
+        found = contest.judge("good", "k", good, table, present, goal, 1)  # type: ignore[arg-type]
+        lacking = f"the champion none/logistic_regression has no {measure}"
+        assert (lacking in found.message) == (goal != "ranking")
+        assert found.kind == ("not better" if goal == "ranking" else "not comparable")
+
+
+def test_too_few_positives_decide_nothing_but_costs(place: Path) -> None:
+    good, table = evidence_of(("none", "logistic_regression"))
+    bad, _ = evidence_of(("near_miss_1", "stopping"))
+    tested, kept = good.tested, []
+    for fold in tested.parts:  # one positive in each test part
+        positive = fold.test[table.y[fold.test] == 1]
+        kept.append(np.setdiff1d(fold.test, positive[1:]))
+    rows = np.concatenate(kept)
+    good, bad = (
+        dataclasses.replace(
+            one,
+            folds=[fold.of(rows) for fold in one.folds],
+            tested=dataclasses.replace(tested, parts=contest._parts_of(tested.parts, rows)),
+        )
+        for one in (good, bad)
+    )
+    present = present_of(bad, table)
+    found = contest.judge("good", "k", good, table, present, "ranking", 1)
+    assert (found.kind, "too few positives" in found.message) == ("not comparable", True)
+    assert contest.judge("good", "k", good, table, present, "cost", 1).kind in (
+        "better",
+        "not better",
+    )
+
+
+def test_a_champion_decides_on_new_rows_by_its_own_rule(place: Path) -> None:
+    shown, table = evidence_of(("none", "logistic_regression"))
+    theirs = dataclasses.replace(table, X=table.X[:300], y=table.y[:300], roles={})
+    base = dataclasses.replace(present_of(shown, theirs, table="other"), schema=schema_of(table))
+    requested = Costs(false_positive=1, false_negative={"column": "calls", "plus": 2})  # type: ignore[arg-type]
+    by_row = dataclasses.replace(base, rule=Rule("cost", "cheapest", None, requested.model_dump()))
+    fresh = np.arange(300, 800)
+    scores = base.raw(table.X[fresh])
+    log_odds = corrections.log_odds(scores)
+    amounts = {"calls": table.roles[COST + "calls"][fresh]}
+    for champion, decided in (
+        (base, scores >= 0.5),
+        (by_row, by_row.rule.decide(scores, log_odds, amounts, "here")),
+    ):
+        found = contest.judge("mine", "k", shown, table, champion, "cost", 1)
+        assert found.difference is not None
+        expected = shown.tested.costs.of(fresh).total(table.y[fresh], decided) / len(fresh)
+        assert found.difference.other == pytest.approx(expected)
+    without = dataclasses.replace(table, roles={})
+    refused = contest.judge("mine", "k", shown, without, by_row, "cost", 1)
+    assert refused.kind == "not comparable"
 
 
 def test_a_champion_of_another_table_is_compared_on_rows_that_are_new_to_it(place: Path) -> None:
@@ -543,7 +711,7 @@ def test_a_champion_of_another_table_is_compared_on_rows_that_are_new_to_it(plac
     champion = dataclasses.replace(
         present_of(shown, theirs, table="other"), schema=schema_of(table)
     )
-    found = contest.judge("mine", "k", shown, table, champion, 1)
+    found = contest.judge("mine", "k", shown, table, champion, "ranking", 1)
     assert "500 tested rows" in found.message
     assert found.difference is not None
     fresh = np.arange(300, 800)
@@ -551,17 +719,17 @@ def test_a_champion_of_another_table_is_compared_on_rows_that_are_new_to_it(plac
 
     by_fold = [
         average_precision_score(table.y[rows], champion.raw(table.X[rows]))
-        for rows in (np.intersect1d(fold.test, fresh) for fold in shown.parts)
+        for rows in (np.intersect1d(fold.test, fresh) for fold in shown.tested.parts)
     ]
     assert found.difference.other == pytest.approx(np.mean(by_fold))
     few = dataclasses.replace(champion, rows=digests(table.X[:790], table.y[:790]))
-    refused = contest.judge("mine", "k", shown, table, few, 1)
+    refused = contest.judge("mine", "k", shown, table, few, "ranking", 1)
     assert (refused.kind, refused.wins) == ("not comparable", False)
     assert "10 are new to it" in refused.message
     assert f"{contest.MIN_POSITIVES} are needed" in refused.message
     assert "--replace" in refused.message
     other = dataclasses.replace(champion, schema=Schema((Column("height", "number"),)))
-    assert "'height'" in contest.judge("mine", "k", shown, table, other, 1).message
+    assert "'height'" in contest.judge("mine", "k", shown, table, other, "ranking", 1).message
 
 
 def test_of_duplicates_the_surplus_is_new() -> None:
@@ -608,6 +776,7 @@ def test_the_first_champion_is_registered_with_all_that_it_needs(
     status, output = first
     assert status == 0, output
     assert "the first champion" in output
+    assert "mine: near_miss_1/stopping is fitted on all rows" in output
     version = champion_version(client)
     assert number_of(client) == "1"
     assert {version.tags[name] for name in ("strategy", "model", "rule", "replaced")} == {
@@ -730,6 +899,7 @@ def test_only_what_beats_it_takes_its_place_unless_it_is_replaced(place: Path, c
     status, output = promoted("mine")
     assert status == 0
     assert "beats the champion near_miss_1/stopping: average precision" in output
+    assert "the stage `advise` has fitted" in output
     assert number_of(client) == "2"
     status, output = promoted("mine", "--strategy", "near_miss_1", "--model", "stopping")
     assert status == 0
@@ -754,6 +924,29 @@ def test_only_what_beats_it_takes_its_place_unless_it_is_replaced(place: Path, c
     assert len(client.search_runs([experiment.experiment_id])) == 3, (
         "what is not promoted leaves no run behind"
     )
+
+
+def test_where_costs_are_asked_for_the_champion_decides_by_them(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(place, tmp_path / "here", ignore=shutil.ignore_patterns("mlflow.db*"))
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    path = paths.evaluation("mine") / "dataset.json"
+    facts = files.read_json(path)
+    answers = facts["answers"] | {"cost": {**facts["answers"]["cost"], "model": "stepwise"}}
+    files.write_json(path, {**facts, "goal": "cost", "answers": answers})
+    status, output = promoted("mine")
+    assert status == 0, output
+    assert "/stepwise is the champion now" in output
+    assert "it decides by each row's own threshold (rule cost)" in output
+    assert "the goal is cost; another question has another answer. Which ranks best?" in output
+    promoted("mine", "--replace", "--rule", "tuned", "--strategy=none", "--model=stopping")
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert {
+        str(version.version): version.tags["rule"] for version in client.search_model_versions()
+    } == {"1": "cost", "2": "tuned"}
+    assert champion_version(client).tags["goal"] == "cost"
 
 
 def test_the_champion_is_no_run_of_the_view_that_track_keeps(place: Path, client: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 import random
 import re
@@ -210,6 +211,103 @@ def test_a_key_that_would_have_no_effect_is_an_error(
     assert "error found" in err
 
 
+MINE = GOOD["datasets"]["good"]
+UNKNOWN = "; the keys here are: average_precision, roc_auc, log_loss, brier, f1, expected_cost"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"goal": "best"}, "goal: Input should be 'ranking', 'probabilities' or 'cost'"),
+        ({"goal": ["cost"]}, "goal: Input should be 'ranking', 'probabilities' or 'cost'"),
+        (
+            {"datasets": {"good": {**MINE, "goal": "costs"}}},
+            "datasets.good.goal: Input should be 'ranking', 'probabilities' or 'cost'",
+        ),
+        ({"worth": {"auc": 0.01}}, f"worth: unknown key 'auc' (did you mean 'roc_auc'?){UNKNOWN}"),
+        ({"worth": {"f1": -0.1}}, "worth.f1: Input should be greater than or equal to 0"),
+        ({"worth": {"f1": math.nan}}, "worth.f1: Input should be a finite number"),
+        ({"worth": {"f1": "much"}}, "worth.f1: Input should be a valid number"),
+        (
+            {"datasets": {"good": {**MINE, "worth": {"log_loss_corrected": 0.1}}}},
+            "datasets.good.worth: unknown key 'log_loss_corrected'",
+        ),
+        (
+            {"strategies": {"none": {}, "smote": {}, "again": {"sampler": "none"}}},
+            "strategies.again: `sampler: none` makes a placebo, which needs a seed",
+        ),
+        (
+            {"strategies": {"none": {}, "smote": {"seed": 1}}},
+            "strategies.smote: a seed makes a placebo, the baseline once more",
+        ),
+        (
+            {"strategies": {"none": {"seed": 1}, "smote": {}}},
+            "strategies.none: the baseline takes no seed",
+        ),
+        (
+            {"costs": {"false_positive": 0, "false_negative": 0}},
+            "costs: no decision costs more than another",
+        ),
+    ],
+)
+def test_bad_goals_smallest_differences_and_placebos_are_named_with_their_line(
+    changes: dict[str, Any],
+    words: str,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert checked(monkeypatch, {**GOOD, **changes}, "--json") == 1
+    content = json.loads(capsys.readouterr().out)
+    (error,) = content["errors"]
+    assert words in error["what"]
+    text = Path("params.yaml").read_text().splitlines()
+    # an unknown key stands in the line of its own
+    named = re.search(r"unknown key '(\w+)'", words) or re.match(r"[\w.]*?(\w+):", words)
+    assert named is not None
+    assert text[error["line"] - 1].lstrip().startswith(f"{named[1]}:")
+    # the table is read all the same, where the mistake is not in its entry
+    assert list(content["datasets"]) == ([] if "datasets" in changes else ["good"])
+
+
+@pytest.mark.parametrize(
+    ("costs", "called"),
+    [
+        ({"false_positive": 0, "false_negative": 3}, "positive"),
+        ({"false_positive": 2, "true_negative": 2, "false_negative": {"column": "a"}}, "positive"),
+        ({"false_negative": 2, "true_positive": 2}, "negative"),
+    ],
+)
+def test_costs_that_make_every_decision_the_same_are_an_error(
+    costs: dict[str, Any],
+    called: str,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    entry = {**MINE, "costs": costs}
+    assert checked(monkeypatch, {**GOOD, "datasets": {"good": entry}}) == 1
+    err = capsys.readouterr().err
+    assert f"calling every row {called} costs least" in err
+    assert "params.yaml: datasets.good.costs" in err
+    assert "1 error found" in err
+
+
+def test_weights_by_equal_costs_are_named_and_no_error(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = {"xgboost": {}, "weighing": {"model": "xgboost", "costs": "weights"}}
+    equal = {"false_positive": 3, "true_negative": 1, "false_negative": 2}
+    for costs, said in ((equal, True), ({**equal, "false_negative": 5}, False)):
+        assert checked(monkeypatch, {**GOOD, "models": models, "costs": costs}) == 0
+        err = capsys.readouterr().err
+        assert ("models.weighing: `costs: weights` weighs all rows of good alike" in err) == said
+        assert ("costs 2 more than the right one" in err) == said
+    by_row = {"datasets": {"good": {**MINE, "costs": {"false_negative": {"column": "a"}}}}}
+    assert checked(monkeypatch, {**GOOD, "models": models, **by_row}) == 0
+    assert "alike" not in capsys.readouterr().err
+
+
 def test_of_one_table_the_split_and_the_costs_are_both_looked_at(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -244,6 +342,7 @@ def test_a_file_that_is_no_params_yaml_is_one_error_in_both_forms(
 
 VALUES: list[Any] = [
     *(None, 1, True, "x", [], {}, [1], {"a": 1}, {"scheme": "temporal"}, {1: 2}, {(1, 2): 3}, -1),
+    *({"sampler": "none"}, {"seed": 1}, {"sampler": "none", "seed": 1}),
     *(["none"], ["nope"], {"column": "x"}, {"trials": 3, "space": {"ratio": [0.5]}}, {"x y": {}}),
 ]
 KEYS: list[Any] = ["other", "SMOTE", 1, ("a", "b"), "group", "search", "index", "strategies"]

@@ -182,3 +182,30 @@ def test_a_remedy_that_searches_is_compared_with_a_baseline_that_searches() -> N
         "xgboost_weighted": "xgboost",
         "tuned_weights": "tuned",
     }
+
+
+@pytest.mark.parametrize(
+    ("strategy", "entry", "model", "of_model", "expected"),
+    [
+        ("none", {}, "xgboost", {}, "none"),
+        ("smote", {}, "xgboost", {}, "SMOTE"),
+        ("half", {"sampler": "smote", "ratio": 0.5}, "xgboost", {}, "half (SMOTE)"),
+        ("none", {}, "xgboost_weighted", {}, "class weights"),
+        ("none", {}, "mlp_focal", {}, "focal loss"),
+        ("none", {}, "x", {"model": "xgboost", "costs": "weights"}, "cost weights"),
+        ("none", {}, "easy_ensemble", {}, "EasyEnsemble"),
+        ("smote", {}, "xgboost_weighted", {}, "SMOTE + class weights"),
+        ("placebo", {"sampler": "none", "seed": 1}, "xgboost", {}, "none (placebo)"),
+    ],
+)
+def test_the_remedy_is_named_in_the_words_of_the_field(
+    strategy: str, entry: dict[str, Any], model: str, of_model: dict[str, Any], expected: str
+) -> None:
+    found = levels.remedy(strategy, Strategy(**entry), model, Model(**of_model))
+    assert found == expected
+
+
+def test_every_sampler_and_every_model_that_is_a_remedy_has_a_name() -> None:
+    assert set(levels.DATA_REMEDIES) == set(SAMPLERS)
+    ensembles = {name for name, kind in MODELS.items() if kind.remedies and not kind.weighs}
+    assert set(levels.ALGORITHM_REMEDIES) >= ensembles - {"xgboost_focal"}

@@ -6,7 +6,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +14,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.colors import to_hex
-from matplotlib.patches import PathPatch
 from scipy.spatial import Delaunay
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -32,12 +29,10 @@ from counterpoise.engine import resampling
 from counterpoise.engine.resampling import FoldResult, resample
 from counterpoise.evaluation import projection
 from counterpoise.evaluation.projection import KINDS, ROWS, OutputRows, Projection, project
-from counterpoise.report import charts, rows_chart
-from counterpoise.report.rows_chart import rows_overlay
+from counterpoise.report import charts, vega
 from counterpoise.samplers import registry as samplers
 from counterpoise.samplers.registry import SAMPLERS, NotApplicable
 from tests.conftest import TABLES, numeric_table
-from tests.report.test_charts import assert_fit_for_a_page, assert_legible
 
 STRATEGIES = (
     "none",
@@ -410,9 +405,8 @@ def test_odd_features_give_a_place_to_every_row(name: str) -> None:
             "along an axis without variance all lie at 0"
         )
         assert share or not points[axis].any()
-    figure = rows_overlay(points, title=name, shares=shares)
-    assert_legible(figure)
-    assert not re.search(r"nan|inf\b", charts.svg(figure))
+    drawn = vega.svg(vega.spec(charts.training_rows(points, {s: s for s in STRATEGIES}, shares)))
+    assert not re.search(r"NaN|Infinity", drawn)
 
 
 def test_few_rows_and_one_class_have_places() -> None:
@@ -421,7 +415,6 @@ def test_few_rows_and_one_class_have_places() -> None:
             points, shares = whole(NORMAL[:rows], np.full(rows, label, np.int8))
             assert len(points) == rows
             assert np.isfinite([*places(points).ravel(), *shares]).all()
-            assert_legible(rows_overlay(points, title="few", shares=shares))
 
 
 def test_a_strategy_that_hands_on_nothing_is_left_out() -> None:
@@ -439,7 +432,6 @@ def test_rows_that_are_all_made_show_what_they_replace() -> None:
     """Centres of clusters in place of both classes."""
     points, _ = whole(NORMAL, Y, centres=(np.zeros(0, np.int64), NORMAL[:4], Y[:4]))
     assert points["kind"].value_counts().to_dict() == {"removed": 60, "synthetic": 4}
-    assert_legible(rows_overlay(points, title="centres"))
 
 
 def test_a_row_that_is_not_for_training_is_a_mistake_of_ours() -> None:
@@ -447,252 +439,3 @@ def test_a_row_that_is_not_for_training_is_a_mistake_of_ours() -> None:
         project(
             NORMAL, Y, (0, 0, 0), np.arange(30), {"smote": (np.arange(31), NORMAL[:0], Y[:0])}, 3
         )
-
-
-# The picture
-
-
-def marks(axes: Any) -> list[PathPatch]:
-    return [patch for patch in axes.patches if isinstance(patch, PathPatch)]
-
-
-def visible(figure: Any) -> list[Any]:
-    return [axes for axes in figure.axes if axes.get_visible()]
-
-
-def note_of(figure: Any) -> str:
-    """The small letters above the legend."""
-    return str(figure.legends[0].get_title().get_text().replace("\n", " "))
-
-
-def test_the_picture_is_legible_small_and_the_same_each_time(data: Case) -> None:
-    points, shares = data.project()
-    first, second = (rows_overlay(points, title="<b> & $x^$", shares=shares) for _ in range(2))
-    assert_legible(first)
-    assert_fit_for_a_page(first, second, 250_000)
-
-
-def test_what_was_written_and_read_gives_the_same_picture(data: Case, tmp_path: Path) -> None:
-    points, shares = data.project()
-    files.write_csv(tmp_path / "rows.csv", points)
-    again = files.read_csv(tmp_path / "rows.csv")
-    here, there = (
-        charts.svg(rows_overlay(frame, title="x", shares=shares)) for frame in (points, again)
-    )
-    assert here == there
-
-
-def test_a_panel_a_strategy_says_how_many_rows_change(mirror: Path) -> None:
-    case = real("mammography", mirror)
-    figure = rows_overlay(case.project().points, title="x")
-    captions = {axes.get_title(): axes.texts[0].get_text().strip() for axes in visible(figure)}
-    assert list(captions) == list(STRATEGIES)
-    before = case.results["none"].before
-    more = f"{before[0] - before[1]:,}"
-    assert captions["none"] == f"{before[0]:,} negatives, {before[1]} positives"
-    assert captions["random_over"] == f"+{more} copied positives"
-    assert captions["smote"] == f"+{more} synthetic positives"
-    assert captions["near_miss_1"] == captions["random_under"] == f"\u2212{more} negatives"
-    assert re.fullmatch(
-        "\u2212\\d+ negatives, \u2212\\d+ positives?\n\\+[\\d,]+ synthetic positives",
-        captions["smote_enn"],
-    )
-    text = charts.svg(figure)
-    for label in (
-        "kept negatives",
-        "kept positives",
-        "repeated positives",
-        "removed negatives",
-        "synthetic positives",
-    ):
-        assert f">{label}<" in text
-    assert "repeated negatives" not in text
-    assert re.search(r"At most 2\d\d rows of a strategy, kind and class are drawn", note_of(figure))
-    assert "a halo the more often a row is repeated" in note_of(figure)
-    figure = rows_overlay(
-        case._replace(results={"none": case.results["none"]}).project(most=10**9).points, title="x"
-    )
-    assert "At most 4,634 rows" in note_of(figure) and "halo" not in note_of(figure), (
-        "of one strategy as many as there is room for"
-    )
-
-
-def test_one_row_is_one_and_not_many() -> None:
-    points, _ = whole(NORMAL, Y, s=(np.r_[1:60, 5], NORMAL[:1], Y[:1]))
-    figure = rows_overlay(points, title="x")
-    expected = "\u22121 positive\n+1 copied positive\n+1 synthetic positive"
-    assert visible(figure)[0].texts[0].get_text() == expected
-
-
-def test_a_strategy_that_keeps_copies_of_one_row_is_seen_to_do_so(mirror: Path) -> None:
-    """What near_miss_1 leaves of mammography's negatives are copies of the row that occurs more
-    than 3,000 times."""
-    points = real("mammography", mirror).project().points
-    kept = shown(points, "near_miss_1", "kept").query("label == 0")
-    assert len(kept) > 150 and len(kept[["x", "y"]].drop_duplicates()) == 1
-    (axes,) = (
-        axes
-        for axes in visible(rows_overlay(points, title="x"))
-        if axes.get_title() == "near_miss_1"
-    )
-    blue = [
-        p
-        for p in marks(axes)
-        if p.get_alpha() == 0.75 and to_hex(p.get_edgecolor()) == charts.BETTER
-    ]
-    assert [len(p.get_path()) for p in blue] == [2] and blue[0].get_linewidth() > 6
-
-
-def frame(**columns: Any) -> pd.DataFrame:
-    made = {
-        "strategy": "s",
-        "kind": "kept",
-        "label": 0,
-        "times": 1,
-        "rows": 9,
-        "copies": 9,
-        **columns,
-    }
-    return pd.DataFrame(made)
-
-
-def test_marks_lie_at_their_rows_and_look_like_their_kind() -> None:
-    random = np.random.default_rng(1)
-    points = pd.concat(
-        [
-            frame(
-                kind=kind,
-                label=label,
-                times=times,
-                x=random.uniform(-9, 9, 5),
-                y=random.uniform(-1, 1, 5),
-            )
-            for kind, times in (("kept", 1), ("removed", 0), ("synthetic", 1))
-            for label in (0, 1)
-        ],
-        ignore_index=True,
-    )
-    (axes,) = visible(rows_overlay(points, title="x"))
-    found: dict[tuple[str, int], np.ndarray] = {}
-    for patch in marks(axes):
-        ends = patch.get_path().vertices
-        for kind, (mark,) in ((k, m) for k, m in rows_chart.MARKS.items() if k != "repeated"):
-            for label in (0, 1):
-                if (
-                    len(ends) == 5 * len(mark.shape.vertices)
-                    and to_hex(patch.get_edgecolor()) == mark.colours[label]
-                ):
-                    found[kind, label] = np.asarray(ends).reshape(5, -1, 2)
-    assert len(found) == len(marks(axes)) == 6
-    for (kind, label), ends in found.items():
-        mine = places(points[(points["kind"] == kind) & (points["label"] == label)])
-        middle = (ends.min(axis=1) + ends.max(axis=1)) / 2
-        room = [0.02 * np.ptp(axes.get_xlim()), 0.02 * np.ptp(axes.get_ylim())]  # a mark's own size
-        for place in mine:
-            assert (np.abs(middle - place) < room).all(axis=1).any()
-
-
-def test_rows_far_out_do_not_squash_the_others_and_lie_at_the_edge() -> None:
-    random = np.random.default_rng(2)
-    points = frame(x=random.normal(size=300), y=random.normal(size=300))
-    points.loc[0, ["x", "y"]] = [1e6, -1e6]
-    figure = rows_overlay(points, title="x")
-    (axes,) = visible(figure)
-    assert axes.get_xlim()[1] < 4
-    assert axes.get_ylim()[0] > -4
-    ends = np.concatenate([patch.get_path().vertices for patch in marks(axes)])
-    assert ends[:, 0].max() == pytest.approx(axes.get_xlim()[1], abs=0.01)
-    assert "Rows farther out lie at the edge." in note_of(figure)
-    assert "farther out" not in note_of(rows_overlay(frame(x=[0.0, 1.0] * 9, y=0.0), title="x"))
-
-
-def test_rare_positives_widen_the_axes_as_much_as_negatives_do() -> None:
-    random = np.random.default_rng(3)
-    points = pd.concat(
-        [
-            frame(x=random.normal(size=300), y=random.normal(size=300)),
-            frame(label=1, x=20 + random.normal(size=5), y=random.normal(size=5)),
-        ]
-    )
-    (axes,) = visible(rows_overlay(points, title="x"))
-    assert axes.get_xlim()[1] > 20
-
-
-def test_a_row_repeated_more_often_has_a_larger_halo_and_so_has_a_dot_of_many_rows() -> None:
-    times = [2, 3, 5, 9, 17, 33, 1000]
-    points = frame(kind="repeated", times=times, x=np.arange(7.0), y=0.0)
-    (axes,) = visible(rows_overlay(points, title="x"))
-    halos = [patch for patch in marks(axes) if patch.get_alpha() == 0.25]
-    widths = {round(float(p.get_path().vertices[:, 0].mean())): p.get_linewidth() for p in halos}
-    assert [widths[k] for k in sorted(widths)] == sorted(set(widths.values()))
-    assert len([patch for patch in marks(axes) if patch.get_alpha() != 0.25]) == 1, (
-        "the rows themselves are of one size"
-    )
-    points = pd.concat([frame(x=[0.0, 1.0], y=0.0), frame(x=[1.0] * 40, y=0.0)])
-    (axes,) = visible(rows_overlay(points, title="x"))
-    one, many = sorted(marks(axes), key=lambda patch: patch.get_linewidth())
-    assert (len(one.get_path()), len(many.get_path())) == (2, 2)
-    assert float(many.get_path().vertices[:, 0].mean()) == pytest.approx(1, abs=0.02)
-
-
-def all_kinds(strategies: list[str]) -> pd.DataFrame:
-    random = np.random.default_rng(4)
-    return pd.concat(
-        [
-            frame(
-                strategy=s,
-                kind=kind,
-                label=label,
-                times=times,
-                x=random.normal(size=300),
-                y=random.normal(size=300),
-                rows=123_456,
-                copies=654_321,
-            )
-            for s in strategies
-            for kind, times in (("kept", 1), ("repeated", 7), ("removed", 0), ("synthetic", 1))
-            for label in (0, 1)
-        ]
-    )
-
-
-LONG = [
-    "a_strategy_with_a_name_that_goes_on_and_on_and_on_until_it_ends",
-    "<script>alert(1)</script>",
-    "$x^{2}$",
-    "]]>&",
-]
-MANY: dict[str, Callable[[], list[str]]] = {
-    "one": lambda: ["smote"],
-    "two": lambda: ["none", "smote"],
-    "hostile": lambda: LONG,
-    "twelve": lambda: [f"s{k}" for k in range(12)],
-    "sixty": lambda: [f"s{k}" for k in range(60)],
-}
-
-
-@pytest.mark.parametrize("name", MANY)
-def test_any_number_of_strategies_and_any_name_is_legible(name: str) -> None:
-    strategies = MANY[name]()
-    figure = rows_overlay(
-        all_kinds(strategies), title="creditcard: rows " * 5, shares=(0.123, 0.04)
-    )
-    assert_legible(figure)
-    legend = figure.legends[0].get_window_extent()
-    assert legend.x0 >= 0 and legend.y0 >= 0 and legend.x1 <= figure.bbox.x1
-    text = charts.svg(figure)
-    assert len(text) < 270_000, "the more strategies, the fewer rows of each"
-    assert len(visible(figure)) == min(len(strategies), 12)
-    assert ("The first 12 of 60 strategies are shown." in note_of(figure)) == (name == "sixty")
-    assert "<script" not in text
-    if name == "hostile":
-        shown_names = [axes.get_title().replace("\n", "") for axes in visible(figure)]
-        assert shown_names == LONG
-        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text and "$x^{2}$" in text
-
-
-def test_no_strategy_is_said_in_words() -> None:
-    points, _ = project(NORMAL, Y, (0, 0, 0), np.arange(60), {}, 3)
-    figure = rows_overlay(points, title="nothing")
-    assert_legible(figure)
-    assert "No strategy has rows to draw." in charts.svg(figure)

@@ -8,19 +8,14 @@ import hashlib
 import io
 import itertools
 import math
-import os
 import re
-import subprocess
 import sys
 import tarfile
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Text
 from scipy import stats
 
 from benchmarks.imbalanced_learn import chain
@@ -31,9 +26,9 @@ from counterpoise.core.errors import SourceError
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.data import datasets, sources
 from counterpoise.evaluation import ranks as over_datasets
-from counterpoise.evaluation.ranks import ALONE, BEST, MINIMUM, Ranked, compared
+from counterpoise.evaluation.ranks import ALONE, BEST, MINIMUM, compared
 from counterpoise.models.combinations import models_of
-from counterpoise.report import charts, page, ranks_chart, ranks_section
+from counterpoise.report import charts, ranks_section, templating, vega
 from stages import check
 from tests.conftest import Publisher
 from tests.helpers.project import Project
@@ -320,7 +315,7 @@ def test_fewer_than_twenty_datasets_are_not_ranked_and_the_page_says_why(count: 
     here = "here is 1" if count == 1 else f"here are {count}"
     assert section["comparisons"] == []
     assert f"they need 20 datasets or more, and {here}." in section["why_not"]
-    html = page.environment().get_template("ranks.html.j2").render(ranks=section)
+    html = templating.environment().get_template("ranks.html.j2").render(ranks=section)
     assert section["why_not"] in html
     assert "<svg" not in html and "<table" not in html
 
@@ -330,7 +325,7 @@ def test_twenty_datasets_are_ranked_with_the_best_model_and_with_each() -> None:
     assert [one.name for one in found] == [BEST, "forest", "logistic"]
     assert [list(one.average) for one in found] == [sorted(one.average) for one in found]
     section = ranks_section.section(board(MINIMUM))
-    html = page.environment().get_template("ranks.html.j2").render(ranks=section)
+    html = templating.environment().get_template("ranks.html.j2").render(ranks=section)
     assert section["why_not"] is None
     assert html.count("<svg") == 3 and html.count("<details") == 2
     for name, rank in found[0].average.items():
@@ -356,71 +351,21 @@ def test_the_reading_names_better_worse_and_inconclusive_remedies() -> None:
         assert re.search(rf"{side}: [^;]*\b{pair.first}\b", sentences[2])
 
 
-# The diagram
-
-
-@cache
-def diagrams() -> list[Ranked]:
-    close = scores(20, 9, seed=1)
-    close.iloc[:, 1:] = close.iloc[:, [0]].to_numpy() + np.random.default_rng(2).normal(
-        0, 1e-4, (20, 8)
-    ).round(6)
-    return [
-        compared("random_forest", table)
-        for table in (scores(22, 9), close, scores(30, 14, seed=5), scores(20, 4))
-    ]
-
-
-@pytest.mark.parametrize("k", range(4))
-def test_no_text_of_the_diagram_lies_over_another_or_outside(k: int) -> None:
-    figure = ranks_chart.critical_difference(diagrams()[k], title="each remedy with random_forest")
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    (axes,) = figure.axes
-    ticks = zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
-    drawn = [label for at, label in ticks if axes.get_xlim()[0] <= at <= axes.get_xlim()[1]]
-    texts: list[Text] = [*figure.texts, *axes.texts, *drawn]
-    assert len(axes.texts) == len(diagrams()[k].average) + 1
-    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
-    width, height = figure.bbox.width, figure.bbox.height
-    for text, box in boxes:
-        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1, text
-    for (one, a), (other, b) in itertools.combinations(boxes, 2):
-        assert not a.overlaps(b), (one, other)
-
-
-def test_the_lines_of_the_diagram_join_remedies_not_shown_to_differ() -> None:
-    found = diagrams()[0]
-    figure = ranks_chart.critical_difference(found, title="x")
-    (axes,) = figure.axes
-    lines = [line.get_xdata() for line in axes.lines if line.get_color() == charts.BETTER]
-    joined = {frozenset(np.round(np.asarray(line, float), 9)) for line in lines}
-    average = found.average.round(9)
+def test_bars_of_the_diagram_overlap_where_ranks_differ_by_less_than_the_critical_difference() -> (
+    None
+):
+    found = compared("random_forest", scores(22, 9))
+    chart = vega.spec(charts.average_ranks(found))
+    (text,) = {one["data"]["values"] for one in chart["layer"] if "data" in one} or {
+        chart["data"]["values"]
+    }
+    rows = pd.read_csv(io.StringIO(text)).set_index("remedy")
+    assert rows["rank"].to_dict() == pytest.approx(found.average.to_dict(), rel=1e-5)
     for pair in found.pairs:
-        ends = {average[pair.first], average[pair.second]}
-        assert any(ends <= line for line in joined) == (
-            pair.verdict != "better" and pair.verdict != "worse"
-        )
-
-
-@pytest.mark.slow
-def test_the_diagram_is_the_same_bytes_whatever_the_order_of_sets() -> None:
-    script = (
-        "from tests.evaluation.test_ranks import diagrams;"
-        "from counterpoise.report import charts, ranks_chart;"
-        "print(charts.svg(ranks_chart.critical_difference(diagrams()[2], title='x')))"
-    )
-    environment = {**os.environ, "PYTHONHASHSEED": "1"}  # in this process it is another one
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=REPOSITORY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == charts.svg(
-        ranks_chart.critical_difference(diagrams()[2], title="x")
-    )
+        one, other = rows.loc[pair.first], rows.loc[pair.second]
+        overlap = max(one["low"], other["low"]) < min(one["high"], other["high"])
+        apart = abs(one["rank"] - other["rank"])
+        assert overlap == (apart < found.critical_difference)
 
 
 def test_the_files_of_the_benchmark_tell_the_same_as_the_page(

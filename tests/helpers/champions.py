@@ -21,7 +21,7 @@ from counterpoise.data.reading.columns import Column
 from counterpoise.data.tables import Table
 from counterpoise.engine.fit import FitJob, train
 from counterpoise.evaluation.calibrator import Calibrator
-from tests.helpers.computed import computed
+from tests.helpers.computed import computed, ran
 from tests.models.test_registry import work_of
 from tests.pipeline.test_pipeline import own_table
 
@@ -100,6 +100,7 @@ def standing_in(
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
         raw_rows().to_csv("mine.csv", index=False)
         computed(of_strategies(strategies))
+        ran("advise", "mine")
         yield folder
 
 
@@ -137,7 +138,14 @@ def champion_of(
         "mine", "churned", "yes", "none", kind, {}, "key", "md5", "table", "split", 1, "commit"
     )
     heldout = pd.DataFrame(
-        {"repeat": np.int16([0]), "fold": np.int16([0]), "row": np.int32([0]), "score": [0.5]}
+        {
+            "repeat": np.int16([0]),
+            "fold": np.int16([0]),
+            "row": np.int32([0]),
+            "score": [0.5],
+            "probability": [0.5],
+            "decision": [1.0],
+        }
     )
     return Champion(
         identity,

@@ -47,7 +47,7 @@ PARAMS = {
 PLOTS = tuple(
     f"data/plots/digits/{name}.csv" for name in ("precision_recall", "reliability", "confusion")
 )
-AFTER_TRAINING = {"evaluate@digits", "report@digits", "compare"}
+AFTER_TRAINING = {"evaluate@digits", "advise@digits", "report@digits", "compare"}
 
 DOCUMENT = (REPOSITORY / "docs" / "dvc.md").read_text()
 COMMANDS = [

@@ -98,6 +98,7 @@ def test_the_first_run_makes_everything(project: Project) -> None:
         "resample",
         "train",
         "evaluate",
+        "advise",
         "report",
         "compare",
         "track",
@@ -171,7 +172,11 @@ def test_another_statement_runs_the_stages_that_run_it(project: Project) -> None
     source.write_text(f"{text}\n\nEDITED = True\n")
     outcome = project.repro()
     # the manifest beside the results has the keys of their runs, which hold the code of `evaluate`
-    after = {f"{stage}@{name}" for stage in ("evaluate", "report") for name in ("digits", "mine")}
+    after = {
+        f"{stage}@{name}"
+        for stage in ("evaluate", "advise", "report")
+        for name in ("digits", "mine")
+    }
     assert outcome.computing == {"check", "compare", *after}
     source.write_text(text)
     assert "evaluate@digits" not in project.repro().computing, (
@@ -208,7 +213,7 @@ def test_an_added_strategy_runs_its_own_cells_and_what_summarises_them(project: 
         "compare",
         *(
             f"{stage}@{d}"
-            for stage in ("split", "resample", "train", "evaluate", "report")
+            for stage in ("split", "resample", "train", "evaluate", "advise", "report")
             for d in ("digits", "mine")
         ),
     }
@@ -235,7 +240,7 @@ def test_a_changed_threshold_retrains_nothing(project: Project) -> None:
     assert outcome.computing == {
         "check",
         "compare",
-        *(f"{stage}@{d}" for stage in ("evaluate", "report") for d in ("digits", "mine")),
+        *(f"{stage}@{d}" for stage in ("evaluate", "advise", "report") for d in ("digits", "mine")),
     }
     assert outcome.fits == {}
     decisions = pd.read_csv(project.folder / "reports" / "decisions.csv")

@@ -15,7 +15,7 @@ from counterpoise.core import files, paths
 from counterpoise.core.errors import ConfigurationError
 from counterpoise.evaluation import ranks, summary
 from counterpoise.evaluation.advice import advice
-from counterpoise.report import page
+from counterpoise.report import answer, index_page, names
 from tests.helpers.computed import computed, ran
 from tests.pipeline.test_pipeline import own_table
 
@@ -135,7 +135,7 @@ def test_a_placebo_is_never_ranked(board: pd.DataFrame) -> None:
     high = winning(board)
     for scores in (ranks.with_best_model(high), ranks.with_model(high, "xgboost")):
         assert len(scores) == 1 and "random_over" in scores and "placebo" not in scores
-    assert "placebo" not in {line["strategy"] for line in page.best_of({"mine": high})}
+    assert "placebo" not in {line["strategy"] for line in index_page.best_of({"mine": high})}
     numbers = summary.numbers(
         high, files.read_csv(paths.REPORTS / "decisions.csv"), {"positives": 9}
     )
@@ -149,7 +149,11 @@ def test_decisions_of_a_placebo_are_shown_and_are_never_the_best(board: pd.DataF
     mine = decisions["strategy"] == "placebo"
     assert decisions.loc[mine, "f1_difference"].notna().all()
     cheap = decisions.assign(expected_cost=decisions["expected_cost"].mask(mine, 0.0))
-    assert page.cost_sentences(cheap, facts) == page.cost_sentences(decisions[~mine], facts)
+    shown, expected_shown = (
+        answer.answer(board, table, board.iloc[:0], facts, names.names(board))
+        for table in (cheap, decisions[~mine])
+    )
+    assert shown == expected_shown
     found, expected = (
         summary.numbers(board, table, facts)["lowest_expected_cost"]
         for table in (cheap, decisions[~mine])

@@ -187,7 +187,17 @@ def test_the_committed_results_come_from_the_committed_parameters() -> None:
     locked = yaml12.load((REPOSITORY / "dvc.lock").read_text())["stages"]
     wanted = {"check", "compare"}
     for dataset in params.datasets:
-        names = ("fetch", "split", "audit", "resample", "train", "evaluate", "report", "track")
+        names = (
+            "fetch",
+            "split",
+            "audit",
+            "resample",
+            "train",
+            "evaluate",
+            "advise",
+            "report",
+            "track",
+        )
         wanted |= {f"{stage}@{dataset}" for stage in names}
     assert set(locked) == wanted
     by_name = {

@@ -100,7 +100,7 @@ def test_its_library_finds_all_that_it_needs_outside_of_the_clone(
     code = (
         "from counterpoise.core.environment import requirements\n"
         "from counterpoise.engine import fingerprint\n"
-        "from counterpoise.report.page import TEMPLATES\n"
+        "from counterpoise.report.templating import TEMPLATES\n"
         "assert (TEMPLATES / 'dataset.html.j2').is_file()\n"
         "assert 'scikit-learn==' in requirements()\n"
         "files = fingerprint.closure('counterpoise.engine.fit')\n"

@@ -34,15 +34,32 @@ const page = (() => {
     return element;
   };
 
-  // As wide as its place, if it is one panel; a chart of panels keeps the width of each.
-  const draw = (element, spec) => {
-    const single = !spec.facet && !spec.hconcat;
-    if (spec.facet && element.clientWidth) {
-      spec.columns = Math.max(1, Math.floor((element.clientWidth - 60) / ((spec.spec.width ?? 200) + 35)));
+  // On a phone, legends have one column, and long titles and names several lines.
+  const narrowed = (key, value) => {
+    if (key === "legend" && value?.columns) return { ...value, columns: 1 };
+    if (key === "y" && value?.type === "nominal") return { ...value, axis: { ...value.axis, labelExpr: "split(datum.label, ', ')" } };
+    if ((key === "x" || key === "y") && value?.title) return { ...value, title: value.title.match(/.{1,30}(?:\s|$)/g) };
+    if (key === "height" && value?.step) return { step: value.step + 12 };
+    return value;
+  };
+  // As wide as its place: one panel fills it, several are spread evenly over rows.
+  const draw = (element, given) => {
+    const place = element.clientWidth;
+    const narrow = place > 0 && place < 600;
+    const spec = narrow ? JSON.parse(JSON.stringify(given, narrowed)) : given;
+    if (spec.hconcat && narrow) {
+      spec.vconcat = spec.hconcat.map((one) => ({ ...one, width: place - 80 }));
+      delete spec.hconcat;
     }
-    if (element.clientWidth && spec.config.axisY) {
-      spec.config.axisY.labelLimit = Math.min(spec.config.axisY.labelLimit, 0.45 * element.clientWidth);
+    const single = !spec.facet && !spec.hconcat && !spec.vconcat;
+    if (spec.facet && place) {
+      const panels = spec.facet.sort.length;
+      const most = Math.max(1, Math.floor((place - 60) / (spec.spec.width + 35)));
+      spec.columns = Math.ceil(panels / Math.ceil(panels / most));
+      const room = Math.floor((place - 60) / spec.columns) - 55;
+      spec.spec.width = Math.max(Math.min(spec.spec.width, place - 80), Math.min(room, 1.5 * spec.spec.width));
     }
+    if (place) spec.config.axisY.labelLimit = Math.min(spec.config.axisY.labelLimit, 0.5 * place);
     const wide = single ? { ...spec, width: "container", autosize: { type: "fit-x", contains: "padding" } } : spec;
     const done = vegaEmbed(element, wide, { actions: false, renderer: "svg", tooltip: { theme: "custom" }, logLevel: 1 });
     done.then((result) => { element.view = result.view; });
@@ -62,7 +79,11 @@ const page = (() => {
   const watcher = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) show(entry.target.id);
   }, { rootMargin: "300px" });
-  for (const name of specs.keys()) watcher.observe(document.getElementById(name));
+  for (const name of specs.keys()) {
+    const element = document.getElementById(name);
+    if (element.querySelector("svg")) watcher.observe(element);
+    else setTimeout(show, 0, name);  // paper shows it as well, whether or not it was in view
+  }
 
   // Figures of one place as tabs.
   document.querySelectorAll(".tabs").forEach((tabs, k) => {
@@ -98,11 +119,14 @@ const page = (() => {
   for (const element of document.querySelectorAll("[data-script]")) element.hidden = false;
   // a deep link opens what it points into
   const open = () => {
-    let element = document.getElementById(location.hash.slice(1));
-    for (; element; element = element.parentElement) if (element.tagName === "DETAILS") element.open = true;
+    const target = document.getElementById(location.hash.slice(1));
+    for (let element = target; element; element = element.parentElement) {
+      if (element.tagName === "DETAILS") element.open = true;
+      if (element.hidden) document.querySelector(`[aria-controls="${element.id}"]`)?.click();
+    }
+    (target?.closest(".tabs") ?? target)?.scrollIntoView();
   };
   addEventListener("hashchange", open);
   open();
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
   return { read, number, amount, seconds, percent, count, html, draw };
 })();

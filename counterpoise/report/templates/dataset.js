@@ -152,7 +152,7 @@
   const detail = (one, columns) => {
     const baseline = one.baseline === null ? null : results.cells[one.baseline];
     const boxes = Object.entries(one.rules).map(([name, mine]) => page.html("div", { class: "box" },
-      page.html("h4", {}, name.replace(/_/g, " "), " ", page.html("small", {}, "threshold " + page.number(mine.threshold))),
+      page.html("h3", {}, name.replace(/_/g, " "), " ", page.html("small", {}, "threshold " + page.number(mine.threshold))),
       matrix(mine.counts), report(mine.counts),
       page.html("p", { class: "note" }, "cost per 1,000 rows " + page.amount(1000 * mine.cost)
         + (mine.changed === null ? "" : "; " + page.percent(mine.changed) + " of the rows change between repeats"))));

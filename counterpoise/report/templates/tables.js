@@ -6,7 +6,10 @@
     const mine = measured[place.dataset.cell] ?? {};
     for (const cell of place.querySelectorAll("[data-measured]")) {
       const value = mine[cell.dataset.measured];
-      if (value === undefined) continue;
+      if (value === undefined) {
+        if (place.tagName === "P") place.hidden = true;
+        continue;
+      }
       cell.textContent = cell.dataset.measured.endsWith("_bytes") ? page.count(Math.round(value / 1e6)) : page.seconds(value);
     }
   }
@@ -16,7 +19,7 @@
     const text = cell.textContent.trim();
     if (text === "") return null;
     if (!isNumber) return text;
-    const number = parseFloat(text.replace(/\u2212/g, "-").replace(/,/g, ""));
+    const number = parseFloat(text.replace(/\u2212/g, "-").replace(/[,<]/g, ""));
     return Number.isNaN(number) ? null : number;
   };
   const compare = (a, b, sign) => {
@@ -63,6 +66,7 @@
           || !wanted.every(({ select, of }) => of.get(row) === select.value);
         count += row.hidden ? 0 : 1;
       }
+      for (const detail of table.querySelectorAll("tr.detail")) detail.hidden = detail.previousElementSibling.hidden;
       const narrowed = words.length + wanted.length > 0;
       clear.hidden = !narrowed;
       shown.textContent = narrowed ? count + " of " + rows.length + " rows" : "";
