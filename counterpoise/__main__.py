@@ -12,6 +12,7 @@ COMMANDS = {
     "add": "add a table of your own to params.yaml",
     "check": "find every mistake in params.yaml without touching a result",
     "same": "compare two folders of reports, measured values apart",
+    "show": "print a dataset's answer again and open its page",
     "promote": "make a dataset's best combination its champion",
     "score": "score new rows with a champion",
 }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from counterpoise.core import files, paths
 from counterpoise.core.errors import guarded
 from counterpoise.data import folds as splits
 from counterpoise.data import tables
 from counterpoise.data.checks import all_checks
 from counterpoise.engine.stage_inputs import stage
+
+SEVERITIES = ("serious", "warning", "note")
 
 
 def main() -> None:
@@ -23,8 +27,10 @@ def main() -> None:
         scheme = params.split_of(name).scheme
         report = all_checks.find(table, parts.compared, scheme, params.seed, name)
         files.write_json(paths.audit(name), report.content())  # also for a table that is refused
-        for finding in report.findings:
-            print(f"{name}: {finding}")
+        counts: Counter[str] = Counter(finding.severity for finding in report.findings)
+        found = ", ".join(f"{counts[severity]} {severity}" for severity in SEVERITIES)
+        codes = ", ".join(finding.code for finding in report.findings)
+        print(f"{name}: findings: {found}" + (f" ({codes}, docs/data_checks.md)" if codes else ""))
         if report.serious and params.dataset(name).data_checks == "fail":
             raise all_checks.refusal(name, report)
 

@@ -22,7 +22,7 @@ def main() -> None:
         for title, content in evaluation.tables.items():
             files.write_csv(folder / f"{title}.csv", content)
         files.write_json(folder / "dataset.json", evaluation.facts)
-        manifest.write(name, params, evaluation.stored)
+        manifest.write(name, params, evaluation.stored, store)
         print(f"{name}: {evaluation.evaluated} of {len(cells(params))} combinations evaluated")
 
 

@@ -24,6 +24,7 @@ def main() -> None:
         # a strategy that is no longer compared leaves nothing behind
         shutil.rmtree(paths.resampled(name), ignore_errors=True)
         measured: list[dict[str, Any]] = []
+        refused: list[str] = []
         for strategy, results in resampling.of_dataset(params, name, table, parts, store):
             resampling.write(paths.resampled(name, strategy), results, table)
             measured += [
@@ -37,10 +38,11 @@ def main() -> None:
                 # the grouped repeat is an additional view, not a cost of the remedy
                 if one.repeat != parts.beside and one.seconds is not None
             ]
-            for reason in sorted({one.reason for one in results if one.reason}):
-                print(f"{name} {strategy}: {reason}")
+            if any(one.reason for one in results):
+                refused.append(strategy)
         files.write_json(paths.measured(name, "resample"), measured)
-        print(f"{name}: rows of {len(params.strategies)} strategies in {len(parts)} folds")
+        not_run = f", {', '.join(refused)} could not run" if refused else ""
+        print(f"{name}: rows of {len(params.strategies)} strategies in {len(parts)} folds{not_run}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 DVC's results are the record, and MLflow is a view of them. The stage runs every time, and ends at
 once where every run is published. If the store is out of reach or damaged, it warns and says what
 is unpublished; the next run publishes the rest. With COUNTERPOISE_TRACK_STRICT=1 it fails instead.
+Its last words are the dataset's answer.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import sys
 
 from counterpoise.core.errors import StorageError, guarded
-from counterpoise.tracking import dataset_runs, manifest, sqlite_index, store
+from counterpoise.tracking import dataset_runs, manifest, sqlite_index, store, terminal_summary
 
 STRICT = "COUNTERPOISE_TRACK_STRICT"
 """The environment variable that makes a store out of reach an error; 0 or empty for a warning."""
@@ -40,15 +41,19 @@ def main() -> int:
 
         config.load().dataset(name)  # without results, a mistyped key is the more likely mistake
     results = manifest.read(name)
+    experiment = None
     if sqlite_index.complete(results, target):
         print(f"{name}: all {len(results.wanted)} runs are published")
-        return 0
-    try:
-        print(dataset_runs.publish(results, target))
-    except StorageError as error:
-        if os.environ.get(STRICT, "0") not in ("", "0"):
-            raise
-        print(f"\nwarning: {error}", file=sys.stderr)
+        experiment = terminal_summary.experiment_of(results, target)
+    else:
+        try:
+            message, experiment = dataset_runs.publish(results, target)
+            print(message)
+        except StorageError as error:
+            if os.environ.get(STRICT, "0") not in ("", "0"):
+                raise
+            print(f"\nwarning: {error}", file=sys.stderr)
+    print(terminal_summary.terminal_summary(results, target, experiment))
     return 0
 
 

@@ -7,6 +7,7 @@ import time
 
 from counterpoise.core import files, paths
 from counterpoise.core.errors import guarded
+from counterpoise.core.outcome import OK
 from counterpoise.data import folds as splits
 from counterpoise.data import tables
 from counterpoise.engine import dask_cluster, parallel, resampling, training_results
@@ -60,14 +61,16 @@ def main() -> None:
         )
         outcomes, fresh = fits.outcomes(store)
         shutil.rmtree(paths.scores(name), ignore_errors=True)
-        training_results.write(
+        statuses = training_results.write(
             params, name, parts, counts, outcomes, {fit.id: fit.key for fit in fits.jobs}
         )
         files.write_json(
             paths.measured(name, "train"), training_results.measured(outcomes, parts.beside)
         )
         seconds = time.perf_counter() - start
-        print(f"{name}: {fresh} fits, {len(outcomes) - fresh} from the store, {seconds:.1f} s")
+        missed = {one.replace("_", " "): n for one, n in sorted(statuses.items()) if one != OK}
+        fitted = f"{name}: {fresh} fits, {len(outcomes) - fresh} from the store, {seconds:.1f} s"
+        print(", ".join([fitted, *(f"{n} combinations {one}" for one, n in missed.items())]))
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def of_dataset(
         yield from parallel.few_here(_resample, fresh, alone=table.X.nbytes > parallel.LARGE_BYTES)
 
     for job, result in tqdm(
-        known(), total=len(jobs), desc=f"resample {dataset}", unit="fold", disable=None
+        known(), total=len(jobs), desc=f"{dataset}: folds resampled", unit="fold", disable=None
     ):
         if isinstance(result, Killed):
             result = FoldResult(

@@ -195,7 +195,11 @@ class DatasetFits:
             seconds: dict[str, float] = {}
             done = self._attempts(fresh, seconds)
             bar = tqdm(
-                done, total=len(fresh), desc=f"train {self.dataset}", unit="fit", disable=None
+                done,
+                total=len(fresh),
+                desc=f"{self.dataset}: models fitted",
+                unit="fit",
+                disable=None,
             )
             for (job, _), outcome in bar:
                 made |= {"at": int(time.time() * 1000)}

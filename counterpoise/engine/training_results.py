@@ -5,6 +5,7 @@ They hold scores, learning curves, trials, statuses, and measured times and memo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -163,7 +164,7 @@ def write(
     counts: Mapping[str, list[dict[str, Any]]],
     outcomes: Mapping[FitId, FitOutcome],
     fit_keys: Mapping[FitId, str],
-) -> None:
+) -> Counter[str]:
     """Write the results of all fits of a dataset, one folder for each strategy.
 
     Parameters
@@ -178,11 +179,17 @@ def write(
     fit_keys : mapping of FitId to str
         Keys of the fits in the cell store.
 
+    Returns
+    -------
+    Counter of str
+        How many combinations have each status.
+
     Raises
     ------
     StorageError
         When the disk is full.
     """
+    statuses: Counter[str] = Counter()
     of_cells: dict[tuple[str, str], dict[FitId, FitOutcome]] = {}
     for place, made in sorted(outcomes.items()):
         of_cells.setdefault(place[:2], {})[place] = made
@@ -209,10 +216,6 @@ def write(
             key = files.digest(*(f"{place[2:]} {fit_keys[place]}" for place in mine))
             cells[model] = summary(mine, parts.beside) | {"device": device, "key": key}
             if cells[model]["status"] != OK:
-                print(
-                    f"{dataset} {strategy} {model}: {cells[model]['status']}:"
-                    f" {cells[model]['reason']}"
-                )
                 continue
             fits = [
                 (folds[place[2:]], made.result)
@@ -226,8 +229,8 @@ def write(
             if any(fit.trials for _, fit in fits):
                 files.write_json(folder / f"{model}.trials.json", trials(fits))
         files.write_json(folder / "cells.json", {"counts": counts[strategy], "models": cells})
-        if refused is not None:
-            print(f"{dataset} {strategy}: {refused[0]}: {refused[1]}")
+        statuses.update(str(cell["status"]) for cell in cells.values())
+    return statuses
 
 
 def measured(outcomes: Mapping[FitId, FitOutcome], grouped_repeat: int | None) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def over_draws(
     blocks = range(-(-count // BLOCK))
     small = 4 * len(y) * BLOCK <= LARGEST / parallel.cores() / 2
     blocks_drawn = parallel.in_threads(
-        of_block, blocks, together=small, label="bootstrap", unit="block"
+        of_block, blocks, together=small, label="blocks of bootstrap draws", unit="block"
     )
     return [piece for pieces in blocks_drawn for piece in pieces]
 

@@ -97,7 +97,9 @@ def calibrations(
         else:
             result[cell] = stored.facts
     done = parallel.few_here(_calibration, fresh, alone=alone)
-    bar = tqdm(done, total=len(fresh), desc="calibration", unit="cell", disable=None)
+    bar = tqdm(
+        done, total=len(fresh), desc="combinations calibrated", unit="combination", disable=None
+    )
     for task, answer in bar:
         # a worker killed by the system (out of memory) leaves its task to this process
         values = _calibration(task) if isinstance(answer, Killed) else answer

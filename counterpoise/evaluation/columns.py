@@ -22,11 +22,10 @@ LEADERBOARD = [
     "p_adjusted",
     "verdict",
 ]
-"""Columns of the published format, before the measured ones."""
+"""The first columns of the published format."""
 
 MEASURED = ["fit_seconds", "resample_seconds", "predict_seconds", "peak_bytes"]
-"""Columns that differ from run to run. They stand in reports/leaderboard.csv only, never in the
-outputs of evaluate."""
+"""Measurements, which differ from run to run: no results, so that no table in reports/ has them."""
 
 CALIBRATION = ["calibration_slope", "calibration_intercept", "expected_calibration_error"]
 """Each column exists for the raw scores and, with the suffix `_corrected`, for the recalibrated

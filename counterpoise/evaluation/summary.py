@@ -312,56 +312,37 @@ def remaining(ordered: list[Gain], half: str) -> list[str]:
 
 
 def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any]) -> dict[str, Any]:
-    """Headline numbers of a dataset for `dvc metrics diff`.
+    """Headline numbers of a dataset for `dvc metrics show` and `diff`.
 
     Parameters
     ----------
     board, decisions : DataFrame
         Leaderboard and table of decisions.
     facts : dict
-        Facts of the dataset: `rows`, `positives` and `prevalence`.
+        Facts of the dataset: `positives`.
 
     Returns
     -------
     dict of str to number
-        Without the numbers that do not exist. `best_average_precision_of` holds one number per
-        strategy.
+        `average_precision`, the highest; `baseline_average_precision`, the highest of a baseline;
+        `f1_tuned`, the highest; `expected_cost` at the rule `cost`, the lowest; how many remedies
+        are `better` or `worse` than their baseline; how many combinations `failed`; `positives`.
+        Numbers that do not exist are left out.
     """
-    counts, verdicts = statuses(board), sides(board)
-    top, remedy, none = best(board), best(remedies(board)), best(baselines(board))
-    result: dict[str, Any] = {
-        "rows": int(facts["rows"]),
-        "positives": int(facts["positives"]),
-        "prevalence": facts["prevalence"],
-        "cells_ok": counts[OK],
-        "cells_not_applicable": counts[NOT_APPLICABLE],
-        "cells_failed": counts[FAILED],
-        "remedies_above_none": verdicts["above"],
-        "remedies_below_none": verdicts["below"],
-        "best_average_precision": top and top.average_precision,
-        "best_average_precision_low": top and top.average_precision_low,
-        "best_average_precision_high": top and top.average_precision_high,
-        "best_none_average_precision": none and none.average_precision,
-        "best_remedy_average_precision": remedy and remedy.average_precision,
-        "best_remedy_difference": remedy and remedy.difference,
-        "best_remedy_difference_low": remedy and remedy.low,
-        "best_remedy_difference_high": remedy and remedy.high,
-    }
+    top, baseline, verdicts = best(board), best(baselines(board)), sides(board)
     placebos = board.loc[board["level"] == PLACEBO, "strategy"]
-    decided = decisions[~decisions["strategy"].isin(placebos)]
-    for name, mine in decided.groupby("rule", sort=False):
-        rule = str(name)
-        if rule in ("cost", "cost_empirical"):
-            result[f"lowest_expected_{rule}"] = mine["expected_cost"].min()
-        else:
-            result[f"best_f1_{rule}"] = mine["f1"].max()
-    all_gains = gains(board, decisions)
-    if all_gains and all_gains[0].half > 0:
-        result["best_f1_gain_when_tuned"] = all_gains[0].tuned
-    result = {name: value for name, value in result.items() if not missing(value)}
-    each = {name: best(mine) for name, mine in board.groupby("strategy", sort=False)}
-    best_of = {str(name): top.average_precision for name, top in each.items() if top is not None}
-    return {**result, **({"best_average_precision_of": best_of} if best_of else {})}
+    decided = decisions[~decisions["strategy"].isin(placebos)].set_index("rule")
+    result = {
+        "average_precision": top and top.average_precision,
+        "baseline_average_precision": baseline and baseline.average_precision,
+        "f1_tuned": decided.loc[decided.index == "tuned", "f1"].max(),
+        "expected_cost": decided.loc[decided.index == "cost", "expected_cost"].min(),
+        "better": verdicts["above"],
+        "worse": verdicts["below"],
+        "failed": statuses(board)[FAILED],
+        "positives": int(facts["positives"]),
+    }
+    return {name: value for name, value in result.items() if not missing(value)}
 
 
 def probability(p: float | None) -> str:

@@ -120,6 +120,11 @@ class Connection:
     dataset : str
         The experiment's name; it is created where it does not exist.
 
+    Attributes
+    ----------
+    experiment : str
+        MLflow's id of the experiment, once connected.
+
     Raises
     ------
     StorageError
@@ -131,7 +136,7 @@ class Connection:
     def __init__(self, *, store: Store, dataset: str) -> None:
         self.store, self.dataset = store, dataset
         self._client: Any = None
-        self._experiment = ""
+        self.experiment = ""
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
@@ -188,7 +193,7 @@ class Connection:
             except mlflow.exceptions.MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # restored by another process
                     raise
-        self._experiment = experiment.experiment_id
+        self.experiment = experiment.experiment_id
         # the store answers; a setting is changed only where it is still ours
         for name, value in BUSY_SERVER_SETTINGS.items():
             if os.environ.get(name) == SETTINGS[name]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # they are imported only where they are used
 
 
-def publish(made: RunManifest, target: Store) -> str:
+def publish(made: RunManifest, target: Store) -> tuple[str, str]:
     """Publish the missing runs and mark the current ones.
 
     Parameters
@@ -31,6 +31,8 @@ def publish(made: RunManifest, target: Store) -> str:
     -------
     str
         A message on what was done.
+    str
+        MLflow's id of the experiment.
 
     Raises
     ------
@@ -47,17 +49,26 @@ def publish(made: RunManifest, target: Store) -> str:
     names = {key: name for name, key in made.keys.items()} | {made.comparison: COMPARISON}
     with publisher.opened() as plan:
         publisher.remove(plan)
-        if plan.publish:
+        if not plan.empty:
             results = items.results(made.dataset, made.params)
-            for key in tqdm(plan.publish, desc=f"track {made.dataset}", unit="run", disable=None):
+            for key in tqdm(
+                plan.publish, desc=f"{made.dataset}: runs published", unit="run", disable=None
+            ):
                 # a comparison has no fits, nor has a combination without training rows: their
                 # origin is that of `evaluate`
                 origin = results.measured.made.get(names[key], made.made)
                 publisher.publish(
-                    names[key], key, content(made, results, names[key], origin), origin.at
+                    names[key],
+                    key,
+                    content(made, results, names[key], origin),
+                    origin.at,
+                    items.fitted(results, names[key], made.made.at),
                 )
         # with nothing to do, this process has no turn, and another may be writing by now
-        last = plan if plan.empty else publisher.settle()
+        last = plan
+        if not plan.empty:
+            verdicts = {made.keys[name]: text for name, text in items.verdicts(results).items()}
+            last = publisher.settle(verdicts, items.experiment_note(results), results.rules)
     counts = {
         "published": len(plan.publish),
         "unfinished or doubled removed": len(plan.remove) + len(last.remove),
@@ -75,7 +86,7 @@ def publish(made: RunManifest, target: Store) -> str:
             f"\n  current are newer results there, made {at} (the tags of the run `comparison` name"
             " the author)"
         )
-    return message
+    return message, publisher.experiment
 
 
 def content(made: RunManifest, results: Results, name: str, origin: Origin) -> Iterator[Item]:
@@ -107,21 +118,15 @@ def content(made: RunManifest, results: Results, name: str, origin: Origin) -> I
         yield items.cells(made.keys)
     yield items.dataset_input(results, made.data_md5)
     tags = {
-        "made_by": origin.by,
         "mlflow.user": origin.by,
-        "git_branch": revision().branch,
-        "git_commit": origin.commit,
-        "git_dirty": origin.dirty,
         "mlflow.source.name": f"python -m stages.track {made.dataset}",
-        "data_md5": made.data_md5,
-        "requirements_lock": made.requirements,
+        "mlflow.source.git.branch": revision().branch,
+        "mlflow.source.git.commit": origin.commit,
+        "mlflow.source.git.dirty": origin.dirty,
     }
-    if origin.at:
-        tags["made_at"] = f"{_time(origin.at):%Y-%m-%dT%H:%M:%SZ}"
-    if origin.commit != UNKNOWN:
-        tags["mlflow.source.git.commit"] = origin.commit
     for tag, value in tags.items():
-        yield Tag(tag, value)
+        if value != UNKNOWN:
+            yield Tag(tag, value)
 
 
 def _time(milliseconds: int) -> datetime:

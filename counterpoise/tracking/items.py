@@ -15,18 +15,18 @@ from numbers import Real
 from typing import Any
 
 import pandas as pd
+from PIL.Image import Image as Picture
 
 from counterpoise.core import files, paths
 from counterpoise.core.config import CPU, NONE, PLACEBO, Params
 from counterpoise.core.outcome import OK
-from counterpoise.evaluation import measurements
-from counterpoise.evaluation.advice import advice
-from counterpoise.evaluation.columns import COUNTED
+from counterpoise.evaluation import measurements, summary, terminal_answer
+from counterpoise.evaluation.columns import CALIBRATION, COUNTED
 from counterpoise.evaluation.measurements import Measured
 from counterpoise.evaluation.search_trials import best_trials
 from counterpoise.evaluation.summary import missing
-from counterpoise.report import confusion_image
-from counterpoise.tracking.runs import COMPARISON
+from counterpoise.tracking import confusion_image
+from counterpoise.tracking.runs import COMBINATION, COMPARISON
 
 CELLS = "cells.json"
 """The artifact of the comparison that holds the key of every combination."""
@@ -69,6 +69,22 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class Image:
+    """A picture that MLflow's chart view shows beside those of other runs under the same name."""
+
+    name: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class TableItem:
+    """A table that MLflow's table view compares with those of other runs."""
+
+    name: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Input:
     """The dataset of a run, as MLflow lists it among the run's inputs.
 
@@ -91,7 +107,7 @@ class Input:
     profile: str
 
 
-Item = Param | Metric | Tag | Artifact | Input
+Item = Param | Metric | Tag | Artifact | Image | TableItem | Input
 
 
 @dataclass(frozen=True)
@@ -151,6 +167,16 @@ class Results:
     facts: dict[str, Any]
     tables: dict[str, pd.DataFrame]
     measured: Measured
+
+    @property
+    def rules(self) -> list[str]:
+        """The threshold rules.
+
+        Returns
+        -------
+        list of str
+        """
+        return list(dict.fromkeys(self.tables["decisions"]["rule"]))
 
     def cell(self, name: str) -> CellResults:
         """Select the results of one combination.
@@ -229,6 +255,63 @@ def results(dataset: str, params: Params) -> Results:
     )
 
 
+def fitted(results: Results, name: str, evaluated: int) -> tuple[int, float]:
+    """When and how long a combination was fitted.
+
+    Parameters
+    ----------
+    results : Results
+    name : str
+        "strategy/model" of a combination, or `COMPARISON`.
+    evaluated : int
+        When the results were evaluated, in milliseconds since 1970; 0 where it is not known.
+
+    Returns
+    -------
+    tuple of int and float
+        Milliseconds since 1970, and seconds of resampling, fits and predictions. The comparison is
+        later than every combination and has the seconds of all.
+    """
+    made = results.measured.made
+    if name != COMPARISON:
+        strategy, model = name.split("/")
+        fits = [
+            f for f in results.measured.fits if (f["strategy"], f["model"]) == (strategy, model)
+        ]
+        resampled = [f for f in results.measured.resampled if f["strategy"] == strategy and fits]
+        return made[name].at if name in made else evaluated, _seconds(fits, resampled)
+    last = max((one.at + 1 for one in made.values()), default=0)
+    return max(evaluated, last), _seconds(results.measured.fits, results.measured.resampled)
+
+
+def _seconds(fits: list[dict[str, Any]], resampled: list[dict[str, Any]]) -> float:
+    seconds = [f["fit_seconds"] + f["predict_seconds"] for f in fits]
+    return float(sum(seconds) + sum(f["resample_seconds"] for f in resampled))
+
+
+def verdicts(results: Results) -> dict[str, str]:
+    """The verdict on each combination.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    dict of "strategy/model" to str
+        "baseline" and "placebo" for these, the status of what has no result.
+    """
+    found = {}
+    for row in results.tables["leaderboard"].to_dict("records"):
+        kinds = {NONE: "baseline", PLACEBO: "placebo"}
+        verdict = kinds.get(row["level"], row["verdict"])
+        if row["status"] != OK:
+            verdict = row["status"].replace("_", " ")
+        if not missing(verdict):
+            found[f"{row['strategy']}/{row['model']}"] = str(verdict)
+    return found
+
+
 def dataset_input(results: Results, digest: str) -> Input:
     """Describe the dataset as the input of its runs.
 
@@ -282,19 +365,16 @@ def items(results: Results, name: str) -> list[Item]:
 def _cell(cell: CellResults) -> Iterator[Item]:
     yield from _settings(cell)
     yield from _numbers(cell)
-    yield Tag("kind", "cell")
-    for name in ("dataset", "strategy", "model"):
+    yield Tag("kind", COMBINATION)
+    for name in ("strategy", "model"):
         yield Tag(name, getattr(cell, name))
-    yield Tag("device", cell.facts.get("devices", {}).get(cell.name, CPU))
-    for name in ("status", "reason", "notes", "level", "plain_model", "correction"):
+    for name in ("remedy", "level", "status", "reason"):
         if not missing(cell.board.get(name)):
             yield Tag(name, str(cell.board[name]))
-    not_defined = "; ".join(_not_defined(cell))
-    if not_defined:
-        yield Tag("not_defined", not_defined)
     yield Tag(NOTE, _cell_note(cell))
     if cell.board["status"] == OK:
         yield from _confusion(cell)
+        yield TableItem("decisions.json", _decisions(cell))
         yield from _curves(cell)
         yield from _learning(cell)
         yield from _search(cell)
@@ -316,6 +396,9 @@ def _settings(cell: CellResults) -> Iterator[Param]:
         },
     }
     yield Param("seed", str(params.seed))
+    yield Param("device", cell.facts.get("devices", {}).get(cell.name, CPU))
+    if not missing(cell.board["plain_model"]):
+        yield Param("baseline", f"{NONE}/{cell.board['plain_model']}")
     for group, settings in groups.items():
         for name, value in _flat(group, settings):
             yield Param(name, value if isinstance(value, str) else files.canonical(value))
@@ -336,41 +419,73 @@ NO_METRIC = {"rows", "folds", "trials", "training_rows", "training_rows_before",
 """Numbers of the results that make no metric: those that are none, are among the class counts, or
 depend on the other combinations, as intervals that hold together do."""
 
+SECTIONS = {"recalibrated": ("correction_folds", "recalibration_gain"), "calibration": CALIBRATION}
+"""Columns of the leaderboard by the section of MLflow's chart view that they belong to."""
+
+
+def metric_name(column: str) -> str:
+    """Name the metric of a column of the leaderboard.
+
+    MLflow folds metrics into sections by the part of the name before a `/`.
+
+    Parameters
+    ----------
+    column : str
+
+    Returns
+    -------
+    str
+        `ci/...` for the end of an interval, `recalibrated/...` for recalibrated probabilities,
+        `calibration/...` for the calibration of raw scores; others keep their names.
+    """
+    if column.endswith(("_low", "_high")):
+        return f"ci/{column}"
+    if column.endswith("_corrected"):
+        return f"recalibrated/{column.removesuffix('_corrected')}"
+    for section, columns in SECTIONS.items():
+        if column in columns:
+            return f"{section}/{column.removeprefix('correction_').removeprefix('recalibration_')}"
+    return column
+
 
 def _numbers(cell: CellResults) -> Iterator[Metric]:
     """Results, values of single folds (as steps), class counts, seconds and bytes."""
-    # prevalence last: MLflow compares runs by the first metric by default, and it is equal for all
-    for column, value in sorted(cell.board.items(), key=lambda item: item[0] == "prevalence"):
-        if column not in NO_METRIC and _is_number(value):
-            yield Metric(column, float(value))
+    board = [
+        Metric(metric_name(column), float(value))
+        for column, value in cell.board.items()
+        if column not in NO_METRIC and _is_number(value)
+    ]
+    # MLflow lists metrics in this order, and compares runs by the first one: those without a
+    # section first, of these prevalence last, which is equal for all
+    yield from sorted(board, key=lambda one: ("/" in one.name, one.name == "prevalence"))
     for row in cell.tables["decisions"].to_dict("records"):
-        for name, number in row.items():
-            if name not in NO_METRIC and _is_number(number):
-                yield Metric(f"{row['rule']}.{name}", float(number))
+        yield from _rows_numbers(str(row["rule"]), row)
     for row in cell.tables["grouped"].to_dict("records"):
-        for name, number in row.items():
-            if name not in NO_METRIC and _is_number(number):
-                yield Metric(f"grouped.{name}", float(number))
+        yield from _rows_numbers("grouped", row)
     for column in COUNTED:
         if cell.tables["counts"][column].notna().all():
-            yield Metric(f"train.{column}", float(cell.tables["counts"][column].mean()))
+            yield Metric(f"train/{column}", float(cell.tables["counts"][column].mean()))
     for metric, group in (
         cell.tables["folds"]
         .sort_values(["repeat", "fold"], kind="stable")
         .groupby("metric", sort=False)
     ):
-        yield from _steps(f"fold.{metric}", group["value"])
+        yield from _steps(f"fold/{metric}", group["value"])
     if cell.board["status"] == OK:
         for column in cell.measured.columns.difference(["repeat", "fold"]):
             values = pd.to_numeric(
                 cell.measured.sort_values(["repeat", "fold"], kind="stable")[column]
             )
             if values.notna().all():
-                yield Metric(
-                    str(column),
-                    float(values.max() if str(column).endswith("_bytes") else values.sum()),
-                )
-            yield from _steps(f"fold.{column}", values)
+                total = values.max() if str(column).endswith("_bytes") else values.sum()
+                yield Metric(f"measured/{column}", float(total))
+            yield from _steps(f"fold/{column}", values)
+
+
+def _rows_numbers(section: str, row: Mapping[Any, Any]) -> Iterator[Metric]:
+    for name, number in row.items():
+        if name not in NO_METRIC and not str(name).endswith("_sum") and _is_number(number):
+            yield Metric(f"{section}/{name}", float(number))
 
 
 def _steps(name: str, values: pd.Series[float]) -> Iterator[Metric]:
@@ -379,39 +494,50 @@ def _steps(name: str, values: pd.Series[float]) -> Iterator[Metric]:
             yield Metric(name, float(value), step)
 
 
-def _not_defined(cell: CellResults) -> Iterator[str]:
-    for row in cell.tables["decisions"].to_dict("records"):
-        if not missing(row.get("reason")):
-            yield f"{row['rule']}: {row['reason']}"
-
-
 COUNTS = ("tn", "fp", "fn", "tp")
 
 
-def _confusion(cell: CellResults) -> Iterator[Artifact]:
-    """The confusion matrix at every threshold rule: a picture of each, and all as JSON."""
-    rules: dict[str, dict[str, Any]] = {}
+def _confusion(cell: CellResults) -> Iterator[Image]:
+    """The confusion matrix at every threshold rule."""
     for row in cell.tables["decisions"].to_dict("records"):
-        rule = str(row["rule"])
-        if any(missing(row[name]) for name in COUNTS):
-            rules[rule] = {"reason": row["reason"]}
-            continue
-        tn, fp, fn, tp = (int(row[name]) for name in COUNTS)
-        rules[rule] = {"threshold": float(row["threshold"]), "tn": tn, "fp": fp, "fn": fn, "tp": tp}
-        subtitle = f"threshold {rule}: {float(row['threshold']):.3g}"
-        yield Artifact(
-            f"confusion_matrix_{rule}.png",
-            confusion_image.png((tn, fp, fn, tp), cell.title, subtitle),
-        )
-    yield _json(
-        "confusion_matrix.json",
-        {
-            "dataset": cell.dataset,
-            "strategy": cell.strategy,
-            "model": cell.model,
-            "rules": rules,
-            "counts": "summed over folds and repeats; the positive class is the one that matters",
-        },
+        if not any(missing(row[name]) for name in COUNTS):
+            tn, fp, fn, tp = (_count(row[name]) for name in COUNTS)
+            title = f"{row['rule']}: threshold {float(row['threshold']):.3f}"
+            yield Image(
+                f"confusion_matrix/{row['rule']}", confusion_image.draw((tn, fp, fn, tp), title)
+            )
+
+
+def _count(value: Any) -> Any:
+    """A count; a mean over repeats may have a fraction."""
+    return int(value) if float(value).is_integer() else round(float(value), 1)
+
+
+SHOWN = (
+    "rule",
+    "threshold",
+    *("tp", "fp", "fn", "tn"),
+    *("precision", "recall", "f1", "mcc", "expected_cost"),
+)
+"""Columns of a run's table of decisions."""
+
+
+def _decisions(cell: CellResults) -> pd.DataFrame:
+    """The run's table of decisions; `outcome` first, since MLflow compares one column of runs."""
+    table = cell.tables["decisions"][list(SHOWN)]
+    outcomes = [_outcome(row) for row in cell.tables["decisions"].to_dict("records")]
+    return table.assign(outcome=outcomes)[["rule", "outcome", *SHOWN[1:]]]
+
+
+def _outcome(row: Mapping[Any, Any]) -> str:
+    if any(missing(row[name]) for name in COUNTS):
+        return str(row["reason"])
+    fp, fn, tp = (_count(row[name]) for name in ("fp", "fn", "tp"))
+    rates = ", ".join(f"{name} {_shown(row[name])}" for name in ("precision", "recall"))
+    return (
+        f"{tp:,} of {_count(fn + tp):,} positives found, {fp:,} false alarms; {rates},"
+        f" F1 {_shown(row['f1'])}; threshold {_shown(row['threshold'])};"
+        f" cost {_shown(row['expected_cost'])} a row"
     )
 
 
@@ -433,7 +559,7 @@ def _learning(cell: CellResults) -> Iterator[Metric]:
     """The learning curves: means over folds, as steps of a metric."""
     for row in cell.tables["learning"].to_dict("records"):
         if _is_number(row["mean"]):
-            yield Metric(f"learning.{row['series']}", float(row["mean"]), int(row["step"]))
+            yield Metric(f"learning/{row['series']}", float(row["mean"]), int(row["step"]))
 
 
 def _search(cell: CellResults) -> Iterator[Artifact]:
@@ -450,100 +576,108 @@ def _search(cell: CellResults) -> Iterator[Artifact]:
 
 
 def _comparison(all_of_it: Results) -> Iterator[Item]:
-    dataset, decisions = all_of_it.dataset, all_of_it.tables["decisions"]
+    board, decisions = all_of_it.tables["leaderboard"], all_of_it.tables["decisions"]
     yield Tag("kind", COMPARISON)
-    yield Tag("dataset", dataset)
     yield Tag("status", OK)
     yield Tag(NOTE, _comparison_note(all_of_it))
-    yield from _data_checks(all_of_it.facts["defects"])
-    yield Metric("prevalence", float(all_of_it.facts["prevalence"]))
-    yield _csv("leaderboard.csv", all_of_it.tables["leaderboard"])
+    numbers = summary.numbers(board, decisions, all_of_it.facts)
+    # as those of combinations are called, beside which the run stands in a list
+    names = {"f1_tuned": "tuned/f1", "expected_cost": "cost/expected_cost"}
+    for name, number in (*numbers.items(), ("prevalence", all_of_it.facts["prevalence"])):
+        yield Metric(names.get(name, name), float(number))
+    findings = all_of_it.facts["defects"]["findings"]
+    for severity in ("serious", "warning", "note"):
+        count = sum(finding["severity"] == severity for finding in findings)
+        yield Metric(f"findings/{severity}", count)
+    yield _json("findings.json", all_of_it.facts["defects"])
+    yield _csv("leaderboard.csv", _ranked(board))
     yield _csv("decisions.csv", decisions)
-    for path in sorted(paths.pictures(dataset).glob("*.png")):  # as `report` drew them
+    page = paths.page(all_of_it.dataset)
+    if page.is_file():
+        yield Artifact(page.name, page.read_bytes())
+    for path in sorted(paths.pictures(all_of_it.dataset).glob("*.png")):  # as `report` drew them
         yield Artifact(path.name, path.read_bytes())
 
 
-def _data_checks(content: dict[str, Any]) -> Iterator[Item]:
-    """Findings of the data checks: a tag for each kind with severity and count, and all as JSON."""
-    for severity in ("serious", "warning", "note"):
-        kinds = [
-            finding["kind"] for finding in content["findings"] if finding["severity"] == severity
-        ]
-        yield Tag(f"defects.{severity}", str(len(kinds)))
-    # a kind may have several findings, such as one for each possible sentinel
-    of_kinds: dict[str, list[str]] = {}
-    for finding in content["findings"]:
-        text = f"{finding['severity']}: {finding['count']} of {finding['of']}"
-        of_kinds.setdefault(finding["kind"], []).append(text)
-    for kind, texts in of_kinds.items():
-        yield Tag(f"defect.{kind}", "; ".join(texts))
-    yield _json("defects.json", content)
+def _ranked(board: pd.DataFrame) -> pd.DataFrame:
+    """The leaderboard, the highest average precision first, what people look for on the left."""
+    first = [
+        name
+        for name in ("strategy", "model", "remedy", *HEADLINES, "verdict", "status", "reason")
+        if name in board
+    ]
+    rest = [name for name in board.columns if name not in first]
+    return board.sort_values("average_precision", ascending=False, kind="stable")[first + rest]
+
+
+HEADLINES = [
+    f"{name}{end}" for name in ("average_precision", "difference") for end in ("", "_low", "_high")
+]
 
 
 LEGEND = (
-    "Steps of `fold.*` are the test folds, repeat after repeat. `train.*` are mean counts of"
-    " training rows. Seconds are sums over folds, `peak_bytes` is the largest of them."
+    "Steps of `fold/...` are the test folds, repeat after repeat. `train/...` are mean counts of"
+    " training rows. Seconds are sums over folds, `measured/peak_bytes` is the largest of them."
 )
 
 
 def _cell_note(cell: CellResults) -> str:
-    """A run's description, in Markdown."""
+    """A run's description, in Markdown: decisions first, since MLflow folds what is long."""
     board = cell.board
-    head = (
-        f"**{cell.strategy} / {cell.model}** on {cell.dataset} (prevalence"
-        f" {float(cell.facts['prevalence']):.2%})"
-    )
     if board["status"] != OK:
-        return f"{head}: no result.\n\n`{board['status']}`: {board['reason']}"
+        return f"No result, {str(board['status']).replace('_', ' ')}: {board['reason']}"
     level = f"{float(cell.facts.get('level', 0.95)):.0%}"
-    lines = [
-        f"{head}: average precision {_with_interval(board, 'average_precision')}, in brackets the"
-        f" {level} interval."
-    ]
+    lines = [f"Average precision {_with_interval(board, 'average_precision')}, {level} interval."]
     if board["level"] != NONE and not missing(board["difference"]):
         plain = (
             "the same model" if board["plain_model"] == cell.model else f"`{board['plain_model']}`"
         )
         lines.append(
             f"Difference from the baseline, {plain}: {_shown(board['difference'], '+')}. Its"
-            " interval and the verdict, which depend on the other remedies, are in the run"
-            f" `{COMPARISON}`."
+            f" interval, which depends on the other remedies, is in the run `{COMPARISON}`."
         )
-    table = [
-        "| threshold | precision | recall | F1 | false positives | false negatives |",
-        "|---|---|---|---|---|---|",
+    if not missing(board.get("correction")):
+        lines.append(f"Recalibration of most folds: {board['correction']}.")
+    lines += [f"{text}." for text in _not_defined(cell)]
+    if not missing(board.get("notes")):
+        lines.append(f"Notes: {board['notes']}.")
+    decided = [
+        f"- **{row['rule']}**: {_outcome(row)}"
+        for row in cell.tables["decisions"].to_dict("records")
     ]
+    return "\n\n".join(["\n".join(decided), " ".join(lines), LEGEND])
+
+
+def _not_defined(cell: CellResults) -> Iterator[str]:
+    """The reasons of numbers that have no value."""
     for row in cell.tables["decisions"].to_dict("records"):
-        rates = " | ".join(_shown(row[name]) for name in ("precision", "recall", "f1"))
-        counts = " | ".join(
-            "not defined" if missing(row[name]) else f"{int(row[name]):,}" for name in ("fp", "fn")
-        )
-        table.append(f"| {row['rule']} ({_shown(row['threshold'])}) | {rates} | {counts} |")
-    return "\n\n".join([" ".join(lines), "\n".join(table), LEGEND])
+        if not missing(row.get("reason")):
+            yield f"{row['rule']}: {row['reason']}"
 
 
-def _comparison_note(all_of_it: Results) -> str:
-    board = all_of_it.tables["leaderboard"]
-    done = board[board["status"] == OK].sort_values(
-        "average_precision", ascending=False, kind="stable"
+def _comparison_note(results: Results) -> str:
+    """The answer in Markdown: the advice, the best combinations, and what has no result."""
+    first, *more = terminal_answer.answer_lines(results.facts, results.tables["leaderboard"])
+    best, rest = more[: terminal_answer.BEST], more[terminal_answer.BEST :]
+    return "\n".join([f"**{first}**", "", *best, "", *(f"- {line}" for line in rest)])
+
+
+def experiment_note(results: Results) -> str:
+    """Describe the experiment.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    str
+        Markdown: the answer, and where the page is.
+    """
+    return (
+        f"{_comparison_note(results)}\n\nThe run `{COMPARISON}` has the page as an artifact. Runs"
+        " with the tag `current` = `true` show the present results."
     )
-    head = f"**{all_of_it.dataset}**, all combinations: {len(done)} of {len(board)} have results."
-    if done.empty:
-        return head
-    rows = [
-        f"| {row['strategy']} | {row['model']} | {_with_interval(row, 'average_precision')} |"
-        f" {_with_interval(row, 'difference', sign='+')} |"
-        f" {'' if missing(row['verdict']) else row['verdict']} |"
-        for row in done[done["level"] != PLACEBO].head(5).to_dict("records")
-    ]
-    table = [
-        "| strategy | model | average precision | difference from the baseline | verdict |",
-        "|---|---|---|---|---|",
-        *rows,
-    ]
-    facts = all_of_it.facts
-    advice_text = f"{advice(facts)}\n\n" if board["verdict"].notna().any() else ""
-    return f"{head}\n\n{advice_text}The highest average precisions:\n\n" + "\n".join(table)
 
 
 def _with_interval(row: dict[str, Any] | dict[Any, Any], name: str, sign: str = "") -> str:

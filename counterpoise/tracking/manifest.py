@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from counterpoise.core.revision import Origin, origin
 
 if TYPE_CHECKING:
     from counterpoise.core.config import Params
+    from counterpoise.engine.cell_store import CellStore
 
 NAME = "manifest.json"
 PAIRS = "[pairs]"
@@ -47,6 +48,9 @@ class RunManifest:
         only where they are its baselines.
     comparison : str
         The key of the run that compares all combinations: a hash of the results and of `keys`.
+    answer : sequence of str
+        The lines of `counterpoise.evaluation.terminal_answer`, so that they can be printed without
+        the libraries that read tables.
     """
 
     dataset: str
@@ -55,6 +59,7 @@ class RunManifest:
     requirements: str
     keys: Mapping[str, str]
     comparison: str
+    answer: Sequence[str]
 
     @cached_property
     def params(self) -> Params:
@@ -161,8 +166,11 @@ def read(dataset: str) -> RunManifest:
     )
 
 
-def write(dataset: str, params: Params, stored: Mapping[str, Any]) -> None:
+def write(dataset: str, params: Params, stored: Mapping[str, Any], store: CellStore) -> None:
     """Write the manifest beside the results, and their origin into a file apart from them.
+
+    The origin is that of the first evaluation that gave these results, as far as the cell store
+    knows it: results that are made again from the store have the same bytes.
 
     Parameters
     ----------
@@ -172,18 +180,31 @@ def write(dataset: str, params: Params, stored: Mapping[str, Any]) -> None:
         The parameters that the results were made with.
     stored : mapping of strategy to mapping
         The status and the key of each model's fits, as `train` wrote them.
+    store : CellStore
+        Knows the origin of results that were made before.
 
     Raises
     ------
     StorageError
         When the disk is full.
     """
-    manifest = content(dataset, params, stored)
+    from counterpoise.engine.cell_store import StoredObject
+    from counterpoise.evaluation import terminal_answer
+
+    folder = paths.evaluation(dataset)
+    facts = files.read_json(folder / "dataset.json")
+    board = files.read_csv(folder / "leaderboard.csv")
+    manifest = content(dataset, params, stored) | {
+        "answer": terminal_answer.answer_lines(facts, board)
+    }
     text = json.dumps(_with_pairs(manifest), indent=1, ensure_ascii=False)
     files.write_text(path(dataset), text + "\n")
-    files.write_json(
-        paths.made(dataset), {"comparison": manifest["comparison"], **asdict(origin())}
-    )
+    key = files.digest("origin", manifest["comparison"])
+    known = store.get(key)
+    if known is None:
+        known = StoredObject({}, asdict(origin()))
+        store.put(key, known)
+    files.write_json(paths.made(dataset), {"comparison": manifest["comparison"], **known.facts})
 
 
 def content(dataset: str, params: Params, stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,34 +5,50 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from counterpoise.tracking import advised_model, sqlite_index
+from counterpoise.tracking import advised_model, saved_view, sqlite_index
 from counterpoise.tracking.connection import Connection
-from counterpoise.tracking.items import CELLS, Artifact, Input, Item, Metric, Param, Tag
+from counterpoise.tracking.items import (
+    CELLS,
+    NOTE,
+    Artifact,
+    Image,
+    Input,
+    Item,
+    Metric,
+    Param,
+    TableItem,
+    Tag,
+)
 from counterpoise.tracking.runs import (
     CURRENT,
     FINISHED,
     KEY,
     MADE,
     PUBLISHED,
+    VERDICT,
     Plan,
     RunRecord,
     newest_first,
     plan,
 )
 from counterpoise.tracking.store import Store
-from counterpoise.tracking.turn import TAG, Turn, publisher
+from counterpoise.tracking.turn import TAG, Turn
 
 RUNS_PER_PAGE = 500
 """Runs that one query returns at most."""
 
 METRICS_PER_REQUEST, OTHERS_PER_REQUEST = 800, 100
 """Items: MLflow takes 100 parameters, 100 tags and 1,000 items in all."""
+
+THUMBNAIL_PIXELS = 256
+"""Width and height at which MLflow's chart view shows an image."""
 
 MAX_PARAM_CHARACTERS, MAX_TAG_CHARACTERS = 6000, 8000
 """What MLflow keeps of a value; it cuts the rest off without a word."""
@@ -97,7 +113,9 @@ class Publisher(Connection):
                     turn.enter_context(self._turn.taken())
                 yield self._plan()
 
-    def publish(self, name: str, key: str, items: Iterable[Item], made: int) -> None:
+    def publish(
+        self, name: str, key: str, items: Iterable[Item], made: int, fitted: tuple[int, float]
+    ) -> None:
         """Write one run; it is finished only when it is complete, and `settle` makes it current.
 
         Parameters
@@ -109,8 +127,10 @@ class Publisher(Connection):
         items : iterable of Item
             The run's content.
         made : int
-            When its results were made, in milliseconds since 1970; 0 where it is not known. MLflow
-            lists runs in this order, whenever they are published.
+            When its results were made, in milliseconds since 1970; 0 where it is not known.
+        fitted : tuple of int and float
+            When its fits began, in milliseconds since 1970, and the seconds that they took: the
+            start and the duration that MLflow shows. 0 where the start is not known.
 
         Raises
         ------
@@ -120,7 +140,8 @@ class Publisher(Connection):
         from mlflow import entities
 
         content = list(items)
-        at = made or int(time.time() * 1000)
+        begun = int(time.time() * 1000)
+        at = made or begun
         metrics = [
             entities.Metric(one.name, one.value, at, one.step)
             for one in content
@@ -136,23 +157,15 @@ class Publisher(Connection):
             for one in content
             if isinstance(one, Tag)
         ]
+        tags += [entities.RunTag(name, value) for name, value in logged_tags(content).items()]
         inputs = [_dataset_input(one) for one in content if isinstance(one, Input)]
         with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
-            for item in content:
-                if isinstance(item, Artifact):
-                    (Path(folder) / item.name).write_bytes(item.content)
+            write_files(Path(folder), content, begun)
             # in the same request as the run, so that an unfinished run can be recognised
-            begun = int(time.time() * 1000)
-            known = {
-                KEY: key,
-                CURRENT: "false",
-                "publisher": publisher(),
-                PUBLISHED: str(begun),
-                MADE: str(made),
-            }
-            start = made or begun  # `made` is 0 where it is not known
+            known = {KEY: key, CURRENT: "false", PUBLISHED: str(begun), MADE: str(made)}
+            start = fitted[0] or begun
             run = self._client.create_run(
-                self._experiment, start_time=start, tags=known, run_name=name
+                self.experiment, start_time=start, tags=known, run_name=name
             ).info.run_id
             while metrics or params or tags:
                 self._client.log_batch(
@@ -170,18 +183,30 @@ class Publisher(Connection):
                 self._client.log_inputs(run, inputs)
             if any(Path(folder).iterdir()):
                 self._client.log_artifacts(run, folder)
-            advised_model.log(self._client, self._experiment, run, name, key, self.dataset)
-            took = int(time.time() * 1000) - begun
-            self._client.set_terminated(run, FINISHED, end_time=start + took)
+            advised_model.log(self._client, self.experiment, run, name, key, self.dataset)
+            end = start + max(1, round(1000 * fitted[1]))
+            self._client.set_terminated(run, FINISHED, end_time=end)
             if self.store.database is None:
                 self._turn.renew()
         self.missing -= 1
 
-    def settle(self) -> Plan:
+    def settle(self, verdicts: Mapping[str, str], note: str, rules: list[str]) -> Plan:
         """Remove duplicate runs, and mark only the runs of the newest results as current.
+
+        A verdict depends on the other combinations, so that it is a tag of current runs alone and
+        set anew. The comparison is marked last: where it is current, all else is done.
 
         An SQLite file belongs to one person and shows the working tree. On a server the results
         made last are current, and a publisher of older results leaves them so.
+
+        Parameters
+        ----------
+        verdicts : mapping of key to str
+            The verdicts on combinations, by the keys of their runs.
+        note : str
+            The experiment's description.
+        rules : list of str
+            The threshold rules that have confusion matrices.
 
         Returns
         -------
@@ -195,10 +220,22 @@ class Publisher(Connection):
         """
         changes = self._plan()
         self.remove(changes)
+        if changes.empty:
+            return changes
         with self._failures():
-            for runs, value in ((changes.mark, "true"), (changes.unmark, "false")):
-                for run in runs:
-                    self._client.set_tag(run, CURRENT, value)
+            for run in changes.unmark:
+                self._client.set_tag(run, CURRENT, "false")
+                if self._client.get_run(run).data.tags.get(VERDICT):
+                    self._client.delete_tag(run, VERDICT)
+            if self.newer is None:  # else the publisher of the newer results has set these
+                for record in self._records():
+                    if record.key in verdicts:
+                        self._client.set_tag(record.run_id, VERDICT, verdicts[record.key])
+                view = saved_view.content(rules, int(time.time() * 1000))
+                for tag, value in ((NOTE, note), (saved_view.TAG, view)):
+                    self._client.set_experiment_tag(self.experiment, tag, value)
+            for run in changes.mark:
+                self._client.set_tag(run, CURRENT, "true")
         return changes
 
     def remove(self, changes: Plan) -> None:
@@ -263,7 +300,7 @@ class Publisher(Connection):
         token = None
         while True:
             page = self._client.search_runs(
-                [self._experiment], f"tags.{KEY} != ''", max_results=RUNS_PER_PAGE, page_token=token
+                [self.experiment], f"tags.{KEY} != ''", max_results=RUNS_PER_PAGE, page_token=token
             )
             for run in page:
                 info = run.info
@@ -275,13 +312,13 @@ class Publisher(Connection):
                 return list(records.values())
 
     def _publisher_tag(self) -> str:
-        return str(self._client.get_experiment(self._experiment).tags.get(TAG, ""))
+        return str(self._client.get_experiment(self.experiment).tags.get(TAG, ""))
 
     def _set_publisher_tag(self, value: str) -> None:
         from mlflow.exceptions import MlflowException
 
         try:
-            self._client.set_experiment_tag(self._experiment, TAG, value)
+            self._client.set_experiment_tag(self.experiment, TAG, value)
         except MlflowException as error:
             # two publishers set it for the first time, and the server's database refused one
             if "UniqueViolation" not in str(error):
@@ -326,6 +363,52 @@ def fitting(text: str, most: int) -> str:
         return text
     note = f"... (cut from {len(text):,} characters)"
     return text[: most - len(note)] + note
+
+
+def write_files(folder: Path, content: Iterable[Item], at: int) -> None:
+    """Write the files of a run, as MLflow's `log_image` and `log_table` would.
+
+    Those two make several requests for each image and table, which triples the time of publishing.
+
+    Parameters
+    ----------
+    folder : Path
+        An empty folder.
+    content : iterable of Item
+    at : int
+        Milliseconds since 1970, in the names of images.
+    """
+    images = folder / "images"
+    for item in content:
+        if isinstance(item, Artifact):
+            (folder / item.name).write_bytes(item.content)
+        elif isinstance(item, TableItem):
+            item.frame.to_json(folder / item.name, orient="split", index=False)
+        elif isinstance(item, Image):
+            images.mkdir(exist_ok=True)
+            name = f"{item.name.replace('/', '~')}+step+0+timestamp+{at}+{uuid.uuid4()}"
+            item.picture.save(images / f"{name}.png", compress_level=3)
+            small = item.picture.resize((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+            small.save(images / f"{name}+compressed.webp")
+
+
+def logged_tags(content: Iterable[Item]) -> dict[str, str]:
+    """The tags by which MLflow's pages know that a run has images and tables.
+
+    Parameters
+    ----------
+    content : iterable of Item
+
+    Returns
+    -------
+    dict of str to str
+    """
+    tables = [
+        {"path": item.name, "type": "table"} for item in content if isinstance(item, TableItem)
+    ]
+    tags = {"mlflow.loggedArtifacts": json.dumps(tables)} if tables else {}
+    images = any(isinstance(item, Image) for item in content)
+    return tags | ({"mlflow.loggedImages": "True"} if images else {})
 
 
 def _dataset_input(one: Input) -> Any:

@@ -207,7 +207,7 @@ class Registry(Connection):
             mlflow.set_registry_uri(self.store.uri)
             tags = {**entry.tags, "kind": ALIAS, NOTE: _cut(entry.card)}
             run = self._client.create_run(
-                self._experiment, tags=tags, run_name=f"{ALIAS} {identity.cell}"
+                self.experiment, tags=tags, run_name=f"{ALIAS} {identity.cell}"
             ).info.run_id
             with mlflow.start_run(run_id=run), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # MLflow's own use of pandas warns

@@ -13,6 +13,12 @@ from dataclasses import dataclass
 KEY, CURRENT, KIND, PUBLISHED, MADE = "cell_key", "current", "kind", "published_ms", "made_ms"
 """The tags that a plan is made from; times are milliseconds since 1970."""
 
+VERDICT = "verdict"
+"""The tag of a current run with the verdict on its combination."""
+
+COMBINATION = "combination"
+"""The kind of the run of one combination."""
+
 COMPARISON = "comparison"
 """The kind of the run that compares all combinations; it is published last, after their runs."""
 
@@ -79,7 +85,7 @@ class Plan:
     publish : tuple of str
         Keys of missing runs.
     remove, mark, unmark : tuple of str
-        Ids of runs to delete, to mark as current and to mark as not current.
+        Ids of runs to delete, to mark as current (the comparison last) and to mark as not current.
     """
 
     publish: tuple[str, ...]
@@ -126,11 +132,11 @@ def plan(
             kept[run.key] = run
         else:
             remove.append(run.run_id)
-    marked = set(wanted if current is None else current)
+    marked = list(wanted if current is None else current)
     return Plan(
         publish=tuple(key for key in wanted if key not in kept),
         remove=tuple(remove),
-        mark=tuple(run.run_id for key, run in kept.items() if key in marked and not run.current),
+        mark=tuple(kept[key].run_id for key in marked if key in kept and not kept[key].current),
         unmark=tuple(run.run_id for key, run in kept.items() if key not in marked and run.current),
     )
 

@@ -90,6 +90,30 @@ def records(database: Path, dataset: str) -> list[RunRecord]:
     ]
 
 
+def experiment(database: Path, dataset: str) -> str | None:
+    """The id of a dataset's experiment.
+
+    Parameters
+    ----------
+    database : Path
+        An SQLite file of MLflow's.
+    dataset : str
+        The experiment's name.
+
+    Returns
+    -------
+    str or None
+        None where there is no such experiment, or the file cannot be read.
+    """
+    query = "SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'"
+    try:
+        with closing(_read_only(database)) as connection:
+            found = connection.execute(query, (dataset,)).fetchone()
+    except sqlite3.Error:
+        return None
+    return None if found is None else str(found[0])
+
+
 def damage(database: Path) -> str:
     """Check an existing file as an MLflow database.
 

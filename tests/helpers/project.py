@@ -39,7 +39,7 @@ class Outcome:
     def fits(self) -> dict[str, tuple[int, int]]:
         """For each dataset that was trained: models fitted, and models taken from the store."""
         found = re.findall(
-            r"^(\w+): (\d+) fits, (\d+) from the store, [\d.]+ s$", self.text, re.MULTILINE
+            r"^(\w+): (\d+) fits, (\d+) from the store, [\d.]+ s", self.text, re.MULTILINE
         )
         assert len(found) == len({dataset for dataset, *_ in found}), "one line a dataset"
         return {dataset: (int(fitted), int(kept)) for dataset, fitted, kept in found}

@@ -54,8 +54,7 @@ def computed(factory: pytest.TempPathFactory) -> Project:
                 (shared / name).mkdir(parents=True)
             project = Project.copied(shared / "project", **{STORE: str(shared / "store")})
             project.params = PARAMS
-            for name in ("leaderboard.csv", "decisions.csv", "metrics.json"):
-                (project.folder / "reports" / name).unlink(missing_ok=True)
+            shutil.rmtree(project.folder / "reports")
             (project.folder / "dvc.lock").unlink(missing_ok=True)
             project.repro(*ALL)
             project.git("add", "-A")

@@ -188,10 +188,15 @@ def test_exp_show_lists_the_experiment_with_what_was_changed_and_what_came_of_it
     after["models"]["xgboost"]["params"]["n_estimators"] = 20
     assert before == after, "nothing else is another"
     before, after = (
-        entry["data"]["metrics"]["reports/metrics.json"]["data"] for entry in (head, revision)
+        entry["data"]["metrics"]["reports/metrics/digits.json"]["data"]
+        for entry in (head, revision)
     )
-    assert before == json.loads(project.git("show", "HEAD:reports/metrics.json"))
-    assert after == json.loads((project.folder / "reports" / "metrics.json").read_text()) != before
+    assert before == json.loads(project.git("show", "HEAD:reports/metrics/digits.json"))
+    assert (
+        after
+        == json.loads((project.folder / "reports" / "metrics" / "digits.json").read_text())
+        != before
+    )
 
 
 def test_exp_show_as_the_document_narrows_it_has_a_column_for_what_varies(project: Project) -> None:
@@ -205,11 +210,7 @@ def test_exp_show_as_the_document_narrows_it_has_a_column_for_what_varies(projec
         for line in outcome.text.splitlines()
         if "|" in line
     )
-    assert {
-        "Experiment",
-        "digits.best_average_precision",
-        "models.xgboost.params.n_estimators",
-    } <= set(header)
+    assert {"Experiment", "average_precision", "models.xgboost.params.n_estimators"} <= set(header)
     assert len(header) < 10, "what does not vary is left out"
     trees = [line[header.index("models.xgboost.params.n_estimators")] for line in lines]
     assert trees == ["60", "20", "60"], "the workspace, HEAD and the experiment"
@@ -221,21 +222,19 @@ def test_two_commits_differ_by_what_the_diffs_tell(project: Project) -> None:
     assert answer(project, "params", "diff", "HEAD~1", "HEAD") == {
         "params.yaml": {"models.xgboost.params.n_estimators": {"old": 20, "new": 60, "diff": 40}}
     }
-    changes = answer(project, "metrics", "diff", "HEAD~1", "HEAD")["reports/metrics.json"]
+    changes = answer(project, "metrics", "diff", "HEAD~1", "HEAD")["reports/metrics/digits.json"]
     old, new = (
-        json.loads(project.git("show", f"{rev}:reports/metrics.json"))["digits"]
+        json.loads(project.git("show", f"{rev}:reports/metrics/digits.json"))
         for rev in ("HEAD~1", "HEAD")
     )
-    name = "best_average_precision"
+    name = "average_precision"
     assert old[name] != new[name]
-    assert changes[f"digits.{name}"] == {
+    assert changes[name] == {
         "old": old[name],
         "new": new[name],
         "diff": pytest.approx(new[name] - old[name]),
     }
-    for strategy in PARAMS["strategies"]:
-        assert f"digits.{name}_of.{strategy}" in changes
-    assert "digits.prevalence" not in changes, "only what differs is listed"
+    assert "positives" not in changes, "only what differs is listed"
 
 
 def test_plots_diff_lays_two_commits_over_each_other(project: Project) -> None:
@@ -270,7 +269,7 @@ def test_an_experiment_in_a_folder_of_its_own_leaves_the_workspace_alone(project
     assert changes["params"]["params.yaml"] == {
         "costs.false_negative": {"old": 10, "new": 25, "diff": 15}
     }
-    assert "digits.lowest_expected_cost" in changes["metrics"]["reports/metrics.json"]
+    assert "expected_cost" in changes["metrics"]["reports/metrics/digits.json"]
 
 
 def test_an_experiment_is_applied_taken_back_and_removed(project: Project) -> None:

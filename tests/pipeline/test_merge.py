@@ -55,7 +55,8 @@ def test_without_dvc_lock_a_merge_takes_results_from_the_run_cache_and_fits_noth
     alice, bob = people
     assert alice.run("git", "merge", "bob").status != 0
     in_conflict = set(alice.git("diff", "--name-only", "--diff-filter=U").split())
-    reports = {f"reports/{name}" for name in ("leaderboard.csv", "decisions.csv", "metrics.json")}
+    names = ("leaderboard.csv", "decisions.csv", "metrics/digits.json")
+    reports = {f"reports/{name}" for name in names}
     assert {"dvc.lock"} <= in_conflict <= {"dvc.lock", *reports}
     refused = alice.dvc("repro", *ALL)
     assert refused.status != 0
@@ -115,13 +116,13 @@ def test_an_experiment_goes_to_a_colleague_with_its_results(
     alice.git("clone", "-q", str(tmp_path / "origin"), str(clone.folder))
 
     ran(alice, "exp", "run", "-q", "-S", "thresholds.tuned=mcc", "-n", "mcc", *ALL)
-    wanted = json.loads((alice.folder / "reports" / "metrics.json").read_text())
+    wanted = json.loads((alice.folder / "reports" / "metrics" / "digits.json").read_text())
     ran(alice, "exp", "push", "origin", "mcc")
 
     assert "mcc" in ran(clone, "exp", "list", "origin")
     ran(clone, "exp", "pull", "origin", "mcc")
     ran(clone, "exp", "apply", "mcc")
     assert clone.params["thresholds"]["tuned"] == "mcc"
-    assert json.loads((clone.folder / "reports" / "metrics.json").read_text()) == wanted
+    assert json.loads((clone.folder / "reports" / "metrics" / "digits.json").read_text()) == wanted
     ran(clone, "pull", "--allow-missing")
     assert clone.repro(*ALL).stages == []

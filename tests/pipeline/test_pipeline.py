@@ -80,8 +80,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project.copied(folder)
     project.params = PARAMS
     own_table().to_csv(folder / "data" / "mine.csv", index=False)
-    for name in ("leaderboard.csv", "decisions.csv", "metrics.json"):
-        (folder / "reports" / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "reports")
     (folder / "dvc.lock").unlink(missing_ok=True)
     assert project.dvc("add", "-q", "data/mine.csv").status == 0
     project.git("add", "-A")

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.commands import same
-from counterpoise.core import config, files, yaml12
+from counterpoise.core import config, files, paths, yaml12
 from counterpoise.core.errors import ConfigurationError
 from counterpoise.core.paths import REPOSITORY
 from counterpoise.data.checks.codes import CHECKS
@@ -192,7 +192,7 @@ def cells_of(document: Document, table: str) -> list[list[str]]:
 
 def test_the_tables_have_the_columns_of_the_contract_and_every_cell(place: Path) -> None:
     board = files.read_csv(place / "reports" / "leaderboard.csv")
-    assert list(board.columns) == [*LEADERBOARD, *MEASURED, *EXTRA]
+    assert list(board.columns) == [*LEADERBOARD, *EXTRA]
     assert list(board.columns)[:7] == [
         "dataset",
         "strategy",
@@ -212,7 +212,7 @@ def test_the_tables_have_the_columns_of_the_contract_and_every_cell(place: Path)
         ["zeta", "smote_wide"]
     ]
     assert refused["reason"].str.contains("n_neighbors").all()
-    assert refused["average_precision"].isna().all() and refused["fit_seconds"].isna().all()
+    assert refused["average_precision"].isna().all()
     decisions = files.read_csv(place / "reports" / "decisions.csv")
     assert list(decisions.columns) == DECISIONS
     assert len(decisions) == 10 * 4, "ten cells with a result, four rules"
@@ -224,10 +224,11 @@ def test_the_tables_have_the_columns_of_the_contract_and_every_cell(place: Path)
 
 
 def test_measured_columns_are_sums_of_seconds_and_the_peak_of_memory(place: Path) -> None:
-    board = files.read_csv(place / "reports" / "leaderboard.csv").set_index(
-        ["dataset", "strategy", "model"]
+    row = (
+        measurements.read("digits")
+        .set_index(["strategy", "model"])
+        .loc[("random_over", "random_forest")]
     )
-    row = board.loc["digits", "random_over", "random_forest"]
     stored = files.read_json(place / "data/measured/digits/train.json")["fits"]
     stored = [
         entry
@@ -252,26 +253,26 @@ def test_a_strategy_without_measurements_has_none(place: Path) -> None:
     content = files.read_json(path)
     content["fits"] = [entry for entry in content["fits"] if entry["strategy"] != "random_over"]
     files.write_json(path, content)
-    run(compare)
-    board = files.read_csv(place / "reports" / "leaderboard.csv")
-    gone = board[(board["dataset"] == "zeta") & (board["strategy"] == "random_over")]
+    board = files.read_csv(paths.evaluation("zeta") / "leaderboard.csv")
+    board = measurements.beside(board, measurements.read("zeta"))
+    gone = board[board["strategy"] == "random_over"]
     assert gone[MEASURED].isna().all(axis=None) and gone["average_precision"].notna().all()
 
 
-def test_metrics_json_is_sorted_rounded_and_has_no_nan(place: Path) -> None:
+def test_headline_numbers_are_one_file_a_dataset_sorted_rounded_and_without_nan(
+    place: Path,
+) -> None:
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
-    text = (place / "reports" / "metrics.json").read_text()
-    numbers = json.loads(text, parse_constant=refuse)
-    assert text == json.dumps(numbers, indent=2, sort_keys=True) + "\n"
-    assert set(numbers) == set(PARAMS["datasets"])
-    for entry in numbers.values():
-        flat = [value for value in entry.values() if not isinstance(value, dict)]
-        assert 10 <= len(flat) <= 21
-        assert all(isinstance(value, (int, float)) and value == round(value, 6) for value in flat)
-        assert not [key for key in entry if "seconds" in key or "bytes" in key]
+    found = {path.stem: path for path in (place / "reports" / "metrics").iterdir()}
+    assert set(found) == set(PARAMS["datasets"])
+    for path in found.values():
+        numbers = json.loads(path.read_text(), parse_constant=refuse)
+        assert path.read_text() == json.dumps(numbers, indent=2, sort_keys=True) + "\n"
+        assert len(numbers) == 8
+        assert all(value == round(value, 6) for value in numbers.values())
     board = files.read_csv(place / "data/evaluations/digits/leaderboard.csv")
     assert numbers["digits"]["best_average_precision"] == board["average_precision"].max()
     assert numbers["zeta"]["cells_not_applicable"] == 2 and numbers["zeta"]["cells_ok"] == 4
@@ -376,7 +377,7 @@ def test_measured_values_stand_in_one_element_of_a_page_and_nowhere_else(place: 
             "resample_seconds": 23331.375,
             "peak_bytes": 7777125000.0,
         }
-    for name in ("metrics.json", "decisions.csv"):
+    for name in ("metrics/zeta.json", "decisions.csv", "leaderboard.csv"):
         assert "7777" not in (place / "reports" / name).read_text()
 
 
@@ -390,11 +391,11 @@ def test_two_runs_are_the_same_apart_from_measured_values(
     two_runs: tuple[Path, Path], capsys: pytest.CaptureFixture
 ) -> None:
     first, second = two_runs
-    for name in ("leaderboard.csv", "zeta.html", "index.html"):
+    for name in ("zeta.html", "index.html"):
         assert (first / name).read_bytes() != (second / name).read_bytes(), (
             "or this test shows nothing"
         )
-    for name in ("decisions.csv", "metrics.json"):
+    for name in ("leaderboard.csv", "decisions.csv", "metrics/zeta.json"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
     assert run(same, str(first), str(second)) == 0
     assert capsys.readouterr().out.endswith("the same, measured values apart\n")
@@ -419,7 +420,7 @@ def test_two_runs_are_the_same_apart_from_measured_values(
             ",half,0.6,",
             "decisions.csv: row 1 (zeta, none, logistic_regression), threshold:",
         ),
-        ("metrics.json", r'"rows": 240', '"rows": 241', "metrics.json: line "),
+        ("metrics/zeta.json", r'"positives": 30', '"positives": 31', "metrics/zeta.json: line "),
         ("zeta.html", r"240 rows", "241 rows", "zeta.html: line "),
         ("index.html", r"</main>", "</main><p>more</p>", "index.html: line "),
     ],
@@ -504,7 +505,7 @@ def test_a_removed_dataset_and_its_page_disappear_and_nothing_else(place: Path) 
         "mine.html",
     }
     assert set(files.read_csv(place / "reports" / "leaderboard.csv")["dataset"]) == {"zeta"}
-    assert set(files.read_json(place / "reports" / "metrics.json")) == {"zeta"}
+    assert [path.stem for path in (place / "reports" / "metrics").iterdir()] == ["zeta"]
 
 
 @pytest.mark.slow

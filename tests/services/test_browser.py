@@ -4,18 +4,12 @@ of its runs."""
 from __future__ import annotations
 
 import contextlib
-import http.client
 import importlib
 import itertools
 import os
 import re
 import shutil
-import signal
-import socket
-import sqlite3
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from counterpoise.report.page import percent
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from counterpoise.core import files
@@ -31,7 +26,6 @@ from counterpoise.evaluation.summary import MINUS, number
 from counterpoise.report import dataset_page, index_page
 from counterpoise.report.formatting import amount, count, percent
 from tests.helpers.computed import computed
-from tests.tracking.test_dataset_runs import published
 
 PARAMS: dict[str, Any] = {
     "seed": 5,
@@ -781,102 +775,3 @@ def test_a_model_that_finds_no_positive_at_any_threshold_has_a_page(
         page.locator(".opens").first.click()
         assert "\u2013" in page.locator("tr.detail").inner_text()
         assert "NaN" not in page.locator("main").inner_text()
-
-
-# ----------------------------------------------------------------- MLflow
-
-
-MLFLOW_SAYS_SO_ITSELF = ("/ajax-api/2.0/mlflow/users/current", "ResizeObserver loop")
-"""What its pages complain of without users, and while their tables find their size, whatever runs
-they show."""
-
-
-@pytest.fixture(scope="module")
-def server(results: Path) -> Iterator[str]:
-    """MLflow's own server over the published runs."""
-    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(results):
-        patch.setenv("COUNTERPOISE_TRACK_STRICT", "1")
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{results / 'mlflow.db'}")
-        assert published() == 0
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    store = f"sqlite:///{results / 'mlflow.db'}"
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        store,
-        "--workers",
-        "1",
-    ]
-    log = results / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=results,
-            env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + 180
-        while not answers(port):
-            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=60)
-
-
-def answers(port: int) -> bool:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
-        try:
-            connection.request("GET", "/health")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-
-
-def test_mlflow_compares_two_runs_and_shows_the_pictures_of_all(
-    browser: Browser, server: str, results: Path, keep: Any
-) -> None:
-    with contextlib.closing(sqlite3.connect(results / "mlflow.db")) as database:
-        experiment, comparison = database.execute(
-            "SELECT e.experiment_id, r.run_uuid FROM runs r JOIN experiments e USING"
-            " (experiment_id) WHERE e.name = 'digits' AND r.name = 'comparison'"
-        ).fetchone()
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(120_000)
-    opened_page = OpenPage.of(context.new_page())
-    page = opened_page.page
-    page.goto(f"{server}/#/experiments/{experiment}/runs")
-    for name in ("none/xgboost", "random_under/xgboost"):
-        row = page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
-        row.get_by_role("checkbox").first.click()
-    keep(page, "mlflow-runs")
-    page.get_by_role("button", name="Compare", exact=True).click()
-    expect(page.get_by_text("Comparing 2 Runs")).to_be_visible(timeout=120_000)
-    for name in ("none/xgboost", "random_under/xgboost"):
-        expect(page.get_by_text(name, exact=True).first).to_be_visible()
-    keep(page, "mlflow-compare")
-    for picture in ("forest.png", "precision_recall.png"):
-        page.goto("about:blank")  # or the page stays and merely has another address
-        page.goto(f"{server}/#/experiments/{experiment}/runs/{comparison}/artifacts/{picture}")
-        shown = page.get_by_role("img", name=picture, exact=True)
-        expect(shown).to_be_visible(timeout=120_000)
-        page.wait_for_function("image => image.naturalWidth > 500", arg=shown.element_handle())
-        keep(page, f"mlflow-{picture.removesuffix('.png')}")
-    context.close()
-    assert [
-        error
-        for error in opened_page.errors
-        if not any(own in error for own in MLFLOW_SAYS_SO_ITSELF)
-    ] == []
-    assert [
-        url for url in opened_page.requests if not url.startswith((server, "data:", "blob:"))
-    ] == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -97,7 +98,7 @@ class View:
                 r.data.tags.get("cell_key", ""),
                 r.info.status,
                 r.data.tags.get("current") == "true",
-                r.data.tags.get("made_by", ""),
+                r.data.tags.get("mlflow.user", ""),
                 r.info.run_id,
                 r.info.start_time,
                 r.data.tags,
@@ -225,8 +226,7 @@ def alice(team: Team, origin: Path, tmp_path_factory: pytest.TempPathFactory) ->
         tmp_path_factory.mktemp("alice") / "project", **as_person("Alice"), **{STORE: store}
     )
     project.params = PARAMS
-    for name in ("leaderboard.csv", "decisions.csv", "metrics.json"):
-        (project.folder / "reports" / name).unlink(missing_ok=True)
+    shutil.rmtree(project.folder / "reports")
     (project.folder / "dvc.lock").unlink(missing_ok=True)
     remote = team.ssh.url(tmp_path_factory.mktemp("storage"))
     assert project.dvc("remote", "add", "-d", "team", remote).status == 0
@@ -279,7 +279,7 @@ def test_a_colleague_pulls_recomputes_nothing_and_sees_the_same_runs(
     assert {run.key: run.started for run in own.runs()} == {
         run.key: run.started for run in team.admin.runs()
     }
-    assert {run.tags["git_commit"] for run in own.runs()} == {
+    assert {run.tags["mlflow.source.git.commit"] for run in own.runs()} == {
         alice.git("rev-parse", "HEAD~1").strip()
     }
     published = bob.stage(
@@ -406,14 +406,14 @@ def test_a_dirty_tree_is_said(team: Team, bob: Project) -> None:
     assert outcome.status == 0, outcome.text
     (run,) = [run for run in team.admin.runs() if run.name == "random_over/xgboost" and run.current]
     wanted = {
-        "git_dirty": "true",
-        "git_branch": "main",
-        "made_by": "Bob",
-        "git_commit": bob.git("rev-parse", "HEAD").strip(),
+        "mlflow.source.git.dirty": "true",
+        "mlflow.source.git.branch": "main",
+        "mlflow.user": "Bob",
+        "mlflow.source.git.commit": bob.git("rev-parse", "HEAD").strip(),
     }
     assert wanted.items() <= run.tags.items()
     (other,) = [run for run in team.admin.runs() if run.name == "none/xgboost" and run.current]
-    assert other.tags["git_dirty"] == "false"
+    assert other.tags["mlflow.source.git.dirty"] == "false"
     bob.git("checkout", "-q", ".")
     assert bob.dvc("checkout", "-q").status == 0
 
