@@ -17,7 +17,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from counterpoise.report.page import percent
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from counterpoise.core import files
