@@ -30,7 +30,8 @@ def main() -> None:
             seconds = measurements.beside(boards[name], measurements.read(name))
             measured |= measurements.for_page(seconds, ["dataset", "strategy", "model"])
             files.write_json(
-                paths.metrics(name), summary.numbers(boards[name], decisions[name], facts[name])
+                paths.REPORTS / "metrics" / f"{name}.json",
+                summary.numbers(boards[name], decisions[name], facts[name]),
             )
         whole = overview.together(list(boards.values()), [*LEADERBOARD, *EXTRA])
         files.write_csv(paths.REPORTS / "leaderboard.csv", whole)

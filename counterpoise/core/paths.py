@@ -174,17 +174,6 @@ def page(dataset: str) -> Path:
     return REPORTS / f"{dataset}.html"
 
 
-def metrics(dataset: str) -> Path:
-    """A dataset's headline numbers, for `dvc metrics`.
-
-    Returns
-    -------
-    Path
-        `reports/metrics/DATASET.json`
-    """
-    return REPORTS / "metrics" / f"{dataset}.json"
-
-
 def _cell(folder: Path, dataset: str, strategy: str | None) -> Path:
     return folder / dataset if strategy is None else folder / dataset / strategy
 
