@@ -103,10 +103,10 @@ def answer(
 
 QUESTIONS = {
     "ranking": "to rank rows",
-    "probabilities": "for probabilities",
-    "cost": "for the lowest cost",
+    "probabilities": "for calibrated probabilities",
+    "cost": "for the lowest expected cost",
 }
-"""What each question asks for."""
+"""What a combination is advised for."""
 
 
 def others(
@@ -137,7 +137,12 @@ def others(
     apart = best(grouped.merge(levels, on=columns)) if len(grouped) else None
     if top and apart and (top.strategy, top.model) != (apart.strategy, apart.model):
         together = "duplicates" if facts["grouped_by"] == "rows" else "groups"
-        found.append((f"highest with {together} kept together", named[apart.strategy, apart.model]))
+        found.append(
+            (
+                f"with {together} kept together, the highest average precision",
+                named[apart.strategy, apart.model],
+            )
+        )
     return found
 
 
@@ -175,22 +180,27 @@ def costs(
     )
     lines.append(CostLine(f"without a model ({idle[0]})", PER * known[idle[1]]))
     plain = best(baselines(board))
-    skip = {cell}
-    if plain is not None and (baseline := (plain.strategy, plain.model)) not in skip:
+    shown = {cell}
+    cheapest = advised(facts, "cost")
+    if plain is not None and (baseline := (plain.strategy, plain.model)) not in shown:
         if (*baseline, rule) in decided:
             cost = PER * decided[(*baseline, rule)]["expected_cost"]
             lines.append(CostLine(f"{named[baseline]} (baseline)", cost))
-        skip.add(baseline)
+        shown.add(baseline)
+    if cheapest is not None and cheapest not in shown and (*cheapest, rule) in decided:
+        cost = PER * decided[(*cheapest, rule)]["expected_cost"]
+        lines.append(CostLine(f"{named[cheapest]} (advised for the lowest cost)", cost))
+        return sorted(lines, key=lambda line: line.cost)
     others = [
         (row["expected_cost"], (strategy, model))
         for (strategy, model, one), row in decided.items()
-        if one == rule and (strategy, model) not in skip
+        if one == rule and (strategy, model) not in shown
     ]
     levels = {(row.strategy, row.model): (row.level, row.same_as) for row in board.itertuples()}
     others = [one for one in others if levels[one[1]][0] != PLACEBO and missing(levels[one[1]][1])]
     if others:
         cost, runner = min(others)
-        lines.append(CostLine(f"{named[runner]} (lowest of the others)", PER * cost))
+        lines.append(CostLine(f"{named[runner]} (runner-up)", PER * cost))
     return sorted(lines, key=lambda line: line.cost)
 
 

@@ -27,7 +27,7 @@ from counterpoise.report import (
     vega,
     wording,
 )
-from counterpoise.report.formatting import records
+from counterpoise.report.formatting import configured, records
 from counterpoise.report.templating import render as rendered
 
 TABLES = (
@@ -355,6 +355,7 @@ def render(
         decisions=[
             {**row, "name": named[row["strategy"], row["model"]]} for row in records(decisions)
         ],
+        costs={name: configured(cost) for name, cost in facts["costs"].items()},
         cost_sentence=wording.costs(facts),
         on_probabilities=wording.probabilities(board),
         counts=class_counts(tables["counts"], board),

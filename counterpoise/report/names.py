@@ -47,9 +47,15 @@ def names(board: pd.DataFrame) -> dict[Cell, str]:
     Returns
     -------
     dict of (strategy, model) to str
-        Such as "xgboost, SMOTE"; a baseline has "no remedy".
+        Such as "xgboost, SMOTE"; a baseline has "no remedy". A model that is a remedy itself has
+        its own name, "easy_ensemble".
     """
+    alone = {
+        (row["strategy"], row["model"])
+        for row in board.to_dict("records")
+        if row["strategy"] == NONE and missing(row["plain_model"])
+    }
     return {
-        cell: f"{model}, {'no remedy' if remedy == NONE else remedy}"
+        cell: model if cell in alone else f"{model}, {'no remedy' if remedy == NONE else remedy}"
         for cell, (remedy, model) in parts(board).items()
     }

@@ -271,7 +271,7 @@ def test_a_run_in_mlflow_has_the_device_that_it_was_fitted_on(here: Path) -> Non
     for model in PARAMS["models"]:
         made = items.items(results, f"none/{model}")
         found[model] = [
-            item.value for item in made if isinstance(item, items.Tag) and item.name == "device"
+            item.value for item in made if isinstance(item, items.Param) and item.name == "device"
         ]
     assert found == {"xgboost": ["cpu"], "either": ["cpu"], "fast": ["cuda"], "second": ["cuda:1"]}
 

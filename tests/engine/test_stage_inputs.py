@@ -38,7 +38,7 @@ def declared(script: str, kind: str) -> list[str]:
         "${item.path}": PARAMS["datasets"][DATASET]["path"],
     }
     found = []
-    for name in definition[kind]:
+    for name in definition.get(kind, []):  # advise takes the parameters of the results
         for word, value in words.items():
             name = name.replace(word, value)
         found.append(name)

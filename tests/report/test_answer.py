@@ -83,7 +83,7 @@ def test_placebos_are_neither_counted_nor_the_cheapest() -> None:
     one = found()
     assert one["verdicts"] == {"better": 1, "worse": 1} and one["compared"] == 2
     assert [(line.label, line.cost, line.ours) for line in one["costs"]] == [
-        ("boost, no remedy (lowest of the others)", 200, False),
+        ("boost, no remedy (runner-up)", 200, False),
         ("forest, no remedy", 300, True),
         ("without a model (every row positive)", 900, False),
     ]
@@ -93,9 +93,20 @@ def test_a_remedy_is_shown_beside_the_best_baseline() -> None:
     advised = FACTS | {"answers": {"ranking": {"strategy": "smote", "model": "boost"}}}
     labels = [line.label for line in found(facts=advised)["costs"]]
     assert labels[:3] == [
-        "boost, no remedy (lowest of the others)",
+        "boost, no remedy (runner-up)",
         "boost, SMOTE",
         "forest, no remedy (baseline)",
+    ]
+
+
+def test_the_answer_to_the_question_of_cost_stands_in_place_of_the_runner_up() -> None:
+    """Choosing the lowest of many flatters it, so the question of cost may have another answer."""
+    answers = FACTS["answers"] | {"cost": {"strategy": "smote", "model": "boost"}}
+    lines = found(facts=FACTS | {"answers": answers, "grouped_by": "rows"})["costs"]
+    assert [(line.label, line.cost) for line in lines] == [
+        ("boost, SMOTE (advised for the lowest cost)", 250),
+        ("forest, no remedy", 300),
+        ("without a model (every row positive)", 900),
     ]
 
 
@@ -113,8 +124,8 @@ def test_questions_with_another_answer_are_named() -> None:
     grouped = BOARD[columns].assign(average_precision=[0.5, 0.6, 0.55, 0.4, 0.9])
     one = found(facts=FACTS | {"answers": answers, "grouped_by": "rows"}, grouped=grouped)
     assert one["others"] == [
-        ("for the lowest cost", "boost, SMOTE"),
-        ("highest with duplicates kept together", "boost, no remedy"),
+        ("for the lowest expected cost", "boost, SMOTE"),
+        ("with duplicates kept together, the highest average precision", "boost, no remedy"),
     ]
 
 

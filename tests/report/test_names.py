@@ -24,7 +24,7 @@ def test_a_remedy_inside_the_model_is_named_with_the_model_without_it() -> None:
         "xgboost, no remedy",
         "xgboost, class weights",
         "xgboost, SMOTE + class weights",
-        "easy_ensemble, EasyEnsemble",
+        "easy_ensemble",
     ]
 
 
