@@ -123,16 +123,14 @@ class View:
         )
         for run in found:
             names = {entry.path for entry in self.client.list_artifacts(run.run_id)}
-            wanted = (
-                {"cells.json", "leaderboard.csv"}
-                if run.name == "comparison"
-                else {
-                    "confusion_matrix_half.png",
-                    "confusion_matrix_tuned.png",
-                    "confusion_matrix.json",
-                    "precision_recall.csv",
-                }
-            )
+            wanted = {"cells.json", "leaderboard.csv"}
+            if run.name != "comparison":
+                images = self.client.list_artifacts(run.run_id, "images")
+                pictures = {entry.path for entry in images if entry.path.endswith(".png")}
+                for rule in ("half", "tuned"):
+                    assert any(f"confusion_matrix~{rule}+" in path for path in pictures), run.name
+                names |= pictures
+                wanted = {"decisions.json", "precision_recall.csv", *pictures}
             assert wanted <= names, run.name
             for name in wanted:
                 content = Path(self.client.download_artifacts(run.run_id, name)).read_bytes()
