@@ -19,7 +19,9 @@ def main() -> None:
         measured = measurements.for_page(
             measurements.beside(cells, measurements.read(name)), ["strategy", "model"]
         )
-        importance = files.read_csv(paths.DATA / "advised" / name / "importance.csv")
+        # a pipeline without the stage advise (benchmarks/imbalanced_learn) has no importance
+        advised = paths.DATA / "advised" / name / "importance.csv"
+        importance = files.read_csv(advised) if advised.is_file() else None
         text, pictures = dataset_page.render(name, tables, facts, measured, importance)
         files.write_text(paths.page(name), text)
         for title, content in pictures.items():

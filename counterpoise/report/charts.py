@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from counterpoise.core.errors import LibraryError
 from counterpoise.core.types import Cell
 from counterpoise.evaluation.ranks import Ranked
 from counterpoise.report.vega import (
@@ -26,6 +26,13 @@ from counterpoise.report.vega import (
     YELLOW,
     Chart,
 )
+
+# this import precedes the script's error handler, so the message is printed here, without a
+# traceback
+try:
+    import altair as alt
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"\nerror: {LibraryError.of(missing)}") from None
 
 Names = Mapping[Cell, str]
 DIGITS = 5

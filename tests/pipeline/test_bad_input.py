@@ -377,7 +377,7 @@ def test_a_remedy_and_the_baseline_need_the_same_budget(
 
 def test_a_missing_library_for_pictures_is_told_without_a_traceback(tmp_path: Path) -> None:
     code = (
-        "import sys, runpy; sys.modules['matplotlib'] = None; "
+        "import sys, runpy; sys.modules['altair'] = None; "
         "sys.argv = ['report', 'digits']; runpy.run_module('stages.report', run_name='__main__')"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
@@ -385,5 +385,5 @@ def test_a_missing_library_for_pictures_is_told_without_a_traceback(tmp_path: Pa
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment
     )
     assert ran.returncode == 1
-    assert "error: The library matplotlib is not installed." in ran.stderr
+    assert "error: The library altair is not installed." in ran.stderr
     assert "pip install -r requirements.lock" in ran.stderr and "Traceback" not in ran.stderr

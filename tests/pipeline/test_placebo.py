@@ -52,6 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / "data" / name / "mine").rename(folder / f"{name}_before")
         strategies = {"none": {}, "placebo": PLACEBO, "random_over": {}}
         computed({**PARAMS, "strategies": strategies})
+        ran("advise", "mine")
         ran("report", "mine")
         ran("compare")
     return folder
