@@ -407,9 +407,7 @@ def reliability(points: pd.DataFrame, named: Names, prevalence: float) -> Chart:
     altair chart
         One panel for each combination, raw and recalibrated.
     """
-    mine = of(points, named).assign(
-        side=points["side"].map({"raw": "raw", "corrected": "recalibrated"})
-    )
+    mine = of(points, named).replace({"side": {"corrected": "recalibrated"}})
     scale = alt.Scale(type="symlog", constant=prevalence / 2, domain=[0, 1], nice=False)
     axis = alt.Axis(
         values=[0, 0.003, 0.01, 0.03, 0.1, 0.3, 1],
@@ -471,9 +469,8 @@ def scores(histograms: pd.DataFrame, named: Names, decisions: pd.DataFrame) -> C
     altair chart
         One panel for each combination.
     """
-    mine = of(histograms[histograms["side"] == "raw"], named).assign(
-        label=histograms["label"].map({0: "negative", 1: "positive"})
-    )
+    mine = of(histograms[histograms["side"] == "raw"], named)
+    mine["label"] = mine["label"].map({0: "negative", 1: "positive"})
     limits = of(decisions[decisions["threshold"].notna()], named)
     both = pd.concat([mine, limits])
     base = alt.Chart(data(both, ("name", "label", "left", "right", "share", "rule", "threshold")))

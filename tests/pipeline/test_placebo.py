@@ -156,13 +156,12 @@ def test_decisions_of_a_placebo_are_shown_and_are_never_the_best(board: pd.DataF
     )
     assert shown == expected_shown
     found, expected = (
-        summary.numbers(board, table, facts)["lowest_expected_cost"]
-        for table in (cheap, decisions[~mine])
+        summary.numbers(board, table, facts)["expected_cost"] for table in (cheap, decisions[~mine])
     )
     assert found == expected
 
 
 def test_the_page_shows_a_placebo_beside_the_others() -> None:
     text = (paths.REPORTS / "mine.html").read_text()
-    assert 'data-cell="placebo/xgboost" class="placebo"' in text
-    assert "placebo: no remedy" in text, "the legend of the forest plot"
+    assert 'class="level-placebo" data-cell="placebo/xgboost"' in text
+    assert "none (placebo)" in text
