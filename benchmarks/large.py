@@ -180,7 +180,7 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def told(results: Sequence[Measured]) -> str:
+def table_of(results: Sequence[Measured]) -> str:
     """The results as a table in Markdown."""
     lines = ["| stage | seconds | CPU seconds | most memory, GiB |", "|---|---|---|---|"]
     for result in results:
@@ -237,7 +237,7 @@ def main() -> int:
         if results[-1].status:
             break
     size = f"{asked.rows:,} rows of {asked.columns} numbers and {asked.texts} texts"
-    print(f"{size}\n\n{told(results)}")
+    print(f"{size}\n\n{table_of(results)}")
     return int(any(result.status or result.peak > asked.limit * 2**30 for result in results))
 
 

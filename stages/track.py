@@ -36,11 +36,7 @@ def main() -> int:
     parser.add_argument("dataset", help="a key of params.yaml: datasets")
     name = parser.parse_args().dataset
     target = store.chosen(os.environ)
-    if not manifest.path(name).is_file():
-        from counterpoise.core import config
-
-        config.load().dataset(name)  # without results, a mistyped key is the more likely mistake
-    results = manifest.read(name)
+    results = manifest.read_given(name)
     experiment = None
     if sqlite_index.complete(results, target):
         print(f"{name}: all {len(results.wanted)} runs are published")

@@ -13,7 +13,7 @@ import argparse
 import os
 import webbrowser
 
-from counterpoise.core import config, paths
+from counterpoise.core import paths
 from counterpoise.core.errors import ResultError
 from counterpoise.tracking import manifest, store, terminal_summary
 
@@ -40,9 +40,7 @@ def main() -> int:
     parser.add_argument("--no-browser", action="store_true", help="print only")
     arguments = parser.parse_args()
     name = arguments.dataset
-    if not manifest.path(name).is_file():
-        config.load().dataset(name)  # without results, a mistyped key is the more likely mistake
-    made, target = manifest.read(name), store.chosen(os.environ)
+    made, target = manifest.read_given(name), store.chosen(os.environ)
     print(
         terminal_summary.terminal_summary(
             made, target, terminal_summary.experiment_of(made, target)

@@ -69,7 +69,7 @@ def answer(
     Returns
     -------
     dict or None
-        `cell`, `row` of the leaderboard, `rule`, `decision`, counts per 1,000 rows, `verdicts`,
+        `cell`, `rule`, `decision`, counts per 1,000 rows, `verdicts`,
         `costs`, the lowest first, and `others`, the questions with another answer. None where
         nothing is advised.
     """
@@ -84,12 +84,10 @@ def answer(
     decision = decided.get((*cell, rule))
     counts = {name: decision[name] for name in CONFUSION} if decision else {}
     rows = sum(counts.values())
-    lines = {(row["strategy"], row["model"]): row for row in records(board)}
     verdicts = remedies(board)["verdict"].value_counts()
     return {
         "cell": cell,
         "name": named[cell],
-        "row": lines[cell],
         "rule": rule,
         "decision": decision,
         "per": {name: PER * value / rows for name, value in counts.items()} if rows else {},
@@ -204,6 +202,37 @@ def costs(
     return sorted(lines, key=lambda line: line.cost)
 
 
+def ranked(board: pd.DataFrame) -> pd.DataFrame:
+    """Combinations with a result, the highest average precision first, without placebos.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+
+    Returns
+    -------
+    DataFrame
+        Rows of the leaderboard.
+    """
+    mine = board[board["average_precision"].notna() & (board["level"] != PLACEBO)]
+    return mine.sort_values("average_precision", ascending=False, kind="stable")
+
+
+def cells_of(table: pd.DataFrame) -> list[Cell]:
+    """The combination of every row.
+
+    Parameters
+    ----------
+    table : DataFrame of strategy, model, ...
+
+    Returns
+    -------
+    list of (strategy, model)
+    """
+    return list(zip(table["strategy"], table["model"], strict=True))
+
+
 def leading(board: pd.DataFrame, facts: Mapping[str, Any], most: int = 3) -> list[Cell]:
     """Combinations for charts: the best baseline first, the advised one, and the best of the rest.
 
@@ -221,10 +250,7 @@ def leading(board: pd.DataFrame, facts: Mapping[str, Any], most: int = 3) -> lis
     list of (strategy, model)
     """
     plain, mine = best(baselines(board)), advised(facts)
-    scored = board[
-        board["average_precision"].notna() & (board["level"] != PLACEBO) & board["same_as"].isna()
-    ].sort_values("average_precision", ascending=False, kind="stable")
-    ordered = list(zip(scored["strategy"], scored["model"], strict=True))
+    ordered = cells_of(ranked(board[board["same_as"].isna()]))
     first = [(plain.strategy, plain.model)] if plain is not None else []
     rest = [cell for cell in ([mine] if mine else []) + ordered if cell not in first]
     return first + list(dict.fromkeys(rest))[:most]
@@ -246,4 +272,4 @@ def in_forest(board: pd.DataFrame, most: int) -> list[Cell]:
     """
     mine = remedies(board)
     mine = mine[mine["difference"].notna()].nlargest(most, "average_precision", keep="first")
-    return list(zip(mine["strategy"], mine["model"], strict=True))
+    return cells_of(mine)

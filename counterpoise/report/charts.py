@@ -143,12 +143,14 @@ CURVES: dict[str, tuple[str, str]] = {
 """Axes of the mean curves."""
 
 
-def colours(named: Names) -> alt.Color:
+def colours(named: Names, **references: str) -> alt.Color:
     """One colour for each combination, the same in every chart.
 
     Parameters
     ----------
     named : mapping of (strategy, model) to str
+    **references : str
+        Colours of further lines, by their names with underscores for blanks.
 
     Returns
     -------
@@ -157,7 +159,10 @@ def colours(named: Names) -> alt.Color:
     return alt.Color(
         "name:N",
         title=None,
-        scale=alt.Scale(domain=list(named.values()), range=list(SERIES[: len(named)])),
+        scale=alt.Scale(
+            domain=[*named.values(), *(name.replace("_", " ") for name in references)],
+            range=[*SERIES[: len(named)], *references.values()],
+        ),
         legend=alt.Legend(orient="top", columns=2, symbolType="stroke", symbolOpacity=1),
     )
 
@@ -257,7 +262,6 @@ def benefit(table: pd.DataFrame, named: Names, prevalence: float) -> Chart:
         ratio=lambda f: 1 / f["preference"]
     )
     frame["ratio"] = frame["ratio"] - 1
-    domain = [*named.values(), "every row positive", "no row positive"]
     return (
         alt.Chart(data(frame, ("name", "preference", "net_benefit", "ratio")))
         .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=12), clip=True)
@@ -269,12 +273,7 @@ def benefit(table: pd.DataFrame, named: Names, prevalence: float) -> Chart:
                 axis=alt.Axis(values=[0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9], format="~%"),
             ),
             y=alt.Y("net_benefit:Q", title="benefit: positives found per row, less false alarms"),
-            color=alt.Color(
-                "name:N",
-                title=None,
-                scale=alt.Scale(domain=domain, range=[*SERIES[: len(named)], YELLOW, INK]),
-                legend=alt.Legend(orient="top", columns=2, symbolType="stroke", symbolOpacity=1),
-            ),
+            color=colours(named, every_row_positive=YELLOW, no_row_positive=INK),
             tooltip=[
                 alt.Tooltip("name:N", title="combination"),
                 alt.Tooltip("preference:Q", format=".1%"),
@@ -307,7 +306,6 @@ def cost_by_ratio(table: pd.DataFrame, named: Names, prevalence: float) -> Chart
     mine["cost"] = 1000 * mine["ratio"] * (prevalence - mine["net_benefit"])
     without = mine.assign(name="without a model").drop_duplicates("preference")
     without["cost"] = (1000 * without["ratio"] * prevalence).clip(upper=1000 * (1 - prevalence))
-    domain = [*named.values(), "without a model"]
     return (
         alt.Chart(data(pd.concat([mine, without]), ("name", "ratio", "cost")))
         .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=12))
@@ -322,12 +320,7 @@ def cost_by_ratio(table: pd.DataFrame, named: Names, prevalence: float) -> Chart
                 title="cost per 1,000 rows, in false alarms",
                 scale=alt.Scale(type="symlog"),
             ),
-            color=alt.Color(
-                "name:N",
-                title=None,
-                scale=alt.Scale(domain=domain, range=[*SERIES[: len(named)], INK]),
-                legend=alt.Legend(orient="top", columns=2, symbolType="stroke", symbolOpacity=1),
-            ),
+            color=colours(named, without_a_model=INK),
             tooltip=[
                 alt.Tooltip("name:N", title="combination"),
                 alt.Tooltip("ratio:Q", title="cost of a missed positive", format=".1f"),
@@ -336,6 +329,61 @@ def cost_by_ratio(table: pd.DataFrame, named: Names, prevalence: float) -> Chart
         )
         .properties(width=WIDTH, height=340)
     )
+
+
+def panels(named: Names) -> alt.Facet:
+    """One panel for each combination, in their order.
+
+    Parameters
+    ----------
+    named : mapping of (strategy, model) to str
+
+    Returns
+    -------
+    altair.Facet
+    """
+    return alt.Facet(
+        "name:N", title=None, sort=list(named.values()), header=alt.Header(labelLimit=300)
+    )
+
+
+def sides() -> alt.Color:
+    """Colours of raw and recalibrated probabilities.
+
+    Returns
+    -------
+    altair.Color
+    """
+    return alt.Color(
+        "side:N",
+        title=None,
+        scale=alt.Scale(domain=["raw", "recalibrated"], range=[ORANGE, BLUE]),
+        legend=alt.Legend(orient="top", symbolOpacity=1),
+    )
+
+
+def probabilities(constant: float) -> dict[str, Any]:
+    """Scale and axis of probabilities, which show 0 and small ones apart.
+
+    Parameters
+    ----------
+    constant : float
+        Below it the scale is about linear, above it logarithmic.
+
+    Returns
+    -------
+    dict
+        Arguments of an encoding.
+    """
+    return {
+        "scale": alt.Scale(type="symlog", constant=constant, domain=[0, 1], nice=False),
+        "axis": alt.Axis(
+            values=[0, 0.003, 0.01, 0.03, 0.1, 0.3, 1],
+            format="~g",
+            labelOverlap="greedy",
+            labelSeparation=4,
+        ),
+    }
 
 
 MEASURES = {"precision": BLUE, "recall": ORANGE, "F1": INK, "cost": GREEN}
@@ -408,23 +456,12 @@ def reliability(points: pd.DataFrame, named: Names, prevalence: float) -> Chart:
         One panel for each combination, raw and recalibrated.
     """
     mine = of(points, named).replace({"side": {"corrected": "recalibrated"}})
-    scale = alt.Scale(type="symlog", constant=prevalence / 2, domain=[0, 1], nice=False)
-    axis = alt.Axis(
-        values=[0, 0.003, 0.01, 0.03, 0.1, 0.3, 1],
-        format="~g",
-        labelOverlap="greedy",
-        labelSeparation=4,
-    )
+    both = probabilities(prevalence / 2)
     base = alt.Chart(
         data(mine, ("name", "side", "mean_probability", "observed", "low", "high", "rows"))
     ).encode(
-        x=alt.X("mean_probability:Q", title="mean predicted probability", scale=scale, axis=axis),
-        color=alt.Color(
-            "side:N",
-            title=None,
-            scale=alt.Scale(domain=["raw", "recalibrated"], range=[ORANGE, BLUE]),
-            legend=alt.Legend(orient="top", symbolOpacity=1),
-        ),
+        x=alt.X("mean_probability:Q", title="mean predicted probability", **both),
+        color=sides(),
         tooltip=[
             alt.Tooltip("side:N", title="probabilities"),
             alt.Tooltip("mean_probability:Q", title="predicted", format=".4f"),
@@ -435,22 +472,17 @@ def reliability(points: pd.DataFrame, named: Names, prevalence: float) -> Chart:
         ],
     )
     diagonal = base.transform_calculate(one="datum.mean_probability")
-    y = alt.Y("observed:Q", title="observed share of positives", scale=scale, axis=axis)
+    y = alt.Y("observed:Q", title="observed share of positives", **both)
     return (
         alt.layer(
             diagonal.mark_line(color=INK, opacity=0.5, strokeDash=[4, 4]).encode(
-                y=alt.Y("one:Q", scale=scale, axis=axis), color=alt.value(GREY)
+                y=alt.Y("one:Q", **both), color=alt.value(GREY)
             ),
-            base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
+            base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", scale=both["scale"]), y2="high:Q"),
             base.mark_point(filled=True, size=35, opacity=1).encode(y=y),
         )
         .properties(width=WIDTH / 2 - 60, height=240)
-        .facet(
-            facet=alt.Facet(
-                "name:N", title=None, sort=list(named.values()), header=alt.Header(labelLimit=300)
-            ),
-            columns=2,
-        )
+        .facet(facet=panels(named), columns=2)
     )
 
 
@@ -499,12 +531,7 @@ def scores(histograms: pd.DataFrame, named: Names, decisions: pd.DataFrame) -> C
     return (
         alt.layer(bars, rules)
         .properties(width=WIDTH / 2 - 60, height=180)
-        .facet(
-            facet=alt.Facet(
-                "name:N", title=None, sort=list(named.values()), header=alt.Header(labelLimit=300)
-            ),
-            columns=2,
-        )
+        .facet(facet=panels(named), columns=2)
     )
 
 
@@ -598,12 +625,7 @@ def learning(frame: pd.DataFrame, named: Names) -> Chart:
             base.mark_line().encode(y="mean:Q"),
         )
         .properties(width=WIDTH / 2 - 60, height=150)
-        .facet(
-            facet=alt.Facet(
-                "name:N", title=None, sort=list(named.values()), header=alt.Header(labelLimit=300)
-            ),
-            columns=2,
-        )
+        .facet(facet=panels(named), columns=2)
         .resolve_scale(y="independent", x="independent")
     )
 
@@ -662,21 +684,10 @@ def panel() -> Chart:
         )
         .properties(width=340, height=240)
     )
-    scale = alt.Scale(type="symlog", constant=0.01, domain=[0, 1], nice=False)
-    axis = alt.Axis(
-        values=[0, 0.003, 0.01, 0.03, 0.1, 0.3, 1],
-        format="~g",
-        labelOverlap="greedy",
-        labelSeparation=4,
-    )
+    both = probabilities(0.01)
+    scale = both["scale"]
     base = alt.Chart(alt.NamedData("points")).encode(
-        x=alt.X("predicted:Q", title="mean predicted probability", scale=scale, axis=axis),
-        color=alt.Color(
-            "side:N",
-            title=None,
-            scale=alt.Scale(domain=["raw", "recalibrated"], range=[ORANGE, BLUE]),
-            legend=alt.Legend(orient="top", symbolOpacity=1),
-        ),
+        x=alt.X("predicted:Q", title="mean predicted probability", **both), color=sides()
     )
     points = alt.layer(
         alt.Chart(alt.Data(values=[{"a": 0, "b": 1}]))
@@ -684,12 +695,12 @@ def panel() -> Chart:
         .encode(x=alt.X("a:Q", scale=scale), x2="b:Q", y=alt.Y("a:Q", scale=scale), y2="b:Q"),
         base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
         base.mark_point(filled=True, size=35, opacity=1).encode(
-            y=alt.Y("observed:Q", title="observed share of positives", scale=scale, axis=axis)
+            y=alt.Y("observed:Q", title="observed share of positives", **both)
         ),
     ).properties(width=340, height=240)
-    both = alt.hconcat(lines, points).resolve_scale(color="independent")
-    both.datasets = {"curves": [], "points": []}
-    return both
+    beside = alt.hconcat(lines, points).resolve_scale(color="independent")
+    beside.datasets = {"curves": [], "points": []}
+    return beside
 
 
 def average_ranks(comparison: Ranked) -> Chart:

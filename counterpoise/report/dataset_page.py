@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.core.config import NONE, PLACEBO
+from counterpoise.core.config import PLACEBO
 from counterpoise.core.outcome import FAILED, OK
 from counterpoise.core.types import Cell
 from counterpoise.evaluation import summary
@@ -104,37 +104,14 @@ def charts_of(
             tables["histograms"], leading, on_scores(tables["decisions"], facts)
         )
     if not tables["rows"].empty:
-        remedies = {
-            str(row.strategy): str(row.remedy)
-            for row in board[board["level"] == "data"].itertuples()
-        }
         found["training_rows"] = charts.training_rows(
-            tables["rows"], {NONE: "no remedy"} | remedies, facts["axes"]
+            tables["rows"], names.of_strategies(board), facts["axes"]
         )
-    learned = [cell for cell in ranked(board) if cell in set(_cells(tables["learning"]))]
+    stepwise = set(answer.cells_of(tables["learning"]))
+    learned = [cell for cell in answer.cells_of(answer.ranked(board)) if cell in stepwise]
     if learned:
         found["learning"] = charts.learning(tables["learning"], of(learned[:MOST_PANELS]))
     return {name: vega.spec(chart) for name, chart in found.items()}
-
-
-def _cells(table: pd.DataFrame) -> list[Cell]:
-    return list(zip(table["strategy"], table["model"], strict=True))
-
-
-def ranked(board: pd.DataFrame) -> list[Cell]:
-    """Combinations by average precision, without placebos.
-
-    Parameters
-    ----------
-    board : DataFrame
-        Leaderboard of a dataset.
-
-    Returns
-    -------
-    list of (strategy, model)
-    """
-    mine = board[board["average_precision"].notna() & (board["level"] != PLACEBO)]
-    return _cells(mine.sort_values("average_precision", ascending=False, kind="stable"))
 
 
 def on_scores(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
@@ -182,7 +159,8 @@ def board_lines(
     lines = []
     for row in records(ordered):
         cell = row["strategy"], row["model"]
-        tuned, cost = rules.get((*cell, "tuned"), {}), rules.get((*cell, cost_rule), {})
+        tuned = rules.get((*cell, "tuned"), {})
+        cost = rules.get((*cell, cost_rule), {}).get("expected_cost")
         lines.append(
             {
                 **row,
@@ -191,7 +169,7 @@ def board_lines(
                 "key": "/".join(cell),
                 "f1": tuned.get("f1"),
                 "f1_half": rules.get((*cell, "half"), {}).get("f1"),
-                "cost": _times(cost.get("expected_cost"), PER),
+                "cost": None if cost is None else PER * cost,
                 "changed": tuned.get("decisions_changed"),
                 "bar": [
                     None if missing(row[name]) else round(100 * row[name] / highest, 1)
@@ -204,10 +182,6 @@ def board_lines(
             }
         )
     return lines
-
-
-def _times(value: float | None, factor: float) -> float | None:
-    return None if value is None else factor * value
 
 
 def matrix_rows(board: pd.DataFrame) -> tuple[list[str], list[dict[str, Any]]]:
@@ -272,9 +246,7 @@ def class_counts(counts: pd.DataFrame, board: pd.DataFrame) -> list[dict[str, An
     list of dict
         One line per strategy, with its remedy and the reason where it failed.
     """
-    remedies = {
-        str(row.strategy): str(row.remedy) for row in board[board["level"] == "data"].itertuples()
-    }
+    remedies = names.of_strategies(board)
     lines = []
     for strategy, mine in counts.groupby("strategy", sort=False):
         failed = mine[mine["status"] != OK]
@@ -283,7 +255,7 @@ def class_counts(counts: pd.DataFrame, board: pd.DataFrame) -> list[dict[str, An
         lines.append(
             {
                 "strategy": strategy,
-                "remedy": remedies.get(str(strategy), "no remedy"),
+                "remedy": remedies[str(strategy)],
                 "reason": failed["reason"].iloc[0] if len(failed) else "",
                 **{str(name): None if missing(value) else value for name, value in means.items()},
             }
@@ -329,6 +301,7 @@ def render(
     rule = found["rule"] if found else "half"
     results = page_data.content(tables, named, found["cell"] if found else None, rule)
     models, rows = matrix_rows(board)
+    resultless = without(board)
     text = rendered(
         "dataset.html.j2",
         title=name,
@@ -337,8 +310,8 @@ def render(
         measured=measured,
         reading=reading(board, decisions, tables["differences"], dict(facts)),
         statuses=summary.statuses(board),
-        failed=[group for group in without(board) if group["status"] == FAILED],
-        without=without(board),
+        failed=[group for group in resultless if group["status"] == FAILED],
+        without=resultless,
         lines=board_lines(board, decisions, rule),
         cost_rule=rule,
         guessing=wording.guessing(float(facts["prevalence"])),

@@ -36,6 +36,25 @@ def parts(board: pd.DataFrame) -> dict[Cell, tuple[str, str]]:
     return {cell: name if times[name] == 1 else (name[0], cell[1]) for cell, name in found.items()}
 
 
+def of_strategies(board: pd.DataFrame) -> dict[str, str]:
+    """The remedy of every strategy; the baseline's and a placebo's is "no remedy".
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+
+    Returns
+    -------
+    dict of str to str
+        By the strategy's key.
+    """
+    remedies = dict.fromkeys(board["strategy"], "no remedy")
+    for row in board[board["level"] == "data"].to_dict("records"):
+        remedies[row["strategy"]] = row["remedy"]
+    return remedies
+
+
 def names(board: pd.DataFrame) -> dict[Cell, str]:
     """One text for each combination.
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from counterpoise.core.config import NONE, PLACEBO
+from counterpoise.core.config import NONE
 from counterpoise.core.types import Cell
 from counterpoise.evaluation.columns import CONFUSION
 from counterpoise.evaluation.summary import missing
+from counterpoise.report.answer import cells_of
 from counterpoise.report.formatting import records
 
 DIGITS = 4
@@ -48,7 +49,7 @@ def content(
     curves = tables["curves"]
     drawn = dict(iter(curves[curves["curve"] == "precision_recall"].groupby(["strategy", "model"])))
     points = dict(iter(tables["reliability"].groupby(["strategy", "model"], sort=False)))
-    scored = [cell for cell in zip(board["strategy"], board["model"], strict=True) if cell in swept]
+    scored = [cell for cell in cells_of(board) if cell in swept]
     order = {cell: k for k, cell in enumerate(scored)}
     cells = []
     for row in records(board):
@@ -61,7 +62,6 @@ def content(
             {
                 "key": "/".join(cell),
                 "name": named[cell],
-                "placebo": row["level"] == PLACEBO,
                 "baseline": order.get(baseline) if baseline != cell else None,
                 "fp": _plain(mine["fp"]),
                 "fn": _plain(mine["fn"]),
@@ -89,7 +89,7 @@ def _plain(values: Sequence[float] | pd.Series, digits: int = DIGITS) -> list[fl
 
 
 def _rules(swept: pd.DataFrame, decided: pd.DataFrame | None) -> dict[str, Any]:
-    """Counts, threshold, its position on the slider, cost and F1 of each rule that decides."""
+    """Counts, threshold, its position on the slider and cost of each rule that decides."""
     if decided is None:
         return {}
     return {

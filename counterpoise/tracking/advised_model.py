@@ -35,7 +35,7 @@ def log(client: Any, experiment: str, run: str, name: str, key: str, dataset: st
     if name != COMPARISON or not (place / advising.BUNDLE / CHAMPION).is_file():
         return
     import mlflow.pyfunc
-    from mlflow.models import Model, ModelSignature
+    from mlflow.models import Model
 
     from counterpoise.tracking import registry
 
@@ -50,17 +50,12 @@ def log(client: Any, experiment: str, run: str, name: str, key: str, dataset: st
     model = client.create_logged_model(
         experiment, NAME, run, tags={KEY: key, "dataset": dataset}, params=shown
     )
-    inputs, outputs = registry.signature(champion.schema)
     with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow asks for an example of a request
         saved = Path(folder) / "model"
         mlflow.pyfunc.save_model(
             saved,
-            loader_module=registry.LOADER,
-            data_path=str(place / advising.BUNDLE),
-            code_paths=[str(registry.with_code(Path(folder)))],
-            signature=ModelSignature(inputs=inputs, outputs=outputs),
-            pip_requirements=registry.requirements(champion),
+            **registry.pyfunc_model(champion, place / advising.BUNDLE, Path(folder)),
             mlflow_model=Model(run_id=run, model_id=model.model_id),
         )
         shutil.copy(place / advising.IMPORTANCE, saved)

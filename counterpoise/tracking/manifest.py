@@ -166,6 +166,31 @@ def read(dataset: str) -> RunManifest:
     )
 
 
+def read_given(dataset: str) -> RunManifest:
+    """Read the manifest of a dataset that a person named.
+
+    Parameters
+    ----------
+    dataset : str
+
+    Returns
+    -------
+    RunManifest
+
+    Raises
+    ------
+    ResultError
+        As in `read`.
+    ConfigurationError
+        When there are no results, and params.yaml has no such dataset.
+    """
+    if not path(dataset).is_file():
+        from counterpoise.core import config
+
+        config.load().dataset(dataset)  # without results, a mistyped key is the likelier mistake
+    return read(dataset)
+
+
 def write(dataset: str, params: Params, stored: Mapping[str, Any], store: CellStore) -> None:
     """Write the manifest beside the results, and their origin into a file apart from them.
 

@@ -199,7 +199,6 @@ class Registry(Connection):
             When the store cannot be reached or refuses.
         """
         import mlflow
-        from mlflow.models import ModelSignature
 
         identity = entry.champion.identity
         with self._failures(), tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
@@ -214,15 +213,10 @@ class Registry(Connection):
                 for name, value in entry.metrics.items():
                     self._client.log_metric(run, name, value, int(time.time() * 1000))
                 self._client.log_text(run, entry.card, CARD)
-                inputs, outputs = signature(entry.champion.schema)
                 info = mlflow.pyfunc.log_model(
                     name=MODEL,
-                    loader_module=LOADER,
-                    data_path=str(entry.folder),
-                    code_paths=[str(with_code(Path(folder)))],
-                    signature=ModelSignature(inputs=inputs, outputs=outputs),
                     input_example=entry.example,
-                    pip_requirements=requirements(entry.champion),
+                    **pyfunc_model(entry.champion, entry.folder, Path(folder)),
                 )
             self._create_model(entry)
             version = self._client.create_model_version(
@@ -392,6 +386,35 @@ def signature(schema: Schema) -> tuple[Any, Any]:
     return Columns(kinds), Columns(
         [ColSpec(DataType.double, "probability"), ColSpec(DataType.long, "decision")]
     )
+
+
+def pyfunc_model(champion: Champion, bundle: Path, folder: Path) -> dict[str, Any]:
+    """Describe a bundle as a model of MLflow's, for `log_model` and `save_model`.
+
+    Parameters
+    ----------
+    champion : Champion
+        What the bundle holds.
+    bundle : Path
+        Its folder.
+    folder : Path
+        Receives the code that the model runs.
+
+    Returns
+    -------
+    dict
+        Arguments.
+    """
+    from mlflow.models import ModelSignature
+
+    inputs, outputs = signature(champion.schema)
+    return {
+        "loader_module": LOADER,
+        "data_path": str(bundle),
+        "code_paths": [str(with_code(folder))],
+        "signature": ModelSignature(inputs=inputs, outputs=outputs),
+        "pip_requirements": requirements(champion),
+    }
 
 
 def requirements(champion: Champion) -> list[str]:
