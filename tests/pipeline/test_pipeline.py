@@ -395,6 +395,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 
 MISTAKES: list[tuple[str, dict[str, Any], str]] = [
+    ("thresold", {"tuned": "f2"}, "did you mean 'thresholds'"),
     ("strategies", {"smot": {}}, "There is no sampler 'smot'"),
     ("models", {"xgboost": {"params": {"depth": 3}}}, "takes no parameter 'depth'"),
     ("thresholds", {"tuned": "f3"}, "thresholds.tuned"),
@@ -412,7 +413,7 @@ def test_a_mistake_stops_the_run_before_anything_is_overwritten(
     project: Project, section: str, more: dict[str, Any], checked: str
 ) -> None:
     params, before = project.params, everything(project.folder)
-    project.params = {**params, section: {**params[section], **more}}
+    project.params = {**params, section: {**params.get(section, {}), **more}}
     refused = project.dvc("repro")
     project.params = params
     assert refused.status != 0
