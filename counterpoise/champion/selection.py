@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.core.config import NONE, PLACEBO
+from counterpoise.core.config import NONE, REFERENCES
 from counterpoise.core.errors import ConfigurationError, ResultError, unknown
 from counterpoise.core.outcome import OK
 from counterpoise.core.types import Cell
@@ -44,8 +44,8 @@ def chosen(
     ResultError
         When no combination has a result, or the named one has none.
     ConfigurationError
-        When only one of the two names is present, there is no such combination, or it is a
-        placebo.
+        When only one of the two names is present, there is no such combination, or it is no
+        remedy.
     """
     dataset = facts["dataset"]
     if not (board["status"] == OK).any():
@@ -89,9 +89,9 @@ def _named(board: pd.DataFrame, dataset: str, strategy: str | None, model: str |
             todo="name one of these.",
         )
     row = mine.iloc[0]
-    if row["level"] == PLACEBO:
+    if row["level"] in REFERENCES:
         raise ConfigurationError(
-            "A placebo cannot be promoted: it is the baseline once more, fitted on other rows.",
+            f"A {row['level']} cannot be promoted: it is the baseline once more, on other rows.",
             where="the command line",
             expected="a remedy or the baseline",
             found=f"{strategy}/{model}",

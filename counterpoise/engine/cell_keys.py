@@ -23,6 +23,9 @@ from counterpoise.samplers import registry as samplers
 FIT, SAMPLE = "counterpoise.engine.fit", "counterpoise.samplers.registry"
 SEARCH, METACOST = "counterpoise.engine.search", "counterpoise.models.metacost"
 PARTITIONED = "counterpoise.models.distributed_xgboost"
+CONFIG = "counterpoise.core.config"
+ENTRIES = (f"{CONFIG}.models", f"{CONFIG}.strategies")
+"""What a fit runs of the schema of params.yaml, whose values are in its key."""
 
 OF_SOME = tuple(
     sorted(
@@ -175,5 +178,5 @@ def _sampler(strategy: tuple[str, Strategy]) -> dict[str, object]:
 
 def _code(root: str, own: tuple[str, ...]) -> str:
     """Digest of the code that all fits or samplers share, and of the modules of one kind."""
-    shared = code_digest(root, stop=OF_SOME)
-    return files.digest(shared, code_digest(*own)) if own else shared
+    shared = code_digest(root, *ENTRIES, stop=(*OF_SOME, CONFIG))
+    return files.digest(shared, code_digest(*own, stop=(CONFIG,))) if own else shared

@@ -57,7 +57,7 @@ def closure(*modules: str, stop: Iterable[str] = ()) -> tuple[Path, ...]:
     # the module's own file alone: other modules share the packages above it
     excluded = {path for name in stop for path in _files(name)[:1]}
     reached = set[Path]()
-    pending = {path for module in modules for path in _files(module)}
+    pending = {path for module in modules for path in _files(module)} - excluded
     while pending:
         path = pending.pop()
         reached.add(path)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core import files, paths
-from counterpoise.core.config import CPU, NONE, PLACEBO, Params, Thresholds
+from counterpoise.core.config import CPU, NONE, REFERENCES, Params, Thresholds, reference
 from counterpoise.core.outcome import OK
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Labels, Vector
@@ -368,7 +368,7 @@ def rows_of(dataset: str, table: Table, params: Params, fold: Fold) -> Projectio
     here = {}
     # only one fold: all folds of all strategies would not fit into memory
     for name, entry in params.strategies.items():
-        if entry.seed is not None:  # a placebo has other training rows
+        if reference(name, entry) is not None:  # no remedy
             continue
         rows = resampling.read_rows(paths.resampled(dataset, name), table, fold[:2]).get(fold[:2])
         if rows is not None:
@@ -594,7 +594,7 @@ def in_parallel(tasks: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]
 def families(
     grid: Mapping[Cell, CellProperties], scores: Collection[Cell], same: Collection[Cell]
 ) -> list[dict[Cell, Cell]]:
-    """Comparisons whose intervals hold together: the remedies, and apart from them the placebos.
+    """Comparisons whose intervals hold together: the remedies, and apart from them each reference.
 
     Parameters
     ----------
@@ -611,10 +611,11 @@ def families(
         Each combination with its baseline.
     """
     pairs = pairs_of(grid, scores, same)
-    return [
-        {cell: base for cell, base in pairs.items() if (grid[cell].level == PLACEBO) == placebo}
-        for placebo in (False, True)
-    ]
+    found: dict[str, dict[Cell, Cell]] = {name: {} for name in ("", *REFERENCES)}
+    for cell, base in pairs.items():
+        level = grid[cell].level
+        found[level if level in REFERENCES else ""][cell] = base
+    return list(found.values())
 
 
 def same_as(
@@ -630,9 +631,9 @@ def same_as(
     Returns
     -------
     dict of (strategy, model) to (strategy, model)
-        Without placebos, which are compared even where chance changes nothing.
+        Without references, which are compared even where chance changes nothing.
     """
-    cells = [cell for cell in scores if grid[cell].level != PLACEBO]
+    cells = [cell for cell in scores if grid[cell].level not in REFERENCES]
     cells.sort(key=lambda cell: grid[cell].level != NONE)
     return differing.same_scores({cell: scores[cell] for cell in cells})
 
@@ -830,7 +831,7 @@ def evaluate(
         by_name = {measure.name: measure for measure in every}
         losses = by_name["log_loss"], by_name["log_loss_corrected"]
         board = differing.with_recalibration_gains(board, *losses, design)
-    levels_of = {cell: one.level for cell, one in grid.items() if one.level != PLACEBO}
+    levels_of = {cell: one.level for cell, one in grid.items() if one.level not in REFERENCES}
     about = {
         "repeats": repeats,
         "fits": len(parts),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from counterpoise.core.config import Worth
+from counterpoise.core.config import REFERENCES, Worth
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Vector
 from counterpoise.evaluation import significance
@@ -157,20 +157,26 @@ def with_recalibration_gains(
     -------
     DataFrame
         A copy with `recalibration_gain` (raw minus recalibrated), `_low` and `_high`. The intervals
-        hold for all combinations together.
+        hold together for all combinations but references, and for those of each kind.
     """
     # scores that stay raw go through log odds, which changes their last digits
     folds, draws = (
         np.round(getattr(raw, name) - getattr(corrected, name), 12) for name in ("folds", "draws")
     )
-    found = significance.two_part(folds, draws, design.repeats, design.positives)
-    seed = seed_for(design.seed, "recalibration_gain")
-    intervals = significance.simultaneous(found, folds, draws, seed)
-    name = "recalibration_gain"
-    columns = {name: found.value, f"{name}_low": intervals.low, f"{name}_high": intervals.high}
-    gains = pd.DataFrame(columns, index=pd.MultiIndex.from_tuples(raw.cells))
-    rows = gains.reindex(pd.MultiIndex.from_frame(board[["strategy", "model"]]))
-    return board.assign(**{name: rows[name].to_numpy() for name in columns})
+    cells = pd.MultiIndex.from_frame(board[["strategy", "model"]])
+    levels = pd.Series(board["level"].to_numpy(), cells).reindex(
+        pd.MultiIndex.from_tuples(raw.cells)
+    )
+    seed, name = seed_for(design.seed, "recalibration_gain"), "recalibration_gain"
+    gains = []
+    for _, mine in levels.groupby(levels.where(levels.isin(REFERENCES), "")):
+        at = levels.index.get_indexer(mine.index)
+        found = significance.two_part(folds[at], draws[at], design.repeats, design.positives)
+        intervals = significance.simultaneous(found, folds[at], draws[at], seed)
+        columns = {name: found.value, f"{name}_low": intervals.low, f"{name}_high": intervals.high}
+        gains.append(pd.DataFrame(columns, mine.index))
+    rows = pd.concat(gains).reindex(cells)
+    return board.assign(**{str(column): rows[column].to_numpy() for column in rows})
 
 
 def _of_family(

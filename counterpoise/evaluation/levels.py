@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from counterpoise.core.config import PLACEBO, Model, Params, Strategy
+from counterpoise.core.config import Model, Params, Strategy, reference
 from counterpoise.models.combinations import ALGORITHM, remedies, settings
 from counterpoise.models.registry import MODELS, RATIO, loss_of
 from counterpoise.samplers.registry import kind_of as sampler_of
@@ -13,9 +13,9 @@ from counterpoise.samplers.registry import kind_of as sampler_of
 if TYPE_CHECKING:  # corrections imports scipy, which callers that need only a level can avoid
     from counterpoise.evaluation.corrections import Correction
 
-Level = Literal["none", "data", "algorithm", "hybrid", "placebo"]
-"""Level of a remedy: data, algorithm, both (hybrid), or none. A placebo is no remedy either, and is
-kept apart from the baseline that it repeats."""
+Level = Literal["none", "data", "algorithm", "hybrid", "placebo", "subsample"]
+"""Level of a remedy: data, algorithm, both (hybrid), or none. A placebo and a subsample are no
+remedies either, and are kept apart from the baseline that they repeat."""
 
 
 def level(strategy: str, entry: Strategy, model: str, of_model: Model) -> Level:
@@ -34,11 +34,11 @@ def level(strategy: str, entry: Strategy, model: str, of_model: Model) -> Level:
 
     Returns
     -------
-    {"none", "data", "algorithm", "hybrid", "placebo"}
-        A placebo is one with any model, also with a remedy.
+    {"none", "data", "algorithm", "hybrid", "placebo", "subsample"}
+        The last two with any model, also with a remedy.
     """
-    if entry.seed is not None:
-        return PLACEBO
+    if (apart := reference(strategy, entry)) is not None:
+        return apart
     data = sampler_of(strategy, entry) is not None
     algorithm = remedies(model, of_model)
     if data and algorithm:
@@ -96,7 +96,7 @@ def remedy(strategy: str, entry: Strategy, model: str, of_model: Model) -> str:
         Such as "SMOTE", "class weights", "SMOTE + class weights", "none" or "none (placebo)". An
         entry with a key of its own keeps it: "half (SMOTE)".
     """
-    if entry.seed is not None:
+    if reference(strategy, entry) is not None:
         return f"none ({strategy})"
     parts = []
     if sampler_of(strategy, entry) is not None:

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core import files
-from counterpoise.core.config import NONE, PLACEBO
+from counterpoise.core.config import NONE, REFERENCES
 from counterpoise.core.outcome import OK
 from counterpoise.evaluation.multiple import holm
 from counterpoise.evaluation.summary import signed
@@ -260,9 +260,9 @@ def with_model(board: pd.DataFrame, model: str) -> pd.DataFrame:
 def _table(board: pd.DataFrame, remedies: pd.Series[str]) -> pd.DataFrame:
     """Highest average precision of each remedy on each dataset, without datasets that have none.
 
-    Placebos are no remedies.
+    References are no remedies.
     """
-    real = board["level"] != PLACEBO
+    real = ~board["level"].isin(REFERENCES)
     board, remedies = board[real], remedies[real]
     known = board["average_precision"].where(board["status"] == OK)
     table = known.groupby([board["dataset"], remedies], sort=False).max().unstack()

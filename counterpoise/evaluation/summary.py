@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from counterpoise.core.config import NONE, PLACEBO
+from counterpoise.core.config import NONE, REFERENCES
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 
 Side = Literal["above", "holds", "below"]
@@ -113,10 +113,12 @@ def best(board: pd.DataFrame) -> Best | None:
     Returns
     -------
     Best or None
-        The first of equal ones, never a placebo; None where no row has a result.
+        The first of equal ones, never a reference; None where no row has a result.
     """
     scored = board[
-        (board["status"] == OK) & board["average_precision"].notna() & (board["level"] != PLACEBO)
+        (board["status"] == OK)
+        & board["average_precision"].notna()
+        & ~board["level"].isin(REFERENCES)
     ]
     if scored.empty:
         return None
@@ -160,9 +162,9 @@ def remedies(board: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows whose level is neither none nor placebo.
+        The rows whose level is neither none nor a reference.
     """
-    return board[~board["level"].isin([NONE, PLACEBO])]
+    return board[~board["level"].isin([NONE, *REFERENCES])]
 
 
 def baselines(board: pd.DataFrame) -> pd.DataFrame:
@@ -330,8 +332,8 @@ def numbers(board: pd.DataFrame, decisions: pd.DataFrame, facts: dict[str, Any])
         Numbers that do not exist are left out.
     """
     top, baseline, verdicts = best(board), best(baselines(board)), sides(board)
-    placebos = board.loc[board["level"] == PLACEBO, "strategy"]
-    decided = decisions[~decisions["strategy"].isin(placebos)].set_index("rule")
+    references = board.loc[board["level"].isin(REFERENCES), "strategy"]
+    decided = decisions[~decisions["strategy"].isin(references)].set_index("rule")
     result = {
         "average_precision": top and top.average_precision,
         "baseline_average_precision": baseline and baseline.average_precision,

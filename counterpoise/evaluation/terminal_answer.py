@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.core.config import NONE, PLACEBO
+from counterpoise.core.config import NONE, REFERENCES
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 from counterpoise.evaluation.advice import advice, named
 from counterpoise.evaluation.summary import interval, missing, number, signed
@@ -32,7 +32,7 @@ def answer_lines(facts: Mapping[str, Any], board: pd.DataFrame) -> list[str]:
         The advice; one line for each of the best combinations; one for each serious finding of the
         data checks; one for what failed or is not applicable, by strategy and reason.
     """
-    scored = board[(board["status"] == OK) & (board["level"] != PLACEBO)]
+    scored = board[(board["status"] == OK) & ~board["level"].isin(REFERENCES)]
     top = scored.sort_values("average_precision", ascending=False, kind="stable").head(BEST)
     lines = [advice(facts)]
     for place, row in enumerate(top.to_dict("records"), start=1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from counterpoise.core.config import Model, Params
+from counterpoise.core.config import Model, Params, reference
 from counterpoise.core.types import Cell
 from counterpoise.models.registry import MODELS
 
@@ -63,7 +63,7 @@ def remedies(key: str, entry: Model) -> bool:
 def cells(params: Params) -> tuple[Cell, ...]:
     """Every combination of a strategy and a model that is compared.
 
-    `strategies: all` of a remedy leaves out placebos, which repeat the baseline.
+    `strategies: all` of a remedy leaves out placebos and subsamples, which repeat the baseline.
 
     Parameters
     ----------
@@ -95,13 +95,13 @@ def models_of(params: Params, strategy: str) -> list[str]:
     list of str
         Keys of models, in the order of params.yaml.
     """
-    placebo = params.strategies[strategy].seed is not None
+    apart = reference(strategy, params.strategies[strategy]) is not None
     return [
         model
         for model, entry in params.models.items()
         if (
             strategy in entry.strategies
             if entry.strategies != "all"
-            else not (placebo and remedies(model, entry))
+            else not (apart and remedies(model, entry))
         )
     ]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from counterpoise.core.config import PLACEBO
+from counterpoise.core.config import REFERENCES
 from counterpoise.core.types import Cell
 from counterpoise.evaluation.advice import PER, advised
 from counterpoise.evaluation.columns import CONFUSION
@@ -195,7 +195,9 @@ def costs(
         if one == rule and (strategy, model) not in shown
     ]
     levels = {(row.strategy, row.model): (row.level, row.same_as) for row in board.itertuples()}
-    others = [one for one in others if levels[one[1]][0] != PLACEBO and missing(levels[one[1]][1])]
+    others = [
+        one for one in others if levels[one[1]][0] not in REFERENCES and missing(levels[one[1]][1])
+    ]
     if others:
         cost, runner = min(others)
         lines.append(CostLine(f"{named[runner]} (runner-up)", PER * cost))
@@ -203,7 +205,7 @@ def costs(
 
 
 def ranked(board: pd.DataFrame) -> pd.DataFrame:
-    """Combinations with a result, the highest average precision first, without placebos.
+    """Combinations with a result, the highest average precision first, without references.
 
     Parameters
     ----------
@@ -215,7 +217,7 @@ def ranked(board: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Rows of the leaderboard.
     """
-    mine = board[board["average_precision"].notna() & (board["level"] != PLACEBO)]
+    mine = board[board["average_precision"].notna() & ~board["level"].isin(REFERENCES)]
     return mine.sort_values("average_precision", ascending=False, kind="stable")
 
 

@@ -630,6 +630,42 @@ def learning(frame: pd.DataFrame, named: Names) -> Chart:
     )
 
 
+def by_positives(points: pd.DataFrame) -> Chart:
+    """Average precision of the plain models by the number of positives that they are trained on.
+
+    Parameters
+    ----------
+    points : DataFrame of model, positives, average_precision and its low and high
+
+    Returns
+    -------
+    altair chart
+    """
+    measure = "average_precision"
+    columns = ("model", "positives", measure, f"{measure}_low", f"{measure}_high")
+    models = list(dict.fromkeys(points["model"]))
+    base = alt.Chart(data(points, columns)).encode(
+        x=alt.X("positives:Q", title="positives among the training rows"),
+        color=alt.Color(
+            "model:N",
+            title=None,
+            sort=models,
+            scale=alt.Scale(range=list(SERIES[1:] + SERIES[:1])),
+            legend=alt.Legend(orient="top", columns=3, symbolType="stroke", symbolOpacity=1),
+        ),
+        tooltip=[
+            "model:N",
+            alt.Tooltip("positives:Q", format=",.0f"),
+            *(alt.Tooltip(f"{name}:Q", format=".4f") for name in columns[2:]),
+        ],
+    )
+    low_to_high = alt.Y(f"{measure}_low:Q", title="average precision", scale=alt.Scale(zero=False))
+    return alt.layer(
+        base.mark_rule(opacity=0.5).encode(y=low_to_high, y2=f"{measure}_high:Q"),
+        base.mark_line(point=True).encode(y=f"{measure}:Q"),
+    ).properties(width=WIDTH - 80, height=280)
+
+
 MOST_FEATURES = 20
 
 

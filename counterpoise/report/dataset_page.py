@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.core.config import PLACEBO
+from counterpoise.core.config import NONE, REFERENCES, SUBSAMPLE
 from counterpoise.core.outcome import FAILED, OK
 from counterpoise.core.types import Cell
 from counterpoise.evaluation import summary
@@ -107,11 +107,41 @@ def charts_of(
         found["training_rows"] = charts.training_rows(
             tables["rows"], names.of_strategies(board), facts["axes"]
         )
+    points = learning_curve(board, tables["counts"])
+    if len(points):
+        found["by_positives"] = charts.by_positives(points)
     stepwise = set(answer.cells_of(tables["learning"]))
     learned = [cell for cell in answer.cells_of(answer.ranked(board)) if cell in stepwise]
     if learned:
         found["learning"] = charts.learning(tables["learning"], of(learned[:MOST_PANELS]))
     return {name: vega.spec(chart) for name, chart in found.items()}
+
+
+def learning_curve(board: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """Points of the learning curves: the baselines, and their fits on a share of the rows.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+    counts : DataFrame of `COUNTS`
+
+    Returns
+    -------
+    DataFrame
+        Rows of the leaderboard of at most six models, the best first, by the mean number of
+        `positives`; empty where the grid has no subsample.
+    """
+    ran = board[(board["status"] == OK) & board["average_precision"].notna()]
+    models = ran.loc[ran["level"] == SUBSAMPLE, "model"]
+    mine = ran[ran["level"].isin([NONE, SUBSAMPLE]) & ran["model"].isin(models)]
+    positives = counts.groupby("strategy")["positives_after"].mean()
+    best = mine.groupby("model")["average_precision"].max().nlargest(len(vega.SERIES)).index
+    points = mine.assign(
+        positives=mine["strategy"].map(positives),
+        place=mine["model"].map({model: k for k, model in enumerate(best)}),
+    )
+    return points.dropna(subset="place").sort_values(["place", "positives"])
 
 
 def on_scores(decisions: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
@@ -148,12 +178,12 @@ def board_lines(
     Returns
     -------
     list of dict
-        The highest average precision first, then combinations without a result, then placebos.
+        The highest average precision first, then combinations without a result, then references.
     """
     parts = names.parts(board)
     rules = {(row["strategy"], row["model"], row["rule"]): row for row in records(decisions)}
-    ordered = board.assign(placebo=board["level"] == PLACEBO).sort_values(
-        ["placebo", "average_precision"], ascending=[True, False], kind="stable"
+    ordered = board.assign(reference=board["level"].isin(REFERENCES)).sort_values(
+        ["reference", "average_precision"], ascending=[True, False], kind="stable"
     )
     highest = board["average_precision"].max()
     lines = []

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.core.config import PLACEBO
+from counterpoise.core.config import REFERENCES
 from counterpoise.evaluation.columns import GROUPED
 from counterpoise.evaluation.summary import missing, number, side
 
@@ -100,9 +100,9 @@ def reading(lines: list[dict[str, Any]], folds: int, by: str = "rows") -> list[s
     Returns
     -------
     list of str
-        Sentences; empty without lines. Placebos do not count.
+        Sentences; empty without lines. References do not count.
     """
-    lines = [line for line in lines if line["level"] != PLACEBO]
+    lines = [line for line in lines if line["level"] not in REFERENCES]
     if not lines:
         return []
     before, after = (

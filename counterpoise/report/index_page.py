@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.core.config import NONE, PLACEBO
+from counterpoise.core.config import NONE, REFERENCES
 from counterpoise.core.outcome import FAILED
 from counterpoise.evaluation import summary
 from counterpoise.evaluation.advice import advice
@@ -74,7 +74,7 @@ def best_of(boards: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     list of dict of strategy, baseline, cells
         One line per strategy; `baseline` marks the baseline.
     """
-    boards = {name: board[board["level"] != PLACEBO] for name, board in boards.items()}
+    boards = {name: board[~board["level"].isin(REFERENCES)] for name, board in boards.items()}
     strategies = dict.fromkeys(name for board in boards.values() for name in board["strategy"])
     lines: list[dict[str, Any]] = []
     for strategy in strategies:

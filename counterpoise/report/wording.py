@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.core.config import NONE, PLACEBO
+from counterpoise.core.config import NONE, REFERENCES
 from counterpoise.core.outcome import OK
 from counterpoise.evaluation.summary import missing, number
 from counterpoise.report.formatting import (
@@ -100,7 +100,7 @@ def probabilities(board: pd.DataFrame) -> str:
     str
         A sentence or two; empty where nothing can be compared.
     """
-    rows = records(board[(board["status"] == OK) & (board["level"] != PLACEBO)])
+    rows = records(board[(board["status"] == OK) & ~board["level"].isin(REFERENCES)])
     plain = {row["model"]: row for row in rows if row["level"] == row["strategy"] == NONE}
     sides = ("log_loss", "log_loss_corrected")
     pairs = [

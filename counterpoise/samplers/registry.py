@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from counterpoise.core.config import NONE, Strategy
+from counterpoise.core.config import NONE, SUBSAMPLE, Strategy
 from counterpoise.core.errors import ConfigurationError, NotApplicable, unknown
 from counterpoise.core.types import Index, Labels, Matrix
 from counterpoise.data.encoder import Coding, Encoder, sampling_encoder
@@ -165,9 +165,16 @@ def _centres(sampler: Any, Z: Matrix, y: Labels) -> Raw:
     return Raw(np.flatnonzero(~np.isin(y, replaced)), made[new], made_y[new])
 
 
-OVERSAMPLING, CLEANING = (
+def _subsample() -> type:
+    from counterpoise.samplers.subsample import Subsample
+
+    return Subsample
+
+
+OVERSAMPLING, CLEANING, SUBSAMPLING = (
     "counterpoise.samplers.smote",
     "counterpoise.samplers.fast_cleaning.cleaning",
+    "counterpoise.samplers.subsample",
 )
 
 SAMPLERS: dict[str, SamplerKind] = {
@@ -248,6 +255,15 @@ SAMPLERS: dict[str, SamplerKind] = {
         {},
         knows_categories=True,
         modules=(CLEANING,),
+    ),
+    SUBSAMPLE: SamplerKind(
+        _subsample,
+        _selected,
+        {},
+        has_ratio=False,
+        reads_features=False,
+        shift="exact",
+        modules=(SUBSAMPLING,),
     ),
 }
 
@@ -342,7 +358,7 @@ def make(key: str, strategy: Strategy, seed: int) -> Any:
         return None
     if strategy.ratio is not None and not kind.has_ratio:
         raise ConfigurationError(
-            "This sampler cleans and has no target ratio.",
+            "This sampler has no target ratio.",
             where=where,
             expected="no `ratio`",
             found=str(strategy.ratio),

@@ -18,7 +18,7 @@ import pandas as pd
 from PIL.Image import Image as Picture
 
 from counterpoise.core import files, paths
-from counterpoise.core.config import CPU, NONE, PLACEBO, Params
+from counterpoise.core.config import CPU, NONE, REFERENCES, Params
 from counterpoise.core.outcome import OK
 from counterpoise.evaluation import measurements, summary, terminal_answer
 from counterpoise.evaluation.columns import CALIBRATION, COUNTED
@@ -299,11 +299,11 @@ def verdicts(results: Results) -> dict[str, str]:
     Returns
     -------
     dict of "strategy/model" to str
-        "baseline" and "placebo" for these, the status of what has no result.
+        "baseline", "placebo" and "subsample" for these, the status of what has no result.
     """
     found = {}
     for row in results.tables["leaderboard"].to_dict("records"):
-        kinds = {NONE: "baseline", PLACEBO: "placebo"}
+        kinds = {NONE: "baseline"} | {name: name for name in REFERENCES}
         verdict = kinds.get(row["level"], row["verdict"])
         if row["status"] != OK:
             verdict = row["status"].replace("_", " ")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from counterpoise.core import config
-from counterpoise.core.config import Model, Strategy
+from counterpoise.core.config import SUBSAMPLE, Model, Strategy
 from counterpoise.evaluation import levels
 from counterpoise.models.registry import MODELS
 from counterpoise.samplers.registry import SAMPLERS
@@ -135,6 +135,7 @@ def test_every_sampler_and_model_has_a_level_and_candidates() -> None:
                 "data",
                 "algorithm",
                 "hybrid",
+                "subsample",
             }
             assert levels.candidates(strategy, Strategy(), key, Model()) in {
                 FITTED,
@@ -206,6 +207,6 @@ def test_the_remedy_is_named_in_the_words_of_the_field(
 
 
 def test_every_sampler_and_every_model_that_is_a_remedy_has_a_name() -> None:
-    assert set(levels.DATA_REMEDIES) == set(SAMPLERS)
+    assert set(levels.DATA_REMEDIES) == set(SAMPLERS) - {SUBSAMPLE}
     ensembles = {name for name, kind in MODELS.items() if kind.remedies and not kind.weighs}
     assert set(levels.ALGORITHM_REMEDIES) >= ensembles - {"xgboost_focal"}

@@ -13,7 +13,7 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from counterpoise.core.config import Strategy
+from counterpoise.core.config import SUBSAMPLE, Strategy
 from counterpoise.core.errors import ConfigurationError
 from counterpoise.data.encoder import sampling_encoder
 from counterpoise.data.folds import Fold
@@ -93,7 +93,7 @@ def test_both_classes_remain_and_the_classes_are_closer_than_before(
     sampler, table = case
     _, y = rows_of(run(sampler, table), table)
     assert 0 < y.sum() < len(y)
-    if sampler not in CLEANING:
+    if sampler not in {*CLEANING, SUBSAMPLE}:
         assert abs(y.mean() - 0.5) < abs(table.y.mean() - 0.5)
 
 
@@ -105,7 +105,7 @@ def test_oversampling_keeps_every_row_and_undersampling_every_positive(
     kept = table.y[rows]
     if SAMPLERS[sampler].make().__module__.startswith("imblearn.over_sampling"):
         assert np.unique(rows).tolist() == list(range(len(table)))
-    elif sampler not in {"smote_tomek", "smote_enn"}:
+    elif sampler not in {"smote_tomek", "smote_enn", SUBSAMPLE}:
         assert kept.sum() == table.y.sum()
         assert (kept == 0).sum() <= (table.y == 0).sum()
 
@@ -161,7 +161,21 @@ def in_order(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     return whole[np.lexsort(np.round(whole, 9).T)]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_subsample_has_the_share_of_each_class_and_other_rows_with_another_seed() -> None:
+    table = numeric_table()
+    strategy = Strategy(params={"share": 0.25})
+    rows = [
+        samplers.resample(SUBSAMPLE, strategy, table.X, table.y, table.cardinalities, seed).rows
+        for seed in (1, 2)
+    ]
+    for mine in rows:
+        counts = np.bincount(table.y[mine])
+        np.testing.assert_allclose(counts, np.bincount(table.y) / 4, atol=1)
+        assert (np.diff(mine) > 0).all()
+    assert not np.array_equal(*rows)
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != SUBSAMPLE])
 def test_on_numbers_a_sampler_gives_what_imbalanced_learn_gives_on_scaled_features(
     sampler: str,
 ) -> None:
@@ -433,12 +447,7 @@ def test_running_out_of_memory_is_a_failure_with_the_reason(
             "A sampler's parameter has a wrong value.",
             None,
         ),
-        (
-            "tomek_links",
-            {"ratio": 0.5},
-            "This sampler cleans and has no target ratio.",
-            "no `ratio`",
-        ),
+        ("tomek_links", {"ratio": 0.5}, "This sampler has no target ratio.", "no `ratio`"),
         ("none", {"ratio": 0.5}, "The baseline takes no ratio.", "none: {}"),
         (
             "nothing",

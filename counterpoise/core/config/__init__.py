@@ -21,7 +21,14 @@ from counterpoise.core.config.splits import (
     StratifiedKFold,
     Temporal,
 )
-from counterpoise.core.config.strategies import NONE, PLACEBO, Strategy
+from counterpoise.core.config.strategies import (
+    NONE,
+    PLACEBO,
+    REFERENCES,
+    SUBSAMPLE,
+    Strategy,
+    reference,
+)
 from counterpoise.core.config.values import Label
 
 __all__ = [
@@ -30,6 +37,8 @@ __all__ = [
     "CUDA",
     "NONE",
     "PLACEBO",
+    "REFERENCES",
+    "SUBSAMPLE",
     "AnySplit",
     "Choices",
     "ColumnOptions",
@@ -58,4 +67,5 @@ __all__ = [
     "load",
     "parse",
     "read",
+    "reference",
 ]

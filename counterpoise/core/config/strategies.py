@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,14 @@ NONE = "none"
 
 PLACEBO: Final = "placebo"
 """The level of a placebo in the tables of results, whatever its key is."""
+
+SUBSAMPLE: Final = "subsample"
+"""A sampler that keeps a share of the training rows, and the level of its results: points of a
+learning curve."""
+
+REFERENCES = (PLACEBO, SUBSAMPLE)
+"""Levels that are compared with the baseline and never ranked or counted, since they remedy
+nothing."""
 
 
 class Strategy(Strict):
@@ -38,3 +46,22 @@ class Strategy(Strict):
     scale: bool = True
     params: dict[str, Any] = Field(default_factory=dict)
     seed: Annotated[Whole, Field(ge=1)] | None = None
+
+
+def reference(key: str, entry: Strategy) -> Literal["placebo", "subsample"] | None:
+    """The level of a strategy that is no remedy.
+
+    Parameters
+    ----------
+    key : str
+        The strategy's key.
+    entry : Strategy
+
+    Returns
+    -------
+    {"placebo", "subsample"} or None
+        None for the baseline and every remedy.
+    """
+    if entry.seed is not None:
+        return PLACEBO
+    return SUBSAMPLE if (entry.sampler or key) == SUBSAMPLE else None

@@ -1,4 +1,4 @@
-"""A placebo from params.yaml to the pages, by the stages of the project."""
+"""A placebo and a subsample from params.yaml to the pages, by the stages of the project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from counterpoise.core import files, paths
 from counterpoise.core.errors import ConfigurationError
 from counterpoise.evaluation import ranks, summary
 from counterpoise.evaluation.advice import advice
-from counterpoise.report import answer, index_page, names
+from counterpoise.report import answer, dataset_page, index_page, names
 from tests.helpers.computed import computed, ran
 from tests.pipeline.test_pipeline import own_table
 
@@ -36,21 +36,27 @@ PARAMS: dict[str, Any] = {
     "thresholds": {},
     "costs": {"false_positive": 1, "false_negative": 5},
 }
-PLACEBO = {"sampler": "none", "seed": 1}
+REFERENCES: dict[str, dict[str, Any]] = {
+    "placebo": {"sampler": "none", "seed": 1},
+    "half": {"sampler": "subsample", "params": {"share": 0.5}},
+}
+"""The baseline once more with other validation rows, and on half of the training rows."""
+LEVELS = {"placebo": "placebo", "half": "subsample"}
+of_each = pytest.mark.parametrize("strategy", REFERENCES)
 REMEDIES = 3
 """Random oversampling with two models, and weights alone. Weights change nothing after it."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results without a placebo in `evaluated/`, and results and reports of the same with one."""
+    """Results without references in folders `_before`, and results and reports with them."""
     folder = tmp_path_factory.mktemp("placebo")
     with contextlib.chdir(folder):
         own_table(600).to_csv("mine.csv", index=False)
         computed(PARAMS)
         for name in ("evaluations", "scores", "resampled"):
             (folder / "data" / name / "mine").rename(folder / f"{name}_before")
-        strategies = {"none": {}, "placebo": PLACEBO, "random_over": {}}
+        strategies = {"none": {}, **REFERENCES, "random_over": {}}
         computed({**PARAMS, "strategies": strategies})
         ran("advise", "mine")
         ran("report", "mine")
@@ -69,16 +75,17 @@ def board() -> pd.DataFrame:
     return files.read_csv(paths.REPORTS / "leaderboard.csv")
 
 
-def test_the_leaderboard_compares_a_placebo_with_the_baseline_of_the_same_model(
-    board: pd.DataFrame,
+@of_each
+def test_the_leaderboard_compares_a_reference_with_the_baseline_of_the_same_model(
+    board: pd.DataFrame, strategy: str
 ) -> None:
-    placebos = board[board["level"] == "placebo"]
-    assert placebos["strategy"].tolist() == ["placebo"] * 2
-    assert placebos["model"].tolist() == ["logistic_regression", "xgboost"]
-    assert (placebos["plain_model"] == placebos["model"]).all()
-    assert placebos[["verdict", "difference_low", "difference_high"]].notna().all(axis=None)
+    mine = board[board["level"] == LEVELS[strategy]]
+    assert mine["strategy"].tolist() == [strategy] * 2
+    assert mine["model"].tolist() == ["logistic_regression", "xgboost"]
+    assert (mine["plain_model"] == mine["model"]).all()
+    assert mine[["verdict", "difference_low", "difference_high"]].notna().all(axis=None)
     none = board[board["strategy"] == "none"].set_index("model")["average_precision"]
-    for row in placebos.itertuples():
+    for row in mine.itertuples():
         assert row.difference == pytest.approx(row.average_precision - none[row.model], abs=2e-6)
         assert row.difference != 0, "other training rows, also for a model that draws nothing"
 
@@ -87,7 +94,7 @@ def test_no_other_result_changes(board: pd.DataFrame) -> None:
     before = files.read_csv(Path("evaluations_before") / "leaderboard.csv")
     after = files.read_csv(paths.evaluation("mine") / "leaderboard.csv")
     assert before["p_adjusted"].notna().sum() == REMEDIES
-    others = after[after["strategy"] != "placebo"].reset_index(drop=True)
+    others = after[~after["strategy"].isin(REFERENCES)].reset_index(drop=True)
     pd.testing.assert_frame_equal(others, before)
     for table in ("decisions", "folds", "thresholds", "rows", "grouped", "counts"):
         then, now = (
@@ -95,7 +102,7 @@ def test_no_other_result_changes(board: pd.DataFrame) -> None:
             for place in (Path("evaluations_before"), paths.evaluation("mine"))
         )
         assert len(then), table
-        now = now[now["strategy"] != "placebo"].reset_index(drop=True)
+        now = now[~now["strategy"].isin(REFERENCES)].reset_index(drop=True)
         pd.testing.assert_frame_equal(now, then, check_dtype=False)
     for name in ("scores", "resampled"):
         for path in Path(f"{name}_before").rglob("*"):
@@ -111,14 +118,17 @@ def test_the_facts_say_what_a_placebo_has_of_its_own() -> None:
 
 
 def winning(board: pd.DataFrame) -> pd.DataFrame:
-    """The leaderboard if the placebos had the highest scores and the verdict better."""
+    """The leaderboard if the references had the highest scores and the verdict better."""
     board = board.copy()
-    board.loc[board["level"] == "placebo", ["average_precision", "verdict"]] = [0.99, "better"]
+    board.loc[board["strategy"].isin(REFERENCES), ["average_precision", "verdict"]] = [
+        0.99,
+        "better",
+    ]
     return board
 
 
-def test_a_placebo_is_never_advised_promoted_or_counted(board: pd.DataFrame) -> None:
-    without = board[board["level"] != "placebo"]
+def test_a_reference_is_never_advised_promoted_or_counted(board: pd.DataFrame) -> None:
+    without = board[~board["strategy"].isin(REFERENCES)]
     high = winning(board)
     assert summary.best(high) == summary.best(without)
     assert summary.sides(high) == summary.sides(without)
@@ -128,26 +138,28 @@ def test_a_placebo_is_never_advised_promoted_or_counted(board: pd.DataFrame) -> 
     assert facts["answers"] == before["answers"]
     assert advice(facts) == advice(before)
     assert chosen(high, facts) == chosen(without, before)
-    with pytest.raises(ConfigurationError, match="A placebo cannot be promoted"):
-        chosen(high, facts, "placebo", "xgboost")
+    for strategy, level in LEVELS.items():
+        with pytest.raises(ConfigurationError, match=f"A {level} cannot be promoted"):
+            chosen(high, facts, strategy, "xgboost")
 
 
-def test_a_placebo_is_never_ranked(board: pd.DataFrame) -> None:
+def test_a_reference_is_never_ranked(board: pd.DataFrame) -> None:
     high = winning(board)
     for scores in (ranks.with_best_model(high), ranks.with_model(high, "xgboost")):
-        assert len(scores) == 1 and "random_over" in scores and "placebo" not in scores
-    assert "placebo" not in {line["strategy"] for line in index_page.best_of({"mine": high})}
+        assert len(scores) == 1 and "random_over" in scores
+        assert not set(REFERENCES) & set(scores)
+    assert not set(REFERENCES) & {line["strategy"] for line in index_page.best_of({"mine": high})}
     numbers = summary.numbers(
         high, files.read_csv(paths.REPORTS / "decisions.csv"), {"positives": 9}
     )
-    highest = high.loc[high["level"] != "placebo", "average_precision"].max()
+    highest = high.loc[~high["strategy"].isin(REFERENCES), "average_precision"].max()
     assert numbers["average_precision"] == highest < high["average_precision"].max()
 
 
-def test_decisions_of_a_placebo_are_shown_and_are_never_the_best(board: pd.DataFrame) -> None:
+def test_decisions_of_a_reference_are_shown_and_are_never_the_best(board: pd.DataFrame) -> None:
     decisions = files.read_csv(paths.REPORTS / "decisions.csv")
     facts = files.read_json(paths.evaluation("mine") / "dataset.json")
-    mine = decisions["strategy"] == "placebo"
+    mine = decisions["strategy"].isin(REFERENCES)
     assert decisions.loc[mine, "f1_difference"].notna().all()
     cheap = decisions.assign(expected_cost=decisions["expected_cost"].mask(mine, 0.0))
     shown, expected_shown = (
@@ -161,7 +173,27 @@ def test_decisions_of_a_placebo_are_shown_and_are_never_the_best(board: pd.DataF
     assert found == expected
 
 
-def test_the_page_shows_a_placebo_beside_the_others() -> None:
+@of_each
+def test_the_page_shows_a_reference_beside_the_others(strategy: str) -> None:
     text = (paths.REPORTS / "mine.html").read_text()
-    assert 'class="level-placebo" data-cell="placebo/xgboost"' in text
-    assert "none (placebo)" in text
+    assert f'class="level-{LEVELS[strategy]}" data-cell="{strategy}/xgboost"' in text
+    assert f"none ({strategy})" in text
+
+
+def test_a_subsample_is_a_point_of_a_learning_curve_at_the_positives_it_is_fitted_on(
+    board: pd.DataFrame,
+) -> None:
+    counts = files.read_csv(paths.evaluation("mine") / "counts.csv")
+    points = dataset_page.learning_curve(board, counts)
+    assert points["strategy"].tolist() == ["half", "none"] * 2
+    half, whole = points["positives"].iloc[:2]
+    assert half == pytest.approx(whole / 2, abs=0.5) and whole > 20
+    folds = counts[counts["strategy"] == "none"]
+    assert whole == pytest.approx(folds["positives_before"].mean())
+    found = board.set_index(["strategy", "model"])["average_precision"]
+    for row in points.itertuples():
+        assert row.average_precision == found[row.strategy, row.model]
+    text = (paths.REPORTS / "mine.html").read_text()
+    assert 'id="by_positives"' in text and 'href="#learning"' in text
+    without = board[board["level"] != "subsample"]
+    assert dataset_page.learning_curve(without, counts).empty
