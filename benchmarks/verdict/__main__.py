@@ -101,6 +101,34 @@ def judge(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def shared(folder: Path) -> pd.DataFrame:
+    """How much of the chance of training all fits on one table have in common.
+
+    The variance of the true difference of undersampling has a part between tables, which no split
+    of one table shows, and a part between fits on the same table, which repeats and folds do show.
+    """
+    lines = []
+    for learner in sorted(one.name for one in folder.iterdir() if one.is_dir()):
+        files = sorted((folder / learner).glob("[0-9]*[0-9].npz"))
+        found = [real_fits.further_differences(path) for path in files]
+        fits = np.array([one for one in found if one is not None])
+        if len(fits) < 2:
+            continue
+        of_fits = fits.var(axis=1, ddof=1).mean()
+        of_tables = max(fits.mean(axis=1).var(ddof=1) - of_fits / fits.shape[1], 0.0)
+        lines.append(
+            {
+                "learner": learner,
+                "tables": len(fits),
+                "difference": fits.mean(),
+                "sd between fits": of_fits**0.5,
+                "sd between tables": of_tables**0.5,
+                "share of tables": of_tables / (of_tables + of_fits),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -125,8 +153,12 @@ def main() -> None:
         for learner in [asked.learner] if asked.learner else real_fits.LEARNERS:
             real_fits.run(asked.population, asked.folder, learner, asked.tables, asked.true)
         return
-    lines = simulate(asked.tables) if asked.what == "simulated" else judge(asked.folder)
-    print(lines.to_string(index=False, float_format="{:.3f}".format))
+    if asked.what == "simulated":
+        shown = [simulate(asked.tables)]
+    else:
+        shown = [judge(asked.folder), shared(asked.folder)]
+    for lines in shown:
+        print(lines.to_string(index=False, float_format="{:.3f}".format), end="\n\n")
 
 
 if __name__ == "__main__":

@@ -206,6 +206,21 @@ def read(path: Path) -> tuple[Table, dict[str, float]]:
     return Table.of(rankings, parts, y, 1, len(fold_of)), true
 
 
+def further_differences(path: Path) -> Vector | None:
+    """Undersampling minus baseline in each of the further fits on one table.
+
+    Returns
+    -------
+    ndarray of shape (FURTHER,) or None
+        Average precision on the held-out rows; None for a table without further fits.
+    """
+    with np.load(path) as stored:
+        if "true_none" not in stored.files:
+            return None
+        found: Vector = stored["true_random_under"] - stored["true_none"]
+        return found
+
+
 def run(
     source: Path, folder: Path, learner: str, tables: int, with_truth: int, jobs: int = -1
 ) -> None:

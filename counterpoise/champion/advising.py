@@ -26,9 +26,8 @@ from counterpoise.champion.bundle import CHAMPION, ESTIMATOR, Champion, Identity
 from counterpoise.champion.evidence import Evidence
 from counterpoise.champion.making import make
 from counterpoise.champion.refit import Fit, on_all_rows
-from counterpoise.champion.rules import RuleName
 from counterpoise.core import files, paths
-from counterpoise.core.config import Goal, Params
+from counterpoise.core.config import Params
 from counterpoise.core.errors import ResultError
 from counterpoise.core.revision import UNKNOWN
 from counterpoise.core.types import Cell
@@ -37,6 +36,7 @@ from counterpoise.engine import cell_keys
 from counterpoise.engine.cell_store import CellStore, StoredObject
 from counterpoise.engine.fingerprint import code_digest
 from counterpoise.evaluation.advice import advised
+from counterpoise.evaluation.summary import deciding_rule
 
 BUNDLE, IMPORTANCE, FACTS = "bundle", "importance.csv", "advised.json"
 
@@ -54,20 +54,6 @@ def place(dataset: str) -> Path:
         `data/advised/DATASET`
     """
     return paths.DATA / "advised" / dataset
-
-
-def rule_for(goal: Goal) -> RuleName:
-    """The threshold rule that goes with a question, where none is named.
-
-    Parameters
-    ----------
-    goal : {"ranking", "probabilities", "cost"}
-
-    Returns
-    -------
-    {"tuned", "cost"}
-    """
-    return "cost" if goal == "cost" else "tuned"
 
 
 def identity_of(
@@ -146,7 +132,9 @@ def write(
         return reason
     board = files.read_csv(paths.evaluation(dataset) / "leaderboard.csv")
     row = board[(board["strategy"] == cell[0]) & (board["model"] == cell[1])].iloc[0]
-    table, rule, name = tables.read(paths.table(dataset)), rule_for(goal), "/".join(cell)
+    decisions = files.read_csv(paths.evaluation(dataset) / "decisions.csv")
+    rule = deciding_rule(decisions, *cell)
+    table, name = tables.read(paths.table(dataset)), "/".join(cell)
     evidence = Evidence.read(params, dataset, cell, table, rule, float(row["average_precision"]))
     identity = identity_of(params, dataset, cell, keys[name], data_md5, evidence)
     facts: dict[str, Any] = {"strategy": cell[0], "model": cell[1], "goal": goal, "rule": rule}

@@ -62,7 +62,7 @@ def promote(
     strategy, model : str or None
         The keys of the combination; both None for the one that the report recommends.
     rule : {"half", "tuned", "cost", "cost_empirical"}, optional
-        The threshold rule; by default the one that goes with the dataset's goal.
+        The threshold rule; by default the one that the report shows the combination with.
     replace : bool
         Promote the combination even if it does not beat the present champion, or if the present
         champion cannot be read.
@@ -92,6 +92,7 @@ def promote(
     from counterpoise.champion.refit import on_all_rows
     from counterpoise.champion.selection import chosen
     from counterpoise.evaluation import advice
+    from counterpoise.evaluation.summary import deciding_rule
     from counterpoise.tracking.registry import Entry
 
     name, folder = made.dataset, paths.evaluation(made.dataset)
@@ -101,7 +102,7 @@ def promote(
     )
     about = files.read_json(folder / "dataset.json")
     cell, goal = chosen(board, about, strategy, model), about["goal"]
-    rule = rule or advising.rule_for(goal)
+    rule = rule or deciding_rule(decisions, *cell)
     facts = files.read_json(paths.facts(name))
     shown = CardFacts.of(board, decisions, about, cell, rule)
     table, average_precision = tables.read(paths.table(name)), shown.board["average_precision"]

@@ -18,7 +18,14 @@ from counterpoise.core.config import NONE
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Vector
 from counterpoise.evaluation import significance
-from counterpoise.evaluation.differences import COST, Design, Measure, decided_now, optimism
+from counterpoise.evaluation.differences import (
+    COST,
+    Design,
+    Measure,
+    chosen_first,
+    decided_now,
+    optimism,
+)
 
 QUESTIONS = {
     "ranking": ("average_precision", ""),
@@ -65,7 +72,9 @@ def _answer(
     Keys: measure, rule, strategy, model, value; against_baseline (a row of the table, where the
     advised combination is a remedy) and against_best_baseline (where it is not the best baseline
     itself); not_taken (the best remedy, where choosing among many explains what it is better by);
-    verdicts (how many comparisons have each).
+    among_baselines (where it is a baseline and there are others: how many models, the next one, and
+    the share of redraws in which it is the best of them); verdicts (how many comparisons have
+    each).
     """
     sign = 1.0 if measure.higher_is_better else -1.0
     goodness = sign * measure.values
@@ -114,7 +123,23 @@ def _answer(
         answer["against_best_baseline"] = against
     if not_taken is not None:
         answer["not_taken"] = not_taken
+    if at in baselines and len(baselines) > 1:
+        seed = seed_for(design.seed, measure.name, measure.rule, "first")
+        shares = chosen_first(sign * measure.draws, _model_errors(measure, design), baselines, seed)
+        following = _best([k for k in baselines if k != at], goodness)
+        answer["among_baselines"] = {
+            "models": len(baselines),
+            "share": float(shares[baselines.index(at)]),
+            "next": measure.cells[following][1],
+        }
     return answer
+
+
+def _model_errors(measure: Measure, design: Design) -> Vector:
+    """Standard errors by which the fits of each combination were trained; 0 where not known."""
+    alone = significance.two_part(measure.folds, measure.draws, design.repeats, design.positives)
+    errors: Vector = np.nan_to_num(np.sqrt(alone.model_variance / np.maximum(alone.fits, 1)))
+    return errors
 
 
 def _best(candidates: Sequence[int], goodness: Vector) -> int:
@@ -132,11 +157,10 @@ def _against(
     """The difference from the best baseline of any model, with the winner's optimism taken away."""
     sign = 1.0 if measure.higher_is_better else -1.0
     repeats, positives = design.repeats, design.positives
-    alone = significance.two_part(measure.folds, measure.draws, repeats, positives)
     flattered = optimism(
         goodness,
         sign * measure.draws,
-        np.nan_to_num(np.sqrt(alone.model_variance / np.maximum(alone.fits, 1))),
+        _model_errors(measure, design),
         groups,
         seed_for(design.seed, measure.name, measure.rule, "optimism"),
     )

@@ -305,9 +305,7 @@ def optimism(
     float
         Mean over the draws.
     """
-    random = np.random.default_rng(seed)
-    drawn = np.nan_to_num(draws, nan=-np.inf)
-    drawn = drawn + random.normal(size=draws.shape) * model_errors[:, None]
+    drawn = _redrawn(draws, model_errors, seed)
     best = [np.array(group)[drawn[list(group)].argmax(axis=0)] for group in groups]
     at = np.arange(draws.shape[1])
     inside = drawn[best[0], at] - drawn[best[1], at]
@@ -316,3 +314,31 @@ def optimism(
     fixed = [group[int(np.argmax(values[list(group)]))] for group in groups]
     shift = (drawn[fixed[0]] - drawn[fixed[1]]).mean() - (values[fixed[0]] - values[fixed[1]])
     return float(np.mean(inside - outside) - shift)
+
+
+def chosen_first(draws: Vector, model_errors: Vector, group: Sequence[int], seed: int) -> Vector:
+    """How often each of several combinations is the best of them when rows and fits are redrawn.
+
+    Parameters
+    ----------
+    draws, model_errors
+        See `optimism`.
+    group : sequence of int
+        Positions of the combinations.
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (len(group),)
+        Shares of the draws, whose sum is 1.
+    """
+    drawn = _redrawn(draws, model_errors, seed)[list(group)]
+    shares: Vector = np.bincount(drawn.argmax(axis=0), minlength=len(group)) / drawn.shape[1]
+    return shares
+
+
+def _redrawn(draws: Vector, model_errors: Vector, seed: int) -> Vector:
+    """The bootstrap's draws with the chance of training drawn beside them."""
+    random = np.random.default_rng(seed)
+    drawn: Vector = np.nan_to_num(draws, nan=-np.inf)
+    return drawn + random.normal(size=draws.shape) * model_errors[:, None]

@@ -29,6 +29,30 @@ SIDES: dict[str, Side] = {
 MINUS = "\u2212"
 
 
+def deciding_rule(
+    decisions: pd.DataFrame, strategy: str, model: str
+) -> Literal["cost", "tuned", "half"]:
+    """The threshold rule that a combination is advised with.
+
+    Parameters
+    ----------
+    decisions : DataFrame
+        Table of decisions.
+    strategy, model : str
+        The combination.
+
+    Returns
+    -------
+    {"cost", "tuned", "half"}
+        `cost`, which is about the user's own costs; where it decides nothing `tuned`, then `half`.
+    """
+    mine = (decisions["strategy"] == strategy) & (decisions["model"] == model)
+    decided = set(decisions.loc[mine & decisions["tn"].notna(), "rule"])
+    if "cost" in decided:
+        return "cost"
+    return "tuned" if "tuned" in decided else "half"
+
+
 @dataclass(frozen=True)
 class Best:
     """Combination with the highest average precision of some, compared with the baseline.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,7 +11,7 @@ from counterpoise.core.config import REFERENCES
 from counterpoise.core.types import Cell
 from counterpoise.evaluation.advice import PER, advised
 from counterpoise.evaluation.columns import CONFUSION
-from counterpoise.evaluation.summary import baselines, best, missing, remedies
+from counterpoise.evaluation.summary import baselines, best, deciding_rule, missing, remedies
 from counterpoise.report.formatting import records
 
 
@@ -29,23 +29,6 @@ class CostLine(NamedTuple):
     label: str
     cost: float
     ours: bool = False
-
-
-def rule_of(decided: Collection[tuple[str, str, str]], cell: Cell) -> str:
-    """The threshold rule by which the advised combination is shown.
-
-    Parameters
-    ----------
-    decided : collection of (strategy, model, rule)
-        Decisions with counts.
-    cell : (strategy, model)
-
-    Returns
-    -------
-    str
-        `cost`, which is about the user's own costs; where it decides nothing `tuned`, then `half`.
-    """
-    return next((rule for rule in ("cost", "tuned") if (*cell, rule) in decided), "half")
 
 
 def answer(
@@ -69,7 +52,7 @@ def answer(
     Returns
     -------
     dict or None
-        `cell`, `rule`, `decision`, counts per 1,000 rows, `verdicts`,
+        `cell`, `rule`, `decision`, counts per 1,000 rows, `verdicts`, `among`,
         `costs`, the lowest first, and `others`, the questions with another answer. None where
         nothing is advised.
     """
@@ -80,7 +63,7 @@ def answer(
         (row["strategy"], row["model"], row["rule"]): row
         for row in records(decisions[decisions["tn"].notna()])
     }
-    rule = rule_of(decided, cell)
+    rule = deciding_rule(decisions, *cell)
     decision = decided.get((*cell, rule))
     counts = {name: decision[name] for name in CONFUSION} if decision else {}
     rows = sum(counts.values())
@@ -94,6 +77,7 @@ def answer(
         "verdicts": {str(name): int(n) for name, n in verdicts.items()},
         "compared": int(verdicts.sum()),
         "against": facts["answers"][facts["goal"]].get("against_baseline"),
+        "among": facts["answers"][facts["goal"]].get("among_baselines"),
         "others": others(board, grouped, facts, named),
         "costs": costs(board, decided, facts, cell, rule, named) if decision else [],
     }

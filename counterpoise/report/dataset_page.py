@@ -293,6 +293,26 @@ def class_counts(counts: pd.DataFrame, board: pd.DataFrame) -> list[dict[str, An
     return lines
 
 
+def of_a_repeat(
+    measured: Mapping[str, Mapping[str, float]], repeats: int
+) -> dict[str, dict[str, float]]:
+    """Seconds of training in one repeat of the split.
+
+    Parameters
+    ----------
+    measured : mapping of "strategy/model" to mapping
+        Measured seconds and memory, of all repeats.
+    repeats : int
+
+    Returns
+    -------
+    dict of "a repeat" to dict
+        Empty where nothing was measured.
+    """
+    seconds = [one["fit_seconds"] for one in measured.values() if "fit_seconds" in one]
+    return {"a repeat": {"fit_seconds": round(sum(seconds) / repeats, 6)}} if seconds else {}
+
+
 def render(
     name: str,
     tables: Mapping[str, pd.DataFrame],
@@ -337,7 +357,7 @@ def render(
         title=name,
         facts=facts,
         answer=found,
-        measured=measured,
+        measured={**measured, **of_a_repeat(measured, facts["repeats"])},
         reading=reading(board, decisions, tables["differences"], dict(facts)),
         statuses=summary.statuses(board),
         failed=[group for group in resultless if group["status"] == FAILED],

@@ -132,8 +132,10 @@ def test_what_was_fitted_before_comes_from_the_store(
     # what is worth having changes verdicts, and the advised combination stays
     again({"worth": {"average_precision": 0.5}})
     assert content() == before
-    # another metric gives the same model another threshold
-    again({"thresholds": {"tuned": "g_mean"}})
+    # other costs give the same model another threshold
+    mine = yaml12.load(Path("params.yaml").read_text())["datasets"]["mine"]
+    costs_of_rows = {"false_positive": 1, "false_negative": {"column": "calls", "plus": 3}}
+    again({"datasets": {"mine": mine | {"costs": costs_of_rows}}})
     after = content()
     assert {name for name in after if after[name] != before[name]} == {
         "bundle/champion.json",

@@ -782,7 +782,7 @@ def test_the_first_champion_is_registered_with_all_that_it_needs(
     assert {version.tags[name] for name in ("strategy", "model", "rule", "replaced")} == {
         "near_miss_1",
         "stopping",
-        "tuned",
+        "cost",
         "false",
     }
     assert version.description.startswith("# near_miss_1/stopping, champion of mine")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from counterpoise.core.config import Worth
 from counterpoise.core.types import Cell
@@ -94,6 +95,18 @@ def test_a_remedy_that_is_inconclusive_is_not_advised_for_ranking_and_is_for_cos
     best = found["against_best_baseline"]
     assert best["difference_low"] < best["difference"] < 0 < best["difference_high"]
     assert 0.5 < best["probability_better"] < 1 and best["expected_regret"] > 0
+
+
+def test_how_often_the_advised_baseline_is_the_best_of_all_models() -> None:
+    far = answered("ranking", {BASE: 0.6, BOOSTER: 0.5, SMOTE: 0.4})
+    assert far["among_baselines"] == {"models": 2, "share": 1.0, "next": "booster"}
+    # by hand: the difference is half a standard error, of rows (.5) and of training (1 / root 10)
+    error = 0.01 * np.sqrt(0.5**2 + 1 / 10) * np.sqrt(2)
+    near = answered("ranking", {BASE: 0.5 + error / 2, BOOSTER: 0.5}, 0.01)
+    assert near["among_baselines"]["share"] == pytest.approx(stats.norm.cdf(0.5), abs=0.08)
+    least = answered("probabilities", {BASE: 0.3, BOOSTER: 0.2})
+    assert advised(least) == BOOSTER and least["among_baselines"]["share"] == 1.0
+    assert "among_baselines" not in answered("ranking", {BASE: 0.5, SMOTE: 0.4})
 
 
 def test_a_placebo_is_never_advised() -> None:

@@ -385,6 +385,12 @@ def two_runs(place: Path) -> tuple[Path, Path]:
     return place / "reports", place / "slower"
 
 
+def test_the_seconds_of_a_repeat_are_those_of_all_combinations() -> None:
+    measured = {"none/a": {"fit_seconds": 3.0}, "smote/a": {"fit_seconds": 5.0}, "none/b": {}}
+    assert dataset_page.of_a_repeat(measured, 2) == {"a repeat": {"fit_seconds": 4.0}}
+    assert dataset_page.of_a_repeat({"none/b": {}}, 2) == {}
+
+
 def test_two_runs_are_the_same_apart_from_measured_values(
     two_runs: tuple[Path, Path], capsys: pytest.CaptureFixture
 ) -> None:

@@ -7,7 +7,7 @@
     for (const cell of place.querySelectorAll("[data-measured]")) {
       const value = mine[cell.dataset.measured];
       if (value === undefined) {
-        if (place.tagName === "P") place.hidden = true;
+        if ("script" in place.dataset) place.hidden = true;
         continue;
       }
       cell.textContent = cell.dataset.measured.endsWith("_bytes") ? page.count(Math.round(value / 1e6)) : page.seconds(value);
