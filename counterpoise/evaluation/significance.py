@@ -39,7 +39,7 @@ import math
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from counterpoise.core.types import Vector
 
@@ -208,7 +208,7 @@ def simultaneous(
     compared = np.flatnonzero(error > 0)
     if not len(compared):
         return Intervals(low, high, adjusted)
-    unit = stats.t.ppf((1 + level) / 2, freedom[compared])
+    unit = special.stdtrit(freedom[compared], (1 + level) / 2)
     reached = np.abs(differences.value[compared]) / error[compared] / unit
     model_error = np.sqrt(differences.model_variance[compared] / differences.fits[compared])
     parts = (
@@ -249,7 +249,8 @@ def _maxima(
     factor = np.linalg.cholesky(correlation + JITTER * np.eye(len(correlation)))
     shares = (np.arange(QUANTILES) + 0.5) / QUANTILES
     finite = np.minimum(freedom, 1e6)
-    estimated = np.sqrt(stats.chi2.ppf(shares[:, None], finite) / finite) * unit
+    # the quantile of chi-squared; scipy.stats has it too, and takes a second to import
+    estimated = np.sqrt(2 * special.gammaincinv(finite / 2, shares[:, None]) / finite) * unit
     normal = random.normal(size=(DRAWS, len(factor))) @ factor.T
     return np.asarray(
         (np.abs(normal) / estimated[random.integers(0, QUANTILES, size=DRAWS)]).max(axis=1)

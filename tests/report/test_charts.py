@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from counterpoise.core import paths
 from counterpoise.report import charts, vega
 
 HOSTILE = "<b>\"x\"</b> & $y^2$, '\u05d0\u05d1' " + "long " * 40
@@ -72,7 +74,17 @@ ROWS = pd.DataFrame(
         "y": [1.0, 2.0, 3.0, 4.0],
     }
 )
+SIZES = pd.DataFrame(
+    {
+        "model": ["a", "a", HOSTILE, HOSTILE],
+        "positives": [10.0, 20.0, 10.0, 20.0],
+        "average_precision": [0.4, 0.5, 0.3, 0.4],
+        "average_precision_low": [0.3, 0.4, 0.2, 0.3],
+        "average_precision_high": [0.5, 0.6, 0.4, 0.5],
+    }
+)
 EVERY: dict[str, Callable[[], Any]] = {
+    "by_positives": lambda: charts.by_positives(SIZES),
     "forest": lambda: charts.forest(BOARD, NAMED, 0.01),
     **{
         kind: lambda kind=kind: charts.curve(CURVES, NAMED, kind, PREVALENCE)
@@ -118,6 +130,26 @@ def test_two_charts_of_a_page_share_no_identifier() -> None:
     assert ids[0] and not ids[0] & ids[1]
     for text, mine in zip(drawn, ids, strict=True):
         assert set(re.findall(r"url\(#([^)]+)\)", text)) <= mine
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_chart_is_valid_vega_lite(name: str) -> None:
+    assert EVERY[name]().to_dict(validate=True)["$schema"].endswith(".json")
+
+
+def test_the_library_is_the_same_when_it_is_read_and_made_anew_where_it_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "STORE", tmp_path)
+    made = vega.library.__wrapped__()
+    assert len(made) > 500_000 and "vegaEmbed" in made
+    (stored,) = tmp_path.iterdir()
+    content = stored.read_text()
+    assert vega.library.__wrapped__() == made
+    for damaged in (content[:-100], content.replace("vegaEmbed", "vegaembed"), "", "[]"):
+        stored.write_text(damaged)
+        assert vega.library.__wrapped__() == made
+        assert stored.read_text() == content
 
 
 def test_a_picture_is_a_png() -> None:
