@@ -1,7 +1,7 @@
-"""Bootstrap draws and calibration, read from the cell store where their inputs are unchanged.
+"""Bootstrap draws, recalibration and calibration, read from the cell store where they are known.
 
-A changed threshold or cost repeats only the draws of that threshold rule: ranking metrics depend on
-neither.
+A changed threshold or cost repeats only the draws of that threshold rule: ranking metrics and
+probabilities depend on neither.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from counterpoise.engine import cell_keys, parallel
 from counterpoise.engine.cell_store import CellStore, StoredObject
 from counterpoise.engine.fingerprint import code_digest
 from counterpoise.engine.parallel import Killed
-from counterpoise.evaluation import bootstrap, decisions, leaderboard
+from counterpoise.evaluation import bootstrap, decisions, fold_scores, leaderboard
+from counterpoise.evaluation.corrections import Correction
 from counterpoise.evaluation.costs import CostMatrix
 from counterpoise.evaluation.decisions import Redrawn
-from counterpoise.evaluation.fold_scores import FoldScores, pooled
+from counterpoise.evaluation.fold_scores import FoldScores, odds_factor_of, pooled, recalibrate
 from counterpoise.evaluation.leaderboard import Measured
+from counterpoise.evaluation.recalibration import Choice
 
 
 def measure(
@@ -113,6 +115,41 @@ def _calibration(task: tuple[Cell, str, list[FoldScores], Labels]) -> dict[str, 
 
     with threadpool_limits(1):  # the last digits of a sum depend on the number of threads
         return leaderboard.calibration_of(*task[2:])
+
+
+def recalibrated(
+    store: CellStore,
+    cell: list[FoldScores],
+    candidates: Sequence[Correction],
+    y: Labels,
+    counts: list[dict[str, Any]],
+    facts: list[dict[str, Any]],
+) -> list[FoldScores]:
+    """Recalibrate a combination; what was chosen comes from the cell store where it is known.
+
+    Parameters
+    ----------
+    store : CellStore
+        Read first; a new choice is written to it.
+    cell, candidates, y, counts, facts
+        See `counterpoise.evaluation.fold_scores.recalibrate`.
+
+    Returns
+    -------
+    list of FoldScores
+        See there.
+    """
+    arrays = [part for fold in cell for part in (y[fold.validation], fold.validation_scores)]
+    factors = [repr(odds_factor_of(*fold)) for fold in zip(counts, facts, strict=True)]
+    key = _key("recalibration", fold_scores.__name__, arrays, [list(candidates), factors])
+    stored = store.get(key)
+    if stored is not None:
+        known = [Choice.read(one) for one in stored.facts["choices"]]
+        return recalibrate(cell, candidates, y, counts, facts, known)
+    result = recalibrate(cell, candidates, y, counts, facts)
+    chosen = [fold.recalibration.choice for fold in result if fold.recalibration is not None]
+    store.put(key, StoredObject({}, {"choices": [one.written() for one in chosen]}))
+    return result
 
 
 def redrawn(

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from counterpoise.core import files, paths
 from counterpoise.core.config import CPU, NONE, REFERENCES, Params, Thresholds, reference
@@ -57,7 +58,7 @@ from counterpoise.evaluation.columns import (
 from counterpoise.evaluation.costs import CostMatrix
 from counterpoise.evaluation.decisions import RULES, Called, decisions, measures
 from counterpoise.evaluation.differences import Design, Measure
-from counterpoise.evaluation.fold_scores import FoldScores, fold_scores, pooled, recalibrate
+from counterpoise.evaluation.fold_scores import FoldScores, fold_scores, pooled
 from counterpoise.evaluation.leaderboard import (
     CellProperties,
     Measured,
@@ -482,6 +483,7 @@ def recalibrated(
     y: Labels,
     stored: dict[str, Any],
     mine: list[FoldScores],
+    store: CellStore,
 ) -> list[FoldScores]:
     """Recalibrate the scores of a combination.
 
@@ -497,6 +499,8 @@ def recalibrated(
         Results by strategy, see `cell_properties`.
     mine : list of FoldScores
         Its raw scores.
+    store : CellStore
+        Cache of what was chosen.
 
     Returns
     -------
@@ -504,9 +508,8 @@ def recalibrated(
         The scores with recalibrated log odds.
     """
     results = stored[cell[0]]
-    return recalibrate(
-        mine, grid[cell].candidates, y, results["counts"], results["models"][cell[1]]["folds"]
-    )
+    folds = results["models"][cell[1]]["folds"]
+    return cached.recalibrated(store, mine, grid[cell].candidates, y, results["counts"], folds)
 
 
 def of_cell(
@@ -515,6 +518,7 @@ def of_cell(
     y: Labels,
     stored: dict[str, Any],
     mine: list[FoldScores],
+    store: CellStore,
     dataset: str,
     rules: Thresholds,
     matrix: CostMatrix,
@@ -524,7 +528,7 @@ def of_cell(
 
     Parameters
     ----------
-    cell, grid, y, stored, mine
+    cell, grid, y, stored, mine, store
         See `recalibrated`.
     dataset : str
         Key of the dataset.
@@ -540,7 +544,7 @@ def of_cell(
     OfCell
         Recalibrated scores, decisions and tables.
     """
-    mine = recalibrated(cell, grid, y, stored, mine)
+    mine = recalibrated(cell, grid, y, stored, mine, store)
     decided, limits, called = decisions(dataset, cell, mine, y, rules, matrix)
     tables = {
         "thresholds": sweep(cell, mine, y, at=points(rules), costs=matrix)[SWEEP],
@@ -569,26 +573,26 @@ def small(rows: int) -> bool:
     return AT_ONCE * 8 * rows <= bootstrap.LARGEST / parallel.cores() / 2
 
 
-def in_parallel(tasks: Mapping[K, Callable[[], Any]], rows: int) -> dict[K, Any]:
-    """Run tasks in parallel threads where their vectors fit into memory, otherwise in sequence.
+def one_by_one(tasks: Mapping[K, Callable[[], Any]]) -> dict[K, Any]:
+    """Run tasks with a progress bar.
+
+    Not in threads: most of the work holds Python's lock, and two threads took a fifth longer.
 
     Parameters
     ----------
     tasks : mapping of name to callable
         Each is called without arguments.
-    rows : int
-        Rows of the table, see `small`.
 
     Returns
     -------
     dict
         Result of each task by name.
     """
-    together = small(rows)
-    results = parallel.in_threads(
-        lambda name: tasks[name](), list(tasks), together=together, label="cells", unit="cell"
-    )
-    return dict(zip(tasks, results, strict=True))
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # sums in BLAS depend on the number of threads
+        bar = tqdm(tasks.items(), desc="cells", unit="cell", disable=None)
+        return {name: task() for name, task in bar}
 
 
 def families(
@@ -712,9 +716,10 @@ def grouped(
         return pd.DataFrame(columns=GROUPED)
     grid, y = cell_properties(params, stored), table.y
     tasks = {
-        cell: partial(recalibrated, cell, grid, y, stored, mine) for cell, mine in scores.items()
+        cell: partial(recalibrated, cell, grid, y, stored, mine, store)
+        for cell, mine in scores.items()
     }
-    right: dict[Cell, list[FoldScores]] = in_parallel(tasks, len(y))
+    right: dict[Cell, list[FoldScores]] = one_by_one(tasks)
     seed = seed_for(params.seed, dataset, "bootstrap", "grouped")
     units = splitters.groups_of(table)
     measured = cached.measure(store, list(right.values()), parts, y, seed, units)
@@ -793,8 +798,10 @@ def evaluate(
     rules = params.thresholds_of(dataset)
     tasks: dict[Cell | str, Callable[[], Any]] = {ROWS: picture}
     for cell, mine in scores.items():
-        tasks[cell] = partial(of_cell, cell, grid, y, stored, mine, dataset, rules, matrix, once)
-    results = in_parallel(tasks, len(y))
+        tasks[cell] = partial(
+            of_cell, cell, grid, y, stored, mine, store, dataset, rules, matrix, once
+        )
+    results = one_by_one(tasks)
     of_cells: dict[Cell, OfCell] = {cell: results[cell] for cell in scores}
     rows: Projection = results[ROWS]
     right = {cell: one.right for cell, one in of_cells.items()}

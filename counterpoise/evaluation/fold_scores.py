@@ -15,7 +15,7 @@ from counterpoise.data import folds as splits
 from counterpoise.data.folds import Parts
 from counterpoise.evaluation import corrections, recalibration
 from counterpoise.evaluation.corrections import Correction
-from counterpoise.evaluation.recalibration import Recalibration
+from counterpoise.evaluation.recalibration import Choice, Recalibration
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,7 @@ def recalibrate(
     y: Labels,
     counts: list[dict[str, Any]],
     facts: list[dict[str, Any]],
+    known: Sequence[Choice] | None = None,
 ) -> list[FoldScores]:
     """Choose each fold's recalibration on its validation rows, and recalibrate its test rows.
 
@@ -142,6 +143,8 @@ def recalibrate(
     facts : list of dict
         Facts of each fit: rows and positives fitted on, and the weight of a positive row over that
         of a negative one (1 where absent).
+    known : sequence of Choice, optional
+        What was chosen before on the same rows, one item per fold.
 
     Returns
     -------
@@ -149,14 +152,14 @@ def recalibrate(
         Copies with `log_odds`, `reason` and `recalibration`.
     """
     result = []
-    for fold, count, fact in zip(cell, counts, facts, strict=True):
-        positives = fact["positives_fitted"]
+    for k, (fold, count, fact) in enumerate(zip(cell, counts, facts, strict=True)):
         before = count["negatives_before"], count["positives_before"]
-        factor = corrections.odds_factor(
-            before, (fact["rows_fitted"] - positives, positives), fact.get("weight_ratio", 1.0)
-        )
         labels = y[fold.validation]
-        choice = recalibration.choose(candidates, labels, fold.validation_scores, factor)
+        if known is None:
+            factor = odds_factor_of(count, fact)
+            choice = recalibration.choose(candidates, labels, fold.validation_scores, factor)
+        else:
+            choice = known[k]
         log_odds = np.full(len(fold.test), np.nan)
         if choice.calibrator is not None:
             log_odds = choice.calibrator.ordered_log_odds(fold.test_scores)
@@ -172,6 +175,27 @@ def recalibrate(
             replace(fold, log_odds=log_odds, reason=choice.reason, recalibration=measured)
         )
     return result
+
+
+def odds_factor_of(count: dict[str, Any], fact: dict[str, Any]) -> float:
+    """Factor by which a remedy multiplied the odds in one fold.
+
+    Parameters
+    ----------
+    count, fact : dict
+        See `recalibrate`.
+
+    Returns
+    -------
+    float
+        See `counterpoise.evaluation.corrections.odds_factor`.
+    """
+    positives = fact["positives_fitted"]
+    return corrections.odds_factor(
+        (count["negatives_before"], count["positives_before"]),
+        (fact["rows_fitted"] - positives, positives),
+        fact.get("weight_ratio", 1.0),
+    )
 
 
 def pooled(cell: list[FoldScores], y: Labels) -> tuple[Labels, Vector, Vector]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,6 +83,33 @@ class Choice(NamedTuple):
         return (
             "" if self.calibrator is not None else "; ".join(dict.fromkeys(self.refused.values()))
         )
+
+    def written(self) -> dict[str, Any]:
+        """The choice as JSON content, which `read` reads.
+
+        Returns
+        -------
+        dict
+        """
+        calibrator = None if self.calibrator is None else asdict(self.calibrator)
+        return {**self._asdict(), "calibrator": calibrator, "losses": list(self.losses.items())}
+
+    @classmethod
+    def read(cls, content: dict[str, Any]) -> Choice:
+        """Read what `written` wrote.
+
+        Parameters
+        ----------
+        content : dict
+
+        Returns
+        -------
+        Choice
+        """
+        found = content["calibrator"]
+        if found is not None:
+            found = Calibrator(**found | {"steps": tuple(map(tuple, found["steps"]))})
+        return cls(**content | {"calibrator": found, "losses": dict(content["losses"])})
 
 
 def choose(candidates: Sequence[Correction], y: Labels, scores: Vector, factor: float) -> Choice:

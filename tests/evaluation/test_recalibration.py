@@ -4,6 +4,7 @@ comparison."""
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from counterpoise.evaluation.fold_scores import FoldScores, recalibrate
 from counterpoise.evaluation.recalibration import (
     FOLDS,
     ISOTONIC_POSITIVES,
+    Choice,
     Recalibration,
     choose,
     reasons,
@@ -341,3 +343,18 @@ def test_the_empirical_rule_stands_beside_either_cost_rule() -> None:
         assert found[1] == limit
     assert decide("cost", Thresholds(cost="empirical"), y, result, costs)[1] == limit
     assert decide("cost", Thresholds(cost="expected"), y, result, costs)[1] != limit
+
+
+@pytest.mark.parametrize("kind", ["none", "exact", "sigmoid", "isotonic"])
+def test_a_choice_is_written_and_read_back_the_same(kind: Correction) -> None:
+    random = np.random.default_rng(4)
+    y = (random.random(400) < 0.3).astype(np.int8)
+    scores = np.clip(0.3 * y + random.random(400) * 0.6, 0, 1)
+    chosen = recalibration.choose((kind,), y, scores, 3.0)
+    again = Choice.read(json.loads(json.dumps(chosen.written())))
+    assert again == chosen and again.calibrator is not None
+    judged = recalibration.choose(("none", "sigmoid", "isotonic"), y, scores, 1.0)
+    assert Choice.read(json.loads(json.dumps(judged.written()))) == judged and judged.losses
+    refused = recalibration.choose(("sigmoid",), y[:0], scores[:0], 1.0)
+    assert Choice.read(json.loads(json.dumps(refused.written()))) == refused
+    assert refused.calibrator is None
