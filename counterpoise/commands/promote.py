@@ -149,7 +149,7 @@ def promote(
     threshold = (
         f"a score of {deciding.threshold:.6g}"
         if deciding.threshold is not None
-        else "each row's own threshold"
+        else "the lower expected cost of each row"
     )
     return (
         f"{name}: {identity.cell} is the champion now, {version.name} version {version.version} at"

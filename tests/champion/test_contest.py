@@ -939,7 +939,7 @@ def test_where_costs_are_asked_for_the_champion_decides_by_them(
     status, output = promoted("mine")
     assert status == 0, output
     assert "/stepwise is the champion now" in output
-    assert "it decides by each row's own threshold (rule cost)" in output
+    assert "it decides by the lower expected cost of each row (rule cost)" in output
     assert "the goal is cost; another question has another answer. Which ranks best?" in output
     promoted("mine", "--replace", "--rule", "tuned", "--strategy=none", "--model=stopping")
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
