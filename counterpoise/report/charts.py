@@ -80,6 +80,25 @@ def data(frame: pd.DataFrame, columns: Sequence[str]) -> alt.Data:
     )
 
 
+def sized(count: int, height: int) -> dict[str, Any]:
+    """Size of a chart with a row for each name.
+
+    Parameters
+    ----------
+    count : int
+        How many names.
+    height : int
+        Of a row, in pixels.
+
+    Returns
+    -------
+    dict
+        Properties of a chart. A page makes the rows higher on a phone, where a name takes two
+        lines.
+    """
+    return {"width": WIDTH - 200, "height": count * height, "usermeta": {"rows": count}}
+
+
 def forest(board: pd.DataFrame, named: Names, worth: float) -> Chart:
     """Differences in average precision from the baseline with their intervals.
 
@@ -132,7 +151,7 @@ def forest(board: pd.DataFrame, named: Names, worth: float) -> Chart:
         zero.encode(x="at:Q"),
         base.mark_rule(strokeWidth=2).encode(x=x, x2="difference_high:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(x="difference:Q"),
-    ).properties(width=WIDTH - 200, height=alt.Step(22))
+    ).properties(**sized(len(mine), 22))
 
 
 CURVES: dict[str, tuple[str, str]] = {
@@ -420,8 +439,8 @@ def course(rows: Sequence[Mapping[str, Any]], at: int) -> Chart:
             ),
             strokeDash=alt.StrokeDash(
                 "measure:N",
+                title=None,
                 scale=alt.Scale(domain=list(MEASURES), range=[[1, 0], [6, 3], [1, 0], [2, 2]]),
-                legend=None,
             ),
             tooltip=[
                 alt.Tooltip("threshold:Q"),
@@ -691,7 +710,7 @@ def importance(table: pd.DataFrame) -> Chart:
             x=alt.X("importance:Q", title="average precision lost when the feature is shuffled")
         ),
         base.mark_rule(color=INK).encode(x="low:Q", x2="high:Q"),
-    ).properties(width=WIDTH - 200, height=alt.Step(20))
+    ).properties(**sized(len(table), 20))
 
 
 def panel() -> Chart:
@@ -767,4 +786,4 @@ def average_ranks(comparison: Ranked) -> Chart:
     return alt.layer(
         base.mark_rule(color=BLUE, strokeWidth=2, opacity=0.6).encode(x=x, x2="high:Q"),
         base.mark_point(filled=True, size=60, color=BLUE, opacity=1).encode(x="rank:Q"),
-    ).properties(width=WIDTH - 200, height=alt.Step(24))
+    ).properties(**sized(len(frame), 24))

@@ -61,7 +61,7 @@ STRATEGIES, MODELS = tuple(PARAMS["strategies"]), tuple(PARAMS["models"])
 NAMES = {"comparison", *(f"{strategy}/{model}" for strategy in STRATEGIES for model in MODELS)}
 FITS_PER_STRATEGY = len(MODELS) * 2
 MANY = 8
-KILLS = 20
+KILLS = 8
 
 
 @dataclass(frozen=True)
@@ -468,7 +468,7 @@ print(killed, halves)
 what is left is writing."""
 
 
-def test_a_publisher_killed_at_twenty_random_moments_leaves_each_cell_once(
+def test_a_publisher_killed_at_random_moments_leaves_each_cell_once(
     team: Team, bob: Project
 ) -> None:
     """All runs are removed whenever they are complete, so that every kill meets a publisher at

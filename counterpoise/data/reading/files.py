@@ -410,7 +410,7 @@ def _batches(
                 where=f"{where}, after row {count:,}",
                 expected=f"text in the encoding {found.encoding}",
                 found=f"the byte 0x{error.object[error.start]:02x}",
-                todo="save it as UTF-8, or add `encoding`, such as `encoding: cp1252`.",
+                todo="save it as UTF-8, or name it: `encoding: cp1252` (`--encoding` of `add`).",
             ) from None
         except csv.Error as error:
             raise TableError(

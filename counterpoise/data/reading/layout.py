@@ -261,7 +261,7 @@ def _encoding(head: bytes, stream: IO[bytes], where: str) -> str:
             where=where,
             expected="UTF-8, or the encoding under `encoding`",
             found=f"bytes that are not UTF-8 from position {position:,} on",
-            todo="save it as UTF-8, or add `encoding`, such as `encoding: cp1252`.",
+            todo="save it as UTF-8, or name it: `encoding: cp1252` (`--encoding` of `add`).",
         )
     return codecs.lookup(found["encoding"]).name
 

@@ -42,7 +42,6 @@ const page = (() => {
     if (key === "legend" && value?.columns) return { ...value, columns: 1 };
     if (key === "y" && value?.type === "nominal") return { ...value, axis: { ...value.axis, labelExpr: "split(datum.label, ', ')" } };
     if ((key === "x" || key === "y") && value?.title) return { ...value, title: value.title.match(/.{1,30}(?:\s|$)/g) };
-    if (key === "height" && value?.step) return { step: value.step + 12 };
     return value;
   };
   // As wide as its place: one panel fills it, several are spread evenly over rows.
@@ -50,6 +49,7 @@ const page = (() => {
     const place = element.clientWidth;
     const narrow = place > 0 && place < 600;
     const spec = narrow ? JSON.parse(JSON.stringify(given, narrowed)) : given;
+    if (narrow && spec.usermeta) spec.height += 12 * spec.usermeta.rows;
     if (spec.hconcat && narrow) {
       spec.vconcat = spec.hconcat.map((one) => ({ ...one, width: place - 80 }));
       delete spec.hconcat;
