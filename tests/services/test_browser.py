@@ -112,7 +112,9 @@ class OpenPage:
         page.on(
             "console",
             lambda m: (
-                opened_page.errors.append(f"{m.text} ({m.location})") if m.type == "error" else None
+                opened_page.errors.append(f"{m.text} ({m.location})")
+                if m.type in ("error", "warning")
+                else None
             ),
         )
         page.on("pageerror", lambda error: opened_page.errors.append(str(error)))
