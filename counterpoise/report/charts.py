@@ -664,7 +664,9 @@ def by_positives(points: pd.DataFrame) -> Chart:
     columns = ("model", "positives", measure, f"{measure}_low", f"{measure}_high")
     models = list(dict.fromkeys(points["model"]))
     base = alt.Chart(data(points, columns)).encode(
-        x=alt.X("positives:Q", title="positives among the training rows"),
+        x=alt.X(
+            "positives:Q", title="positives among the training rows", axis=alt.Axis(tickCount=8)
+        ),
         color=alt.Color(
             "model:N",
             title=None,
