@@ -487,6 +487,23 @@ def test_deep_links_open_what_they_point_to(browser: Browser, results: Path) -> 
             assert page.locator("#why[open]").count() == 1
 
 
+def test_charts_are_laid_out_again_when_the_window_changes(browser: Browser, results: Path) -> None:
+    widths = """() => [...document.querySelectorAll(".chart")].filter((chart) => chart.drawn)
+        .map((chart) => [chart.id, chart.drawn, chart.querySelector("svg").clientWidth])"""
+    with opened(browser, results / "reports" / "digits.html", place="#training-rows") as page:
+        page.locator("#training_rows svg").wait_for()
+        before = {name: drawn for name, drawn, _ in page.evaluate(widths)}
+        page.set_viewport_size({"width": 700, "height": 900})
+        page.wait_for_function(
+            "document.getElementById('training_rows').drawn < 700"
+            " && document.querySelector('#training_rows svg')"
+        )
+        after = page.evaluate(widths)
+        assert {name for name, *_ in after} >= set(before)
+        for name, drawn, width in after:
+            assert width <= drawn < before.get(name, 1280)
+
+
 def test_links_lead_to_what_exists_and_identifiers_are_unique(
     browser: Browser, results: Path
 ) -> None:

@@ -76,8 +76,19 @@ const page = (() => {
     const element = document.getElementById(name);
     if (!script || !element || element.view || !element.clientWidth) return;
     specs.delete(name);
-    draw(element, JSON.parse(script.textContent));
+    element.redraw = () => {
+      if (!element.clientWidth || element.clientWidth === element.drawn) return;
+      element.drawn = element.clientWidth;
+      element.view?.finalize();
+      draw(element, JSON.parse(script.textContent));
+    };
+    element.redraw();
   };
+  let waiting;
+  addEventListener("resize", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => document.querySelectorAll(".chart").forEach((element) => element.redraw?.()), 200);
+  });
   // drawn when they come into view: the picture that is there already stays until then
   const watcher = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) show(entry.target.id);
