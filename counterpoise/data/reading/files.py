@@ -609,10 +609,10 @@ def _sql(source: Source, options: Options, where: str) -> tuple[pd.DataFrame, st
     try:
         address = sqlalchemy.make_url(options.database)
         shown = address.render_as_string(hide_password=True)
-        engine = sqlalchemy.create_engine(address)
+        # without a pool a connection is closed also where the query fails
+        engine = sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
             frame = pd.read_sql_query(sqlalchemy.text(query), connection)
-        engine.dispose()
     except SQLAlchemyError as error:
         text = str(getattr(error, "orig", None) or error).replace(options.database, "the database")
         raise TableError(
