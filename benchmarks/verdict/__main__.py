@@ -82,11 +82,16 @@ def _measured(path: Path) -> tuple[rules.Table, float]:
     return table, true.get("random_under", np.nan) - true.get("none", np.nan)
 
 
+def _fits(folder: Path) -> dict[str, list[Path]]:
+    """The finished tables of each learner."""
+    learners = sorted(one for one in folder.iterdir() if one.is_dir())
+    return {one.name: sorted(one.glob("[0-9]*[0-9].npz")) for one in learners}
+
+
 def judge(folder: Path) -> pd.DataFrame:
     """Every rule on the fits that are there."""
     lines = []
-    for learner in sorted(one.name for one in folder.iterdir() if one.is_dir()):
-        files = sorted((folder / learner).glob("[0-9]*[0-9].npz"))
+    for learner, files in _fits(folder).items():
         pool = Parallel(n_jobs=-1, return_as="generator", inner_max_num_threads=1)
         jobs = pool(delayed(_measured)(path) for path in files)
         tables = list(tqdm(jobs, total=len(files), desc=learner, unit="table", disable=None))
@@ -108,8 +113,7 @@ def shared(folder: Path) -> pd.DataFrame:
     of one table shows, and a part between fits on the same table, which repeats and folds do show.
     """
     lines = []
-    for learner in sorted(one.name for one in folder.iterdir() if one.is_dir()):
-        files = sorted((folder / learner).glob("[0-9]*[0-9].npz"))
+    for learner, files in _fits(folder).items():
         found = [real_fits.further_differences(path) for path in files]
         fits = np.array([one for one in found if one is not None])
         if len(fits) < 2:

@@ -126,6 +126,24 @@ def missing(value: Any) -> bool:
     return value is None or bool(pd.isna(value))
 
 
+def ranked(board: pd.DataFrame) -> pd.DataFrame:
+    """Combinations with a result, the highest average precision first, without references.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Rows of a leaderboard.
+
+    Returns
+    -------
+    DataFrame
+        Of equal ones the first stands first.
+    """
+    scored = (board["status"] == OK) & board["average_precision"].notna()
+    mine = board[scored & ~board["level"].isin(REFERENCES)]
+    return mine.sort_values("average_precision", ascending=False, kind="stable")
+
+
 def best(board: pd.DataFrame) -> Best | None:
     """Combination with the highest average precision.
 
@@ -139,14 +157,10 @@ def best(board: pd.DataFrame) -> Best | None:
     Best or None
         The first of equal ones, never a reference; None where no row has a result.
     """
-    scored = board[
-        (board["status"] == OK)
-        & board["average_precision"].notna()
-        & ~board["level"].isin(REFERENCES)
-    ]
+    scored = ranked(board)
     if scored.empty:
         return None
-    row = scored.iloc[int(scored["average_precision"].to_numpy().argmax())]
+    row = scored.iloc[0]
     names = (
         "average_precision_low",
         "average_precision_high",

@@ -11,7 +11,14 @@ from counterpoise.core.config import REFERENCES
 from counterpoise.core.types import Cell
 from counterpoise.evaluation.advice import PER, advised
 from counterpoise.evaluation.columns import CONFUSION
-from counterpoise.evaluation.summary import baselines, best, deciding_rule, missing, remedies
+from counterpoise.evaluation.summary import (
+    baselines,
+    best,
+    deciding_rule,
+    missing,
+    ranked,
+    remedies,
+)
 from counterpoise.report.formatting import records
 
 
@@ -186,23 +193,6 @@ def costs(
         cost, runner = min(others)
         lines.append(CostLine(f"{named[runner]} (runner-up)", PER * cost))
     return sorted(lines, key=lambda line: line.cost)
-
-
-def ranked(board: pd.DataFrame) -> pd.DataFrame:
-    """Combinations with a result, the highest average precision first, without references.
-
-    Parameters
-    ----------
-    board : DataFrame
-        Leaderboard of a dataset.
-
-    Returns
-    -------
-    DataFrame
-        Rows of the leaderboard.
-    """
-    mine = board[board["average_precision"].notna() & ~board["level"].isin(REFERENCES)]
-    return mine.sort_values("average_precision", ascending=False, kind="stable")
 
 
 def cells_of(table: pd.DataFrame) -> list[Cell]:

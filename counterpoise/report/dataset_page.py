@@ -111,7 +111,7 @@ def charts_of(
     if len(points):
         found["by_positives"] = charts.by_positives(points)
     stepwise = set(answer.cells_of(tables["learning"]))
-    learned = [cell for cell in answer.cells_of(answer.ranked(board)) if cell in stepwise]
+    learned = [cell for cell in answer.cells_of(summary.ranked(board)) if cell in stepwise]
     if learned:
         found["learning"] = charts.learning(tables["learning"], of(learned[:MOST_PANELS]))
     return {name: vega.spec(chart) for name, chart in found.items()}

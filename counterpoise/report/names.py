@@ -37,7 +37,7 @@ def parts(board: pd.DataFrame) -> dict[Cell, tuple[str, str]]:
 
 
 def of_strategies(board: pd.DataFrame) -> dict[str, str]:
-    """The remedy of every strategy; the baseline's and a placebo's is "no remedy".
+    """The remedy of every strategy; the baseline's and a reference's is "no remedy".
 
     Parameters
     ----------

@@ -180,15 +180,15 @@ def library() -> Markup:
     -------
     Markup
     """
-    stored = (
-        paths.STORE / f"vega-{version('vl-convert-python')}.json"
-    )  # making it takes over a second
+    # making it takes over a second
+    stored = paths.STORE / f"vega-{version('vl-convert-python')}.json"
     with suppress(OSError, ValueError):
         known, bundle = json.loads(stored.read_text())
         if known == files.digest(bundle):
             return _script(bundle)
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    files.write_text(stored, json.dumps([files.digest(bundle), bundle]))
+    with suppress(OSError):  # without the file the next process makes it again
+        files.write_text(stored, json.dumps([files.digest(bundle), bundle]))
     return _script(bundle)
 
 

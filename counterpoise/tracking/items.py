@@ -301,9 +301,8 @@ def verdicts(results: Results) -> dict[str, str]:
     dict of "strategy/model" to str
         "baseline", "placebo" and "subsample" for these, the status of what has no result.
     """
-    found = {}
+    found, kinds = {}, {NONE: "baseline"} | {name: name for name in REFERENCES}
     for row in results.tables["leaderboard"].to_dict("records"):
-        kinds = {NONE: "baseline"} | {name: name for name in REFERENCES}
         verdict = kinds.get(row["level"], row["verdict"])
         if row["status"] != OK:
             verdict = row["status"].replace("_", " ")
