@@ -16,7 +16,8 @@ from counterpoise.evaluation.differences import decided_now
 from counterpoise.evaluation.leaderboard import mean_of_folds
 from counterpoise.evaluation.metrics import Ranking, Weights, losses
 
-GOALS: tuple[Goal, ...] = ("ranking", "probabilities", "cost")
+RANKING: tuple[Goal, ...] = ("ranking", "roc_auc")
+"""Goals that are measured on scores, the higher the better."""
 
 
 class HeldOut(NamedTuple):
@@ -85,8 +86,8 @@ class Difference:
 
     Attributes
     ----------
-    goal : {"ranking", "probabilities", "cost"}
-        By average precision, log loss of recalibrated probabilities, or expected cost.
+    goal : {"ranking", "roc_auc", "probabilities", "cost"}
+        By average precision, ROC AUC, log loss of recalibrated probabilities, or expected cost.
     one, other : float
         The measure of each; NaN where it is not defined.
     low, high : float
@@ -139,8 +140,9 @@ class Difference:
         """
         if not self.defined:
             return False
-        by_goal = {"ranking": self.low > 0, "probabilities": self.high < 0, "cost": self.value < 0}
-        return by_goal[self.goal]
+        if self.goal == "cost":
+            return self.value < 0
+        return self.low > 0 if self.goal in RANKING else self.high < 0
 
 
 def difference(
@@ -150,7 +152,7 @@ def difference(
 
     Parameters
     ----------
-    goal : {"ranking", "probabilities", "cost"}
+    goal : {"ranking", "roc_auc", "probabilities", "cost"}
     one, other : list of HeldOut
         In the order of the folds, of the same test rows.
     tested : Tested
@@ -179,7 +181,7 @@ def difference(
     found = significance.two_part(folds, draws, repeats, positives)
     found = found._replace(value=values[:1] - values[1:])
     interval = significance.simultaneous(found, folds, draws, seed)
-    loss = float(found.value[0]) * (-1 if goal == "ranking" else 1)
+    loss = float(found.value[0]) * (-1 if goal in RANKING else 1)
     probability, regret = decided_now(
         loss, float(found.standard_error[0]), float(found.degrees_of_freedom[0])
     )
@@ -208,8 +210,10 @@ def _measured(goal: Goal, fold: HeldOut, tested: Tested, weights: Weights) -> Ve
     """The measure in one fold, shape (draws,)."""
     y, here = tested.y[fold.test], weights[fold.test].astype(np.float64)
     each: Vector
-    if goal == "ranking":
+    if goal in RANKING:
         ranking = Ranking.of(fold.test, y, fold.scores, len(tested.y))
+        if goal == "roc_auc":
+            return ranking.metrics(weights)[1]
         return np.asarray(ranking.average_precision(weights), np.float64)
     if goal == "probabilities":
         each = losses(y, fold.probabilities)[1]

@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.champion.bundle import Champion, digests
-from counterpoise.champion.comparison import GOALS, Difference, HeldOut, difference
+from counterpoise.champion.comparison import RANKING, Difference, HeldOut, difference
 from counterpoise.champion.evidence import Evidence, held_out_of
 from counterpoise.champion.schema import ScoringNotes
-from counterpoise.core.config import Goal
+from counterpoise.core.config import Goal, asked
 from counterpoise.core.errors import TableError
 from counterpoise.core.types import Index, Vector
 from counterpoise.data.folds import TEST, Parts
 from counterpoise.data.tables import COST, Table
 from counterpoise.evaluation import corrections
-from counterpoise.evaluation.advice import PER
+from counterpoise.evaluation.advice import MEASURED, PER
 from counterpoise.evaluation.significance import FEWEST, FEWEST_IN_A_PART
 from counterpoise.evaluation.summary import interval, number, signed
 
@@ -85,7 +85,7 @@ def judge(
         The table that the scores belong to.
     present : Champion or None
         None where the dataset has no champion yet.
-    goal : {"ranking", "probabilities", "cost"}
+    goal : {"ranking", "roc_auc", "probabilities", "cost"}
         The question that decides.
     seed : int
         Seed of the bootstrap.
@@ -93,8 +93,9 @@ def judge(
     Returns
     -------
     ContestResult
-        "better" where the 95 % interval of the difference in average precision lies above 0, that
-        in log loss of the recalibrated probabilities below 0, or the expected cost is lower.
+        "better" where the 95 % interval of the difference in average precision or ROC AUC lies
+        above 0, that in log loss of the recalibrated probabilities below 0, or the expected cost
+        is lower.
         "not comparable" where the champion cannot score the table, too few positives are tested or
         are new to it, or one of the two has no such measure. The message says where another
         question has another answer.
@@ -134,7 +135,7 @@ def judge(
             f"the {len(fresh):,} tested rows that the champion was not made from ({positives:,}"
             " positives)"
         )
-    gaps = {one: difference(one, mine, champions, tested, seed) for one in GOALS}
+    gaps = {one: difference(one, mine, champions, tested, seed) for one in asked(goal)}
     return _outcome(name, present, gaps, goal, rows)
 
 
@@ -144,13 +145,8 @@ WAY_OUT = (
 )
 
 
-MEASURES = {
-    "ranking": "average precision",
-    "probabilities": "log loss of the recalibrated probabilities",
-    "cost": "expected cost",
-}
 NEEDED = {
-    "ranking": "it takes an interval above 0",
+    **dict.fromkeys(RANKING, "it takes an interval above 0"),
     "probabilities": "it takes an interval below 0",
     "cost": "it takes a lower expected cost",
 }
@@ -165,7 +161,7 @@ def _outcome(
         return ContestResult(
             "not comparable",
             f"{name} cannot be compared with the champion {champion}: {lacking} has no"
-            f" {MEASURES[goal]} on {rows}. {WAY_OUT}",
+            f" {MEASURED[goal]} on {rows}. {WAY_OUT}",
         )
     if not gap.defined:
         return ContestResult(
@@ -174,12 +170,12 @@ def _outcome(
             f" on {rows}; it takes {FEWEST}, and {FEWEST_IN_A_PART} in each test part. {WAY_OUT}",
         )
     others = "".join(
-        f" By {MEASURES[one]} it would {'' if other.wins else 'not '}take its place:"
+        f" By {MEASURED[one]} it would {'' if other.wins else 'not '}take its place:"
         f" {_numbers(other)}."
         for one, other in gaps.items()
         if other.defined and other.wins != gap.wins
     )
-    numbers = f"{MEASURES[goal]} {_numbers(gap)}, on {rows}"
+    numbers = f"{MEASURED[goal]} {_numbers(gap)}, on {rows}"
     if gap.wins:
         return ContestResult(
             "better", f"{name} beats the champion {champion}: {numbers}.{others}", gap

@@ -261,7 +261,7 @@ def tags(made: Candidate, outcome: ContestResult, goal: Goal, *, replaced: bool)
         The champion.
     outcome : ContestResult
         The comparison with the present champion.
-    goal : {"ranking", "probabilities", "cost"}
+    goal : {"ranking", "roc_auc", "probabilities", "cost"}
         The question that it went by.
     replaced : bool
         Whether --replace promoted it although it did not win.

@@ -17,14 +17,23 @@ PER = 1_000
 
 BETTER = {
     "ranking": "ranks better than",
+    "roc_auc": "ranks better than",
     "probabilities": "has better probabilities than",
     "cost": "costs less than",
 }
 ASKED = {
     "ranking": "Which ranks best",
+    "roc_auc": "Which ranks best by ROC AUC",
     "probabilities": "Whose probabilities are right",
     "cost": "Which costs least",
 }
+MEASURED = {
+    "ranking": "average precision",
+    "roc_auc": "ROC AUC",
+    "probabilities": "log loss of the recalibrated probabilities",
+    "cost": "expected cost",
+}
+"""What answers each question, in words."""
 
 
 def advised(facts: Mapping[str, Any], question: str | None = None) -> Cell | None:
@@ -34,7 +43,7 @@ def advised(facts: Mapping[str, Any], question: str | None = None) -> Cell | Non
     ----------
     facts : mapping
         Facts of the dataset.
-    question : {"ranking", "probabilities", "cost"}, optional
+    question : {"ranking", "roc_auc", "probabilities", "cost"}, optional
         The dataset's goal by default.
 
     Returns

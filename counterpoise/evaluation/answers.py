@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from counterpoise.core.config import NONE
+from counterpoise.core.config import NONE, Goal
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Vector
 from counterpoise.evaluation import significance
@@ -27,8 +27,9 @@ from counterpoise.evaluation.differences import (
     optimism,
 )
 
-QUESTIONS = {
+QUESTIONS: dict[Goal, tuple[str, str]] = {
     "ranking": ("average_precision", ""),
+    "roc_auc": ("roc_auc", ""),
     "probabilities": ("log_loss_corrected", ""),
     "cost": (COST, "cost"),
 }
@@ -36,12 +37,17 @@ QUESTIONS = {
 
 
 def answers(
-    measures: Sequence[Measure], table: pd.DataFrame, levels: Mapping[Cell, str], design: Design
+    questions: Sequence[Goal],
+    measures: Sequence[Measure],
+    table: pd.DataFrame,
+    levels: Mapping[Cell, str],
+    design: Design,
 ) -> dict[str, dict[str, Any]]:
-    """Answer every question.
+    """Answer questions.
 
     Parameters
     ----------
+    questions : sequence of {"ranking", "roc_auc", "probabilities", "cost"}
     measures : sequence of Measure
     table : DataFrame of `DIFFERENCES`
     levels : mapping of (strategy, model) to str
@@ -53,8 +59,9 @@ def answers(
     dict of str to dict
         By question, as far as it has an answer; see `_answer`.
     """
-    result = {}
-    for question, (name, rule) in QUESTIONS.items():
+    result: dict[str, dict[str, Any]] = {}
+    for question in questions:
+        name, rule = QUESTIONS[question]
         measure = next((m for m in measures if (m.name, m.rule) == (name, rule)), None)
         if measure is not None:
             here = table[(table["measure"] == name) & (table["rule"] == rule)]

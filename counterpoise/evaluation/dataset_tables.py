@@ -18,7 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from counterpoise.core import files, paths
-from counterpoise.core.config import CPU, NONE, REFERENCES, Params, Thresholds, reference
+from counterpoise.core.config import CPU, NONE, REFERENCES, Params, Thresholds, asked, reference
 from counterpoise.core.outcome import OK
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Labels, Vector
@@ -845,7 +845,7 @@ def evaluate(
         "positives_in_smallest_part": smallest,
         "independent_positives": positives,
         "redrawn": independent.kind_of(table.roles, scheme, units),
-        "answers": answers(every, compared, levels_of, design),
+        "answers": answers(asked(params.goal_of(dataset)), every, compared, levels_of, design),
     }
     tables = {
         "leaderboard": board.assign(**training_rows(board["strategy"], pd.DataFrame(counts))),

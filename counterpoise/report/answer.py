@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from counterpoise.core.config import REFERENCES
+from counterpoise.core.config import REFERENCES, Goal, Worth
 from counterpoise.core.types import Cell
-from counterpoise.evaluation.advice import PER, advised
+from counterpoise.evaluation.advice import MEASURED, PER, advised
+from counterpoise.evaluation.answers import QUESTIONS
 from counterpoise.evaluation.columns import CONFUSION
+from counterpoise.evaluation.differences import HIGHER_IS_BETTER
 from counterpoise.evaluation.summary import (
     baselines,
     best,
@@ -74,24 +76,32 @@ def answer(
     decision = decided.get((*cell, rule))
     counts = {name: decision[name] for name in CONFUSION} if decision else {}
     rows = sum(counts.values())
-    verdicts = remedies(board)["verdict"].value_counts()
+    goal, asked = compared_by(facts), facts["answers"][facts["goal"]]
+    verdicts = facts["answers"].get(goal, {}).get("verdicts", {})
+    measure, _ = QUESTIONS[goal]
+    higher = measure in HIGHER_IS_BETTER
     return {
         "cell": cell,
         "name": named[cell],
         "rule": rule,
         "decision": decision,
         "per": {name: PER * value / rows for name, value in counts.items()} if rows else {},
-        "verdicts": {str(name): int(n) for name, n in verdicts.items()},
-        "compared": int(verdicts.sum()),
-        "against": facts["answers"][facts["goal"]].get("against_baseline"),
-        "among": facts["answers"][facts["goal"]].get("among_baselines"),
+        "measured": MEASURED[goal],
+        "best": "highest" if higher else "lowest",
+        "better_side": "right" if higher else "left",
+        "worth": Worth(**facts["worth"]).of(measure),
+        "verdicts": verdicts,
+        "compared": sum(verdicts.values()),
+        "against": asked.get("against_baseline"),
+        "among": asked.get("among_baselines"),
         "others": others(board, grouped, facts, named),
         "costs": costs(board, decided, facts, cell, rule, named) if decision else [],
     }
 
 
-QUESTIONS = {
+ADVISED_FOR = {
     "ranking": "to rank rows",
+    "roc_auc": "to rank rows by ROC AUC",
     "probabilities": "for calibrated probabilities",
     "cost": "for the lowest expected cost",
 }
@@ -116,7 +126,7 @@ def others(
     """
     mine = advised(facts)
     found = [
-        (QUESTIONS[question], named[cell])
+        (ADVISED_FOR[question], named[cell])
         for question in facts["answers"]
         if (cell := advised(facts, question)) is not None and cell != mine
     ]
@@ -232,14 +242,54 @@ def leading(board: pd.DataFrame, facts: Mapping[str, Any], most: int = 3) -> lis
     return first + list(dict.fromkeys(rest))[:most]
 
 
-def in_forest(board: pd.DataFrame, most: int) -> list[Cell]:
-    """Remedies with the highest average precision, for the picture of differences.
+def compared_by(facts: Mapping[str, Any]) -> Goal:
+    """The question whose verdicts a page counts and draws.
+
+    Parameters
+    ----------
+    facts : mapping
+        Facts of the dataset.
+
+    Returns
+    -------
+    {"ranking", "roc_auc", "probabilities"}
+        The dataset's goal; `ranking` where it is cost, which no test decides.
+    """
+    goal: Goal = facts["goal"]
+    return "ranking" if goal == "cost" else goal
+
+
+def measured_by(board: pd.DataFrame, differences: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The leaderboard with differences and verdicts in another measure.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+    differences : DataFrame of `DIFFERENCES`
+    measure : str
+        One without a threshold rule.
+
+    Returns
+    -------
+    DataFrame
+    """
+    keys = ["strategy", "model"]
+    columns = ["difference", "difference_low", "difference_high", "p_adjusted", "verdict"]
+    mine = differences.loc[differences["measure"] == measure, keys + columns]
+    return board.drop(columns=columns).merge(mine, on=keys, how="left", validate="1:1")
+
+
+def in_forest(board: pd.DataFrame, most: int, measure: str = "average_precision") -> list[Cell]:
+    """Remedies with the best values of a measure, for the picture of differences.
 
     Parameters
     ----------
     board : DataFrame
         Leaderboard of a dataset.
     most : int
+    measure : str
+        A column of the leaderboard.
 
     Returns
     -------
@@ -247,5 +297,7 @@ def in_forest(board: pd.DataFrame, most: int) -> list[Cell]:
         Best first.
     """
     mine = remedies(board)
-    mine = mine[mine["difference"].notna()].nlargest(most, "average_precision", keep="first")
-    return cells_of(mine)
+    mine = mine[mine["difference"].notna()].sort_values(
+        measure, ascending=measure not in HIGHER_IS_BETTER, kind="stable"
+    )
+    return cells_of(mine.head(most))

@@ -99,8 +99,10 @@ def sized(count: int, height: int) -> dict[str, Any]:
     return {"width": WIDTH - 200, "height": count * height, "usermeta": {"rows": count}}
 
 
-def forest(board: pd.DataFrame, named: Names, worth: float) -> Chart:
-    """Differences in average precision from the baseline with their intervals.
+def forest(
+    board: pd.DataFrame, named: Names, worth: float, measured: str = "average precision"
+) -> Chart:
+    """Differences from the baseline with their intervals.
 
     Parameters
     ----------
@@ -110,6 +112,8 @@ def forest(board: pd.DataFrame, named: Names, worth: float) -> Chart:
         The combinations to show, in their order.
     worth : float
         The smallest difference that is worth having.
+    measured : str
+        What the differences are of.
 
     Returns
     -------
@@ -119,7 +123,7 @@ def forest(board: pd.DataFrame, named: Names, worth: float) -> Chart:
     columns = ("name", "difference", "difference_low", "difference_high", "verdict", "p_adjusted")
     x = alt.X(
         "difference_low:Q",
-        title="difference in average precision",
+        title=f"difference in {measured}",
         axis=alt.Axis(tickCount=8, format="+~g"),
     )
     base = alt.Chart(data(mine, columns)).encode(

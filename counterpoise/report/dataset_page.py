@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.core.config import NONE, REFERENCES, SUBSAMPLE
+from counterpoise.core.config import NONE, REFERENCES, SUBSAMPLE, Worth
 from counterpoise.core.outcome import FAILED, OK
 from counterpoise.core.types import Cell
 from counterpoise.evaluation import summary
-from counterpoise.evaluation.advice import PER
+from counterpoise.evaluation.advice import MEASURED, PER
+from counterpoise.evaluation.answers import QUESTIONS
 from counterpoise.evaluation.reading import reading
 from counterpoise.evaluation.search_trials import best_trials
 from counterpoise.evaluation.summary import missing
@@ -78,18 +79,21 @@ def charts_of(
         Vega-Lite specifications by name.
     """
     board = tables["leaderboard"]
-    prevalence, worth = float(facts["prevalence"]), float(facts["worth"]["average_precision"])
+    prevalence, worth = float(facts["prevalence"]), Worth(**facts["worth"])
 
     def of(cells: list[Cell]) -> dict[Cell, str]:
         return {cell: named[cell] for cell in cells}
 
     found: dict[str, Any] = {}
-    best = answer.in_forest(board, IN_FOREST)
+    goal = answer.compared_by(facts)
+    measure, _ = QUESTIONS[goal]
+    mine = answer.measured_by(board, tables["differences"], measure)
+    best = answer.in_forest(mine, IN_FOREST, measure)
     if best:
-        found["forest"] = charts.forest(board, of(best), worth)
+        found["forest"] = charts.forest(mine, of(best), worth.of(measure), MEASURED[goal])
     every = answer.in_forest(board, len(board))
-    if len(every) > len(best):
-        found["forest_all"] = charts.forest(board, of(every), worth)
+    if len(every) > IN_FOREST:
+        found["forest_all"] = charts.forest(board, of(every), worth.average_precision)
     leading = of(answer.leading(board, facts))
     if leading:
         curves, benefits = tables["curves"], tables["net_benefit"]

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ from counterpoise.champion.schema import Schema, ScoringNotes
 from counterpoise.champion.selection import chosen
 from counterpoise.commands import promote
 from counterpoise.core import config, files, paths
-from counterpoise.core.config import Costs, Thresholds
+from counterpoise.core.config import Costs, Goal, Thresholds
 from counterpoise.core.errors import NotApplicable, ResultError, TableError, guarded
 from counterpoise.core.seeds import seed_for
 from counterpoise.data import folds as splits
@@ -40,6 +40,7 @@ from counterpoise.data import tables
 from counterpoise.data.reading.columns import Column
 from counterpoise.data.tables import COST, Table
 from counterpoise.evaluation import corrections, costs, levels
+from counterpoise.evaluation.advice import MEASURED
 from counterpoise.evaluation.calibrator import Calibrator
 from counterpoise.evaluation.decisions import decide
 from counterpoise.evaluation.fold_scores import fold_scores, recalibrate
@@ -574,6 +575,7 @@ def test_on_the_same_rows_a_cell_has_to_lie_above_by_its_interval(place: Path) -
     ("goal", "measure", "rule"),
     [
         ("ranking", "average_precision", ""),
+        ("roc_auc", "roc_auc", ""),
         ("probabilities", "log_loss_corrected", ""),
         ("cost", "expected_cost", "cost"),
     ],
@@ -609,15 +611,17 @@ def test_the_question_decides_and_another_answer_is_named(place: Path) -> None:
     )
     present = dataclasses.replace(present, heldout=worse)
     found = {
-        goal: contest.judge("good", "k", good, table, present, goal, 1) for goal in comparison.GOALS
+        goal: contest.judge("good", "k", good, table, present, goal, 1) for goal in get_args(Goal)
     }
     assert {goal: one.wins for goal, one in found.items()} == {
         "ranking": False,
+        "roc_auc": False,
         "probabilities": True,
         "cost": True,
     }
     assert "By log loss of the recalibrated probabilities it would take" in found["ranking"].message
     assert "By expected cost it would take its place" in found["ranking"].message
+    assert "By ROC AUC" not in found["cost"].message, "asked only where it is the goal"
     assert "By average precision it would not take its place" in found["cost"].message
     assert "log loss of the recalibrated" not in found["cost"].message, "the same answer"
     gap = found["cost"].difference
@@ -649,11 +653,12 @@ def test_what_one_of_the_two_has_not_is_not_compared(place: Path) -> None:
     present = present_of(good, table)
     nothing = present.heldout.assign(decision=np.nan, probability=np.nan)
     present = dataclasses.replace(present, heldout=nothing)
-    for goal, measure in contest.MEASURES.items():
+    for goal, measure in MEASURED.items():
         found = contest.judge("good", "k", good, table, present, goal, 1)  # type: ignore[arg-type]
         lacking = f"the champion none/logistic_regression has no {measure}"
-        assert (lacking in found.message) == (goal != "ranking")
-        assert found.kind == ("not better" if goal == "ranking" else "not comparable")
+        assert (lacking in found.message) == (goal not in comparison.RANKING)
+        ranks = goal in comparison.RANKING
+        assert found.kind == ("not better" if ranks else "not comparable")
 
 
 def test_too_few_positives_decide_nothing_but_costs(place: Path) -> None:

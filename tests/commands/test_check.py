@@ -215,15 +215,15 @@ MINE = GOOD["datasets"]["good"]
 UNKNOWN = "; the keys here are: average_precision, roc_auc, log_loss, brier, f1, expected_cost"
 
 
+GOALS = "Input should be 'ranking', 'roc_auc', 'probabilities' or 'cost'"
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"goal": "best"}, "goal: Input should be 'ranking', 'probabilities' or 'cost'"),
-        ({"goal": ["cost"]}, "goal: Input should be 'ranking', 'probabilities' or 'cost'"),
-        (
-            {"datasets": {"good": {**MINE, "goal": "costs"}}},
-            "datasets.good.goal: Input should be 'ranking', 'probabilities' or 'cost'",
-        ),
+        ({"goal": "best"}, f"goal: {GOALS}"),
+        ({"goal": ["cost"]}, f"goal: {GOALS}"),
+        ({"datasets": {"good": {**MINE, "goal": "costs"}}}, f"datasets.good.goal: {GOALS}"),
         ({"worth": {"auc": 0.01}}, f"worth: unknown key 'auc' (did you mean 'roc_auc'?){UNKNOWN}"),
         ({"worth": {"f1": -0.1}}, "worth.f1: Input should be greater than or equal to 0"),
         ({"worth": {"f1": math.nan}}, "worth.f1: Input should be a finite number"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from counterpoise.core.config import Worth
+from counterpoise.core.config import Goal, Worth, asked
 from counterpoise.core.types import Cell
 from counterpoise.evaluation import differences
 from counterpoise.evaluation.answers import QUESTIONS, answers
@@ -21,7 +21,7 @@ LEVELS = {BASE: "none", SMOTE: "data", ENN: "data", BOOSTER: "none"}
 PAIRS = {SMOTE: BASE, ENN: BASE}
 
 
-def measure(question: str, values: dict[Cell, float], chance: float = 0.004) -> Measure:
+def measure(question: Goal, values: dict[Cell, float], chance: float = 0.004) -> Measure:
     """A measure that answers a question; rows and training move each combination so much."""
     random = np.random.default_rng(0)
     of = np.array(list(values.values()))
@@ -32,14 +32,14 @@ def measure(question: str, values: dict[Cell, float], chance: float = 0.004) -> 
 
 
 def answered(
-    question: str,
+    question: Goal,
     values: dict[Cell, float],
     chance: float = 0.004,
     levels: dict[Cell, str] | None = None,
 ) -> Any:
     one = measure(question, values, chance)
     table = differences.table([one], [PAIRS], DESIGN)
-    return answers([one], table, levels or LEVELS, DESIGN)[question]
+    return answers(asked(question), [one], table, levels or LEVELS, DESIGN)[question]
 
 
 def advised(answer: dict[str, Any]) -> Cell:
@@ -51,7 +51,8 @@ def test_each_question_has_the_answer_of_its_own_measure() -> None:
     probabilities = measure("probabilities", {BASE: 0.2, SMOTE: 0.3, ENN: 0.25})
     cost = measure("cost", {BASE: 1.0, SMOTE: 0.9, ENN: 0.5})
     every = [ranking, probabilities, cost]
-    found = answers(every, differences.table(every, [PAIRS], DESIGN), LEVELS, DESIGN)
+    table = differences.table(every, [PAIRS], DESIGN)
+    found = answers(asked("ranking"), every, table, LEVELS, DESIGN)
     assert {name: advised(one) for name, one in found.items()} == {
         "ranking": SMOTE,
         "probabilities": BASE,
@@ -66,11 +67,27 @@ def test_each_question_has_the_answer_of_its_own_measure() -> None:
     assert found["cost"]["against_best_baseline"]["probability_better"] > 0.99
 
 
+def test_roc_auc_is_answered_where_it_is_the_goal() -> None:
+    every = [
+        measure("ranking", {BASE: 0.5, SMOTE: 0.4, ENN: 0.45}),
+        measure("roc_auc", {BASE: 0.8, SMOTE: 0.9, ENN: 0.85}),
+    ]
+    table = differences.table(every, [PAIRS], DESIGN)
+    found = answers(asked("roc_auc"), every, table, LEVELS, DESIGN)
+    assert {name: advised(one) for name, one in found.items()} == {
+        "ranking": BASE,
+        "roc_auc": SMOTE,
+    }
+    assert found["roc_auc"]["verdicts"] == {"better": 2}
+    assert set(answers(asked("cost"), every, table, LEVELS, DESIGN)) == {"ranking"}
+
+
 def test_a_question_without_its_measure_has_no_answer() -> None:
     one = measure("ranking", {BASE: 0.5, SMOTE: 0.6})
     table = differences.table([one], [{SMOTE: BASE}], DESIGN)
-    assert set(answers([one], table, LEVELS, DESIGN)) == {"ranking"}
-    assert answers([one], table, {}, DESIGN) == {}, "no combination can be advised"
+    questions = asked("ranking")
+    assert set(answers(questions, [one], table, LEVELS, DESIGN)) == {"ranking"}
+    assert answers(questions, [one], table, {}, DESIGN) == {}, "no combination can be advised"
 
 
 def test_a_remedy_is_advised_where_it_is_better_than_the_best_baseline_too() -> None:
@@ -133,7 +150,7 @@ def test_what_choosing_among_many_explains_is_not_taken() -> None:
         folds = np.repeat(of[:, None], 10, axis=1)
         one = Measure(*QUESTIONS["cost"], cells, of, folds, draws)
         table = differences.table([one], [dict.fromkeys(cells[1:], BASE)], DESIGN)
-        found = answers([one], table, levels, DESIGN)["cost"]
+        found = answers(["cost"], [one], table, levels, DESIGN)["cost"]
         lowest = cells[int(np.argmin(of))]
         if lowest == BASE:
             assert advised(found) == BASE

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from counterpoise.core.config import Worth
 from counterpoise.report import answer, names
 
 ROWS = [
@@ -50,7 +51,10 @@ def decisions(rules: tuple[str, ...] = ("half", "tuned", "cost")) -> pd.DataFram
 
 FACTS: dict[str, Any] = {
     "goal": "ranking",
-    "answers": {"ranking": {"strategy": "none", "model": "forest", "verdicts": {}}},
+    "answers": {
+        "ranking": {"strategy": "none", "model": "forest", "verdicts": {"better": 1, "worse": 1}}
+    },
+    "worth": Worth().model_dump(),
     "costs_without_a_model": {"no_row_positive": 1.0, "every_row_positive": 0.9, "oracle": 0.0},
 }
 
@@ -138,3 +142,33 @@ def test_charts_show_the_best_baseline_first_and_the_advised_next() -> None:
         ("smote", "forest"),
     ]
     assert answer.in_forest(BOARD, 1) == [("smote", "boost")]
+
+
+def test_verdicts_and_picture_go_by_the_measure_of_the_goal() -> None:
+    board = BOARD.assign(log_loss_corrected=[0.3, 0.4, 0.35, 0.2, 0.1])
+    differences = board[["strategy", "model"]].assign(
+        measure="log_loss_corrected",
+        difference=[None, None, -0.05, -0.1, 0.3],
+        difference_low=-0.2,
+        difference_high=-0.01,
+        p_adjusted=0.01,
+        verdict="better",
+    )
+    mine = answer.measured_by(board, differences, "log_loss_corrected")
+    assert list(mine["difference"][2:]) == [-0.05, -0.1, 0.3]
+    assert answer.in_forest(mine, 8, "log_loss_corrected") == [
+        ("smote", "forest"),
+        ("smote", "boost"),
+    ]
+    right = FACTS["answers"]["ranking"] | {"verdicts": {"better": 2}}
+    facts = FACTS | {"goal": "probabilities", "grouped_by": "rows"}
+    one = found(facts=facts | {"answers": FACTS["answers"] | {"probabilities": right}})
+    assert one["verdicts"] == {"better": 2}
+    shown = [one[name] for name in ("measured", "best", "better_side", "worth")]
+    assert shown == ["log loss of the recalibrated probabilities", "lowest", "left", 0.001]
+
+
+def test_no_test_decides_about_cost_so_the_verdicts_are_those_of_the_ranking() -> None:
+    cost = {"strategy": "smote", "model": "boost", "verdicts": {}}
+    one = found(facts=FACTS | {"goal": "cost", "answers": FACTS["answers"] | {"cost": cost}})
+    assert (one["measured"], one["compared"]) == ("average precision", 2)

@@ -131,7 +131,7 @@ def parameters(draw: st.DrawFn) -> config.Params:
         split=draw(schemes_of_all_kinds),
         thresholds=draw(thresholds_of_all_kinds),
         costs=draw(costs_of_all_kinds),
-        goal=draw(st.sampled_from(["ranking", "probabilities", "cost"])),
+        goal=draw(st.sampled_from(["ranking", "roc_auc", "probabilities", "cost"])),
         worth=draw(st.builds(config.Worth, average_precision=shares)),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from counterpoise.core.config.costs import Cost, CostOf, Costs, Thresholds
 from counterpoise.core.config.datasets import ColumnOptions, Dataset, File, Rows, Source
-from counterpoise.core.config.goals import Goal, Worth
+from counterpoise.core.config.goals import Goal, Worth, asked
 from counterpoise.core.config.loading import InvalidParams, load, parse, read
 from counterpoise.core.config.models import AUTO, CPU, CUDA, Choices, Model, Range, Search
 from counterpoise.core.config.params import Params
@@ -64,6 +64,7 @@ __all__ = [
     "Temporal",
     "Thresholds",
     "Worth",
+    "asked",
     "load",
     "parse",
     "read",

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from counterpoise.core.config.values import Real, Strict
 
-Goal = Literal["ranking", "probabilities", "cost"]
-"""What the advice goes by. ranking: which combination ranks best, by average precision.
-probabilities: whose probabilities are right, by the log loss after recalibration. cost: which costs
-least at the dataset's misclassification costs."""
+Goal = Literal["ranking", "roc_auc", "probabilities", "cost"]
+"""What the advice goes by. ranking: which combination ranks best, by average precision. roc_auc:
+which ranks best, by ROC AUC. probabilities: whose probabilities are right, by the log loss after
+recalibration. cost: which costs least at the dataset's misclassification costs."""
+
+
+def asked(goal: Goal) -> list[Goal]:
+    """The questions that are answered: the goal and, beside it, the three that everybody has.
+
+    Parameters
+    ----------
+    goal : {"ranking", "roc_auc", "probabilities", "cost"}
+
+    Returns
+    -------
+    list of str
+        ROC AUC is asked only where it is the goal: beside average precision it is one measure more
+        of the same thing.
+    """
+    return [one for one in get_args(Goal) if one in (goal, "ranking", "probabilities", "cost")]
+
 
 Difference = Annotated[Real, Field(ge=0)]
 

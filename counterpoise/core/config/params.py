@@ -238,7 +238,7 @@ class Params(Strict):
 
         Returns
         -------
-        {"ranking", "probabilities", "cost"}
+        {"ranking", "roc_auc", "probabilities", "cost"}
 
         Raises
         ------
