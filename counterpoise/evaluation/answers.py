@@ -71,6 +71,44 @@ def answers(
     return result
 
 
+def compared_by(facts: Mapping[str, Any]) -> Goal:
+    """The question whose verdicts are counted, drawn and listed.
+
+    Parameters
+    ----------
+    facts : mapping
+        Facts of the dataset.
+
+    Returns
+    -------
+    {"ranking", "roc_auc", "probabilities"}
+        The dataset's goal; `ranking` where it is cost, which no test decides.
+    """
+    goal: Goal = facts["goal"]
+    return "ranking" if goal == "cost" else goal
+
+
+def measured_by(board: pd.DataFrame, differences: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The leaderboard with the differences and verdicts in a measure.
+
+    Parameters
+    ----------
+    board : DataFrame
+        Leaderboard of a dataset.
+    differences : DataFrame of `DIFFERENCES`
+    measure : str
+        One without a threshold rule.
+
+    Returns
+    -------
+    DataFrame
+    """
+    keys = ["strategy", "model"]
+    columns = ["difference", "difference_low", "difference_high", "p_adjusted", "verdict"]
+    mine = differences.loc[differences["measure"] == measure, keys + columns]
+    return board.drop(columns=columns).merge(mine, on=keys, how="left", validate="1:1")
+
+
 def _answer(
     measure: Measure, table: pd.DataFrame, levels: Mapping[Cell, str], design: Design
 ) -> dict[str, Any] | None:

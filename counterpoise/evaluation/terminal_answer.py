@@ -9,14 +9,18 @@ import pandas as pd
 
 from counterpoise.core.config import NONE, REFERENCES
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
-from counterpoise.evaluation.advice import advice, named
+from counterpoise.evaluation.advice import MEASURED, advice, named
+from counterpoise.evaluation.answers import QUESTIONS, compared_by, measured_by
+from counterpoise.evaluation.differences import HIGHER_IS_BETTER
 from counterpoise.evaluation.summary import interval, missing, number, signed
 
 BEST = 3
 """Combinations that are listed."""
 
 
-def answer_lines(facts: Mapping[str, Any], board: pd.DataFrame) -> list[str]:
+def answer_lines(
+    facts: Mapping[str, Any], board: pd.DataFrame, differences: pd.DataFrame
+) -> list[str]:
     """What to use, the best combinations, and what has no result.
 
     Parameters
@@ -25,6 +29,7 @@ def answer_lines(facts: Mapping[str, Any], board: pd.DataFrame) -> list[str]:
         Facts of the dataset.
     board : DataFrame
         Its leaderboard.
+    differences : DataFrame of `DIFFERENCES`
 
     Returns
     -------
@@ -32,11 +37,15 @@ def answer_lines(facts: Mapping[str, Any], board: pd.DataFrame) -> list[str]:
         The advice; one line for each of the best combinations; one for each serious finding of the
         data checks; one for what failed or is not applicable, by strategy and reason.
     """
+    goal = compared_by(facts)
+    measure, _ = QUESTIONS[goal]
     scored = board[(board["status"] == OK) & ~board["level"].isin(REFERENCES)]
-    top = scored.sort_values("average_precision", ascending=False, kind="stable").head(BEST)
+    top = measured_by(scored, differences, measure).sort_values(
+        measure, ascending=measure not in HIGHER_IS_BETTER, kind="stable"
+    )
     lines = [advice(facts)]
-    for place, row in enumerate(top.to_dict("records"), start=1):
-        lines.append(f"{place}. {_line(row)}")
+    for place, row in enumerate(top.head(BEST).to_dict("records"), start=1):
+        lines.append(f"{place}. {_line(row, measure, MEASURED[goal])}")
     lines += [
         f"serious: {finding['code']} {finding['title']}: {finding['sentence']}"
         for finding in facts["defects"]["findings"]
@@ -50,10 +59,10 @@ def answer_lines(facts: Mapping[str, Any], board: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _line(row: Mapping[Any, Any]) -> str:
+def _line(row: Mapping[Any, Any], measure: str, name: str) -> str:
     text = named((row["strategy"], row["model"]))
-    text += f": average precision {number(row['average_precision'])}"
-    ends = interval(row["average_precision_low"], row["average_precision_high"])
+    text += f": {name} {number(row[measure])}"
+    ends = interval(row[f"{measure}_low"], row[f"{measure}_high"])
     text += f" ({ends})" if ends else ""
     if row["level"] == NONE:
         return f"{text}, a baseline"

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from counterpoise.core.config import REFERENCES, Goal, Worth
+from counterpoise.core.config import REFERENCES, Worth
 from counterpoise.core.types import Cell
 from counterpoise.evaluation.advice import MEASURED, PER, advised
-from counterpoise.evaluation.answers import QUESTIONS
+from counterpoise.evaluation.answers import QUESTIONS, compared_by
 from counterpoise.evaluation.columns import CONFUSION
 from counterpoise.evaluation.differences import HIGHER_IS_BETTER
 from counterpoise.evaluation.summary import (
@@ -240,44 +240,6 @@ def leading(board: pd.DataFrame, facts: Mapping[str, Any], most: int = 3) -> lis
     first = [(plain.strategy, plain.model)] if plain is not None else []
     rest = [cell for cell in ([mine] if mine else []) + ordered if cell not in first]
     return first + list(dict.fromkeys(rest))[:most]
-
-
-def compared_by(facts: Mapping[str, Any]) -> Goal:
-    """The question whose verdicts a page counts and draws.
-
-    Parameters
-    ----------
-    facts : mapping
-        Facts of the dataset.
-
-    Returns
-    -------
-    {"ranking", "roc_auc", "probabilities"}
-        The dataset's goal; `ranking` where it is cost, which no test decides.
-    """
-    goal: Goal = facts["goal"]
-    return "ranking" if goal == "cost" else goal
-
-
-def measured_by(board: pd.DataFrame, differences: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """The leaderboard with differences and verdicts in another measure.
-
-    Parameters
-    ----------
-    board : DataFrame
-        Leaderboard of a dataset.
-    differences : DataFrame of `DIFFERENCES`
-    measure : str
-        One without a threshold rule.
-
-    Returns
-    -------
-    DataFrame
-    """
-    keys = ["strategy", "model"]
-    columns = ["difference", "difference_low", "difference_high", "p_adjusted", "verdict"]
-    mine = differences.loc[differences["measure"] == measure, keys + columns]
-    return board.drop(columns=columns).merge(mine, on=keys, how="left", validate="1:1")
 
 
 def in_forest(board: pd.DataFrame, most: int, measure: str = "average_precision") -> list[Cell]:

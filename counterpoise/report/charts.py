@@ -124,7 +124,7 @@ def forest(
     x = alt.X(
         "difference_low:Q",
         title=f"difference in {measured}",
-        axis=alt.Axis(tickCount=8, format="+~g"),
+        axis=alt.Axis(tickCount=8, format="+.5~g"),
     )
     base = alt.Chart(data(mine, columns)).encode(
         y=alt.Y("name:N", sort=list(named.values()), title=None, axis=alt.Axis(grid=False)),

@@ -13,7 +13,7 @@ from counterpoise.core.outcome import FAILED, OK
 from counterpoise.core.types import Cell
 from counterpoise.evaluation import summary
 from counterpoise.evaluation.advice import MEASURED, PER
-from counterpoise.evaluation.answers import QUESTIONS
+from counterpoise.evaluation.answers import QUESTIONS, compared_by, measured_by
 from counterpoise.evaluation.reading import reading
 from counterpoise.evaluation.search_trials import best_trials
 from counterpoise.evaluation.summary import missing
@@ -85,9 +85,9 @@ def charts_of(
         return {cell: named[cell] for cell in cells}
 
     found: dict[str, Any] = {}
-    goal = answer.compared_by(facts)
+    goal = compared_by(facts)
     measure, _ = QUESTIONS[goal]
-    mine = answer.measured_by(board, tables["differences"], measure)
+    mine = measured_by(board, tables["differences"], measure)
     best = answer.in_forest(mine, IN_FOREST, measure)
     if best:
         found["forest"] = charts.forest(mine, of(best), worth.of(measure), MEASURED[goal])

@@ -221,7 +221,17 @@ class Results:
         )
 
 
-TABLES = ("leaderboard", "decisions", "grouped", "folds", "curves", "counts", "learning", "trials")
+TABLES = (
+    "leaderboard",
+    "decisions",
+    "differences",
+    "grouped",
+    "folds",
+    "curves",
+    "counts",
+    "learning",
+    "trials",
+)
 """The tables of `evaluate` that runs are made from."""
 
 
@@ -656,7 +666,10 @@ def _not_defined(cell: CellResults) -> Iterator[str]:
 
 def _comparison_note(results: Results) -> str:
     """The answer in Markdown: the advice, the best combinations, and what has no result."""
-    first, *more = terminal_answer.answer_lines(results.facts, results.tables["leaderboard"])
+    tables = results.tables
+    first, *more = terminal_answer.answer_lines(
+        results.facts, tables["leaderboard"], tables["differences"]
+    )
     best, rest = more[: terminal_answer.BEST], more[terminal_answer.BEST :]
     return "\n".join([f"**{first}**", "", *best, "", *(f"- {line}" for line in rest)])
 

@@ -218,9 +218,11 @@ def write(dataset: str, params: Params, stored: Mapping[str, Any], store: CellSt
 
     folder = paths.evaluation(dataset)
     facts = files.read_json(folder / "dataset.json")
-    board = files.read_csv(folder / "leaderboard.csv")
+    board, differences = (
+        files.read_csv(folder / f"{name}.csv") for name in ("leaderboard", "differences")
+    )
     manifest = content(dataset, params, stored) | {
-        "answer": terminal_answer.answer_lines(facts, board)
+        "answer": terminal_answer.answer_lines(facts, board, differences)
     }
     text = json.dumps(_with_pairs(manifest), indent=1, ensure_ascii=False)
     files.write_text(path(dataset), text + "\n")

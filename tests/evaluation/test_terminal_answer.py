@@ -10,6 +10,7 @@ from counterpoise.evaluation import summary
 from counterpoise.evaluation.advice import advice
 from counterpoise.evaluation.terminal_answer import answer_lines
 
+COMPARED = ["difference", "difference_low", "difference_high", "p_adjusted", "verdict"]
 FACTS: dict[str, Any] = {
     "goal": "ranking",
     "answers": {
@@ -34,14 +35,34 @@ def row(strategy: str, model: str, value: float | None, **more: Any) -> dict[str
         "average_precision": value,
         "average_precision_low": None if value is None else value - 0.125,
         "average_precision_high": None if value is None else value + 0.125,
-        "difference": None,
-        "verdict": None,
+        **dict.fromkeys(COMPARED),
         **more,
     }
 
 
 def lines(*rows: dict[str, Any], **facts: Any) -> list[str]:
-    return answer_lines({**FACTS, **facts}, pd.DataFrame(rows))
+    board = pd.DataFrame(rows)
+    differences = board[["strategy", "model", *COMPARED]].assign(measure="average_precision")
+    return answer_lines({**FACTS, **facts}, board, differences)
+
+
+def test_the_best_three_are_those_of_the_question_that_is_asked() -> None:
+    ends = {"roc_auc_low": 0.5, "roc_auc_high": 1.0}
+    rows = [
+        row("none", "forest", 0.5, roc_auc=0.75, **ends),
+        row("smote", "forest", 0.25, roc_auc=0.875, difference=-0.25, verdict="worse", **ends),
+    ]
+    board = pd.DataFrame(rows)
+    differences = board[["strategy", "model"]].assign(
+        measure="roc_auc", **(dict.fromkeys(COMPARED) | {"difference": [None, 0.125]})
+    )
+    differences["verdict"] = [None, "inconclusive"]
+    facts = FACTS | {"goal": "roc_auc", "answers": {"roc_auc": FACTS["answers"]["ranking"]}}
+    assert answer_lines(facts, board, differences)[1:] == [
+        "1. smote with forest: ROC AUC 0.875 (0.500 to 1.000), +0.125 against its baseline:"
+        " inconclusive",
+        "2. forest: ROC AUC 0.750 (0.500 to 1.000), a baseline",
+    ]
 
 
 def test_the_advice_comes_first_then_the_best_three_without_placebos() -> None:

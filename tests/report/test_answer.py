@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.core.config import Worth
+from counterpoise.evaluation.answers import measured_by
 from counterpoise.report import answer, names
 
 ROWS = [
@@ -154,7 +155,7 @@ def test_verdicts_and_picture_go_by_the_measure_of_the_goal() -> None:
         p_adjusted=0.01,
         verdict="better",
     )
-    mine = answer.measured_by(board, differences, "log_loss_corrected")
+    mine = measured_by(board, differences, "log_loss_corrected")
     assert list(mine["difference"][2:]) == [-0.05, -0.1, 0.3]
     assert answer.in_forest(mine, 8, "log_loss_corrected") == [
         ("smote", "forest"),

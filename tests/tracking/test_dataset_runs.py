@@ -97,8 +97,8 @@ NAMES = {
     "adasyn/xgboost",
 }
 FACTS: dict[str, Any] = {"goal": "ranking", "answers": {}, "defects": {"findings": []}}
-EMPTY = pd.DataFrame(columns=[*LEADERBOARD, *EXTRA])
-"""Of a dataset without any result."""
+EMPTY = pd.DataFrame(columns=[*LEADERBOARD, *EXTRA, "measure"])
+"""Leaderboard and differences of a dataset without any result."""
 
 PAGE = "<!doctype html><title>digits</title>"
 """Stands for what `report` writes."""
@@ -1032,7 +1032,8 @@ def test_a_manifest_gives_back_the_parameters_that_it_was_made_of(place: Place) 
                 for s in params.strategies
             }
             files.write_json(paths.evaluation(dataset) / "dataset.json", FACTS)
-            files.write_csv(paths.evaluation(dataset) / "leaderboard.csv", EMPTY)
+            for name in ("leaderboard", "differences"):
+                files.write_csv(paths.evaluation(dataset) / f"{name}.csv", EMPTY)
             manifest.write(dataset, params, fits, CellStore(Path("store")))
             alone = params.model_copy(update={"datasets": {dataset: params.dataset(dataset)}})
             found = manifest.read(dataset).params
