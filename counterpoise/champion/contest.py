@@ -24,7 +24,8 @@ from counterpoise.core.types import Index, Vector
 from counterpoise.data.folds import TEST, Parts
 from counterpoise.data.tables import COST, Table
 from counterpoise.evaluation import corrections
-from counterpoise.evaluation.advice import MEASURED, PER
+from counterpoise.evaluation.advice import PER
+from counterpoise.evaluation.questions import MEASURED
 from counterpoise.evaluation.significance import FEWEST, FEWEST_IN_A_PART
 from counterpoise.evaluation.summary import interval, number, signed
 

@@ -27,13 +27,6 @@ ASKED = {
     "probabilities": "Whose probabilities are right",
     "cost": "Which costs least",
 }
-MEASURED = {
-    "ranking": "average precision",
-    "roc_auc": "ROC AUC",
-    "probabilities": "log loss of the recalibrated probabilities",
-    "cost": "expected cost",
-}
-"""What answers each question, in words."""
 
 
 def advised(facts: Mapping[str, Any], question: str | None = None) -> Cell | None:

@@ -18,22 +18,8 @@ from counterpoise.core.config import NONE, Goal
 from counterpoise.core.seeds import seed_for
 from counterpoise.core.types import Cell, Vector
 from counterpoise.evaluation import significance
-from counterpoise.evaluation.differences import (
-    COST,
-    Design,
-    Measure,
-    chosen_first,
-    decided_now,
-    optimism,
-)
-
-QUESTIONS: dict[Goal, tuple[str, str]] = {
-    "ranking": ("average_precision", ""),
-    "roc_auc": ("roc_auc", ""),
-    "probabilities": ("log_loss_corrected", ""),
-    "cost": (COST, "cost"),
-}
-"""The measure and threshold rule that answer each question."""
+from counterpoise.evaluation.differences import Design, Measure, chosen_first, decided_now, optimism
+from counterpoise.evaluation.questions import COST, QUESTIONS
 
 
 def answers(
@@ -69,44 +55,6 @@ def answers(
             if answer is not None:
                 result[question] = answer
     return result
-
-
-def compared_by(facts: Mapping[str, Any]) -> Goal:
-    """The question whose verdicts are counted, drawn and listed.
-
-    Parameters
-    ----------
-    facts : mapping
-        Facts of the dataset.
-
-    Returns
-    -------
-    {"ranking", "roc_auc", "probabilities"}
-        The dataset's goal; `ranking` where it is cost, which no test decides.
-    """
-    goal: Goal = facts["goal"]
-    return "ranking" if goal == "cost" else goal
-
-
-def measured_by(board: pd.DataFrame, differences: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """The leaderboard with the differences and verdicts in a measure.
-
-    Parameters
-    ----------
-    board : DataFrame
-        Leaderboard of a dataset.
-    differences : DataFrame of `DIFFERENCES`
-    measure : str
-        One without a threshold rule.
-
-    Returns
-    -------
-    DataFrame
-    """
-    keys = ["strategy", "model"]
-    columns = ["difference", "difference_low", "difference_high", "p_adjusted", "verdict"]
-    mine = differences.loc[differences["measure"] == measure, keys + columns]
-    return board.drop(columns=columns).merge(mine, on=keys, how="left", validate="1:1")
 
 
 def _answer(

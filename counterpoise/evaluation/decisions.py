@@ -14,9 +14,10 @@ from counterpoise.core.types import Cell, Index, Labels, Vector
 from counterpoise.data.folds import Parts
 from counterpoise.evaluation import bootstrap, corrections, thresholds
 from counterpoise.evaluation.costs import CostMatrix
-from counterpoise.evaluation.differences import COST, Measure
+from counterpoise.evaluation.differences import Measure
 from counterpoise.evaluation.fold_scores import FoldScores, passes
 from counterpoise.evaluation.metrics import Weights
+from counterpoise.evaluation.questions import COST
 from counterpoise.evaluation.thresholds import Confusion
 
 COST_EMPIRICAL = "cost_empirical"

@@ -16,12 +16,8 @@ from counterpoise.core.types import Cell, Vector
 from counterpoise.evaluation import significance
 from counterpoise.evaluation.columns import DIFFERENCES
 from counterpoise.evaluation.fold_scores import FoldScores
+from counterpoise.evaluation.questions import COST, HIGHER_IS_BETTER
 from counterpoise.evaluation.significance import Differences, Intervals
-
-HIGHER_IS_BETTER = {"average_precision", "roc_auc", "f1"}
-"""Measures of which more is better; of the others, less is."""
-
-COST = "expected_cost"
 
 
 @dataclass(frozen=True)

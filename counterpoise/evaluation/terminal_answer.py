@@ -9,9 +9,14 @@ import pandas as pd
 
 from counterpoise.core.config import NONE, REFERENCES
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
-from counterpoise.evaluation.advice import MEASURED, advice, named
-from counterpoise.evaluation.answers import QUESTIONS, compared_by, measured_by
-from counterpoise.evaluation.differences import HIGHER_IS_BETTER
+from counterpoise.evaluation.advice import advice, named
+from counterpoise.evaluation.questions import (
+    HIGHER_IS_BETTER,
+    MEASURED,
+    QUESTIONS,
+    compared_by,
+    measured_by,
+)
 from counterpoise.evaluation.summary import interval, missing, number, signed
 
 BEST = 3

@@ -9,10 +9,9 @@ import pandas as pd
 
 from counterpoise.core.config import REFERENCES, Worth
 from counterpoise.core.types import Cell
-from counterpoise.evaluation.advice import MEASURED, PER, advised
-from counterpoise.evaluation.answers import QUESTIONS, compared_by
+from counterpoise.evaluation.advice import PER, advised
 from counterpoise.evaluation.columns import CONFUSION
-from counterpoise.evaluation.differences import HIGHER_IS_BETTER
+from counterpoise.evaluation.questions import HIGHER_IS_BETTER, MEASURED, QUESTIONS, compared_by
 from counterpoise.evaluation.summary import (
     baselines,
     best,
@@ -96,6 +95,8 @@ def answer(
         "among": asked.get("among_baselines"),
         "others": others(board, grouped, facts, named),
         "costs": costs(board, decided, facts, cell, rule, named) if decision else [],
+        "rows": rows,
+        "saving": saving(facts, named),
     }
 
 
@@ -203,6 +204,43 @@ def costs(
         cost, runner = min(others)
         lines.append(CostLine(f"{named[runner]} (runner-up)", PER * cost))
     return sorted(lines, key=lambda line: line.cost)
+
+
+class Saving(NamedTuple):
+    """What the combination of the lowest expected cost saves, per 1,000 rows.
+
+    Attributes
+    ----------
+    baseline : str
+        The baseline of the lowest expected cost.
+    value, low, high : float
+        The saving, with what choosing the lowest of many adds taken away, and its interval.
+    """
+
+    baseline: str
+    value: float
+    low: float
+    high: float
+
+
+def saving(facts: Mapping[str, Any], named: Mapping[Cell, str]) -> Saving | None:
+    """How much the lowest expected cost saves against the best baseline.
+
+    Parameters
+    ----------
+    facts, named
+        See `answer`.
+
+    Returns
+    -------
+    Saving or None
+        None where a baseline costs least.
+    """
+    found = facts["answers"].get("cost", {}).get("against_best_baseline")
+    if found is None:
+        return None
+    ends = (-PER * found[f"difference{end}"] for end in ("", "_high", "_low"))
+    return Saving(named[found["strategy"], found["model"]], *ends)
 
 
 def cells_of(table: pd.DataFrame) -> list[Cell]:

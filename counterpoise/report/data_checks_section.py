@@ -35,7 +35,7 @@ class FindingRow(NamedTuple):
 
 
 def severity_counts(content: Mapping[str, Any]) -> str:
-    """Describe how many findings are serious, and how many are warnings.
+    """Describe how many findings are serious, and how many are warnings; else how many are notes.
 
     Parameters
     ----------
@@ -45,10 +45,12 @@ def severity_counts(content: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        Empty if there are neither.
+        Empty without findings.
     """
     counts = Counter(finding["severity"] for finding in content["findings"])
     labels = [(counts["serious"], "serious finding"), (counts["warning"], "warning")]
+    if not any(count for count, _ in labels):
+        labels = [(counts["note"], "note")]
     return ", ".join(f"{count} {label}{'s' * (count != 1)}" for count, label in labels if count)
 
 

@@ -12,8 +12,8 @@ from counterpoise.core.config import NONE, REFERENCES, SUBSAMPLE, Worth
 from counterpoise.core.outcome import FAILED, OK
 from counterpoise.core.types import Cell
 from counterpoise.evaluation import summary
-from counterpoise.evaluation.advice import MEASURED, PER
-from counterpoise.evaluation.answers import QUESTIONS, compared_by, measured_by
+from counterpoise.evaluation.advice import PER
+from counterpoise.evaluation.questions import MEASURED, QUESTIONS, compared_by, measured_by
 from counterpoise.evaluation.reading import reading
 from counterpoise.evaluation.search_trials import best_trials
 from counterpoise.evaluation.summary import missing

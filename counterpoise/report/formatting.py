@@ -13,7 +13,7 @@ from counterpoise.evaluation.summary import MINUS, interval, missing, number
 
 
 def count(value: Any) -> str:
-    """Format a count with separators between thousands, one decimal where it is half a row.
+    """Format a count with separators between thousands, one decimal where it is a part of a row.
 
     Parameters
     ----------
@@ -23,12 +23,12 @@ def count(value: Any) -> str:
     Returns
     -------
     str
-        Empty for a missing value.
+        Empty for a missing value; from 1,000 on without the decimal.
     """
     if missing(value):
         return ""
     value = round(float(value), 1)
-    return f"{value:,.0f}" if value == int(value) or value >= 100 else f"{value:,.1f}"
+    return f"{value:,.0f}" if value == int(value) or value >= 1000 else f"{value:,.1f}"
 
 
 def amount(value: Any) -> str:

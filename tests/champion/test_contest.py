@@ -40,10 +40,10 @@ from counterpoise.data import tables
 from counterpoise.data.reading.columns import Column
 from counterpoise.data.tables import COST, Table
 from counterpoise.evaluation import corrections, costs, levels
-from counterpoise.evaluation.advice import MEASURED
 from counterpoise.evaluation.calibrator import Calibrator
 from counterpoise.evaluation.decisions import decide
 from counterpoise.evaluation.fold_scores import fold_scores, recalibrate
+from counterpoise.evaluation.questions import MEASURED
 from counterpoise.evaluation.recalibration import choose
 from counterpoise.models.registry import MODELS
 from counterpoise.tracking import manifest, registry, store

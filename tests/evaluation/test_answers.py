@@ -11,8 +11,9 @@ from scipy import stats
 from counterpoise.core.config import Goal, Worth, asked
 from counterpoise.core.types import Cell
 from counterpoise.evaluation import differences
-from counterpoise.evaluation.answers import QUESTIONS, answers
+from counterpoise.evaluation.answers import answers
 from counterpoise.evaluation.differences import Design, Measure
+from counterpoise.evaluation.questions import QUESTIONS
 
 DESIGN = Design(2, 50, 250, Worth(), 1)
 BASE, SMOTE, ENN = ("none", "forest"), ("smote", "forest"), ("enn", "forest")

@@ -12,8 +12,9 @@ from scipy import integrate, stats
 from counterpoise.core.config import Costs, StratifiedKFold, Thresholds, Worth
 from counterpoise.data import splitters
 from counterpoise.evaluation import bootstrap, costs, decisions, differences, significance
-from counterpoise.evaluation.differences import COST, Design, Measure, decided_now
+from counterpoise.evaluation.differences import Design, Measure, decided_now
 from counterpoise.evaluation.fold_scores import FoldScores
+from counterpoise.evaluation.questions import COST
 from tests.conftest import numeric_table
 
 BASE, OTHER, PLACEBO = ("none", "xgboost"), ("smote", "xgboost"), ("placebo", "xgboost")

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from counterpoise.core.config import Worth
-from counterpoise.evaluation.answers import measured_by
 from counterpoise.report import answer, names
 
 ROWS = [
@@ -145,22 +144,15 @@ def test_charts_show_the_best_baseline_first_and_the_advised_next() -> None:
     assert answer.in_forest(BOARD, 1) == [("smote", "boost")]
 
 
-def test_verdicts_and_picture_go_by_the_measure_of_the_goal() -> None:
+def test_the_picture_goes_by_the_measure_of_the_goal() -> None:
     board = BOARD.assign(log_loss_corrected=[0.3, 0.4, 0.35, 0.2, 0.1])
-    differences = board[["strategy", "model"]].assign(
-        measure="log_loss_corrected",
-        difference=[None, None, -0.05, -0.1, 0.3],
-        difference_low=-0.2,
-        difference_high=-0.01,
-        p_adjusted=0.01,
-        verdict="better",
-    )
-    mine = measured_by(board, differences, "log_loss_corrected")
-    assert list(mine["difference"][2:]) == [-0.05, -0.1, 0.3]
-    assert answer.in_forest(mine, 8, "log_loss_corrected") == [
+    assert answer.in_forest(board, 8, "log_loss_corrected") == [
         ("smote", "forest"),
         ("smote", "boost"),
     ]
+
+
+def test_verdicts_are_those_of_the_goal() -> None:
     right = FACTS["answers"]["ranking"] | {"verdicts": {"better": 2}}
     facts = FACTS | {"goal": "probabilities", "grouped_by": "rows"}
     one = found(facts=facts | {"answers": FACTS["answers"] | {"probabilities": right}})
@@ -173,3 +165,12 @@ def test_no_test_decides_about_cost_so_the_verdicts_are_those_of_the_ranking() -
     cost = {"strategy": "smote", "model": "boost", "verdicts": {}}
     one = found(facts=FACTS | {"goal": "cost", "answers": FACTS["answers"] | {"cost": cost}})
     assert (one["measured"], one["compared"]) == ("average precision", 2)
+
+
+def test_the_saving_of_the_lowest_cost_is_per_1000_rows_and_positive_where_it_saves() -> None:
+    against = {"strategy": "none", "model": "forest", "difference": -0.002}
+    against |= {"difference_low": -0.01, "difference_high": 0.005}
+    cost = {"strategy": "smote", "model": "boost", "against_best_baseline": against}
+    facts = FACTS | {"answers": FACTS["answers"] | {"cost": cost}}
+    assert answer.saving(facts, names.names(BOARD)) == ("forest, no remedy", 2, -5, 10)
+    assert answer.saving(FACTS, names.names(BOARD)) is None
