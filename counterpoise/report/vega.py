@@ -45,6 +45,9 @@ Chart = Any
 WIDTH = 720
 """Width of a chart in pixels where nothing says how wide the page is."""
 
+MARGIN = 12
+"""White around a picture in pixels."""
+
 
 def spec(chart: Chart) -> dict[str, Any]:
     """The specification of a chart in the look of our pages.
@@ -98,9 +101,14 @@ def svg(chart: Mapping[str, Any]) -> str:
     str
         The same for the same chart.
     """
-    text = vl_convert.vegalite_to_svg(dict(chart))
+    return _svg(json.dumps(chart, sort_keys=True))
+
+
+@lru_cache  # the picture of a page is a file as well
+def _svg(chart: str) -> str:
+    text = vl_convert.vegalite_to_svg(chart)
     # clip paths are numbered through the whole process; charts of one page may not share a number
-    own = files.digest(json.dumps(chart, sort_keys=True))[:8]
+    own = files.digest(chart)[:8]
     numbers: dict[str, str] = {}
 
     def renamed(found: re.Match[str]) -> str:
@@ -122,8 +130,16 @@ def png(chart: Mapping[str, Any]) -> bytes:
     bytes
         The same for the same chart.
     """
-    on_white = {**chart, "background": "white", "padding": 12}
-    return vl_convert.vegalite_to_png(json.loads(json.dumps(on_white)), scale=1.25)
+    drawn = svg(chart)  # and not Vega-Lite once more, which takes longer than all the rest
+    found = re.search(r'width="([\d.]+)" height="([\d.]+)"', drawn)
+    assert found is not None
+    width, height = (float(size) + 2 * MARGIN for size in found.groups())
+    on_white = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
+        f'<rect width="100%" height="100%" fill="white"/>'
+        f'<g transform="translate({MARGIN},{MARGIN})">{drawn}</g></svg>'
+    )
+    return vl_convert.svg_to_png(on_white, scale=1.25)
 
 
 def figure(name: str, chart: Mapping[str, Any], caption: str, *, still: bool = True) -> Markup:
