@@ -388,7 +388,7 @@ def write_files(folder: Path, content: Iterable[Item], at: int) -> None:
             images.mkdir(exist_ok=True)
             name = f"{item.name.replace('/', '~')}+step+0+timestamp+{at}+{uuid.uuid4()}"
             item.picture.save(images / f"{name}.png", compress_level=3)
-            # box filter and the encoder's quick method: thousands of thumbnails, a third of the time
+            # the quick filter and method: there are hundreds of thumbnails
             small = item.picture.reduce(item.picture.width // THUMBNAIL_PIXELS)
             small.save(images / f"{name}+compressed.webp", method=1)
 
