@@ -163,7 +163,8 @@ def judge_later(whole: Population, learner: str, number: int, further: bool, pat
     if path.exists():
         return
     X, y = table(whole, number)
-    scores = np.full((len(VERSIONS), REPEATS, ROWS), np.nan, np.float32)
+    # in full precision: a net that is sure of many rows would have ties in half of it
+    scores = np.full((len(VERSIONS), REPEATS, ROWS), np.nan)
     fold_of = np.empty((REPEATS, ROWS), np.int8)
     true: dict[str, Vector] = {}
     with warnings.catch_warnings():

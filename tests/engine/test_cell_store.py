@@ -431,6 +431,7 @@ def test_objects_that_vanish_while_others_are_read_are_made_again(
     assert 0 < size(tmp_path) <= 40_000
 
 
+@pytest.mark.services
 def test_a_full_disk_is_an_error_and_leaves_no_partial_file(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -443,6 +443,7 @@ def test_an_interrupted_stage_does_not_wait_for_uploads(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.services
 def test_a_read_only_folder_is_read_with_one_warning(
     folder: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
