@@ -125,6 +125,7 @@ def forest(
         "difference_low:Q",
         title=f"difference in {measured}",
         axis=alt.Axis(tickCount=8, format="+.5~g"),
+        scale=alt.Scale(padding=10),  # a line that touches the edge looks as if it were cut
     )
     base = alt.Chart(data(mine, columns)).encode(
         y=alt.Y("name:N", sort=list(named.values()), title=None, axis=alt.Axis(grid=False)),
