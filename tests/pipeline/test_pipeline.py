@@ -196,7 +196,8 @@ def test_removing_the_tracking_store_fills_it_again_without_training(project: Pr
     (project.folder / "mlflow.db").unlink()
     shutil.rmtree(project.folder / "mlartifacts")
     outcome = project.repro()
-    assert outcome.computing == set()
+    # after the statement of the test before; git keeps the tables that `compare` writes, not DVC
+    assert outcome.computing <= {"compare"}
     assert project.current_runs() == before
 
 

@@ -473,6 +473,8 @@ def test_tabs_follow_the_arrow_keys_and_every_chart_answers_to_the_pointer(page:
             expect(panels.locator(".vega-embed svg")).to_be_visible()
         page.keyboard.press("ArrowLeft")
         expect(tabs.last).to_be_focused()
+    page.locator("#forest").scroll_into_view_if_needed()
+    expect(page.locator("#forest.vega-embed svg")).to_be_visible()
     page.locator("#forest .role-mark.mark-symbol path").first.hover()
     expect(page.locator("#vg-tooltip-element")).to_contain_text("adjusted p")
 
@@ -728,7 +730,8 @@ def test_one_combination_alone_has_a_page(
         return frame.reset_index(drop=True)
 
     alone = {name: mine(frame) for name, frame in tables.items()}
-    answers = {name: one | {"model": "xgboost"} for name, one in facts["answers"].items()}
+    alone_is = {"model": "xgboost", "verdicts": {}}
+    answers = {name: one | alone_is for name, one in facts["answers"].items()}
     path = tmp_path / "alone.html"
     path.write_text(dataset_page.render("alone", alone, facts | {"answers": answers}, {})[0])
     with opened(browser, path) as page:

@@ -22,7 +22,7 @@ const page = (() => {
     const value = 100 * share;
     return value >= 1 || value === 0 ? value.toFixed(1) + " %" : value >= 0.005 ? value.toFixed(2) + " %" : "<0.01 %";
   };
-  const count = (value) => local(value, 0, Math.abs(value) >= 100 ? 0 : 1);
+  const count = (value) => local(value, 0, Math.abs(value) >= 1000 ? 0 : 1);
 
   const amount = (value) => {
     const size = Math.abs(value);
