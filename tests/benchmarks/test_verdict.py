@@ -21,7 +21,7 @@ from benchmarks.verdict.real_fits import (
 def test_scores_keep_their_order_and_the_true_values_are_of_the_same_procedure(
     tmp_path: Path,
 ) -> None:
-    """The log odds of rows that are told apart easily are beyond single precision."""
+    """Scores of rows that are told apart easily need more than single precision."""
     random = np.random.default_rng(0)
 
     def drawn(rows: int, positives: int) -> tuple[np.ndarray, np.ndarray]:

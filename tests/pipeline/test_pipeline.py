@@ -178,7 +178,10 @@ def test_another_statement_runs_the_stages_that_run_it(project: Project) -> None
         for name in ("digits", "mine")
     }
     assert outcome.computing == {"check", "compare", *after}
-    source.write_text(text)  # DVC has the results of the source as it was, as the next runs show
+    source.write_text(text)
+    assert "evaluate@digits" not in project.repro().computing, (
+        "DVC has the results of the source as it was"
+    )
 
 
 def test_metrics_and_plots_show(project: Project) -> None:
@@ -196,8 +199,7 @@ def test_removing_the_tracking_store_fills_it_again_without_training(project: Pr
     (project.folder / "mlflow.db").unlink()
     shutil.rmtree(project.folder / "mlartifacts")
     outcome = project.repro()
-    # after the statement of the test before; git keeps the tables that `compare` writes, not DVC
-    assert outcome.computing <= {"compare"}
+    assert outcome.computing == set()
     assert project.current_runs() == before
 
 
@@ -260,6 +262,11 @@ def test_a_changed_cost_refits_the_models_that_count_costs_alone(project: Projec
     after = project.leaderboard().set_index(["dataset", "strategy", "model"])["average_precision"]
     changed = before.index[(before != after) & before.notna()]
     assert set(changed) <= {("mine", "none", "cost_xgboost")}
+    params["datasets"]["mine"]["thresholds"] = {"cost": "empirical"}
+    project.params = params
+    outcome = project.repro()
+    assert outcome.fits in ({}, {"mine": (0, 21)})
+    assert not [stage for stage in outcome.computing if stage.startswith("resample")]
 
 
 def test_a_changed_row_of_the_own_table_reruns_its_chain_alone(project: Project) -> None:
