@@ -31,6 +31,23 @@ HIGHER_IS_BETTER = {"average_precision", "roc_auc", "f1"}
 """Measures of which more is better; of the others, less is."""
 
 
+def best_first(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Sort rows by a measure, of equal ones in their order.
+
+    Parameters
+    ----------
+    table : DataFrame
+    measure : str
+        A column.
+
+    Returns
+    -------
+    DataFrame
+        Rows without a value stand last.
+    """
+    return table.sort_values(measure, ascending=measure not in HIGHER_IS_BETTER, kind="stable")
+
+
 def compared_by(facts: Mapping[str, Any]) -> Goal:
     """The question whose verdicts are counted, drawn and listed.
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from counterpoise.core.config import NONE, REFERENCES
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
+from counterpoise.evaluation.questions import best_first
 
 Side = Literal["above", "holds", "below"]
 """Position of a difference by its verdict: above the baseline, not shown to differ from it, below.
@@ -140,8 +141,7 @@ def ranked(board: pd.DataFrame) -> pd.DataFrame:
         Of equal ones the first stands first.
     """
     scored = (board["status"] == OK) & board["average_precision"].notna()
-    mine = board[scored & ~board["level"].isin(REFERENCES)]
-    return mine.sort_values("average_precision", ascending=False, kind="stable")
+    return best_first(board[scored & ~board["level"].isin(REFERENCES)], "average_precision")
 
 
 def best(board: pd.DataFrame) -> Best | None:

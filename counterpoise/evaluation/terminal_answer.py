@@ -11,9 +11,9 @@ from counterpoise.core.config import NONE, REFERENCES
 from counterpoise.core.outcome import FAILED, NOT_APPLICABLE, OK
 from counterpoise.evaluation.advice import advice, named
 from counterpoise.evaluation.questions import (
-    HIGHER_IS_BETTER,
     MEASURED,
     QUESTIONS,
+    best_first,
     compared_by,
     measured_by,
 )
@@ -45,9 +45,7 @@ def answer_lines(
     goal = compared_by(facts)
     measure, _ = QUESTIONS[goal]
     scored = board[(board["status"] == OK) & ~board["level"].isin(REFERENCES)]
-    top = measured_by(scored, differences, measure).sort_values(
-        measure, ascending=measure not in HIGHER_IS_BETTER, kind="stable"
-    )
+    top = best_first(measured_by(scored, differences, measure), measure)
     lines = [advice(facts)]
     for place, row in enumerate(top.head(BEST).to_dict("records"), start=1):
         lines.append(f"{place}. {_line(row, measure, MEASURED[goal])}")

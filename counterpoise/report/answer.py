@@ -11,7 +11,13 @@ from counterpoise.core.config import REFERENCES, Worth
 from counterpoise.core.types import Cell
 from counterpoise.evaluation.advice import PER, advised
 from counterpoise.evaluation.columns import CONFUSION
-from counterpoise.evaluation.questions import HIGHER_IS_BETTER, MEASURED, QUESTIONS, compared_by
+from counterpoise.evaluation.questions import (
+    HIGHER_IS_BETTER,
+    MEASURED,
+    QUESTIONS,
+    best_first,
+    compared_by,
+)
 from counterpoise.evaluation.summary import (
     baselines,
     best,
@@ -297,7 +303,4 @@ def in_forest(board: pd.DataFrame, most: int, measure: str = "average_precision"
         Best first.
     """
     mine = remedies(board)
-    mine = mine[mine["difference"].notna()].sort_values(
-        measure, ascending=measure not in HIGHER_IS_BETTER, kind="stable"
-    )
-    return cells_of(mine.head(most))
+    return cells_of(best_first(mine[mine["difference"].notna()], measure).head(most))

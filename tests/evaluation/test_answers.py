@@ -134,6 +134,14 @@ def test_a_placebo_is_never_advised() -> None:
     assert advised(answered("cost", {BASE: 0.5, PLACEBO: 0.1, SMOTE: 0.6})) == BASE
 
 
+def test_a_placebo_is_compared_and_not_counted() -> None:
+    one = measure("ranking", {BASE: 0.5, PLACEBO: 0.9, SMOTE: 0.6, ENN: 0.4})
+    table = differences.table([one], [PAIRS | {PLACEBO: BASE}], DESIGN)
+    assert (table["verdict"] == "better").sum() == 2
+    found = answers(["ranking"], [one], table, LEVELS, DESIGN)["ranking"]
+    assert found["verdicts"] == {"better": 1, "worse": 1}
+
+
 def test_without_a_baseline_the_best_is_named_and_compared_with_none() -> None:
     found = answered("ranking", {SMOTE: 0.6, ENN: 0.5})
     assert advised(found) == SMOTE

@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 
 from counterpoise.core.config import Goal, asked
-from counterpoise.evaluation.questions import MEASURED, QUESTIONS, compared_by, measured_by
+from counterpoise.evaluation.questions import (
+    MEASURED,
+    QUESTIONS,
+    best_first,
+    compared_by,
+    measured_by,
+)
 
 
 def test_every_goal_has_a_measure_and_its_words() -> None:
@@ -23,6 +29,12 @@ def test_no_test_decides_about_costs(goal: Goal, by: Goal) -> None:
 def test_roc_auc_is_asked_where_it_is_the_goal() -> None:
     assert asked("cost") == ["ranking", "probabilities", "cost"]
     assert asked("roc_auc") == ["ranking", "roc_auc", "probabilities", "cost"]
+
+
+def test_best_first_goes_by_the_measure_and_keeps_the_order_of_equal_rows() -> None:
+    table = pd.DataFrame({"roc_auc": [0.5, 0.9, None, 0.9], "log_loss": [0.3, 0.1, 0.1, None]})
+    assert best_first(table, "roc_auc").index.tolist() == [1, 3, 0, 2]
+    assert best_first(table, "log_loss").index.tolist() == [1, 2, 0, 3]
 
 
 def test_the_leaderboard_has_the_differences_of_a_measure_and_keeps_its_rows() -> None:
